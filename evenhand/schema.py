@@ -1,0 +1,100 @@
+"""From the cells of a file to typed columns, and which cells would not go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from evenhand.problem import Problem
+
+
+class ColumnType(NamedTuple):
+    """What the cells of a column must be; ``format`` is for times alone."""
+
+    kind: Literal["number", "text", "time"]
+    format: str | None = None
+
+
+def column_types(problem: Problem) -> dict[str, ColumnType]:
+    """Types of the columns a problem reads, from the roles it gives them.
+
+    Returns
+    -------
+    dict of str to ColumnType
+        In the order of ``problem.columns``.
+    """
+    types: dict[str, ColumnType] = {}
+    for features in problem.features.values():
+        types |= {part.column: ColumnType("time", part.format) for part in features.time}
+        types |= {part.column: ColumnType("number") for part in features.numeric}
+        types |= {c: ColumnType("number") for pair in features.coordinates for c in (pair.latitude, pair.longitude)}
+    holdout = problem.split.holdout
+    types.setdefault(holdout.column, ColumnType("time" if isinstance(holdout.start, date) else "number"))
+    return {name: types.get(name, ColumnType("text")) for name in problem.columns}
+
+
+def parse_columns(
+    frame: pd.DataFrame, types: Mapping[str, ColumnType]
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Give each column its type.
+
+    Text is stripped, and an empty cell is missing. Columns that ``types`` does not name pass through untouched.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        Holds every column of ``types``.
+    types : mapping of str to ColumnType
+
+    Returns
+    -------
+    typed : DataFrame
+        Numbers as float64, times as UTC timestamps, text as ``str``; a cell that would not go is missing.
+    unfit : dict of str to ndarray of bool, shape (n_rows,)
+        For each column with such cells, where they are.
+
+    Examples
+    --------
+    >>> raw = pd.DataFrame({"age": ["31", " 44 ", "old", ""]})
+    >>> typed, unfit = parse_columns(raw, {"age": ColumnType("number")})
+    >>> typed["age"].tolist(), unfit["age"].tolist()
+    ([31.0, 44.0, nan, nan], [False, False, True, False])
+    """
+    typed = frame.copy(deep=False)
+    unfit = {}
+    for name, wanted in types.items():
+        given = _blank_to_missing(frame[name])
+        typed[name] = _CONVERT[wanted.kind](given, wanted.format)
+        lost = (given.notna() & typed[name].isna()).to_numpy()
+        if lost.any():
+            unfit[name] = lost
+    return typed, unfit
+
+
+def _blank_to_missing(column: pd.Series) -> pd.Series:
+    if not (pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)):
+        return column
+    text = column.astype("str").str.strip()
+    return text.mask((text == "") | column.isna())
+
+
+def _number(column: pd.Series, _format: str | None) -> pd.Series:
+    number = pd.to_numeric(column, errors="coerce").astype("float64")
+    return number.mask(~np.isfinite(number))
+
+
+def _time(column: pd.Series, format_: str | None) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.to_datetime(column, utc=True)
+    return pd.to_datetime(column.astype("str"), format=format_ or "ISO8601", utc=True, errors="coerce")
+
+
+def _text(column: pd.Series, _format: str | None) -> pd.Series:
+    return column.astype("str").mask(column.isna())
+
+
+_CONVERT = {"number": _number, "time": _time, "text": _text}

@@ -1,0 +1,18 @@
+"""Order: each flow reads as the list of its steps."""
+
+import os
+from pathlib import Path
+
+_HOME = Path(os.environ.get("EVENHAND_HOME", Path(__file__).resolve().parent.parent / "var"))
+
+# Read by the libraries when they are imported, so they are set here, before any flow imports one.
+# Every line is a default: the environment wins.
+for _name, _value in {
+    "PREFECT_HOME": str(_HOME / "prefect"),
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+}.items():
+    os.environ.setdefault(_name, _value)

@@ -1,0 +1,1 @@
+"""Edges: each task reads a reference, calls ``evenhand`` and writes a reference."""

@@ -1,0 +1,49 @@
+"""Where things are on this machine, from the environment; the defaults need no server and no account."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Read once from ``EVENHAND_*`` and ``MLFLOW_TRACKING_URI``."""
+
+    model_config = SettingsConfigDict(env_prefix="EVENHAND_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=ROOT / "var", description="embedded store, databases and caches")
+    runs: Path = Field(default=ROOT / "runs", description="one folder a training, and `latest`")
+    problems: Path = Field(default=ROOT / "problems", description="problem files")
+    expectations: Path = Field(default=ROOT / "expectations", description="expectation suites")
+    store: str = Field(default="", description="a folder or s3://bucket/prefix; empty means <home>/store")
+    s3_endpoint: str | None = Field(default=None, description="an S3 endpoint other than AWS")
+    tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI", description="empty means SQLite in home")
+
+    @property
+    def store_uri(self) -> str:
+        return self.store or str(self.home / "store")
+
+    @property
+    def cache(self) -> Path:
+        """Downloads, kept between trainings."""
+        return self.home / "cache"
+
+    @property
+    def mlflow_uri(self) -> str:
+        return self.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where the embedded tracking store keeps artifacts."""
+        return self.home / "artifacts"
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process; ``settings.cache_clear()`` reads the environment again."""
+    return Settings()
