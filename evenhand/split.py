@@ -1,0 +1,146 @@
+"""Which rows are held out, and the folds inside the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from evenhand.errors import ProblemError
+from evenhand.problem import ForwardFolds, GroupFolds, Holdout, StratifiedFolds, Target
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Row positions that one model is trained on and judged on; no row is in both."""
+
+    number: int
+    train: np.ndarray
+    valid: np.ndarray
+
+
+def class_labels(raw: pd.Series, target: Target) -> pd.Series:
+    """Turn raw target values into class names.
+
+    Parameters
+    ----------
+    raw : Series of str, shape (n_rows,)
+    target : Target
+
+    Returns
+    -------
+    Series of str, shape (n_rows,)
+        Missing where the row is to be left out.
+
+    Raises
+    ------
+    ProblemError
+        When a raw value is in no group and ``target.other`` is not given.
+
+    Examples
+    --------
+    >>> target = Target(column="w", groups={"Firearm": ("Gun",)}, other="Non-Firearm", drop=("Unknown",))
+    >>> class_labels(pd.Series(["Gun", "Knife", "Unknown"]), target).fillna("-").tolist()
+    ['Firearm', 'Non-Firearm', '-']
+    """
+    labels = raw.mask(raw.isin(target.drop))
+    if target.groups is None:
+        return labels
+    name_of = {value: name for name, values in target.groups.items() for value in values}
+    strangers = sorted(set(labels.dropna()) - set(name_of))
+    if strangers and target.other is None:
+        raise ProblemError(
+            f"target {target.column!r}: no group names {', '.join(strangers[:5])}; add them to a group, to `drop`, "
+            "or say which class the `other` values are"
+        )
+    return labels.map(lambda value: name_of.get(value, target.other), na_action="ignore")
+
+
+def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
+    """Tell the held-out rows from the training rows.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        Typed columns.
+    holdout : Holdout
+
+    Returns
+    -------
+    ndarray of bool, shape (n_rows,)
+        True on the rows at ``holdout.start`` or later. A row with no value there is a training row.
+
+    Raises
+    ------
+    ProblemError
+        When either side would be empty.
+    """
+    start = pd.Timestamp(holdout.start, tz="UTC") if isinstance(holdout.start, date) else holdout.start
+    column = frame[holdout.column]
+    mask = (column >= start).fillna(False).to_numpy(dtype=bool)
+    if mask.all() or not mask.any():
+        side = "training" if mask.all() else "held-out"
+        raise ProblemError(
+            f"split.holdout: with {holdout.column!r} from {holdout.start} on held out there is no {side} row; "
+            f"the column goes from {column.min()} to {column.max()}"
+        )
+    return mask
+
+
+def make_folds(
+    frame: pd.DataFrame, y: np.ndarray, folds: StratifiedFolds | GroupFolds | ForwardFolds, seed: int
+) -> list[Fold]:
+    """Make the folds inside the training rows.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        The training rows, typed.
+    y : ndarray of int, shape (n_rows,)
+        Class codes.
+    folds : StratifiedFolds, GroupFolds or ForwardFolds
+    seed : int
+
+    Returns
+    -------
+    list of Fold
+
+    Raises
+    ------
+    ProblemError
+        When there are too few rows, groups or periods for the folds asked for.
+    """
+    if isinstance(folds, ForwardFolds):
+        pairs = _forward(frame[folds.column], folds)
+    elif isinstance(folds, GroupFolds):
+        groups = frame[folds.column].astype("str").to_numpy()
+        _need(len(np.unique(groups)) >= folds.n, f"{folds.n} group folds of {folds.column!r}", "groups")
+        splitter = StratifiedGroupKFold(folds.n, shuffle=True, random_state=seed)
+        pairs = list(splitter.split(np.zeros(len(y)), y, groups))
+    else:
+        largest = int(np.bincount(y).max())
+        _need(largest >= folds.n, f"{folds.n} stratified folds", "rows in any class")
+        splitter = StratifiedKFold(folds.n, shuffle=True, random_state=seed)
+        pairs = list(splitter.split(np.zeros(len(y)), y))
+    return [Fold(number, train, valid) for number, (train, valid) in enumerate(pairs)]
+
+
+def _forward(column: pd.Series, folds: ForwardFolds) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+    if folds.period == "value":
+        period = column
+    else:
+        period = column.dt.strftime("%Y-%m" if folds.period == "month" else "%Y")
+    codes, periods = pd.factorize(period, sort=True)
+    _need(len(periods) > folds.n, f"{folds.n} folds forward in {folds.column!r}", "periods before them")
+    judged = range(len(periods) - folds.n, len(periods))
+    # A row without a date (code -1) is always older: it may be trained on, it is never judged.
+    return [(np.flatnonzero(codes < i), np.flatnonzero(codes == i)) for i in judged]
+
+
+def _need(enough: bool, asked: str, what: str) -> None:
+    if not enough:
+        raise ProblemError(f"split.folds: {asked} need more {what} than the training rows have")
