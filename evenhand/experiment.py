@@ -1,0 +1,198 @@
+"""The grid as (candidate, fold) units of work.
+
+A unit is judged on rows that neither its encoder, its sampler nor its model has seen. Units of a fold share the encoded
+rows, and units of a fold and strategy the resampled ones, whatever order or thread they run in.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from threadpoolctl import threadpool_limits
+
+from evenhand.features import build_encoder, n_categorical
+from evenhand.models import FittedCandidate, build_model, full_probabilities
+from evenhand.problem import FeatureSet, ModelSpec, Problem
+from evenhand.split import Fold
+from evenhand.strategies import AnyStrategy, CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
+
+HOLDOUT = "holdout"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model, an imbalance strategy, a feature set and a decision rule."""
+
+    model: ModelSpec
+    strategy: AnyStrategy
+    features: str = "base"
+    decision: str = "argmax"
+
+    @property
+    def name(self) -> str:
+        """Reads well in a list of runs: ``lightgbm / smote``."""
+        extras = [part for part, plain in ((self.features, "base"), (self.decision, "argmax")) if part != plain]
+        return " / ".join([self.model.name, self.strategy.name, *extras])
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one unit of work gave.
+
+    Attributes
+    ----------
+    probabilities : ndarray of shape (n_judged_rows, n_classes) or None
+        None where the strategy could not run.
+    ledger : LedgerEntry or None
+    fit_seconds : float
+    skipped : str or None
+        Why it could not run.
+    fitted : FittedCandidate
+    """
+
+    probabilities: np.ndarray | None
+    ledger: LedgerEntry | None
+    fit_seconds: float
+    skipped: str | None = None
+    fitted: FittedCandidate | None = None
+
+
+def candidates(problem: Problem) -> list[Candidate]:
+    """List the grid of a problem, models within strategies, so that neighbours share their resampled rows."""
+    return [
+        Candidate(model, strategy, features)
+        for features in problem.features
+        for strategy in problem.strategies
+        for model in problem.models
+    ]
+
+
+class OnceCache:
+    """Values computed once, also when several threads ask together; the newest ``size`` are kept."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._futures: OrderedDict[Hashable, Future[Any]] = OrderedDict()
+
+    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return the value of ``key``, computing it if it is not there; what ``compute`` raises is raised each time."""
+        with self._lock:
+            future = self._futures.get(key)
+            mine = future is None
+            if future is None:
+                future = self._futures[key] = Future()
+            self._futures.move_to_end(key)
+            while len(self._futures) > self._size:
+                self._futures.popitem(last=False)
+        if mine:
+            try:
+                future.set_result(compute())
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One fold in numbers."""
+
+    encoder: ColumnTransformer
+    train: np.ndarray
+    valid: np.ndarray
+
+
+class Experiment:
+    """The rows of one training, and the work that its units share.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        Typed raw columns, training rows and held-out rows.
+    y : ndarray of int, shape (n_rows,)
+        Class codes.
+    classes : sequence of str
+    folds : sequence of Fold
+        Positions into ``frame``. The last one may be the held-out period, numbered -1.
+    features : dict of str to FeatureSet
+    seed : int
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        y: np.ndarray,
+        classes: Sequence[str],
+        folds: Sequence[Fold],
+        features: dict[str, FeatureSet],
+        seed: int,
+    ) -> None:
+        self.frame = frame
+        self.y = y
+        self.classes = list(classes)
+        self.folds = {fold.number: fold for fold in folds}
+        self.features = features
+        self.seed = seed
+        self._encoded = OnceCache(size=2)
+        self._resampled = OnceCache(size=3)
+
+    def run(self, candidate: Candidate, fold_number: int, keep_model: bool = False) -> Outcome:
+        """Fit a candidate on a fold's training rows and judge it on the others.
+
+        One unit uses one thread, so its result does not depend on the machine's number of cores.
+
+        Parameters
+        ----------
+        candidate : Candidate
+        fold_number : int
+            -1 for the held-out period.
+        keep_model : bool
+            Whether the fitted whole is part of the outcome.
+
+        Returns
+        -------
+        Outcome
+        """
+        fold = self.folds[fold_number]
+        with threadpool_limits(limits=1):
+            encoded = self._encode(candidate.features, fold)
+            try:
+                rows, entry = self._rows(candidate, fold, encoded)
+            except CannotResample as reason:
+                return Outcome(None, None, 0.0, skipped=str(reason))
+            model = build_model(candidate.model, self.seed, len(rows.y))
+            started = time.thread_time()
+            model.fit(rows.X, rows.y, sample_weight=rows.weight)
+            seconds = time.thread_time() - started
+            probabilities = full_probabilities(model, encoded.valid, len(self.classes))
+        fitted = FittedCandidate(encoded.encoder, model, self.classes, candidate.decision) if keep_model else None
+        return Outcome(probabilities, entry, seconds, fitted=fitted)
+
+    def _encode(self, features: str, fold: Fold) -> Encoded:
+        return self._encoded.get((features, fold.number), lambda: self._encode_now(features, fold))
+
+    def _encode_now(self, features: str, fold: Fold) -> Encoded:
+        encoder = build_encoder(self.features[features])
+        columns = list(self.features[features].columns)
+        train = encoder.fit_transform(self.frame[columns].iloc[fold.train])
+        return Encoded(encoder, train, encoder.transform(self.frame[columns].iloc[fold.valid]))
+
+    def _rows(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> tuple[TrainingRows, LedgerEntry]:
+        key = (candidate.features, fold.number, candidate.strategy.name)
+        return self._resampled.get(key, lambda: self._resample_now(candidate, fold, encoded))
+
+    def _resample_now(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> tuple[TrainingRows, LedgerEntry]:
+        y = self.y[fold.train]
+        first_numbers = n_categorical(self.features[candidate.features])
+        rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers)
+        name = HOLDOUT if fold.number < 0 else str(fold.number)
+        return rows, ledger_entry(candidate.strategy, name, y, rows, self.classes)
