@@ -97,7 +97,7 @@ class OnceCache:
         if mine:
             try:
                 future.set_result(compute())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  waiting threads must see it too, whatever it is
                 future.set_exception(error)
         return future.result()
 

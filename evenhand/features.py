@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ class NumberCells(TransformerMixin, BaseEstimator):
 class TimeCells(TransformerMixin, BaseEstimator):
     """Parts of one timestamp column as numbers, and parts of it as sine and cosine."""
 
-    _PERIOD = {"month": 12.0, "dayofweek": 7.0, "dayofyear": 365.25, "hour": 24.0}
+    _PERIOD: ClassVar[dict[str, float]] = {"month": 12.0, "dayofweek": 7.0, "dayofyear": 365.25, "hour": 24.0}
 
     def __init__(self, parts: Sequence[str] = (), cyclic: Sequence[str] = (), format: str | None = None) -> None:
         self.parts = parts
@@ -102,7 +103,7 @@ class TimeCells(TransformerMixin, BaseEstimator):
         self.format = format
 
     def fit(self, X: pd.DataFrame, y: object = None) -> TimeCells:
-        """Nothing is learned."""
+        """Do nothing: nothing is learned."""
         self.n_features_in_ = X.shape[1]
         return self
 

@@ -178,17 +178,13 @@ class Coordinates(Frozen):
 
     latitude: str
     longitude: str
-    box: tuple[float, float, float, float] | None = Field(
-        default=None, description="south, west, north, east"
-    )
+    box: tuple[float, float, float, float] | None = Field(default=None, description="south, west, north, east")
 
 
 class FeatureSet(Frozen):
     """The columns a model sees, by role."""
 
-    categorical: tuple[
-        Annotated[Categorical, BeforeValidator(_as_numeric)], ...
-    ] = ()
+    categorical: tuple[Annotated[Categorical, BeforeValidator(_as_numeric)], ...] = ()
     numeric: tuple[Annotated[Numeric, BeforeValidator(_as_numeric)], ...] = ()
     time: tuple[TimeFeature, ...] = ()
     cyclic: tuple[CyclicFeature, ...] = ()
@@ -197,7 +193,8 @@ class FeatureSet(Frozen):
     @property
     def columns(self) -> tuple[str, ...]:
         """Raw columns read, each once, in the order of the encoded array."""
-        names = [part.column for part in (*self.categorical, *self.numeric, *self.time, *self.cyclic)]
+        names = [*(part.column for part in self.categorical), *(part.column for part in self.numeric)]
+        names += [*(part.column for part in self.time), *(part.column for part in self.cyclic)]
         names += [name for pair in self.coordinates for name in (pair.latitude, pair.longitude)]
         return tuple(dict.fromkeys(names))
 
@@ -268,6 +265,7 @@ class SimpleStrategy(Frozen):
 
     @property
     def name(self) -> str:
+        """Name in tables, ledgers and runs."""
         return self.kind
 
 
@@ -279,6 +277,7 @@ class SmoteStrategy(Frozen):
 
     @property
     def name(self) -> str:
+        """Name in tables, ledgers and runs."""
         return self.kind
 
 
@@ -297,6 +296,7 @@ class CappedStrategy(Frozen):
 
     @property
     def name(self) -> str:
+        """Name in tables, ledgers and runs."""
         return self.label or ("capped+class_weight" if self.class_weight else "capped")
 
 
@@ -320,6 +320,7 @@ class ModelSpec(Frozen):
 
     @property
     def name(self) -> str:
+        """Name in tables, ledgers and runs."""
         return self.label or self.kind
 
 
@@ -365,7 +366,7 @@ class Problem(Frozen):
     about: str = ""
     licence: str = "not stated"
     source: Source
-    suite: str | None = Field(default=None, description="expectations/<suite>.json; derived from this file without it")
+    suite: str | None = Field(default=None, description="expectations/<suite>.json; derived from this file if absent")
     duplicates: Literal["drop", "keep"] = "keep"
     target: Target
     leaks: tuple[str, ...] = Field(default=(), description="columns set after the class is known")

@@ -37,9 +37,7 @@ def column_types(problem: Problem) -> dict[str, ColumnType]:
     return {name: types.get(name, ColumnType("text")) for name in problem.columns}
 
 
-def parse_columns(
-    frame: pd.DataFrame, types: Mapping[str, ColumnType]
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Give each column its type.
 
     Text is stripped, and an empty cell is missing. Columns that ``types`` does not name pass through untouched.

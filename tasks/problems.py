@@ -48,7 +48,9 @@ def _find(name_or_path: str) -> Path:
     else:
         path = settings().problems / f"{name_or_path}.yaml"
     if not path.is_file():
-        raise ProblemError(f"no problem {name_or_path!r}: known are {', '.join(known_problems())}, or give a path to a .yaml")
+        raise ProblemError(
+            f"no problem {name_or_path!r}: known are {', '.join(known_problems())}, or give a path to a .yaml"
+        )
     return path
 
 

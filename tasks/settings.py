@@ -22,7 +22,9 @@ class Settings(BaseSettings):
     expectations: Path = Field(default=ROOT / "expectations", description="expectation suites")
     store: str = Field(default="", description="a folder or s3://bucket/prefix; empty means <home>/store")
     s3_endpoint: str | None = Field(default=None, description="an S3 endpoint other than AWS")
-    tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI", description="empty means SQLite in home")
+    tracking_uri: str = Field(
+        default="", validation_alias="MLFLOW_TRACKING_URI", description="empty means SQLite in home"
+    )
 
     @property
     def store_uri(self) -> str:

@@ -1,0 +1,80 @@
+# One verb list for people, hooks and CI. `make help` explains the verbs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PROBLEM ?= toronto
+DATA ?=
+QUICK ?=
+SEED ?=
+ARGS ?=
+
+# Nothing phones home; set any of these yourself to turn it on (docs/configuration.md).
+export DO_NOT_TRACK ?= 1
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+export GX_ANALYTICS_ENABLED ?= false
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
+
+.PHONY: help train review ui deploy test check soak lock clean setup setup-dev
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(f"Python 3.11 or newer is needed, {sys.executable} is {v[0]}.{v[1]}; name another with PYTHON=...") if v < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+
+# The lock file is complete, so pip need not resolve anything: --no-deps is quicker, and the hashes are checked.
+$(RUNTIME): requirements.lock | $(BIN)/python
+	@echo "Setting up $(VENV) (once, about a minute and a half)"
+	@$(INSTALL) --require-hashes -r requirements.lock 2> >(grep -v "is ignored: it is neither" >&2)
+	@$(INSTALL) --no-build-isolation --editable .  2> >(grep -v "is ignored: it is neither" >&2)
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	@echo "Adding what tests need to $(VENV) (once)"
+	@$(INSTALL) --require-hashes -r requirements-dev.lock 2> >(grep -v "is ignored: it is neither" >&2)
+	@touch $@
+
+setup: $(RUNTIME)
+setup-dev: $(DEV)
+
+train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 SEED=7 ARGS="--help"
+	@$(BIN)/python -m flows.train --problem $(PROBLEM) $(if $(DATA),--data '$(DATA)') $(if $(QUICK),--preset quick) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
+
+review: $(RUNTIME) ## list what waits for a decision, show the case, approve or reject it
+	@$(BIN)/python -m flows.promote $(ARGS)
+
+ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c ends both)
+	@$(BIN)/python -m tasks.ui
+
+deploy: $(RUNTIME) ## put the deployments of prefect.yaml on the Prefect server that PREFECT_API_URL names
+	@$(BIN)/prefect --no-prompt deploy --all
+
+test: $(DEV) ## every test
+	@$(BIN)/python -m pytest -m "not soak" $(ARGS)
+
+check: $(DEV) ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+soak: $(DEV) ## the long repetitions
+	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+lock: ## resolve requirements.lock and requirements-dev.lock anew (needs uv on the PATH)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate -o requirements.lock
+	uv pip compile pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
+
+clean: ## remove the environment and caches; keeps var/ (data, registry) and runs/
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,33 @@
+"""Every test works in folders of its own and phones nobody."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+for _name, _value in {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    # Prefect stops a flow's start-up from being waited for on a slow, shared machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}.items():
+    os.environ[_name] = _value
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory, monkeypatch):
+    """A home of its own for each test: nothing reads or writes the user's stores."""
+    from tasks.settings import settings
+
+    folder = tmp_path_factory.mktemp("evenhand")
+    for name in ("EVENHAND_STORE", "EVENHAND_S3_ENDPOINT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EVENHAND_HOME", str(folder / "var"))
+    monkeypatch.setenv("EVENHAND_RUNS", str(folder / "runs"))
+    settings.cache_clear()
+    yield folder
+    settings.cache_clear()
