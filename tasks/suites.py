@@ -1,0 +1,191 @@
+"""Great Expectations, kept in one place: suites read from JSON, run on a frame, and Data Docs built offline."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from evenhand.errors import ValidationFailed
+from evenhand.problem import Problem
+from evenhand.quality import NOT_NULL, Expectation, Suite, derived_suite, freshness_rules
+from tasks.settings import settings
+
+if TYPE_CHECKING:
+    from great_expectations.data_context import EphemeralDataContext
+
+_LONGEST_CELL = 10_000  # a longer one breaks what it breaks within these characters, and would fill the Data Docs
+
+
+class Checked(NamedTuple):
+    """What became of one expectation."""
+
+    expectation: Expectation
+    success: bool
+    rows: np.ndarray  # of bool, shape (n_rows,): those that break it; all False when it is about the table
+    observed: Any = None
+    error: str | None = None  # why it could not be checked, which is no pass
+
+
+def load_suite(problem: Problem) -> Suite:
+    """The suite a problem names, or one derived from the problem; completed with what every problem needs.
+
+    Raises
+    ------
+    ValidationFailed
+        When the file is absent or is no suite.
+    """
+    suite = _read(settings().expectations / f"{problem.suite}.json") if problem.suite else derived_suite(problem)
+    target = problem.target.column
+    if not any(e.type == NOT_NULL and e.column == target for e in suite.expectations):
+        suite = _with(suite, [Expectation(type=NOT_NULL, kwargs={"column": target})])
+    return _with(suite, freshness_rules(problem))
+
+
+class Checker:
+    """Runs expectations on frames; the Data Docs show every run."""
+
+    def __init__(self) -> None:
+        with _quiet():
+            import great_expectations as gx
+
+            self._context: EphemeralDataContext = gx.get_context(mode="ephemeral")
+            self._context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+            self._data = self._context.data_sources.add_pandas("evenhand")
+
+    def run(self, name: str, frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Checked]:
+        """Check a frame with a fresh row number as its index.
+
+        Raises
+        ------
+        ValidationFailed
+            When an expectation does not exist or its arguments make no sense.
+        """
+        with _quiet():
+            results = self._results(name, _bounded(frame), expectations)
+        return [_checked(expectations[i], result, len(frame)) for i, result in sorted(results)]
+
+    def build_docs(self, folder: Path) -> None:
+        """Write the Data Docs; ``index.html`` is the start."""
+        store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
+        site = {"class_name": "SiteBuilder", "store_backend": store}
+        with _quiet():
+            self._context.add_data_docs_site(
+                site_name="evenhand",
+                site_config=site | {"site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}},  # type: ignore
+            )
+            self._context.build_data_docs(site_names=["evenhand"])
+
+    def _results(self, name: str, frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[tuple[int, Any]]:
+        import great_expectations as gx
+
+        try:
+            suite = gx.ExpectationSuite(name=name, expectations=[_plain(i, e) for i, e in enumerate(expectations)])
+            suite = self._context.suites.add(suite)
+        except Exception as error:  # its own, pydantic's and ValueError, by the kind of mistake
+            raise ValidationFailed(f"the suite {name} can't be used: {_one_line(error)}") from None
+        batch = self._data.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
+        definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
+        definition = self._context.validation_definitions.add(definition)
+        result = definition.run(
+            batch_parameters={"dataframe": frame},
+            # Without the last key each result carries every row number once more, as text.
+            result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False},  # type: ignore
+        )
+        return [(r.expectation_config.meta["number"], r) for r in result.results]  # type: ignore
+
+
+def _plain(number: int, expectation: Expectation) -> dict[str, Any]:
+    kwargs = dict(expectation.kwargs)
+    if isinstance(kwargs.get("row_condition"), dict):
+        kwargs["row_condition"] = _condition(**kwargs["row_condition"])
+    meta = expectation.meta.model_dump(exclude_none=True) | {"number": number}
+    return {"type": expectation.type, "kwargs": kwargs, "meta": meta}
+
+
+def _condition(column: str, values: Sequence[str]) -> Any:
+    from great_expectations.expectations.row_conditions import Column
+
+    return Column(column).is_in(list(values) or [""])
+
+
+def class_rules(classes: dict[str, tuple[str, ...]], column: str, at_least: int) -> list[Expectation]:
+    """A least number of rows for every class, as expectations."""
+    return [
+        Expectation(
+            type="expect_table_row_count_to_be_between",
+            kwargs={"min_value": at_least, "row_condition": {"column": column, "values": values}},
+            meta={"label": f"{column} = {name}"},  # type: ignore[arg-type]
+        )
+        for name, values in classes.items()
+    ]
+
+
+def _checked(expectation: Expectation, result: Any, n_rows: int) -> Checked:
+    rows = np.zeros(n_rows, dtype=bool)
+    found = result.result or {}
+    rows[np.asarray(found.get("unexpected_index_list") or [], dtype=int)] = True
+    errors = _exceptions(result.exception_info)
+    success = bool(result.success) and not errors
+    error = errors[0] if errors else None
+    if expectation.row_level and not success and not rows.any():
+        error = error or "no row was named"
+    return Checked(expectation, success, rows, found.get("observed_value"), error)
+
+
+def _exceptions(info: Any) -> list[str]:
+    """Messages in either of the two shapes an exception comes in: one, or one for each metric."""
+    if not isinstance(info, dict):
+        return []
+    each = [info] if "raised_exception" in info else [v for v in info.values() if isinstance(v, dict)]
+    return [_one_line(e.get("exception_message")) for e in each if e.get("raised_exception")]
+
+
+def _bounded(frame: pd.DataFrame) -> pd.DataFrame:
+    bounded = frame.reset_index(drop=True)
+    for name in bounded.columns[[isinstance(t, pd.StringDtype) for t in bounded.dtypes]]:
+        if bounded[name].str.len().max() > _LONGEST_CELL:
+            bounded[name] = bounded[name].str.slice(0, _LONGEST_CELL)
+    return bounded
+
+
+def _read(path: Path) -> Suite:
+    try:
+        return Suite.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"
+        raise ValidationFailed(f"no suite {path.stem!r} in {path.parent}; known are {known}") from None
+    except (OSError, ValueError, ValidationError) as error:
+        raise ValidationFailed(f"{path} is no expectation suite: {_one_line(error)}") from None
+
+
+def _with(suite: Suite, more: Sequence[Expectation]) -> Suite:
+    return suite.model_copy(update={"expectations": (*suite.expectations, *more)})
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No telemetry, and none of the library's notes about itself."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
