@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
-import os
-import shutil
-import stat
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -22,33 +13,9 @@ import pyarrow.parquet as pq
 from evenhand.errors import StorageError
 from evenhand.references import Reference
 from tasks.settings import settings
+from tasks.storage_files import FolderStore, Store
 
-_PARTIAL = ".partial"
-
-
-class Store(Protocol):
-    """Whole objects under keys such as ``snapshots/<sha256>/rows.parquet``; every error is a ``StorageError``."""
-
-    def put(self, local: Path, key: str, overwrite: bool = False) -> None:
-        """Store a file. A key that is taken is left as it is, unless ``overwrite``."""
-
-    def put_bytes(self, data: bytes, key: str, overwrite: bool = False) -> None:
-        """Store bytes. A key that is taken is left as it is, unless ``overwrite``."""
-
-    def local(self, key: str) -> Path:
-        """A local file with the object's bytes, to read and not to change."""
-
-    def exists(self, key: str) -> bool:
-        """Whether the key is taken; an unreachable store is an error, never a no."""
-
-    def list(self, prefix: str) -> list[str]:
-        """Sorted keys that start with a prefix; ``""`` lists them all."""
-
-    def delete(self, key: str) -> None:
-        """Remove an object; one that is absent is no error."""
-
-    def uri(self, key: str) -> str:
-        """The full address, for people."""
+__all__ = ["FolderStore", "Store", "open_store", "read_frame", "sha256_file", "write_frame"]
 
 
 def open_store(uri: str | None = None) -> Store:
@@ -61,65 +28,12 @@ def open_store(uri: str | None = None) -> Store:
     """
     where = settings().store_uri if uri is None else uri
     if where.startswith("s3://"):
-        from tasks.storage_s3 import s3_store
+        from tasks.storage_s3 import s3_store  # boto3 takes half a second, and a folder needs none of it
 
         return s3_store(where, settings().s3_endpoint, settings().cache / "store")
     if "://" in where or not where.strip():
         raise StorageError(f"the store {where!r} can't be opened: EVENHAND_STORE is a folder or s3://bucket/prefix")
     return FolderStore(Path(where).expanduser().absolute())
-
-
-@dataclass(frozen=True)
-class FolderStore:
-    """Objects as files under a folder, which is made on the first write."""
-
-    root: Path
-
-    def put(self, local: Path, key: str, overwrite: bool = False) -> None:
-        with _explained(f"{local} can't be stored as", self.root, key), local.open("rb") as data:
-            self._write(data, key, overwrite)
-
-    def put_bytes(self, data: bytes, key: str, overwrite: bool = False) -> None:
-        with _explained("can't write", self.root, key):
-            self._write(io.BytesIO(data), key, overwrite)
-
-    def local(self, key: str) -> Path:
-        if not self.exists(key):
-            raise StorageError(f"the store has no {self.uri(key)} (the store is set by EVENHAND_STORE)")
-        return self._path(key)
-
-    def exists(self, key: str) -> bool:
-        path = self._path(key)
-        with _explained("can't look for", self.root, key):
-            try:
-                return stat.S_ISREG(path.stat().st_mode)
-            except (FileNotFoundError, NotADirectoryError):
-                return False
-
-    def list(self, prefix: str) -> list[str]:
-        check_prefix(prefix)
-        start = self.root / prefix.rpartition("/")[0]
-        with _explained("can't list", self.root, prefix):
-            found = [path for path in start.rglob("*") if path.is_file() and not path.name.endswith(_PARTIAL)]
-        keys = (path.relative_to(self.root).as_posix() for path in found)
-        return sorted(key for key in keys if key.startswith(prefix))
-
-    def delete(self, key: str) -> None:
-        with _explained("can't delete", self.root, key):
-            self._path(key).unlink(missing_ok=True)
-
-    def uri(self, key: str) -> str:
-        return str(self._path(key))
-
-    def _path(self, key: str) -> Path:
-        return self.root / check_key(key)
-
-    def _write(self, data: BinaryIO, key: str, overwrite: bool) -> None:
-        target = self._path(key)
-        if target.exists() and not overwrite:
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(data, target, overwrite)
 
 
 def sha256_file(path: Path) -> str:
@@ -166,79 +80,17 @@ def read_frame(ref: Reference) -> pd.DataFrame:
         raise StorageError(f"{ref.key} is not readable as Parquet: {error}") from None
 
 
-def check_key(key: str) -> str:
-    """The key itself when it is relative and stays inside the store, else a ``StorageError``."""
-    parts = key.split("/")
-    if any(part in ("", ".", "..") for part in parts) or key.endswith(_PARTIAL) or not _plain(key):
-        raise StorageError(
-            f"{key!r} is no key of the store: it must be relative, such as snapshots/rows.parquet, without empty, "
-            f"'.' or '..' parts, backslashes or control characters, and not end in {_PARTIAL}"
-        )
-    return key
-
-
-def check_prefix(prefix: str) -> None:
-    """Refuse a prefix that no key can start with."""
-    if prefix:
-        check_key(prefix.removesuffix("/"))
-
-
-def write_atomically(data: BinaryIO, target: Path, overwrite: bool) -> None:
-    """Write to a name of its own beside ``target``, then put it in place; without ``overwrite`` the first one wins."""
-    partial = target.parent / f".{uuid.uuid4().hex}{_PARTIAL}"
-    try:
-        with partial.open("xb") as out:
-            shutil.copyfileobj(data, out, 1 << 20)
-            out.flush()
-            os.fsync(out.fileno())
-        if overwrite:
-            os.replace(partial, target)
-        else:
-            _link(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _link(partial: Path, target: Path) -> None:
-    try:
-        os.link(partial, target)
-    except FileExistsError:
-        return
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
-            raise
-        os.replace(partial, target)  # a file system without hard links
-
-
 def _read_verified(store: Store, key: str, sha256: str) -> bytes:
     path = store.local(key)
-    with _explained("can't read", path.parent, path.name):
+    try:
         data = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{store.uri(key)} can't be read from {path}: {error.strerror or error}") from None
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise StorageError(
-            f"{store.uri(key)} is not what was stored: expected SHA-256 {sha256}, found {found} in {path}. "
-            "It was changed or damaged, or its key was used before for other rows; restore it or write it again."
+            f"{store.uri(key)} is not what was stored: expected SHA-256 {sha256}, found {found} in {path}. It was "
+            "changed or damaged, or its key was used before for other rows. Restore it or write it under a key of its "
+            "own; if that file is a copy in the cache, delete the copy first."
         )
     return data
-
-
-def _plain(key: str) -> bool:
-    return "\\" not in key and key.isprintable()
-
-
-@contextmanager
-def _explained(what: str, root: Path, key: str) -> Iterator[None]:
-    """Turn an error of the file system into one paragraph."""
-    try:
-        yield
-    except OSError as error:
-        reasons = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
-        unwritable = {errno.EACCES, errno.EPERM, errno.EROFS}
-        reason = reasons.get(error.errno or 0, error.strerror or str(error))
-        reason = f"no permission ({reason})" if error.errno in unwritable else reason
-        raise StorageError(
-            f"{what} {root / key}: {reason} at {error.filename or root}. "
-            "The store is the folder in EVENHAND_STORE (by default EVENHAND_HOME/store); free space, mend its "
-            "permissions or name another folder."
-        ) from None

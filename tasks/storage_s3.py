@@ -1,4 +1,4 @@
-"""The S3 half of the store, imported by :mod:`tasks.storage` alone and only when an S3 address is set."""
+"""The S3 half of the store; :mod:`tasks.storage` imports it when an S3 address is set."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from botocore.exceptions import (
     ProxyConnectionError,
     SSLError,
 )
+from typing_extensions import override
 
 from evenhand.errors import StorageError
-from tasks.storage import check_key, check_prefix, write_atomically
+from tasks.storage_files import Store, check_key, check_prefix, write_atomically
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _CREDENTIALS = "Look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE."
@@ -38,6 +39,7 @@ _NO_BUCKET = "there is no such bucket. Look at the name in EVENHAND_STORE, or ma
 _DENIED = (
     "these credentials may not do this. The store needs s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject."
 )
+_TAKEN = ("PreconditionFailed", "412")
 _REASONS = {
     "NoSuchBucket": _NO_BUCKET,
     "AccessDenied": _DENIED,
@@ -76,7 +78,7 @@ def s3_store(uri: str, endpoint: str | None, cache: Path) -> S3Store:
 
 
 @dataclass(frozen=True)
-class S3Store:
+class S3Store(Store):
     """Objects in a bucket, under a prefix that may be empty; ``cache`` keeps what was downloaded."""
 
     bucket: str
@@ -94,6 +96,7 @@ class S3Store:
         )
         return boto3.Session().client("s3", endpoint_url=self.endpoint, config=config)
 
+    @override
     def put(self, local: Path, key: str, overwrite: bool = False) -> None:
         try:
             with local.open("rb") as body:
@@ -101,9 +104,11 @@ class S3Store:
         except OSError as error:
             raise StorageError(f"{local} can't be stored as {self.uri(key)}: {error.strerror or error}") from None
 
+    @override
     def put_bytes(self, data: bytes, key: str, overwrite: bool = False) -> None:
         self._upload(io.BytesIO(data), key, overwrite)
 
+    @override
     def local(self, key: str) -> Path:
         found = self._stat(key)
         if found is None:
@@ -114,9 +119,11 @@ class S3Store:
             self._download(key, found, path)
         return path
 
+    @override
     def exists(self, key: str) -> bool:
         return self._stat(key) is not None
 
+    @override
     def list(self, prefix: str) -> list[str]:
         check_prefix(prefix)
         skip = len(self._full(""))
@@ -126,11 +133,13 @@ class S3Store:
             )
             return sorted(item["Key"][skip:] for page in pages for item in page.get("Contents", []))
 
+    @override
     def delete(self, key: str) -> None:
         check_key(key)
         with self._explained("can't delete", key):
             self._client.delete_object(Bucket=self.bucket, Key=self._full(key))
 
+    @override
     def uri(self, key: str) -> str:
         return f"s3://{self.bucket}/{self._full(check_key(key))}"
 
@@ -138,7 +147,7 @@ class S3Store:
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def _stat(self, key: str) -> _Stat | None:
-        """A listing of one, as a HEAD can't tell a missing bucket from a missing key, or a wrong secret from a denial."""
+        """List one key: a HEAD can't tell a missing bucket from a missing key, or a wrong secret from a denial."""
         full = self._full(check_key(key))
         with self._explained("can't look for", key):
             page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=full, MaxKeys=1)
@@ -158,18 +167,25 @@ class S3Store:
             raise StorageError(f"{self.uri(key)} came incomplete: try again")
 
     def _upload(self, body: BinaryIO, key: str, overwrite: bool) -> None:
+        check_key(key)
         if not overwrite and self.exists(key):
             return
         kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
-        condition = {} if overwrite else {"IfNoneMatch": "*"}
+        wanted = {"Bucket": self.bucket, "Key": self._full(key), "ContentType": kind}
+        if not overwrite:
+            wanted["IfNoneMatch"] = "*"
         with self._explained("can't write", key):
-            try:
-                self._client.put_object(
-                    Bucket=self.bucket, Key=self._full(check_key(key)), Body=body, ContentType=kind, **condition
-                )
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") not in ("PreconditionFailed", "412"):
-                    raise
+            for last in (False, False, True):
+                body.seek(0)
+                try:
+                    self._client.put_object(Body=body, **wanted)
+                    return
+                except ClientError as error:
+                    code = error.response.get("Error", {}).get("Code")
+                    if code in _TAKEN:
+                        return
+                    if last or code != "ConditionalRequestConflict":  # another writer of this key was still busy
+                        raise
 
     @contextmanager
     def _explained(self, what: str, key: str) -> Iterator[None]:
