@@ -51,14 +51,14 @@ def test_equals_scikit_learn_with_ties_and_absent_classes(rows):
         "macro_precision": sk.precision_score(y, predicted, average="macro", **options),
         "macro_recall": sk.recall_score(y, predicted, average="macro", **options),
         "accuracy": sk.accuracy_score(y, predicted),
-        "mcc": sk.matthews_corrcoef(y, predicted),
         "log_loss": sk.log_loss(y, proba, labels=list(range(k))),
         "brier": ((proba - np.eye(k)[y]) ** 2).sum() / len(y),
         "average_precision": np.mean([sk.average_precision_score(y == c, proba[:, c]) for c in present]),
         "majority_accuracy": np.bincount(y).max() / len(y),
     }
-    with warnings.catch_warnings():  # classes predicted that the truth lacks
+    with warnings.catch_warnings():  # of scikit-learn, about a truth that lacks a class
         warnings.simplefilter("ignore", UserWarning)
+        expected["mcc"] = sk.matthews_corrcoef(y, predicted)
         expected["balanced_accuracy"] = sk.balanced_accuracy_score(y, predicted)
     if len(present) > 1:
         expected["roc_auc"] = np.mean([sk.roc_auc_score(y == c, proba[:, c]) for c in present])
@@ -95,7 +95,8 @@ def test_one_sort_gives_both_areas_of_scikit_learn(pairs):
     values = np.array([v for _, v in pairs])
     precision, auc = average_precision_and_roc_auc(positive, values)
     if not positive.any():
-        assert math.isnan(precision) and math.isnan(auc)
+        assert math.isnan(precision)
+        assert math.isnan(auc)
         return
     assert precision == pytest.approx(sk.average_precision_score(positive, values), abs=1e-12)
     if positive.all():
@@ -160,6 +161,19 @@ def test_a_constant_answer_is_worth_nothing_but_looks_accurate():
 def test_calibration_error_of_a_known_gap():
     y = np.array([0, 0, 0, 1])
     assert score(y, np.tile([0.9, 0.1], (4, 1)), ["a", "b"]).metrics["ece"] == pytest.approx(0.15)
+
+
+@SETTINGS
+@given(scored_rows())
+def test_calibration_error_is_the_mean_gap_over_fifteen_bins(rows):
+    y, proba, _, classes = rows
+    confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y
+    gap = 0.0
+    for low in range(15):
+        inside = np.floor(confidence * 15).clip(max=14) == low
+        if inside.any():
+            gap += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
+    assert score(y, proba, classes).metrics["ece"] == pytest.approx(gap, abs=1e-12)
 
 
 def test_a_decision_rule_moves_labels_not_probability_metrics():
@@ -235,7 +249,8 @@ def test_flat_names_are_short_safe_and_finite():
     assert values["oof_macro_f1"] == found.metrics["macro_f1"]
     assert values["oof_f1_Auto_Theft"] == found.per_class["Auto Theft"].f1
     assert values["oof_support_Drugs_Other_all"] == 2.0
-    assert "oof_f1_None_here" not in values and values["oof_support_None_here"] == 0.0
+    assert "oof_f1_None_here" not in values
+    assert values["oof_support_None_here"] == 0.0
     assert all(re.fullmatch(r"[A-Za-z0-9_.\-]+", name) and math.isfinite(value) for name, value in values.items())
     assert "macro_f1" in flat(found, "")
 

@@ -1,0 +1,181 @@
+"""The tables a reader sees: baseline against resampled first, then all candidates, best first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from evenhand.evaluate import Scores
+from evenhand.problem import LOWER_IS_BETTER, METRICS
+from evenhand.table_text import DIFFERENCE, NAMES, render_markdown, render_text
+
+__all__ = ["Row", "baseline_against_resampled", "leaderboard", "render_markdown", "render_text"]
+
+BASELINE = "none"
+ACCURACY = "accuracy (misleading)"
+Rows = Literal["oof", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One candidate and its scores, out of fold and on the held-out period; ``skipped`` says why it has none."""
+
+    model: str
+    strategy: str
+    features: str
+    decision: str
+    oof: Scores | None
+    test: Scores | None
+    fit_seconds: float
+    skipped: str | None
+
+
+def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFrame:
+    """Each model without resampling against the same model under every strategy.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    metric : str
+        One of ``evenhand.problem.METRICS``.
+    on : {"oof", "test"}
+        Scores out of fold, or on the held-out period.
+
+    Returns
+    -------
+    DataFrame
+        A line a candidate, model by model: the model that has the best candidate first, in it the baseline
+        (strategy ``none``), then the strategies, best first. Columns ``... vs none`` are the difference to the
+        baseline with the same model, features and decision; for a loss, negative is better. ``min_recall`` is the
+        recall of the class found worst. ``features`` and ``decision`` are columns where they vary. Candidates without
+        scores come last, their reason in ``skipped`` (empty for all others).
+
+    Raises
+    ------
+    ValueError
+        If ``metric`` does not exist.
+    """
+    _check_metric(metric)
+    scored, unscored = _parted(rows, on)
+    baselines = {_context(row): scores for row, scores in scored if row.strategy == BASELINE}
+    best: dict[str, tuple[bool, float]] = {}
+    for row, scores in scored:
+        best[row.model] = min(best.get(row.model, (True, math.inf)), _rank(scores, metric))
+    scored.sort(
+        key=lambda pair: (best[pair[0].model], pair[0].model, pair[0].strategy != BASELINE, *_order(*pair, metric))
+    )
+    shown = _shown(rows)
+    lines = [_names(row, shown) | _compared(scores, baselines.get(_context(row)), metric) for row, scores in scored]
+    return _framed(lines, unscored, shown, on)
+
+
+def leaderboard(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFrame:
+    """All candidates, best first.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    metric : str
+        One of ``evenhand.problem.METRICS``; the order goes by it, downwards or, for a loss, upwards.
+    on : {"oof", "test"}
+        What the order and all columns go by, but ``... held out``, which is the held-out period always.
+
+    Returns
+    -------
+    DataFrame
+        A line a candidate. Accuracy comes last, marked as misleading, beside the accuracy of always saying the
+        majority class. Candidates without scores have no rank and come last, their reason in ``skipped``.
+
+    Raises
+    ------
+    ValueError
+        If ``metric`` does not exist.
+    """
+    _check_metric(metric)
+    scored, unscored = _parted(rows, on)
+    scored.sort(key=lambda pair: _order(*pair, metric))
+    shown = _shown(rows)
+    lines = [
+        {"rank": place} | _names(row, shown) | _summary(row, scores, metric, on)
+        for place, (row, scores) in enumerate(scored, start=1)
+    ]
+    frame = _framed(lines, unscored, shown, on)
+    return frame.astype({"rank": "Int64"}) if "rank" in frame else frame
+
+
+# --- lines of a table --------------------------------------------------------------------------------------------
+
+
+def _check_metric(metric: str) -> None:
+    if metric not in METRICS:
+        raise ValueError(f"metric: found {metric!r}, allowed are {', '.join(METRICS)}")
+
+
+def _parted(rows: Sequence[Row], on: Rows) -> tuple[list[tuple[Row, Scores]], list[Row]]:
+    scored, unscored = [], []
+    for row in rows:
+        scores: Scores | None = getattr(row, on)
+        if scores is None or row.skipped is not None:
+            unscored.append(row)
+        else:
+            scored.append((row, scores))
+    return scored, sorted(unscored, key=lambda row: tuple(_names(row).values()))
+
+
+def _rank(scores: Scores, metric: str) -> tuple[bool, float]:
+    """Sorts best first; what is undefined last."""
+    value = scores.metrics[metric]
+    if math.isnan(value):
+        return True, 0.0
+    return False, value if metric in LOWER_IS_BETTER else -value
+
+
+def _order(row: Row, scores: Scores, metric: str) -> tuple[Any, ...]:
+    """By value, then by name: equal scores keep one order, however the candidates came."""
+    return _rank(scores, metric), tuple(_names(row).values())
+
+
+def _names(row: Row, shown: Sequence[str] = NAMES) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in shown}
+
+
+def _shown(rows: Sequence[Row]) -> list[str]:
+    varying = [name for name in ("features", "decision") if len({getattr(row, name) for row in rows}) > 1]
+    return ["model", "strategy", *varying]
+
+
+def _context(row: Row) -> tuple[str, str, str]:
+    return row.model, row.features, row.decision
+
+
+def _compared(scores: Scores, baseline: Scores | None, metric: str) -> dict[str, float]:
+    line = {}
+    for name in dict.fromkeys((metric, "average_precision")):
+        line[name] = scores.metrics[name]
+        line[name + DIFFERENCE] = scores.metrics[name] - baseline.metrics[name] if baseline else math.nan
+    for name in ("balanced_accuracy", "g_mean"):
+        line.setdefault(name, scores.metrics[name])
+    recalls = [found.recall for found in scores.per_class.values() if found.support]
+    return line | {"min_recall": min(recalls)}
+
+
+def _summary(row: Row, scores: Scores, metric: str, on: Rows) -> dict[str, float]:
+    line = {metric: scores.metrics[metric]}
+    if on == "oof" and row.test is not None:
+        line[f"{metric} held out"] = row.test.metrics[metric]
+    others = ("average_precision", "balanced_accuracy", "g_mean", "mcc", "log_loss", "ece")
+    line |= {name: scores.metrics[name] for name in others if name != metric}
+    line["fit_seconds"] = row.fit_seconds
+    return line | {"majority_accuracy": scores.metrics["majority_accuracy"], ACCURACY: scores.metrics["accuracy"]}
+
+
+def _framed(lines: list[dict[str, Any]], unscored: list[Row], shown: Sequence[str], on: Rows) -> pd.DataFrame:
+    columns = list(dict.fromkeys(name for line in lines for name in line)) or list(shown)
+    missing = {"oof": "not scored out of fold", "test": "not scored on the held-out period"}[on]
+    ends = [_names(row, shown) | {"skipped": row.skipped or missing} for row in unscored]
+    frame = pd.DataFrame([{**line, "skipped": ""} for line in lines] + ends, columns=[*columns, "skipped"])
+    return frame if unscored else frame.drop(columns="skipped")
