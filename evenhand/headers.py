@@ -11,7 +11,7 @@ _SHOWN = 8
 
 
 def describe_missing(found: Sequence[str], expected: Sequence[str]) -> str:
-    """One sentence or two on which expected columns are missing, and the likely reason.
+    """Say in a sentence which expected columns are missing, and the likely reason.
 
     Parameters
     ----------
@@ -34,9 +34,7 @@ def describe_missing(found: Sequence[str], expected: Sequence[str]) -> str:
         )
     text = f"missing column{'s' * (len(missing) > 1)} {', '.join(_with_guess(n, extra) for n in missing[:_SHOWN])}"
     text += f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    return text + (
-        f"; the file also has {_listed(extra)}" if extra else "; the file has no other columns than expected"
-    )
+    return text + (f"; the file also has {_listed(extra)}" if extra else "; the file has no other columns")
 
 
 def looks_like_values(names: Sequence[str]) -> bool:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.errors import ProblemError
 from evenhand.problem import Problem, Target
 from evenhand.schema import ColumnType, column_types
 
-DUPLICATE = "expect_compound_columns_to_be_unique"
+COLUMN_SET = "expect_table_columns_to_match_set"
 OF_TYPE = "expect_column_values_to_be_of_type"
 NOT_NULL = "expect_column_values_to_not_be_null"
 _TYPE_NAMES = {"number": "float64", "text": "str", "time": "Timestamp"}
@@ -35,20 +34,26 @@ class ExpectationMeta(BaseModel):
 class Expectation(BaseModel):
     """One expectation as Great Expectations writes it, with this project's meaning of a broken row."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str
     kwargs: dict[str, Any] = {}
     meta: ExpectationMeta = ExpectationMeta()
+    id: str | None = None
+    description: str | None = None
+    notes: Any = None
+    severity: str | None = None
 
     @property
-    def column(self) -> str | None:
-        return self.kwargs.get("column")
+    def columns(self) -> tuple[str, ...]:
+        """Columns whose cells it looks at."""
+        one = (self.kwargs.get(key) for key in ("column", "column_A", "column_B"))
+        return (*(c for c in one if c), *self.kwargs.get("column_list", ()))
 
     @property
     def name(self) -> str:
         """Type and column, such as ``expect_column_values_to_not_be_null(MCI)``."""
-        inside = self.meta.label or self.column
+        inside = self.meta.label or ", ".join(self.columns)
         return f"{self.type}({inside})" if inside else self.type
 
     @property
@@ -70,27 +75,45 @@ class SuiteMeta(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_class_rows: int = Field(default=10, ge=1, description="good rows that every class needs")
+    great_expectations_version: str | None = None
     max_duplicates: float = Field(default=1.0, ge=0, le=1, description="share of rows that repeat an earlier one")
 
 
 class Suite(BaseModel):
     """The expectations of a data set."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     meta: SuiteMeta = SuiteMeta()
     expectations: tuple[Expectation, ...] = Field(min_length=1)
+    id: str | None = None
+    notes: Any = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that the suite speaks of, each once."""
         names = [c for e in self.expectations for c in (e.kwargs.get("column_set") or [])]
-        return tuple(dict.fromkeys([*names, *(e.column for e in self.expectations if e.column)]))
+        return tuple(dict.fromkeys([*names, *(c for e in self.expectations for c in e.columns)]))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the suite says which columns there are; others are then left out."""
+        return any(e.type == COLUMN_SET for e in self.expectations)
+
+    def with_more(self, expectations: Iterable[Expectation]) -> Suite:
+        """Return a suite with more expectations."""
+        return self.model_copy(update={"expectations": (*self.expectations, *expectations)})
 
 
 def expected_types(suite: Suite, problem: Problem) -> dict[str, ColumnType]:
-    """Type of every expected column: from the problem, else from the suite, else text."""
+    """Give every expected column its type: from the problem, else from the suite, else text.
+
+    Raises
+    ------
+    ProblemError
+        When the freshness column is no time.
+    """
     declared = {
         e.kwargs["column"]: ColumnType(_KINDS[e.kwargs["type_"]])
         for e in suite.expectations
@@ -98,13 +121,16 @@ def expected_types(suite: Suite, problem: Problem) -> dict[str, ColumnType]:
     }
     types = {name: declared.get(name, ColumnType("text")) for name in suite.columns} | column_types(problem)
     freshness = problem.validation.freshness
-    if freshness:
-        types.setdefault(freshness.column, ColumnType("time"))
+    if freshness and types.setdefault(freshness.column, ColumnType("time")).kind != "time":
+        raise ProblemError(
+            f"{problem.name}: validation.freshness: column {freshness.column!r} is read as "
+            f"{types[freshness.column].kind}; freshness needs a time"
+        )
     return types
 
 
 def derived_suite(problem: Problem) -> Suite:
-    """The least that a problem's own file asks of its data, for a data set without a suite."""
+    """Return the least that a problem's own file asks of its data, for a data set without a suite."""
     types = column_types(problem)
     rules = [_rule("expect_column_to_exist", column=name) for name in types]
     rules += [_rule(OF_TYPE, column=name, type_=_TYPE_NAMES[t.kind]) for name, t in types.items()]
@@ -135,6 +161,21 @@ def freshness_rules(problem: Problem) -> tuple[Expectation, ...]:
     )
 
 
+def class_rules(classes: Mapping[str, tuple[str, ...]], column: str, at_least: int) -> list[Expectation]:
+    """Ask every class for a least number of rows.
+
+    ``row_condition`` names a column and its values; the edge turns it into the library's own condition.
+    """
+    return [
+        Expectation(
+            type="expect_table_row_count_to_be_between",
+            kwargs={"min_value": at_least, "row_condition": {"column": column, "values": values}},
+            meta=ExpectationMeta(label=f"{column} = {name}"),
+        )
+        for name, values in classes.items()
+    ]
+
+
 def raw_classes(target: Target, known: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Classes to predict and the raw values of each.
 
@@ -161,48 +202,10 @@ def raw_classes(target: Target, known: Iterable[str]) -> dict[str, tuple[str, ..
 def known_classes(suite: Suite, target: Target) -> tuple[str, ...]:
     """Raw target values the suite allows; empty when it does not say."""
     for e in suite.expectations:
-        if e.type == "expect_column_values_to_be_in_set" and e.column == target.column:
+        if e.type == "expect_column_values_to_be_in_set" and e.columns == (target.column,):
             return tuple(str(v) for v in e.kwargs["value_set"])
     return ()
 
 
-class Broken(NamedTuple):
-    """Rows that break one expectation."""
-
-    name: str
-    rows: np.ndarray  # of bool, shape (n_rows,)
-    expectation: Expectation | None = None
-
-
-def unfit_cells(unfit: Mapping[str, np.ndarray]) -> Iterator[Broken]:
-    """Cells that would not go into their column's type, as broken expectations."""
-    for column, rows in unfit.items():
-        yield Broken(f"{OF_TYPE}({column})", rows)
-
-
-def names_by_row(broken: Iterable[Broken], n_rows: int) -> np.ndarray:
-    """For each row the names of what it breaks, joined by ``; ``.
-
-    Returns
-    -------
-    ndarray of object, shape (n_rows,)
-        ``""`` for a good row.
-
-    Examples
-    --------
-    >>> names_by_row([Broken("a", np.array([True, True])), Broken("b", np.array([False, True]))], 2).tolist()
-    ['a', 'a; b']
-    """
-    joined = np.full(n_rows, "", dtype=object)
-    for name, rows, _ in broken:
-        joined[rows] = [f"{before}; {name}" if before else name for before in joined[rows]]
-    return joined
-
-
-def later_copies(frame: pd.DataFrame) -> np.ndarray:
-    """Rows alike in every raw cell to an earlier one, shape (n_rows,) of bool; two missing cells are alike."""
-    return frame.duplicated(keep="first").to_numpy()
-
-
-def _rule(type_: str, **kwargs: Any) -> Expectation:
-    return Expectation(type=type_, kwargs=kwargs)
+def _rule(kind: str, /, **kwargs: Any) -> Expectation:
+    return Expectation(type=kind, kwargs=kwargs)

@@ -9,35 +9,24 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
 from evenhand.errors import ValidationFailed
+from evenhand.findings import Checked
 from evenhand.problem import Problem
 from evenhand.quality import NOT_NULL, Expectation, Suite, derived_suite, freshness_rules
 from tasks.settings import settings
 
-if TYPE_CHECKING:
-    from great_expectations.data_context import EphemeralDataContext
-
+_LOGGERS = ("great_expectations", "great_expectations.data_context.types.base")  # the second has its own level
 _LONGEST_CELL = 10_000  # a longer one breaks what it breaks within these characters, and would fill the Data Docs
 
 
-class Checked(NamedTuple):
-    """What became of one expectation."""
-
-    expectation: Expectation
-    success: bool
-    rows: np.ndarray  # of bool, shape (n_rows,): those that break it; all False when it is about the table
-    observed: Any = None
-    error: str | None = None  # why it could not be checked, which is no pass
-
-
 def load_suite(problem: Problem) -> Suite:
-    """The suite a problem names, or one derived from the problem; completed with what every problem needs.
+    """Load the suite a problem names, or one derived from the problem; completed with what every problem needs.
 
     Raises
     ------
@@ -46,9 +35,9 @@ def load_suite(problem: Problem) -> Suite:
     """
     suite = _read(settings().expectations / f"{problem.suite}.json") if problem.suite else derived_suite(problem)
     target = problem.target.column
-    if not any(e.type == NOT_NULL and e.column == target for e in suite.expectations):
-        suite = _with(suite, [Expectation(type=NOT_NULL, kwargs={"column": target})])
-    return _with(suite, freshness_rules(problem))
+    if not any(e.type == NOT_NULL and e.columns == (target,) for e in suite.expectations):
+        suite = suite.with_more([Expectation(type=NOT_NULL, kwargs={"column": target})])
+    return suite.with_more(freshness_rules(problem))
 
 
 class Checker:
@@ -57,9 +46,10 @@ class Checker:
     def __init__(self) -> None:
         with _quiet():
             import great_expectations as gx
+            from great_expectations.data_context.types.base import ProgressBarsConfig
 
-            self._context: EphemeralDataContext = gx.get_context(mode="ephemeral")
-            self._context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+            self._context: Any = gx.get_context(mode="ephemeral")
+            self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
             self._data = self._context.data_sources.add_pandas("evenhand")
 
     def run(self, name: str, frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Checked]:
@@ -81,17 +71,18 @@ class Checker:
         with _quiet():
             self._context.add_data_docs_site(
                 site_name="evenhand",
-                site_config=site | {"site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}},  # type: ignore
+                site_config=site | {"site_index_builder": {"class_name": "DefaultSiteIndexBuilder"}},
             )
             self._context.build_data_docs(site_names=["evenhand"])
 
     def _results(self, name: str, frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[tuple[int, Any]]:
         import great_expectations as gx
+        from great_expectations.exceptions.exceptions import GreatExpectationsError
 
         try:
             suite = gx.ExpectationSuite(name=name, expectations=[_plain(i, e) for i, e in enumerate(expectations)])
             suite = self._context.suites.add(suite)
-        except Exception as error:  # its own, pydantic's and ValueError, by the kind of mistake
+        except (ValueError, TypeError, KeyError, GreatExpectationsError) as error:
             raise ValidationFailed(f"the suite {name} can't be used: {_one_line(error)}") from None
         batch = self._data.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
         definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
@@ -99,9 +90,9 @@ class Checker:
         result = definition.run(
             batch_parameters={"dataframe": frame},
             # Without the last key each result carries every row number once more, as text.
-            result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False},  # type: ignore
+            result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False},
         )
-        return [(r.expectation_config.meta["number"], r) for r in result.results]  # type: ignore
+        return [(r.expectation_config.meta["number"], r) for r in result.results]
 
 
 def _plain(number: int, expectation: Expectation) -> dict[str, Any]:
@@ -116,18 +107,6 @@ def _condition(column: str, values: Sequence[str]) -> Any:
     from great_expectations.expectations.row_conditions import Column
 
     return Column(column).is_in(list(values) or [""])
-
-
-def class_rules(classes: dict[str, tuple[str, ...]], column: str, at_least: int) -> list[Expectation]:
-    """A least number of rows for every class, as expectations."""
-    return [
-        Expectation(
-            type="expect_table_row_count_to_be_between",
-            kwargs={"min_value": at_least, "row_condition": {"column": column, "values": values}},
-            meta={"label": f"{column} = {name}"},  # type: ignore[arg-type]
-        )
-        for name, values in classes.items()
-    ]
 
 
 def _checked(expectation: Expectation, result: Any, n_rows: int) -> Checked:
@@ -168,10 +147,6 @@ def _read(path: Path) -> Suite:
         raise ValidationFailed(f"{path} is no expectation suite: {_one_line(error)}") from None
 
 
-def _with(suite: Suite, more: Sequence[Expectation]) -> Suite:
-    return suite.model_copy(update={"expectations": (*suite.expectations, *more)})
-
-
 def _one_line(error: object) -> str:
     return " ".join(str(error).split())[:300]
 
@@ -180,12 +155,14 @@ def _one_line(error: object) -> str:
 def _quiet() -> Iterator[None]:
     """No telemetry, and none of the library's notes about itself."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +14,18 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import ValidationFailed
+from evenhand.findings import Checked, Findings, any_row, failures_paragraph, later_copies, names_by_row, rows_aside
 from evenhand.headers import describe_missing
 from evenhand.problem import Problem
-from evenhand.quality import (
-    DUPLICATE,
-    NOT_NULL,
-    Broken,
-    Suite,
-    expected_types,
-    known_classes,
-    later_copies,
-    names_by_row,
-    raw_classes,
-    unfit_cells,
-)
+from evenhand.quality import Suite, class_rules, expected_types, known_classes, raw_classes
+from evenhand.quality_page import quality_page
 from evenhand.references import Reference
-from evenhand.schema import parse_columns
-from tasks.quality_page import Findings, failures_paragraph, quality_page
+from evenhand.schema import ColumnType, parse_columns
 from tasks.storage import open_store, read_frame, write_frame
-from tasks.suites import Checked, Checker, class_rules, load_suite
+from tasks.suites import Checker, load_suite
+
+_PROBLEM_BITS = {"name", "suite", "target", "duplicates", "features", "split", "sensitive", "validation"}
+_DOCS = {".html", ".css", ".ico", ".svg"}  # the library adds 3 MB of pictures and fonts
 
 
 class Validated(BaseModel):
@@ -42,10 +34,10 @@ class Validated(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     good: Reference = Field(description="typed columns, in the snapshot's order")
-    quarantined: Reference | None = Field(description="raw cells, `row` in the snapshot, `broken_expectations`")
+    quarantined: Reference | None = Field(description="raw cells, `row` in the snapshot from 0, `broken_expectations`")
     broken: dict[str, int] = Field(description="expectation -> rows put aside for it")
     dropped_duplicates: int = Field(ge=0)
-    data_docs: str = Field(description="prefix in the store: quality.html, data_docs/index.html")
+    data_docs: str = Field(description="prefix in the store of quality.html and data_docs/index.html")
     suite: str
     checked: int = Field(ge=1, description="number of expectations")
     warnings: tuple[str, ...] = ()
@@ -55,7 +47,7 @@ class Validated(BaseModel):
 def validate(snapshot: Reference, problem: Problem) -> Validated:
     """Run the problem's suite on a snapshot.
 
-    Rows that break a row-level expectation are quarantined; what is left is the good rows, on which the
+    Rows that break a row-level expectation are put aside. What is left are the good rows, and on these the
     expectations about the whole table and about every class are checked.
 
     Raises
@@ -65,20 +57,20 @@ def validate(snapshot: Reference, problem: Problem) -> Validated:
         expectation about the table failed. The quarantine and the report are written all the same.
     """
     suite, raw = load_suite(problem), read_frame(snapshot)
-    found = find(raw, suite, problem)
+    types = _types(raw, suite, problem)
+    checker = Checker()
+    found, typed = find(raw, types, suite, problem, checker)
     id_ = _identity(snapshot, suite, problem)
-    good = found.typed.loc[found.names == ""]
-    quarantined = _write_quarantine(raw, found.names, f"quarantine/{id_}/rows.parquet")
-    docs = _write_docs(found, quarantined, f"quality/{id_}")
+    quarantined = _write_quarantine(found, f"quarantine/{id_}/rows.parquet")
+    docs = _write_docs(found, quarantined, checker, f"quality/{id_}")
     if found.failures:
-        where = [f"report: {open_store().uri(f'{docs}/quality.html')}"]
-        where += [f"quarantined rows: {open_store().uri(quarantined.key)}"] if quarantined else []
-        raise ValidationFailed(failures_paragraph(problem.name, suite.name, found.failures, where))
+        where = {"report": f"{docs}/quality.html"} | ({"rows put aside": quarantined.key} if quarantined else {})
+        raise ValidationFailed(failures_paragraph(found, [f"{k}: {open_store().uri(v)}" for k, v in where.items()]))
     return Validated(
-        good=write_frame(good, f"validated/{id_}/rows.parquet"),
+        good=write_frame(typed.loc[~found.aside], f"validated/{id_}/rows.parquet"),
         quarantined=quarantined,
         broken=found.counts,
-        dropped_duplicates=found.duplicates,
+        dropped_duplicates=found.dropped_copies,
         data_docs=docs,
         suite=suite.name,
         checked=len(found.results),
@@ -86,101 +78,71 @@ def validate(snapshot: Reference, problem: Problem) -> Validated:
     )
 
 
-def find(raw: pd.DataFrame, suite: Suite, problem: Problem) -> Findings:
-    """Everything a suite finds in raw rows, with nothing written.
+def find(
+    raw: pd.DataFrame, types: dict[str, ColumnType], suite: Suite, problem: Problem, checker: Checker
+) -> tuple[Findings, pd.DataFrame]:
+    """Run a suite on raw rows, with nothing written.
 
-    Raises
-    ------
-    ValidationFailed
-        When expected columns are missing, so that nothing else can be checked.
+    Returns
+    -------
+    found : Findings
+    typed : DataFrame
+        Every row, columns of their types; a cell that would not go is missing.
     """
+    known = list(types) if suite.closed else list(raw.columns)
+    typed, unfit = parse_columns(raw[known], types)
+    copies = later_copies(raw[known])
+    results = checker.run(f"{suite.name}.rows", typed, [e for e in suite.expectations if e.row_level])
+    faults = rows_aside(results, unfit)
+    aside = any_row(faults, len(raw)) | (copies if problem.duplicates == "drop" else False)
+    results += _check_table(checker, suite, problem, typed.loc[~aside])
+    left_out = [name for name in raw.columns if name not in known]
+    return Findings(problem, suite, raw, faults, copies, results, left_out), typed
+
+
+def _types(raw: pd.DataFrame, suite: Suite, problem: Problem) -> dict[str, ColumnType]:
     types = expected_types(suite, problem)
-    missing = [name for name in types if name not in raw.columns]
-    if missing:
+    if not set(types) <= set(raw.columns):
         raise ValidationFailed(f"{problem.name}: {describe_missing(list(raw.columns), list(types))}")
     if raw.empty:
-        raise ValidationFailed(f"{problem.name}: the snapshot has the expected columns and not one row")
-    extra = [name for name in raw.columns if name not in types]
-    typed, unfit = parse_columns(raw[list(types)].reset_index(drop=True), types)
-    copies = later_copies(raw)
-    checker = Checker()
-    rows_checked = checker.run(f"{suite.name}.rows", typed, [e for e in suite.expectations if e.row_level])
-    broken = _broken_rows(rows_checked, unfit)
-    aside = _any(broken, len(raw)) | (copies if problem.duplicates == "drop" else False)
-    good = typed.loc[~aside]
-    table_checked = _check_table(checker, suite, problem, good)
-    if problem.duplicates == "drop" and copies.any():
-        broken.append(Broken(DUPLICATE, copies))
-    return Findings(
-        raw=raw,
-        typed=typed,
-        names=names_by_row(broken, len(raw)),
-        broken=broken,
-        results=[*rows_checked, *table_checked],
-        copies=copies,
-        extra=extra,
-        suite=suite,
-        problem=problem,
-        checker=checker,
-    )
+        raise ValidationFailed(f"{problem.name}: the data has the expected columns and not one row")
+    return types
 
 
 def _check_table(checker: Checker, suite: Suite, problem: Problem, good: pd.DataFrame) -> list[Checked]:
-    """Expectations about the whole, on the good rows: nothing to check on when there are none."""
+    """Check expectations about the whole on the good rows; without any, the row-level failures say it all."""
     if good.empty:
         return []
     column = problem.target.column
-    known = known_classes(suite, problem.target) or tuple(good[column].dropna().unique())
-    rules = class_rules(raw_classes(problem.target, known), column, suite.meta.min_class_rows)
-    return checker.run(suite.name, good, [e for e in suite.expectations if not e.row_level] + rules)
-
-
-def _broken_rows(checked: Sequence[Checked], unfit: dict[str, np.ndarray]) -> list[Broken]:
-    """Rows to put aside; a cell that would not parse is not also counted as missing."""
-    broken = list(unfit_cells(unfit))
-    for result in checked:
-        expectation, rows = result.expectation, result.rows
-        if expectation.type == NOT_NULL and expectation.column in unfit:
-            rows = rows & ~unfit[expectation.column]
-        if expectation.meta.rows == "quarantine" and rows.any():
-            broken.append(Broken(expectation.name, rows, expectation))
-    return broken
-
-
-def _any(broken: Sequence[Broken], n_rows: int) -> np.ndarray:
-    rows = np.zeros(n_rows, dtype=bool)
-    for each in broken:
-        rows |= each.rows
-    return rows
+    known = known_classes(suite, problem.target) or tuple(good[column].unique())
+    classes = class_rules(raw_classes(problem.target, known), column, suite.meta.min_class_rows)
+    return checker.run(suite.name, good, [*(e for e in suite.expectations if not e.row_level), *classes])
 
 
 def _identity(snapshot: Reference, suite: Suite, problem: Problem) -> str:
-    bits = problem.model_dump(
-        mode="json", include={"target", "duplicates", "features", "split", "validation", "sensitive"}
-    )
-    text = json.dumps([snapshot.sha256, suite.model_dump(mode="json"), bits], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    bits = [snapshot.sha256, suite.model_dump(mode="json"), problem.model_dump(mode="json", include=_PROBLEM_BITS)]
+    return hashlib.sha256(json.dumps(bits, sort_keys=True).encode()).hexdigest()
 
 
-def _write_quarantine(raw: pd.DataFrame, names: np.ndarray, key: str) -> Reference | None:
-    aside = np.flatnonzero(names != "")
+def _write_quarantine(found: Findings, key: str) -> Reference | None:
+    aside = np.flatnonzero(found.aside)
     if not len(aside):
         return None
     taken = {name: f"{name} (raw)" for name in ("row", "broken_expectations")}
-    rows = raw.iloc[aside].rename(columns=taken).reset_index(drop=True)
+    rows = found.raw.iloc[aside].rename(columns=taken).reset_index(drop=True)
     rows.insert(0, "row", aside)
-    rows.insert(1, "broken_expectations", pd.Series(names[aside], dtype="str"))
+    rows.insert(1, "broken_expectations", pd.Series(names_by_row(found.broken, len(found.raw))[aside], dtype="str"))
     return write_frame(rows, key)
 
 
-def _write_docs(found: Findings, quarantined: Reference | None, prefix: str) -> str:
+def _write_docs(found: Findings, quarantined: Reference | None, checker: Checker, prefix: str) -> str:
     store = open_store()
     for key in store.list(f"{prefix}/"):
-        store.delete(key)
+        store.delete(key)  # pages of an earlier run are named by its time
     page = quality_page(found, store.uri(quarantined.key) if quarantined else None)
     store.put_bytes(page.encode(), f"{prefix}/quality.html", overwrite=True)
-    with tempfile.TemporaryDirectory() as name:
-        found.checker.build_docs(Path(name))
-        for path in sorted(p for p in Path(name).rglob("*") if p.suffix in {".html", ".css", ".ico", ".svg"}):
-            store.put(path, f"{prefix}/data_docs/{path.relative_to(name).as_posix()}", overwrite=True)
+    with tempfile.TemporaryDirectory() as folder:
+        checker.build_docs(Path(folder))
+        for path in sorted(p for p in Path(folder).rglob("*") if p.suffix in _DOCS):
+            store.put(path, f"{prefix}/data_docs/{path.relative_to(folder).as_posix()}", overwrite=True)
     return prefix
