@@ -1,0 +1,183 @@
+"""A fitted model to and from MLflow without a pickle: only types on our own list are ever loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from evenhand.errors import EvenhandError
+from evenhand.models import FittedCandidate
+from tasks.mlflow_client import connect
+
+# What skops does not trust by itself and our models hold. A list inside an artifact is its author's, never ours.
+TRUSTED_TYPES = (
+    "collections.OrderedDict",
+    "collections.defaultdict",
+    "evenhand.features.CoordinateCells",
+    "evenhand.features.CyclicCells",
+    "evenhand.features.NumberCells",
+    "evenhand.features.TextCells",
+    "evenhand.features.TimeCells",
+    "evenhand.models.FittedCandidate",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+)
+# What loading and predicting need; `evenhand` is not on an index and has to be installed beside them.
+REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy", "scipy", "imbalanced-learn", "pydantic")
+EXAMPLE_ROWS = 5
+
+
+def log_model(
+    run_id: str,
+    fitted: FittedCandidate,
+    example: pd.DataFrame,
+    name: str = "model",
+    metadata: Mapping[str, Any] | None = None,
+) -> str:
+    """Store a fitted model with its signature and input example.
+
+    Parameters
+    ----------
+    run_id : str
+        The run it comes from.
+    fitted : FittedCandidate
+    example : DataFrame of shape (n_rows, n_columns)
+        Typed raw columns; the model's own are picked, and five rows kept.
+    name : str
+    metadata : mapping
+        More to write into the model's description.
+
+    Returns
+    -------
+    str
+        Its address, ``models:/m-...``.
+
+    Raises
+    ------
+    EvenhandError
+        When the model holds a type that is not in ``TRUSTED_TYPES``.
+    """
+    client = connect()
+    import mlflow.sklearn
+    from mlflow.exceptions import MlflowException
+
+    rows = _example(fitted, example)
+    about = {**(metadata or {}), "needs": f"the evenhand package, version {_own_version()}"}
+    pins = [f"{package}=={version(package)}" for package in REQUIREMENTS]
+    record = client.create_logged_model(client.get_run(run_id).info.experiment_id, name=name, source_run_id=run_id)
+    try:
+        info = mlflow.sklearn.log_model(
+            fitted,
+            name=name,
+            model_id=record.model_id,
+            run_id=run_id,
+            serialization_format="skops",
+            skops_trusted_types=list(TRUSTED_TYPES),
+            pip_requirements=pins,
+            signature=_signature(fitted, rows),
+            input_example=rows,
+            metadata=about,
+        )
+    except MlflowException as error:
+        raise EvenhandError(f"the model can't be stored: {error}") from error
+    return info.model_uri
+
+
+def load_model(uri: str) -> FittedCandidate:
+    """Load a model that :func:`log_model` stored.
+
+    Parameters
+    ----------
+    uri : str
+        ``models:/m-...``, ``models:/<name>@<alias>``, ``models:/<name>/<version>`` or a folder.
+
+    Returns
+    -------
+    FittedCandidate
+
+    Raises
+    ------
+    EvenhandError
+        When it can't be fetched, is no skops file (a pickle is refused unread), holds a type that is not in
+        ``TRUSTED_TYPES``, or is not one of our models.
+    """
+    import skops.io
+
+    file = _skops_file(uri)
+    try:
+        strangers = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES))
+        if strangers:
+            raise EvenhandError(f"{uri}: refused, the file holds {', '.join(strangers)}, which we never store")
+        fitted = skops.io.load(file, trusted=list(TRUSTED_TYPES))
+    except EvenhandError:
+        raise
+    except Exception as error:  # whatever a damaged or hostile file raises, it is no model
+        raise EvenhandError(f"{uri}: not a readable model: {type(error).__name__}: {error}") from error
+    if not isinstance(fitted, FittedCandidate):
+        raise EvenhandError(f"{uri}: refused, it holds a {type(fitted).__name__} where a FittedCandidate belongs")
+    return fitted
+
+
+def _skops_file(uri: str) -> Path:
+    """The model's file, once its description says that it is no pickle."""
+    connect()
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        folder = Path(download_artifacts(artifact_uri=uri))
+        flavors = yaml.safe_load((folder / "MLmodel").read_text())["flavors"]
+        found, file = flavors["sklearn"]["serialization_format"], folder / flavors["sklearn"]["pickled_model"]
+    except (MlflowException, OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise EvenhandError(f"{uri}: no scikit-learn model can be fetched there: {error!r}") from error
+    if found != "skops":
+        raise EvenhandError(f"{uri}: refused, its format is {found!r}; allowed: skops")
+    if file.resolve().parent != folder.resolve():
+        raise EvenhandError(f"{uri}: refused, its model file lies outside its folder: {file}")
+    return file
+
+
+def _own_version() -> str:
+    try:
+        return version("evenhand")
+    except PackageNotFoundError:
+        return "of its repository, on the path"
+
+
+def _example(fitted: FittedCandidate, frame: pd.DataFrame) -> pd.DataFrame:
+    """A few rows of the model's own columns, with types that can hold a missing cell."""
+    rows = frame[list(fitted.encoder.feature_names_in_)].head(EXAMPLE_ROWS).reset_index(drop=True)
+    return rows.apply(_example_column)
+
+
+def _example_column(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        utc = column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+        return utc.astype("datetime64[ns]")
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64")
+    return column.astype(object).where(column.notna(), None)
+
+
+def _signature(fitted: FittedCandidate, rows: pd.DataFrame) -> Any:
+    """Every column may hold missing cells, whatever the example's rows happen to hold."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    inputs = Schema([ColSpec(_data_type(rows[name]), name=str(name), required=False) for name in rows.columns])
+    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec(DataType.string)]))
+
+
+def _data_type(column: pd.Series) -> Any:
+    from mlflow.types import DataType
+
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return DataType.datetime
+    return DataType.double if pd.api.types.is_numeric_dtype(column) else DataType.string
