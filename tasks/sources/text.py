@@ -8,12 +8,13 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from evenhand.errors import SourceError
+from tasks.sources.fetched import check_unique
 
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _GZIP = b"\x1f\x8b"
@@ -21,7 +22,7 @@ _LARGEST_BLOCK = 2**31 - 1
 
 
 def read_csv(data: bytes, name: str, delimiter: str = ",", encoding: str = "utf-8") -> pa.Table:
-    """Parse a CSV, gzipped or not.
+    r"""Parse a CSV, gzipped or not.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def read_csv(data: bytes, name: str, delimiter: str = ",", encoding: str = "utf-
 
     Examples
     --------
-    >>> read_csv(b"age,city\\n31,NA\\n,York\\n", "people.csv").to_pydict()
+    >>> read_csv(b"age,city\n31,NA\n,York\n", "people.csv").to_pydict()
     {'age': ['31', None], 'city': ['NA', 'York']}
     """
     text = _decoded(_unzipped(data, name), name, encoding)
@@ -54,27 +55,6 @@ def read_csv(data: bytes, name: str, delimiter: str = ",", encoding: str = "utf-
     if table.num_rows == 0:
         raise SourceError(f"{name}: holds a header of {len(header)} columns and not one row")
     return table
-
-
-def check_columns(columns: Iterable[str], expected: Iterable[str], name: str, of: str) -> None:
-    """Refuse a file whose columns are not the ``expected`` ones, in any order; ``of`` says whose those are."""
-    found, wanted = list(columns), list(expected)
-    missing = [c for c in wanted if c not in found]
-    extra = [c for c in found if c not in wanted]
-    if missing or extra:
-        faults = [f"{what}: {', '.join(cs)}" for what, cs in (("missing", missing), ("extra", extra)) if cs]
-        raise SourceError(f"{name}: the columns differ from those of {of}; {'; '.join(faults)}")
-
-
-def check_unique(columns: Iterable[str], name: str) -> None:
-    """Refuse a file that names a column twice."""
-    names = list(columns)
-    twice = sorted({c for c in names if names.count(c) > 1})
-    if twice:
-        raise SourceError(
-            f"{name}: {', '.join(map(repr, twice))} is the name of more than one column; each needs a name of its own "
-            "(is the header line missing?)"
-        )
 
 
 def _unzipped(data: bytes, name: str) -> bytes:
