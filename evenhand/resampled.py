@@ -40,9 +40,11 @@ def _class_f1(c: np.ndarray) -> np.ndarray:
 
 
 def _macro(values: np.ndarray) -> np.ndarray:
-    """Mean over the classes that have rows."""
+    """Mean over the classes where the value is defined; nan where there is none."""
     present = np.isfinite(values)
-    return _ratio(np.where(present, values, 0).sum(-1, keepdims=True), present.sum(-1, keepdims=True))
+    count = present.sum(-1, keepdims=True)
+    mean = _ratio(np.where(present, values, 0).sum(-1, keepdims=True), count)
+    return np.where(count > 0, mean, np.nan)
 
 
 def _weighted_f1(c: np.ndarray) -> np.ndarray:
