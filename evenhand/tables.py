@@ -66,7 +66,12 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
     for row, scores in scored:
         best[row.model] = min(best.get(row.model, (True, math.inf)), _rank(scores, metric))
     scored.sort(
-        key=lambda pair: (best[pair[0].model], pair[0].model, pair[0].strategy != BASELINE, *_order(*pair, metric))
+        key=lambda pair: (
+            best[pair[0].model],
+            pair[0].model,
+            pair[0].strategy != BASELINE,
+            *_order(pair[0], pair[1], metric),
+        )
     )
     shown = _shown(rows)
     lines = [_names(row, shown) | _compared(scores, baselines.get(_context(row)), metric) for row, scores in scored]
@@ -97,7 +102,7 @@ def leaderboard(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFr
     """
     _check_metric(metric)
     scored, unscored = _parted(rows, on)
-    scored.sort(key=lambda pair: _order(*pair, metric))
+    scored.sort(key=lambda pair: _order(pair[0], pair[1], metric))
     shown = _shown(rows)
     lines = [
         {"rank": place} | _names(row, shown) | _summary(row, scores, metric, on)

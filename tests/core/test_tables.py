@@ -118,6 +118,12 @@ def test_an_undefined_metric_ranks_last():
     assert list(frame["model"]) == ["a", "z"]
 
 
+def test_a_class_without_rows_is_not_the_worst_found():
+    found = score(np.array([1, 1, 2, 2]), np.array([[0.0, 0.9, 0.1]] * 3 + [[0.0, 0.1, 0.9]]), CLASSES)
+    frame = baseline_against_resampled([row("lightgbm", "none", 0.1, oof=found)], "macro_f1")
+    assert frame["min_recall"].item() == 0.5
+
+
 def test_equal_candidates_keep_one_order_however_they_came():
     rows = [row("lightgbm", name, 0.3, decision=rule) for name in ("none", "smote") for rule in ("prior", "argmax")]
     for table in (leaderboard, baseline_against_resampled):
@@ -150,7 +156,8 @@ def test_text_stays_within_a_terminal_and_keeps_the_metric_it_goes_by(metric):
     assert max(map(cell_len, text.splitlines())) <= 110
     assert "(misleading)" in text
     assert f"{made(0.2).metrics[metric]:.3f}" in text
-    assert "Left out for width: " in text
+    left_out = next(line for line in text.splitlines() if line.startswith("Left out for width: "))
+    assert metric.replace("_", " ") not in left_out
 
 
 def test_text_is_plain_whatever_the_environment(monkeypatch):
