@@ -16,16 +16,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
+from sklearn.inspection import permutation_importance
 from threadpoolctl import threadpool_limits
 
 from evenhand.features import build_encoder, n_categorical
-from evenhand.models import FittedCandidate, build_model, full_probabilities
+from evenhand.models import FittedCandidate, build_model, full_probabilities, importances
 from evenhand.problem import FeatureSet, ModelSpec, Problem
 from evenhand.split import Fold
 from evenhand.strategies import AnyStrategy, CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
 
 HOLDOUT = "holdout"
+PERMUTED_ROWS = 3_000
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,16 @@ class Outcome:
     fit_seconds : float
     skipped : str or None
         Why it could not run.
-    fitted : FittedCandidate
+    importance : ndarray of shape (n_features,) or None
+        On the held-out period: the family's own importances, or else by permutation. Adds up to one.
+    fitted : FittedCandidate or None
     """
 
     probabilities: np.ndarray | None
     ledger: LedgerEntry | None
     fit_seconds: float
     skipped: str | None = None
+    importance: np.ndarray | None = None
     fitted: FittedCandidate | None = None
 
 
@@ -174,8 +180,25 @@ class Experiment:
             model.fit(rows.X, rows.y, sample_weight=rows.weight)
             seconds = time.thread_time() - started
             probabilities = full_probabilities(model, encoded.valid, len(self.classes))
+            weights = self._importance(model, encoded.valid, fold) if fold_number < 0 else None
         fitted = FittedCandidate(encoded.encoder, model, self.classes, candidate.decision) if keep_model else None
-        return Outcome(probabilities, entry, seconds, fitted=fitted)
+        return Outcome(probabilities, entry, seconds, importance=weights, fitted=fitted)
+
+    def feature_names(self, features: str, fold_number: int) -> list[str]:
+        """Name the encoded columns of a feature set."""
+        return list(self._encode(features, self.folds[fold_number]).encoder.get_feature_names_out())
+
+    def _importance(self, model: ClassifierMixin, X: np.ndarray, fold: Fold) -> np.ndarray | None:
+        own = importances(model)
+        if own is not None:
+            return own
+        few = np.random.default_rng(self.seed).permutation(len(X))[:PERMUTED_ROWS]
+        y = self.y[fold.valid][few]
+        drop = permutation_importance(
+            model, X[few], y, scoring="balanced_accuracy", n_repeats=2, random_state=self.seed
+        ).importances_mean
+        drop = np.clip(drop, 0, None)
+        return drop / drop.sum() if drop.sum() > 0 else None
 
     def _encode(self, features: str, fold: Fold) -> Encoded:
         return self._encoded.get((features, fold.number), lambda: self._encode_now(features, fold))

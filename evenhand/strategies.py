@@ -203,7 +203,7 @@ def _smote_sampler(
         return SMOTE(sampling_strategy=grown, k_neighbors=k, random_state=seed)
     if not 0 < n_categorical < n_features:
         raise CannotResample(f"smotenc: needs both kinds of columns, found {n_categorical} categories of {n_features}")
-    return SMOTENC(range(n_categorical), sampling_strategy=grown, k_neighbors=k, random_state=seed)
+    return SMOTENC(list(range(n_categorical)), sampling_strategy=grown, k_neighbors=k, random_state=seed)
 
 
 def _filled(X: np.ndarray) -> tuple[np.ndarray, int]:

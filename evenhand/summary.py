@@ -1,0 +1,87 @@
+"""The outcome of a training for scripts: ``summary.json``, whose schema is ``docs/summary.schema.json``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evenhand.evaluate import Scores
+
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSummary(_Part):
+    """Which rows a training saw."""
+
+    rows: int = Field(description="good rows after validation")
+    sha256: str = Field(description="of the snapshot they come from")
+    train_rows: int
+    test_rows: int = Field(description="held-out rows; no candidate was trained on them")
+    quarantined: dict[str, int] = Field(description="expectation -> rows put aside for it")
+
+
+class WinnerSummary(_Part):
+    """What names a candidate."""
+
+    model: str
+    strategy: str
+    features: str
+    decision: str
+
+
+class CandidateSummary(WinnerSummary):
+    """One line of the grid."""
+
+    oof: dict[str, float | None] | None = Field(description="metrics on out-of-fold rows; null if skipped")
+    test: dict[str, float | None] | None = Field(description="metrics on the held-out rows; null if not scored there")
+    folds_done: int
+    fit_seconds: float = Field(description="CPU seconds of all its fits")
+    skipped: str | None = Field(description="why the strategy could not run")
+
+
+class VerdictSummary(_Part):
+    """What the gate said."""
+
+    outcome: Literal["promote", "promote (first)", "reject", "insufficient evidence", "error"]
+    reasons: tuple[str, ...]
+    review: Literal["required", "never"]
+
+
+class ModelSummary(_Part):
+    """The registered model version."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+
+
+class Summary(_Part):
+    """A whole training."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: str
+    problem: str
+    synthetic: bool = Field(description="whether the rows are made up")
+    seed: int
+    preset: Literal["standard", "quick"]
+    metric: str = Field(description="the primary metric, by which the winner was chosen out of fold")
+    data: DataSummary
+    candidates: tuple[CandidateSummary, ...]
+    winner: WinnerSummary
+    verdict: VerdictSummary
+    model: ModelSummary
+    warnings: tuple[str, ...]
+    seconds: dict[str, float] = Field(description="wall seconds of each step, and total")
+    versions: dict[str, str]
+
+
+def metric_values(scores: Scores | None) -> dict[str, float | None] | None:
+    """Return the overall metrics as plain data, an undefined one as None."""
+    if scores is None:
+        return None
+    return {name: None if value != value else float(value) for name, value in scores.metrics.items()}

@@ -1,0 +1,59 @@
+"""The grid in order: units of a fold together, so that they share its encoded and resampled rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from prefect.futures import PrefectFuture, as_completed
+
+from evenhand.experiment import Candidate
+from evenhand.problem import Problem
+from tasks.evaluate import Result, log_result
+from tasks.split import Parts
+from tasks.train import Unit, fit
+from tasks.training import Training
+
+
+def run_units(
+    training: Training,
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    candidates: Sequence[Candidate],
+    folds: Sequence[int],
+) -> dict[str, list[Unit]]:
+    """Submit every (candidate, fold) and tell of each as it is done.
+
+    Returns
+    -------
+    dict of str to list of Unit
+        The units of each candidate's name, by fold.
+    """
+    futures: list[PrefectFuture[Any]] = [
+        fit.submit(parts, problem, seed, candidate, fold, training.folder) for fold in folds for candidate in candidates
+    ]
+    begun = time.monotonic()
+    for done, future in enumerate(as_completed(futures), start=1):
+        _tell(training, problem, future.result(), done, len(futures), time.monotonic() - begun)
+    units = sorted((future.result() for future in futures), key=lambda unit: (unit.candidate.name, unit.fold))
+    return {name: list(group) for name, group in groupby(units, key=lambda unit: unit.candidate.name)}
+
+
+def _tell(training: Training, problem: Problem, unit: Unit, done: int, total: int, elapsed: float) -> None:
+    where = "held-out period" if unit.fold < 0 else f"fold {unit.fold + 1}"
+    said = f"skipped: {unit.skipped}" if unit.skipped else f"{problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
+    left = elapsed / done * (total - done)
+    training.say(f"  {done:3d}/{total}  {unit.candidate.name:34s} {where:15s} {said:28s} about {left:.0f} s left")
+
+
+def log_all(training: Training, parts: Parts, problem: Problem, seed: int, results: Sequence[Result]) -> None:
+    """Write every candidate's files and MLflow run, several at once."""
+    tags = {"problem": problem.name, "synthetic": str(problem.synthetic).lower(), "training": training.id}
+    wait_all = [
+        log_result.submit(parts, problem, seed, result, training.folder, training.run_id, tags) for result in results
+    ]
+    for future in wait_all:
+        future.result()

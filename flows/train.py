@@ -1,0 +1,85 @@
+"""Train: from a data set to a registered, judged model. ``python -m flows.train --help``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import BaseModel, ConfigDict, Field
+
+from evenhand.experiment import candidates
+from evenhand.models import check_models
+from flows.commands import run_command
+from flows.grid import log_all, run_units
+from tasks.balance import balance
+from tasks.evaluate import choose, collect
+from tasks.ingest import ingest
+from tasks.problems import load_problem
+from tasks.register import register_winner
+from tasks.registry import judge
+from tasks.report import finish, log_inputs
+from tasks.review import file_verdict
+from tasks.split import split
+from tasks.train import HOLDOUT_FOLD, fold_numbers, refit
+from tasks.training import open_training
+from tasks.validate import validate
+
+QUICK_FOLDS = 3
+
+
+class TrainRequest(BaseModel):
+    """Train every candidate of a problem, compare them, register the winner and judge it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
+    data: str | None = Field(
+        default=None, description="a CSV or Parquet file, or a glob, in the place of the problem's own source"
+    )
+    preset: Literal["standard", "quick"] = Field(
+        default="standard",
+        description="standard: all training rows; quick: a sample of them on three folds, for a first look. "
+        "A quick training has an experiment and a registered model of its own",
+    )
+    seed: int = Field(default=42, ge=0, description="of folds, samplers and models")
+    clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
+
+
+@flow(name="train", task_runner=ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1))
+def train(request: TrainRequest) -> dict[str, Any]:
+    """Read as the list of the steps; returns the summary."""
+    problem, seed, quick = load_problem(request.problem, request.data), request.seed, request.preset == "quick"
+    check_models(problem.models)
+    with open_training(problem, request.preset, seed) as training:
+        step = training.step
+        snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
+        validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
+        sample = problem.quick_rows if quick else None
+        parts = step("split", f"split {validated.good.rows:,} good rows", split, validated.good, problem, sample, seed)
+        balanced = step("balance", "balance the training rows", balance, parts, problem, request.clear_cache)
+        log_inputs(training, problem, snapshot, validated, parts, balanced)
+
+        grid, folds = candidates(problem), fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
+        doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
+        inner = step("cross_validate", doing, run_units, training, parts, problem, seed, grid, folds)
+        winner = step("choose", "choose the winner out of fold", choose, parts, problem, seed, grid, inner)
+
+        doing = f"{winner.name} wins: refit all on every training row, judge on {parts.holdout.rows:,} held-out rows"
+        whole = step("refit_winner", doing, refit, parts, problem, seed, winner, training.folder)
+        others = [candidate for candidate in grid if candidate != winner]
+        outer = step("refit", "the others", run_units, training, parts, problem, seed, others, [HOLDOUT_FOLD])
+        results = step("evaluate", "score", collect, parts, problem, seed, grid, inner, outer, whole.unit)
+        step("log", "draw and log every candidate", log_all, training, parts, problem, seed, results)
+
+        args = (training, problem, request.preset, seed, snapshot, parts, winner, whole)
+        registered = step("register", "register the winner", register_winner, *args)
+        verdict = step("gate", "judge it against the champion", judge, problem, parts.holdout, registered)
+        status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
+        outcome = (results, winner, registered, verdict, status)
+        return finish(training, problem, request.preset, seed, snapshot, validated, parts, *outcome)
+
+
+if __name__ == "__main__":
+    run_command(TrainRequest, train)

@@ -1,0 +1,51 @@
+"""Register: the refitted winner as a model version, unless the same data, config and code already made one."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from evenhand.experiment import Candidate
+from evenhand.problem import Problem
+from evenhand.references import Reference
+from tasks import tracking
+from tasks.registry import Registered, find_identity, register
+from tasks.split import Parts
+from tasks.train import Refitted
+from tasks.training import Training, identity
+
+
+@task(name="register", cache_policy=NO_CACHE)
+def register_winner(
+    training: Training,
+    problem: Problem,
+    preset: str,
+    seed: int,
+    snapshot: Reference,
+    parts: Parts,
+    winner: Candidate,
+    whole: Refitted,
+) -> Registered:
+    """Log the fitted whole and make it the challenger.
+
+    Returns
+    -------
+    Registered
+        With ``created`` False when this very training was registered before.
+    """
+    own = identity(problem, snapshot.sha256, preset, seed)
+    known = find_identity(training.experiment, own)
+    if known is not None:
+        return known
+    tags = {
+        "winner": winner.name,
+        "training": training.id,
+        "preset": preset,
+        "seed": str(seed),
+        "synthetic": str(problem.synthetic).lower(),
+        "data_sha256": snapshot.sha256,
+        "train_sha256": parts.train.sha256,
+        "holdout_sha256": parts.holdout.sha256,
+    }
+    model_uri = tracking.log_model(training.run_id, whole.fitted, whole.example)
+    return register(model_uri, training.run_id, training.experiment, own, tags)

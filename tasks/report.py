@@ -1,0 +1,210 @@
+"""Report: what a training read and what came of it, for MLflow, for scripts and for the person who waits."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evenhand import figures
+from evenhand.evaluate import flat
+from evenhand.experiment import Candidate
+from evenhand.problem import Problem
+from evenhand.references import Reference
+from evenhand.schema import column_types
+from evenhand.strategies import LedgerEntry
+from evenhand.summary import (
+    CandidateSummary,
+    DataSummary,
+    ModelSummary,
+    Summary,
+    VerdictSummary,
+    WinnerSummary,
+    metric_values,
+)
+from evenhand.tables import baseline_against_resampled, leaderboard, render_markdown, render_text
+from evenhand.verdict import Verdict
+from tasks import tracking
+from tasks.balance import Balanced
+from tasks.evaluate import Result, write_json
+from tasks.registry import Registered
+from tasks.split import Parts
+from tasks.storage import open_store
+from tasks.train import HOLDOUT_FOLD
+from tasks.training import Training, point_latest, versions
+from tasks.validate import Validated
+
+
+def log_inputs(
+    training: Training,
+    problem: Problem,
+    snapshot: Reference,
+    validated: Validated,
+    parts: Parts,
+    balanced: Sequence[Balanced],
+) -> None:
+    """Write down the data sets of a training and say what validation did to them."""
+    store, kinds = open_store(), {name: kind.kind for name, kind in column_types(problem).items()}
+    for context, rows in (("snapshot", snapshot), ("training", parts.train), ("held out", parts.holdout)):
+        name = f"{problem.name} {context}"
+        tracking.log_inputs(training.run_id, name, store.uri(rows.key), rows.sha256, kinds, rows.rows, context)
+    for key in store.list(validated.data_docs):
+        target = training.folder / "quality" / Path(key).relative_to(validated.data_docs)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(store.local(key), target)
+    write_json(training.folder / "balanced.json", [made.model_dump(mode="json") for made in balanced])
+    for said in _about_data(validated, parts):
+        training.say(f"          {said}")
+
+
+def _about_data(validated: Validated, parts: Parts) -> list[str]:
+    said = [f"{validated.checked} expectations checked; {validated.dropped_duplicates:,} exact copies left out"]
+    if validated.broken:
+        broken = ", ".join(f"{name} ({rows:,})" for name, rows in validated.broken.items())
+        said.append(f"quarantined: {broken}")
+    said += [f"warning: {warning}" for warning in (*validated.warnings, *parts.warnings)]
+    return [*said, f"{parts.train.rows:,} training rows, {parts.holdout.rows:,} held out, {len(parts.classes)} classes"]
+
+
+def finish(
+    training: Training,
+    problem: Problem,
+    preset: str,
+    seed: int,
+    snapshot: Reference,
+    validated: Validated,
+    parts: Parts,
+    results: Sequence[Result],
+    winner: Candidate,
+    registered: Registered,
+    verdict: Verdict,
+    status: str,
+) -> dict[str, Any]:
+    """Write the summary and the comparison, show them, and tell where to look."""
+    won = next(result for result in results if result.candidate == winner)
+    _write_comparison(training, problem, results)
+    training.seconds["total"] = round(time.monotonic() - training.started, 2)
+    summary = Summary(
+        id=training.id,
+        problem=problem.name,
+        synthetic=problem.synthetic,
+        seed=seed,
+        preset=preset,  # type: ignore[arg-type]
+        metric=problem.metric,
+        data=DataSummary(
+            rows=validated.good.rows,
+            sha256=snapshot.sha256,
+            train_rows=parts.train.rows,
+            test_rows=parts.holdout.rows,
+            quarantined=validated.broken,
+        ),
+        candidates=tuple(_candidate_summary(result) for result in results),
+        winner=_named(winner),
+        verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
+        model=ModelSummary(name=registered.name, version=registered.version, aliases=registered.aliases),
+        warnings=(*validated.warnings, *parts.warnings),
+        seconds=training.seconds,
+        versions=versions(),
+    )
+    content = summary.model_dump(mode="json")
+    path = training.folder / "summary.json"
+    write_json(path, content)
+    write_json(training.folder / "verdict.json", verdict.model_dump(mode="json"))
+    shutil.rmtree(training.folder / "units")
+    _log_parent(training, won, verdict)
+    point_latest(training.folder)
+    _show(training, problem, results, won, registered, verdict, status, path)
+    return content
+
+
+def _named(candidate: Candidate) -> WinnerSummary:
+    return WinnerSummary(
+        model=candidate.model.name,
+        strategy=candidate.strategy.name,
+        features=candidate.features,
+        decision=candidate.decision,
+    )
+
+
+def _candidate_summary(result: Result) -> CandidateSummary:
+    return CandidateSummary(
+        **_named(result.candidate).model_dump(),
+        oof=metric_values(result.oof),
+        test=metric_values(result.test),
+        folds_done=result.folds_done,
+        fit_seconds=result.fit_seconds,
+        skipped=result.skipped,
+    )
+
+
+def _write_comparison(training: Training, problem: Problem, results: Sequence[Result]) -> None:
+    rows = [result.row() for result in results]
+    note = problem.title + (" (synthetic data)" if problem.synthetic else "")
+    text = f"# {note}\n"
+    for on, heading in (("oof", "out of fold"), ("test", "held-out period")):
+        against = render_markdown(baseline_against_resampled(rows, problem.metric, on))  # type: ignore[arg-type]
+        ranked = render_markdown(leaderboard(rows, problem.metric, on))  # type: ignore[arg-type]
+        text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
+    (training.folder / "comparison.md").write_text(text, encoding="utf-8")
+    ledger = {result.candidate.strategy.name: result.ledger for result in results if result.ledger}
+    write_json(
+        training.folder / "resampling_ledger.json",
+        [entry.to_record() for entries in ledger.values() for entry in entries],
+    )
+    before, after = _counts(ledger)
+    drawn = {
+        "strategy_comparison": figures.strategy_comparison(rows, problem.metric, note=note),
+        "class_counts": figures.class_counts(before, after, note=note),
+    }
+    for name, figure in drawn.items():
+        (training.folder / f"{name}.png").write_bytes(figures.to_png(figure))
+
+
+def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    whole = {name: entries[-1] for name, entries in ledger.items()}
+    before = next(iter(whole.values())).before
+    return before, {name: entry.after for name, entry in whole.items()}
+
+
+def _log_parent(training: Training, won: Result, verdict: Verdict) -> None:
+    metrics = {f"seconds/{name}": value for name, value in training.seconds.items()}
+    for prefix, scores in (("oof_", won.oof), ("test_", won.test)):
+        metrics |= flat(scores, prefix) if scores is not None else {}
+    tags = {"winner": won.candidate.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
+    tracking.log_training(training.run_id, metrics, tags, training.folder)
+
+
+def _show(
+    training: Training,
+    problem: Problem,
+    results: Sequence[Result],
+    won: Result,
+    registered: Registered,
+    verdict: Verdict,
+    status: str,
+    path: Path,
+) -> None:
+    rows = [result.row() for result in results]
+    synthetic = " SYNTHETIC DATA" if problem.synthetic else ""
+    table = baseline_against_resampled(rows, problem.metric)
+    training.say("\n" + render_text(table, title=f"Baseline against resampled, out of fold{synthetic}"))
+    for label, scores in (("out of fold", won.oof), ("held-out period", won.test)):
+        if scores is not None:
+            m = scores.metrics
+            training.say(
+                f"{won.candidate.name}, {label}: {problem.metric} {m[problem.metric]:.4f}, average precision "
+                f"{m['average_precision']:.4f}, calibration error {m['ece']:.4f}"
+            )
+    training.say(f"\nVerdict on {registered.name} version {registered.version}: {verdict.outcome}")
+    for reason in verdict.reasons:
+        training.say(f"  - {reason}")
+    training.say(status)
+    spent = ", ".join(f"{name} {value:.0f}" for name, value in training.seconds.items())
+    training.say(f"\nSeconds: {spent}")
+    training.say("Compare the runs: make ui     Everything of this training: " + str(path.parent))
+    training.say(str(path))
+
+
+__all__ = ["HOLDOUT_FOLD", "finish", "log_inputs"]

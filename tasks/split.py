@@ -1,0 +1,68 @@
+"""Split: the newest period apart from the rows that models are trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict, Field
+from sklearn.model_selection import train_test_split
+
+from evenhand.errors import ValidationFailed
+from evenhand.problem import Problem
+from evenhand.references import Reference
+from evenhand.split import class_labels, holdout_mask
+from tasks.storage import read_frame, write_frame
+
+
+class Parts(BaseModel):
+    """Training rows and held-out rows, with class names in the target column."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: Reference
+    holdout: Reference
+    classes: tuple[str, ...] = Field(min_length=2)
+    warnings: tuple[str, ...] = ()
+
+
+@task(name="split", cache_policy=NO_CACHE)
+def split(good: Reference, problem: Problem, sample: int | None = None, seed: int = 42) -> Parts:
+    """Hold the newest period out and write both parts.
+
+    Parameters
+    ----------
+    good : Reference
+        Typed rows.
+    problem : Problem
+    sample : int, optional
+        Keep at most so many training rows, every class at its share.
+    seed : int
+        Of the sample.
+
+    Raises
+    ------
+    ProblemError, ValidationFailed
+        When a side is empty or the training rows have one class.
+    """
+    target = problem.target.column
+    frame = read_frame(good)[list(problem.columns)]
+    frame = frame.assign(**{target: class_labels(frame[target], problem.target)}).dropna(subset=[target])
+    held_out = holdout_mask(frame, problem.split.holdout)
+    train, holdout = frame[~held_out], frame[held_out]
+    counts = train[target].value_counts()
+    if len(counts) < 2:
+        raise ValidationFailed(
+            f"the training rows hold one class only ({counts.index[0]!r}): there is nothing to tell apart"
+        )
+    if sample is not None and sample < len(train):
+        stratify = train[target] if counts.min() >= 2 else None
+        chosen, _ = train_test_split(np.arange(len(train)), train_size=sample, stratify=stratify, random_state=seed)
+        train = train.iloc[np.sort(chosen)]
+    strangers = sorted(set(holdout[target]) - set(counts.index))
+    return Parts(
+        train=write_frame(train.reset_index(drop=True), "splits/{sha256}/train.parquet"),
+        holdout=write_frame(holdout.reset_index(drop=True), "splits/{sha256}/holdout.parquet"),
+        classes=tuple(sorted({*counts.index, *strangers})),
+        warnings=tuple(f"class {name!r} is in the held-out rows alone: no model can know it" for name in strangers),
+    )

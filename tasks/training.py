@@ -1,0 +1,130 @@
+"""One training: its folder, its MLflow run, its clock, and what it says while it works."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from evenhand.problem import Problem
+from tasks import tracking
+from tasks.settings import ROOT, settings
+
+T = TypeVar("T")
+
+LIBRARIES = ("scikit-learn", "imbalanced-learn", "lightgbm", "pandas", "numpy", "mlflow", "prefect", "evenhand")
+# A change in one of these may change a score, so they are part of what makes two trainings the same.
+DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy")
+
+
+@dataclass
+class Training:
+    """What the steps of one training share."""
+
+    id: str
+    folder: Path
+    experiment: str
+    run_id: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str) -> None:
+        """Tell the person who waits."""
+        print(text, flush=True)  # noqa: T201
+
+    def step(self, name: str, doing: str, work: Callable[..., T], *args: Any) -> T:
+        """Say that a step begins, do it, and time it."""
+        self.say(f"[{time.monotonic() - self.started:5.0f} s] {doing}")
+        begun = time.monotonic()
+        done = work(*args)
+        self.seconds[name] = round(time.monotonic() - begun, 2)
+        return done
+
+
+@contextmanager
+def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training]:
+    """Make the training's folder and MLflow run; whatever ends it, the run says how.
+
+    Yields
+    ------
+    Training
+    """
+    name = registered_name(problem, preset)
+    identifier, folder = _new_folder(name)
+    run_id = tracking.start_training(
+        experiment=name,
+        run_name=identifier,
+        params={"problem": problem.name, "preset": preset, "seed": seed, "metric": problem.metric},
+        tags={"synthetic": str(problem.synthetic).lower(), "training": identifier, "code": code_hash()},
+    )
+    training = Training(identifier, folder, name, run_id)
+    try:
+        yield training
+    except BaseException as error:
+        status = "FAILED" if isinstance(error, Exception) else "KILLED"
+        tracking.end_training(run_id, status, f"{type(error).__name__}: {error}")
+        raise
+    tracking.end_training(run_id, "FINISHED", None)
+
+
+def registered_name(problem: Problem, preset: str) -> str:
+    """Name the experiment and the registered model; a quick try never touches those of the real problem."""
+    return problem.name if preset == "standard" else f"{problem.name}-{preset}"
+
+
+def identity(problem: Problem, snapshot_sha256: str, preset: str, seed: int) -> str:
+    """Hash what decides a training's result: data, problem, preset, seed and code."""
+    decisive = {
+        "data": snapshot_sha256,
+        "problem": problem.model_dump(mode="json", exclude={"source", "title", "about", "licence", "review"}),
+        "preset": preset,
+        "seed": seed,
+        "code": code_hash(),
+        "versions": {name: version(name) for name in DECISIVE},
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def code_hash() -> str:
+    """Hash the source of the core and the tasks, in which every number is made."""
+    digest = hashlib.sha256()
+    for path in sorted(p for package in ("evenhand", "tasks") for p in (ROOT / package).rglob("*.py")):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """List the versions that made a result."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def point_latest(folder: Path) -> None:
+    """Let ``runs/latest`` point at a training's folder, in one step."""
+    link = folder.parent / "latest"
+    temporary = folder.parent / f".latest-{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(folder.name, target_is_directory=True)
+    temporary.replace(link)
+
+
+def _new_folder(name: str) -> tuple[str, Path]:
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for attempt in range(1, sys.maxsize):
+        identifier = f"{stamp}-{name}" + (f"-{attempt}" if attempt > 1 else "")
+        folder = settings().runs / identifier
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return identifier, folder
+    raise AssertionError("unreachable")
