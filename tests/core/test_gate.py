@@ -198,8 +198,6 @@ def test_a_verdict_survives_its_json():
 @given(
     seed=st.integers(0, 2**16), metric=st.sampled_from(JUDGED_BY_ROW), skill=st.floats(0, 4), loss=st.floats(0.05, 0.9)
 )
-    seed=st.integers(0, 2**16), metric=st.sampled_from(JUDGED_BY_ROW), skill=st.floats(0, 4), loss=st.floats(0.05, 0.9)
-)
 @settings(max_examples=25, deadline=None)
 def test_a_challenger_worse_on_every_row_is_never_promoted(seed, metric, skill, loss):
     labels = truth((120, 80, 60))
