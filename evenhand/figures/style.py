@@ -1,0 +1,90 @@
+"""What all figures share: size, palette, titles, small panels."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+DPI = 110
+SIZE = (8.0, 5.0)  # inches
+# Okabe & Ito (2008): told apart with any kind of colour vision; yellow is left out as too pale for a line
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+LINES = ("-", "--", "-.", ":")
+INK, GREY, PALE = "#222222", "#8a8a8a", "#d9d9d9"
+ACCENT, SECOND = PALETTE[0], PALETTE[1]
+TOGETHER = 7  # up to this many classes share one plot; more get a panel each
+POINTS = 500  # of a curve
+
+
+def new_figure(title: str, note: str, size: tuple[float, float] = SIZE) -> Figure:
+    """Make an empty figure with its title, and below it what data it shows."""
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    lines = [title, *textwrap.wrap(note, int(size[0] * 14))]
+    figure.suptitle(plain("\n".join(lines)), x=0.01, ha="left", fontsize=10, color=INK)
+    return figure
+
+
+def to_png(figure: Figure) -> bytes:
+    """``figure`` as the bytes of a PNG file, the same bytes for the same figure."""
+    engine = figure.get_layout_engine()
+    if engine is not None:  # lay out once; savefig would do it for each of its two passes
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def plain(text: str) -> str:
+    """``text`` to be drawn as it is: a dollar sign opens no formula."""
+    return text.replace("$", r"\$")
+
+
+def short(name: str, longest: int = 30) -> str:
+    """``name``, cut where it is longer than ``longest`` characters."""
+    return plain(name if len(name) <= longest else name[: longest - 1].rstrip() + "\u2026")
+
+
+def tidy(axes: Axes, grid: str = "both") -> None:
+    """Fewer lines: no top and right spine, small ticks, a faint grid behind the data."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=7, colors=INK, length=2)
+    axes.set_axisbelow(True)
+    axes.grid(visible=True, axis=grid, color="#ececec", linewidth=0.7)  # type: ignore[arg-type]
+
+
+def panels(figure: Figure, n: int, columns: int | None = None, shared: bool = False) -> list[Axes]:
+    """``n`` axes in rows of ``columns``; places left over are not drawn."""
+    columns = columns or min(5, math.ceil(math.sqrt(n * 1.5)))
+    grid = figure.subplots(math.ceil(n / columns), columns, squeeze=False, sharex=shared, sharey=shared)
+    for axes in grid.flat[n:]:
+        axes.set_axis_off()
+    return list(grid.flat[:n])
+
+
+def line_style(position: int) -> tuple[str, str]:
+    """Colour and dash of the line at ``position``: the dash changes once all colours are used."""
+    return PALETTE[position % len(PALETTE)], LINES[position // len(PALETTE) % len(LINES)]
+
+
+def thinned(n: int, limit: int = POINTS) -> np.ndarray:
+    """At most ``limit`` of ``n`` positions, both ends among them, close together at the start where curves bend."""
+    if n <= limit:
+        return np.arange(n)
+    half = limit // 2
+    near = np.geomspace(1, n, half) - 1
+    return np.unique(np.concatenate([near, np.linspace(0, n - 1, limit - half)]).astype(int))
+
+
+def check_names(what: str, names: Sequence[str], n: int) -> None:
+    """Raise ``ValueError`` unless there is one name for each of ``n`` things."""
+    if len(names) != n or n == 0:
+        raise ValueError(f"{what}: found {len(names)} names for {n} of them; one each is needed, and at least one")
