@@ -10,7 +10,6 @@ import pandas as pd
 from evenhand import homicide_margins as m
 from evenhand.synthetic_weapons import draw_weapons
 
-Codes = np.ndarray
 _RELATIONSHIPS = tuple(m.RELATIONSHIPS_SOLVED)
 
 
@@ -48,7 +47,7 @@ def us_homicides(rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(_cells(rng, case | victim, weapon))
 
 
-def _case(rng: np.random.Generator, rows: int) -> dict[str, Codes]:
+def _case(rng: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
     """Where, when and by whom a case was reported, as positions in the tables of margins."""
     unsolved = _pick(rng, rows, m.SOLVED.values())
     state = _pick(rng, rows, m.STATES.values())
@@ -63,7 +62,7 @@ def _case(rng: np.random.Generator, rows: int) -> dict[str, Codes]:
     }
 
 
-def _victim(rng: np.random.Generator, case: Mapping[str, Codes]) -> dict[str, Codes]:
+def _victim(rng: np.random.Generator, case: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     unsolved = case["unsolved"]
     nobody = [float(name == "Unknown") for name in _RELATIONSHIPS]
     relationship = _pick_by(rng, unsolved, (m.RELATIONSHIPS_SOLVED.values(), nobody))
@@ -80,7 +79,7 @@ def _victim(rng: np.random.Generator, case: Mapping[str, Codes]) -> dict[str, Co
     }
 
 
-def _age(rng: np.random.Generator, relationship: Codes) -> np.ndarray:
+def _age(rng: np.random.Generator, relationship: np.ndarray) -> np.ndarray:
     """Ages in years: children young, parents old, the others most often in their twenties; 998 is unknown."""
     n = len(relationship)
     kind = np.array([1 if r in m.CHILDREN else 2 if r in m.PARENTS else 0 for r in _RELATIONSHIPS])[relationship]
@@ -90,14 +89,14 @@ def _age(rng: np.random.Generator, relationship: Codes) -> np.ndarray:
     return np.where(rng.random(n) < 0.0015, 998, age)
 
 
-def _ethnicity(rng: np.random.Generator, unsolved: Codes, race: Codes) -> Codes:
+def _ethnicity(rng: np.random.Generator, unsolved: np.ndarray, race: np.ndarray) -> np.ndarray:
     n = len(race)
     unknown = rng.random(n) < np.array(list(m.ETHNICITY_UNKNOWN.values()))[unsolved]
     not_hispanic = rng.random(n) >= np.array(m.HISPANIC_GIVEN_RACE)[race]
     return np.where(unknown, 2, not_hispanic)
 
 
-def _city(rng: np.random.Generator, state: Codes) -> Codes:
+def _city(rng: np.random.Generator, state: np.ndarray) -> np.ndarray:
     """Positions in `_cities()`; within a state the first are the largest."""
     edges = [s + np.cumsum(w) / np.sum(w) for s, n in enumerate(_cities_of()) for w in [np.arange(1, n + 1) ** -0.8]]
     return np.searchsorted(np.concatenate(edges)[:-1], state + rng.random(len(state)), side="right")
@@ -111,7 +110,7 @@ def _cities() -> list[str]:
     return [f"{state} City {k + 1}" for state, n in zip(m.STATES, _cities_of(), strict=True) for k in range(n)]
 
 
-def _cells(rng: np.random.Generator, known: Mapping[str, np.ndarray], weapon: Codes) -> dict[str, object]:
+def _cells(rng: np.random.Generator, known: Mapping[str, np.ndarray], weapon: np.ndarray) -> dict[str, object]:
     rows, unsolved = len(weapon), known["unsolved"]
     cities = _cities()
     codes = [f"{name.split(' City ')[0][:2].upper()}{k:05d}" for k, name in enumerate(cities)]
@@ -156,18 +155,18 @@ def _perpetrator(rng: np.random.Generator, known: Mapping[str, np.ndarray]) -> d
     }
 
 
-def _pick(rng: np.random.Generator, rows: int, weights: Iterable[float]) -> Codes:
+def _pick(rng: np.random.Generator, rows: int, weights: Iterable[float]) -> np.ndarray:
     """Positions drawn by weight."""
     edges = np.cumsum(list(weights), dtype=np.float64)
     return np.searchsorted(edges[:-1] / edges[-1], rng.random(rows), side="right")
 
 
-def _pick_by(rng: np.random.Generator, which: Codes, weights: Sequence[Iterable[float]]) -> Codes:
+def _pick_by(rng: np.random.Generator, which: np.ndarray, weights: Sequence[Iterable[float]]) -> np.ndarray:
     """Positions drawn by the weights that ``which`` names, row by row."""
     return np.choose(which, [_pick(rng, len(which), w) for w in weights])
 
 
-def _text(names: Iterable[object], codes: Codes) -> pd.api.extensions.ExtensionArray:
+def _text(names: Iterable[object], codes: np.ndarray) -> pd.api.extensions.ExtensionArray:
     return pd.array([str(name) for name in names], dtype="str").take(codes)
 
 

@@ -15,7 +15,7 @@ _CALIBRATION_ROWS = 100_000
 _SHARPNESS = 1.75
 
 
-def draw_weapons(rng: np.random.Generator, known: Mapping[str, np.ndarray]) -> Codes:
+def draw_weapons(rng: np.random.Generator, known: Mapping[str, np.ndarray]) -> np.ndarray:
     """Draw weapons by the made-up pattern, with the published margins.
 
     Parameters
