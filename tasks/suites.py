@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from evenhand.problem import Problem
 from evenhand.quality import NOT_NULL, Expectation, Suite, derived_suite, freshness_rules
 from tasks.settings import settings
 
-_LOGGERS = ("great_expectations", "great_expectations.data_context.types.base")  # the second has its own level
+_LOGGERS = ("great_expectations", "great_expectations.data_context.types.base")  # the second has a level of its own
+_SHOWN = 20
 _LONGEST_CELL = 10_000  # a longer one breaks what it breaks within these characters, and would fill the Data Docs
 
 
@@ -66,6 +68,9 @@ class Checker:
 
     def build_docs(self, folder: Path) -> None:
         """Write the Data Docs; ``index.html`` is the start."""
+        results = self._context.validation_results_store
+        for key in results.list_keys():
+            results.update(key, _harmless(results.get(key)))
         store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
         site = {"class_name": "SiteBuilder", "store_backend": store}
         with _quiet():
@@ -84,6 +89,9 @@ class Checker:
             suite = self._context.suites.add(suite)
         except (ValueError, TypeError, KeyError, GreatExpectationsError) as error:
             raise ValidationFailed(f"the suite {name} can't be used: {_one_line(error)}") from None
+        dropped = {e.type for e in expectations} - {e.expectation_type for e in suite.expectations}
+        if dropped or len(suite.expectations) != len(expectations):  # it leaves out what it can't read
+            raise ValidationFailed(f"the suite {name} can't be used: no such expectation, or bad arguments: {dropped}")
         batch = self._data.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
         definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
         definition = self._context.validation_definitions.add(definition)
@@ -129,6 +137,21 @@ def _exceptions(info: Any) -> list[str]:
     return [_one_line(e.get("exception_message")) for e in each if e.get("raised_exception")]
 
 
+def _harmless(results: Any) -> Any:
+    """Shorten what a page does not show, and escape what it would show as markup."""
+    for each in results.results:
+        each.result = _escaped(each.result)
+    return results
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _escaped(v) for key, v in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_escaped(v) for v in list(value)[:_SHOWN]]
+    return escape(value) if isinstance(value, str) else value
+
+
 def _bounded(frame: pd.DataFrame) -> pd.DataFrame:
     bounded = frame.reset_index(drop=True)
     for name in bounded.columns[[isinstance(t, pd.StringDtype) for t in bounded.dtypes]]:
@@ -158,7 +181,7 @@ def _quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
