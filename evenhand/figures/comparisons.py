@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -98,7 +99,7 @@ def _labels(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> dict[st
     for row in rows:
         values = found.setdefault(_label(row, varying), [])
         scores = row.oof or row.test
-        if scores is not None:
+        if scores is not None and not math.isnan(scores.metrics[metric]):
             values.append(scores.metrics[metric] * (1 if metric in LOWER_IS_BETTER else -1))
     baselines = {_label(row, varying) for row in rows if row.strategy == BASELINE}
 
