@@ -246,6 +246,13 @@ def test_who_looked_before_the_first_write_and_writes_second_loses(
     assert leftovers(tmp_path) == []
 
 
+def test_a_file_still_being_written_is_not_listed(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.put_bytes(b"x", "a/done")
+    (tmp_path / "a" / ".0123.partial").touch()
+    assert store.list("") == ["a/done"]
+
+
 def test_the_default_store_is_a_folder_in_home() -> None:
     open_store().put_bytes(b"x", "a")
     assert (settings().home / "store" / "a").read_bytes() == b"x"

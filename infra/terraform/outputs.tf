@@ -1,0 +1,22 @@
+output "buckets" {
+  description = "Name and ARN of each bucket, by purpose: store and artifacts."
+  value       = { for key, bucket in aws_s3_bucket.this : key => { name = bucket.bucket, arn = bucket.arn } }
+}
+
+output "environment" {
+  description = "The settings to use: the store for Evenhand, the artifacts of `mlflow server`, the region for both."
+  value       = local.environment
+}
+
+output "exports" {
+  description = "The same settings as shell lines, for eval \"$(terraform output -raw exports)\"."
+  value       = join("\n", [for key, value in local.environment : "export ${key}='${value}'"])
+}
+
+locals {
+  environment = {
+    EVENHAND_STORE               = "s3://${aws_s3_bucket.this["store"].bucket}"
+    MLFLOW_ARTIFACTS_DESTINATION = "s3://${aws_s3_bucket.this["artifacts"].bucket}"
+    AWS_DEFAULT_REGION           = aws_s3_bucket.this["store"].region
+  }
+}

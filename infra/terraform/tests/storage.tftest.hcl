@@ -1,0 +1,223 @@
+# Plans against a mocked provider: no account, no network. Needs Terraform 1.11 for override_during.
+
+mock_provider "aws" {
+  override_during = plan
+
+  mock_resource "aws_s3_bucket" {
+    defaults = {
+      arn    = "arn:aws:s3:::mocked"
+      region = "eu-west-1"
+    }
+  }
+
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+    }
+  }
+}
+
+variables {
+  name = "acme-evenhand"
+}
+
+run "defaults_are_the_safe_ones" {
+  command = plan
+
+  assert {
+    condition     = toset([for bucket in aws_s3_bucket.this : bucket.bucket]) == toset(["acme-evenhand-store", "acme-evenhand-artifacts"])
+    error_message = "The buckets are the store and the artifacts."
+  }
+
+  assert {
+    condition     = !anytrue([for bucket in aws_s3_bucket.this : bucket.force_destroy])
+    error_message = "A destroy must not remove objects unless asked to."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_versioning.this) == 2 && alltrue([for item in aws_s3_bucket_versioning.this : item.versioning_configuration[0].status == "Enabled"])
+    error_message = "Every bucket is versioned."
+  }
+
+  assert {
+    condition = length(aws_s3_bucket_public_access_block.this) == 2 && alltrue([
+      for item in aws_s3_bucket_public_access_block.this :
+      item.block_public_acls && item.block_public_policy && item.ignore_public_acls && item.restrict_public_buckets
+    ])
+    error_message = "Every bucket blocks public access in all four ways."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_ownership_controls.this) == 2 && alltrue([for item in aws_s3_bucket_ownership_controls.this : item.rule[0].object_ownership == "BucketOwnerEnforced"])
+    error_message = "ACLs are off: the bucket's owner owns every object."
+  }
+
+  assert {
+    condition = length(aws_s3_bucket_server_side_encryption_configuration.this) == 2 && alltrue([
+      for item in aws_s3_bucket_server_side_encryption_configuration.this :
+      one(one(item.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
+    ])
+    error_message = "Without a KMS key S3 encrypts with its own keys."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_policy.this) == 2
+    error_message = "Every bucket has the policy that demands TLS."
+  }
+
+  assert {
+    condition = toset([
+      for statement in data.aws_iam_policy_document.tls["store"].statement :
+      "${statement.effect} ${one(statement.condition).variable}"
+    ]) == toset(["Deny aws:SecureTransport", "Deny s3:TlsVersion"])
+    error_message = "The policy denies plain HTTP and old TLS."
+  }
+}
+
+run "lifecycle_follows_the_variables" {
+  command = plan
+
+  variables {
+    quarantine_days         = 14
+    noncurrent_version_days = 3
+    abort_upload_days       = 2
+  }
+
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this["store"].rule : rule.id] == ["abort-incomplete-uploads", "expire-noncurrent-versions", "expire-quarantine"]
+    error_message = "The store has all three rules."
+  }
+
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this["artifacts"].rule : rule.id] == ["abort-incomplete-uploads", "expire-noncurrent-versions"]
+    error_message = "Nothing current expires among the artifacts."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.this["store"].rule[0].abort_incomplete_multipart_upload[0].days_after_initiation == 2
+    error_message = "Incomplete uploads go after abort_upload_days."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.this["store"].rule[1].noncurrent_version_expiration[0].noncurrent_days == 3
+    error_message = "Old versions go after noncurrent_version_days."
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket_lifecycle_configuration.this["store"].rule[2].expiration[0].days == 14 &&
+      aws_s3_bucket_lifecycle_configuration.this["store"].rule[2].filter[0].prefix == "quarantine/"
+    )
+    error_message = "Quarantined rows, and nothing else, go after quarantine_days."
+  }
+}
+
+run "a_kms_key_is_used" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+  }
+
+  assert {
+    condition = alltrue([
+      for item in aws_s3_bucket_server_side_encryption_configuration.this :
+      one(one(item.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms" &&
+      one(one(item.rule).apply_server_side_encryption_by_default).kms_master_key_id == var.kms_key_arn &&
+      one(item.rule).bucket_key_enabled
+    ])
+    error_message = "Both buckets encrypt with the key, through a bucket key."
+  }
+}
+
+run "tls_can_be_left_to_the_endpoint" {
+  command = plan
+
+  variables {
+    require_tls = false
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_policy.this) == 0
+    error_message = "Without require_tls there is no policy."
+  }
+}
+
+run "tags_are_added_and_can_not_hide_the_project" {
+  command = plan
+
+  variables {
+    tags = { Team = "crime-analysis", Project = "other" }
+  }
+
+  assert {
+    condition     = aws_s3_bucket.this["store"].tags["Team"] == "crime-analysis" && aws_s3_bucket.this["store"].tags["Project"] == "evenhand"
+    error_message = "Own tags are kept, Project stays evenhand."
+  }
+}
+
+run "outputs_are_the_settings_to_use" {
+  command = plan
+
+  assert {
+    condition     = output.environment["EVENHAND_STORE"] == "s3://acme-evenhand-store"
+    error_message = "EVENHAND_STORE names the store's bucket."
+  }
+
+  assert {
+    condition     = output.environment["MLFLOW_ARTIFACTS_DESTINATION"] == "s3://acme-evenhand-artifacts"
+    error_message = "MLflow's artifacts go to their own bucket."
+  }
+
+  assert {
+    condition     = strcontains(output.exports, "export EVENHAND_STORE='s3://acme-evenhand-store'")
+    error_message = "The shell lines say the same."
+  }
+}
+
+run "a_bad_name_is_refused" {
+  command         = plan
+  expect_failures = [var.name]
+
+  variables {
+    name = "Acme_Evenhand"
+  }
+}
+
+run "a_name_too_long_for_s3_is_refused" {
+  command         = plan
+  expect_failures = [var.name]
+
+  variables {
+    name = "a123456789012345678901234567890123456789012345678"
+  }
+}
+
+run "a_key_that_is_no_arn_is_refused" {
+  command         = plan
+  expect_failures = [var.kms_key_arn]
+
+  variables {
+    kms_key_arn = "11111111-2222-3333-4444-555555555555"
+  }
+}
+
+run "days_are_whole_and_positive" {
+  command         = plan
+  expect_failures = [var.quarantine_days, var.noncurrent_version_days, var.abort_upload_days]
+
+  variables {
+    quarantine_days         = 0
+    noncurrent_version_days = 1.5
+    abort_upload_days       = -1
+  }
+}
+
+run "reserved_tags_are_refused" {
+  command         = plan
+  expect_failures = [var.tags]
+
+  variables {
+    tags = { "aws:owner" = "me" }
+  }
+}
