@@ -59,10 +59,15 @@ def joined(parts: Sequence[tuple[SourceFile, pa.Table]], origin: str) -> Fetched
     try:
         table = pa.concat_tables((t.select(columns) for _, t in parts), promote_options="permissive")
     except pa.ArrowException as error:
-        raise SourceError(f"{origin}: the files do not go together: {error}") from None
+        raise SourceError(f"{origin}: the files do not go together: {brief(error)}") from None
     # One chunk and no saved index: the frame must not depend on how the rows were cut up.
     frame = table.combine_chunks().to_pandas(ignore_metadata=True)
     return Fetched(frame=frame, origin=origin, files=tuple(file for file, _ in parts))
+
+
+def brief(error: Exception) -> str:
+    """Put what a library says on one line."""
+    return " ".join(str(error).split())[:200]
 
 
 def check_columns(columns: Iterable[str], expected: Iterable[str], name: str, of: str) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from evenhand.errors import SourceError
 from evenhand.problem import CsvSource, ParquetSource
-from tasks.sources.fetched import Fetched, check_unique, described, joined
+from tasks.sources.fetched import Fetched, brief, check_unique, described, joined
 from tasks.sources.text import read_csv
 
 
@@ -44,10 +44,14 @@ def matching(pattern: str) -> list[Path]:
     SourceError
         When there is none, or the path is a folder.
     """
-    path = Path(pattern).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(pattern).expanduser()
+        is_folder, exists = path.is_dir(), path.exists()
+    except (OSError, RuntimeError) as error:  # no permission on a folder above, a name too long, an unknown ~user
+        raise SourceError(f"{pattern} can't be looked up: {brief(error)}") from None
+    if is_folder:
         raise SourceError(f"{pattern} is a folder; give a file, or a glob such as {pattern.rstrip('/')}/*.csv")
-    if path.exists():
+    if exists:
         return [path]
     found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     files = [path for path in found if not path.is_dir()]
@@ -64,7 +68,7 @@ def read_bytes(path: Path) -> bytes:
             raise SourceError(f"{path} is not a regular file")
         return path.read_bytes()
     except OSError as error:
-        raise SourceError(f"{path} can't be read: {error.strerror or error}") from None
+        raise SourceError(f"{path} can't be read: {brief(error)}") from None
 
 
 def read_parquet(data: bytes, name: str) -> pa.Table:
@@ -80,7 +84,7 @@ def read_parquet(data: bytes, name: str) -> pa.Table:
         plain = [pa.field(f.name, _plain(f.type), f.nullable) for f in table.schema]
         table = table.cast(pa.schema(plain))
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{name}: is no Parquet file, or a damaged one: {str(error)[:200]}") from None
+        raise SourceError(f"{name}: is no Parquet file, or a damaged one: {brief(error)}") from None
     check_unique(table.column_names, name)
     if table.num_rows == 0:
         raise SourceError(f"{name}: holds {table.num_columns} columns and not one row")

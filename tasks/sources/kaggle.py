@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from evenhand.errors import SourceError
 from evenhand.problem import KaggleSource
-from tasks.sources.fetched import Fetched, described, joined
+from tasks.sources.fetched import Fetched, brief, described, joined
 from tasks.sources.files import read_bytes
 from tasks.sources.text import read_csv
 
@@ -90,7 +90,7 @@ def _reason(error: Exception, source: KaggleSource) -> str:
         return f"there is no such data set, or no file {source.file!r} in it"
     if isinstance(error, requests.ConnectionError | requests.Timeout):
         return "kaggle.com can't be reached from here"
-    return f"the download failed: {' '.join(str(error).split())[:200]}"
+    return f"the download failed: {brief(error)}"
 
 
 def _right(source: KaggleSource, data: bytes) -> bool:

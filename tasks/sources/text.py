@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from evenhand.errors import SourceError
-from tasks.sources.fetched import check_unique
+from tasks.sources.fetched import brief, check_unique
 
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _GZIP = b"\x1f\x8b"
@@ -138,7 +138,7 @@ def _parsed(text: str, header: list[str], name: str, delimiter: str) -> pa.Table
             ),
         )
     except pa.ArrowInvalid as error:
-        raise SourceError(_ragged(text, header, name, delimiter) or f"{name}: {str(error)[:200]}") from None
+        raise SourceError(_ragged(text, header, name, delimiter) or f"{name}: {brief(error)}") from None
     if table.column_names != header:  # else a column would have a type that was guessed
         raise SourceError(f"{name}: the header can't be read: {table.column_names[:5]} or {header[:5]}")
     return table

@@ -12,11 +12,32 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from evenhand.synthetic import us_homicides
 
-COLUMNS = (
-    "Record ID,Agency Code,Agency Name,Agency Type,City,State,Year,Month,Incident,Crime Type,Crime Solved,Victim Sex,"
-    "Victim Age,Victim Race,Victim Ethnicity,Perpetrator Sex,Perpetrator Age,Perpetrator Race,Perpetrator Ethnicity,"
-    "Relationship,Weapon,Victim Count,Perpetrator Count,Record Source"
-).split(",")
+COLUMNS = [
+    "Record ID",
+    "Agency Code",
+    "Agency Name",
+    "Agency Type",
+    "City",
+    "State",
+    "Year",
+    "Month",
+    "Incident",
+    "Crime Type",
+    "Crime Solved",
+    "Victim Sex",
+    "Victim Age",
+    "Victim Race",
+    "Victim Ethnicity",
+    "Perpetrator Sex",
+    "Perpetrator Age",
+    "Perpetrator Race",
+    "Perpetrator Ethnicity",
+    "Relationship",
+    "Weapon",
+    "Victim Count",
+    "Perpetrator Count",
+    "Record Source",
+]
 WEAPONS = {
     "Handgun": 317_484,
     "Knife": 94_962,
@@ -40,7 +61,7 @@ ALL = 638_454
 
 @pytest.fixture(scope="module")
 def twin():
-    return us_homicides(ALL, seed=42)
+    return us_homicides(200_000, seed=42)
 
 
 @settings(max_examples=15, deadline=None)
@@ -77,8 +98,9 @@ def test_another_seed_gives_other_rows():
 def test_weapons_come_as_often_as_published(twin):
     counts = twin["Weapon"].value_counts()
     for weapon, published in WEAPONS.items():
+        expected = published * len(twin) / ALL
         # Five standard deviations of a count, and what calibrating on a sample costs the concentrated ones.
-        assert abs(counts[weapon] - published) < 5 * np.sqrt(published) + 0.06 * published, weapon
+        assert abs(counts[weapon] - expected) < 5 * np.sqrt(expected) + 0.06 * expected, weapon
 
 
 @pytest.mark.parametrize(
@@ -102,7 +124,7 @@ def test_weapons_come_as_often_as_published(twin):
 )
 def test_margins_are_the_published_ones(twin, column, value, share, among):
     rows = twin if among is None else twin[twin[among[0]] == among[1]]
-    assert (rows[column] == value).mean() == pytest.approx(share, abs=0.003)
+    assert (rows[column] == value).mean() == pytest.approx(share, abs=0.005)
 
 
 def test_race_and_ethnicity_go_together_as_published(twin):
