@@ -35,7 +35,7 @@ def average_precision_and_roc_auc(positive: np.ndarray, values: np.ndarray) -> t
 
 
 def threshold_counts(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """True and false positives at every distinct threshold, from the highest value down, each of shape (t,)."""
+    """Count true and false positives at every distinct threshold, from the highest value down, each of shape (t,)."""
     order = np.argsort(values)[::-1]
     ranked = values[order]
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)

@@ -172,7 +172,7 @@ def test_decision_rules_get_lines_of_their_own():
 
 
 def test_names_are_drawn_as_they_are():
-    odd = ["_hidden", "$a_{", "50% $x$", "a\\b"]
+    odd = ["_hidden", "$a_{$", "50% $x$", "a\\b"]
     for figure in all_figures(odd, "cost in $ and $").values():
         assert figures.to_png(figure)
     assert "_hidden" in texts(all_figures(odd)["roc"])
