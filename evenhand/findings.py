@@ -16,6 +16,7 @@ from evenhand.quality import NOT_NULL, OF_TYPE, Expectation, Suite
 COPIES = "expect_compound_columns_to_be_unique"
 _LONGEST_MESSAGE = 1400
 _LISTED = 5
+_LOOKED_AT = 1000  # cells, for examples
 
 
 class Checked(NamedTuple):
@@ -53,7 +54,10 @@ def later_copies(frame: pd.DataFrame) -> np.ndarray:
     >>> later_copies(pd.DataFrame({"a": ["x", "y", "x"], "b": [None, "1", None]})).tolist()
     [False, False, True]
     """
-    return frame.duplicated(keep="first").to_numpy()
+    nested = [
+        name for name in frame if pd.api.types.is_object_dtype(frame[name])
+    ]  # cells of a Parquet file can be lists
+    return frame.astype(dict.fromkeys(nested, "str")).duplicated(keep="first").to_numpy()
 
 
 def rows_aside(checked: Iterable[Checked], unfit: Mapping[str, np.ndarray]) -> list[Broken]:
@@ -164,7 +168,8 @@ class Findings:
         if not columns or columns[0] not in self.raw.columns:
             return ""
         cells = self.raw.loc[rows, columns[0]]
-        shown = [cell_text(value) for value in cells.dropna().drop_duplicates().head(3)]
+        different = dict.fromkeys(cell_text(value) for value in cells.dropna().head(_LOOKED_AT))
+        shown = list(different)[:3]
         return ", ".join(shown + ["an empty cell"] * bool(cells.isna().any()))
 
     def _too_many_faults(self) -> list[str]:

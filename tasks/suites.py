@@ -49,7 +49,7 @@ class Checker:
         with _quiet():
             import great_expectations as gx
             from great_expectations.data_context.types.base import ProgressBarsConfig
-
+        with _quiet():  # the import sets levels of its own
             self._context: Any = gx.get_context(mode="ephemeral")
             self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
             self._data = self._context.data_sources.add_pandas("evenhand")
@@ -89,9 +89,12 @@ class Checker:
             suite = self._context.suites.add(suite)
         except (ValueError, TypeError, KeyError, GreatExpectationsError) as error:
             raise ValidationFailed(f"the suite {name} can't be used: {_one_line(error)}") from None
-        dropped = {e.type for e in expectations} - {e.expectation_type for e in suite.expectations}
-        if dropped or len(suite.expectations) != len(expectations):  # it leaves out what it can't read
-            raise ValidationFailed(f"the suite {name} can't be used: no such expectation, or bad arguments: {dropped}")
+        taken = {e.meta["number"] for e in suite.expectations}
+        dropped = [e.name for i, e in enumerate(expectations) if i not in taken]  # without a word, if it can't read it
+        if dropped:
+            raise ValidationFailed(
+                f"the suite {name} can't be used: no such expectation, or arguments it can't take: {', '.join(dropped)}"
+            )
         batch = self._data.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
         definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
         definition = self._context.validation_definitions.add(definition)

