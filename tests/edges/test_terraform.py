@@ -71,12 +71,9 @@ def plugin_folder() -> Path:
 
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
-    return kept | {
-        "TF_CLI_CONFIG_FILE": os.devnull,
-        "CHECKPOINT_DISABLE": "1",
-        "TF_IN_AUTOMATION": "1",
-        "TF_INPUT": "0",
-    }
+    quiet = {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    # Every command makes the provider build its large schema again; collecting less often saves a fifth of the time.
+    return kept | quiet | {"GOGC": "400"}
 
 
 def terraform(folder: Path, *arguments: str, expected: int = 0) -> str:
@@ -84,7 +81,7 @@ def terraform(folder: Path, *arguments: str, expected: int = 0) -> str:
     if arguments[0] not in ("fmt", "version", "output"):
         command.append("-no-color")
     done = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=110, check=False
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == expected, f"terraform {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -94,14 +91,10 @@ def test_files_are_formatted(module: Path) -> None:
     assert terraform(module, "fmt", "-check", "-recursive", "-diff") == ""
 
 
-def test_module_is_valid(module: Path) -> None:
-    assert "valid" in terraform(module, "validate")
-
-
-def test_example_is_valid(module: Path) -> None:
+def test_example_and_the_module_it_calls_are_valid(module: Path) -> None:
     example = module / "examples" / "minimal"
     terraform(example, "init", f"-plugin-dir={plugin_folder()}")
-    assert "valid" in terraform(example, "validate")
+    assert json.loads(terraform(example, "validate", "-json"))["diagnostics"] == []
 
 
 def test_plans_against_mocks(module: Path) -> None:
@@ -160,7 +153,7 @@ def test_apply_is_repeatable_and_destroy_is_complete(
     open_store().put_bytes(b"other", "snapshots/a/rows.parquet")
     assert open_store().local("snapshots/a/rows.parquet").read_bytes() == b"rows"
 
-    terraform(root, "destroy", "-auto-approve")
+    terraform(root, "destroy", "-auto-approve", "-refresh=false")
     assert client.list_buckets()["Buckets"] == []
 
 
