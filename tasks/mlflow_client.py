@@ -16,12 +16,13 @@ _SQLITE = "sqlite:///"
 
 
 def connect() -> MlflowClient:
-    """A client of the tracking store in the settings; the embedded one is created where it is missing.
+    """Return a client of the tracking store in the settings; the embedded one is created where it is missing.
 
     The fluent functions of ``mlflow`` are pointed to the same store, as logging a model goes through them.
     """
     # Read while mlflow is imported, so it has to stand before.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     for chatter in ("alembic", "mlflow.store.db.utils"):

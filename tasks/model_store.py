@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -65,19 +67,22 @@ def log_model(
         When the model holds a type that is not in ``TRUSTED_TYPES``.
     """
     client = connect()
-    import mlflow.sklearn
     from mlflow.exceptions import MlflowException
+    from mlflow.models import Model
 
     rows = _example(fitted, example)
     about = {**(metadata or {}), "needs": f"the evenhand package, version {_own_version()}"}
     pins = [f"{package}=={version(package)}" for package in REQUIREMENTS]
     record = client.create_logged_model(client.get_run(run_id).info.experiment_id, name=name, source_run_id=run_id)
     try:
-        info = mlflow.sklearn.log_model(
-            fitted,
+        info = Model.log(
+            artifact_path=None,
+            flavor=_CompressedSklearn,
+            flavor_name="sklearn",
             name=name,
             model_id=record.model_id,
             run_id=run_id,
+            sk_model=fitted,
             serialization_format="skops",
             skops_trusted_types=list(TRUSTED_TYPES),
             pip_requirements=pins,
@@ -108,40 +113,71 @@ def load_model(uri: str) -> FittedCandidate:
         When it can't be fetched, is no skops file (a pickle is refused unread), holds a type that is not in
         ``TRUSTED_TYPES``, or is not one of our models.
     """
-    import skops.io
-
-    file = _skops_file(uri)
-    try:
-        strangers = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES))
-        if strangers:
-            raise EvenhandError(f"{uri}: refused, the file holds {', '.join(strangers)}, which we never store")
-        fitted = skops.io.load(file, trusted=list(TRUSTED_TYPES))
-    except EvenhandError:
-        raise
-    except Exception as error:  # whatever a damaged or hostile file raises, it is no model
-        raise EvenhandError(f"{uri}: not a readable model: {type(error).__name__}: {error}") from error
-    if not isinstance(fitted, FittedCandidate):
-        raise EvenhandError(f"{uri}: refused, it holds a {type(fitted).__name__} where a FittedCandidate belongs")
+    with tempfile.TemporaryDirectory() as folder:
+        file = _skops_file(uri, Path(folder))
+        try:
+            fitted = _load(file)
+        except EvenhandError as refusal:
+            raise EvenhandError(f"{uri}: refused, {refusal}") from refusal
+        except Exception as error:  # whatever a damaged or hostile file raises, it is no model
+            raise EvenhandError(f"{uri}: not a readable model: {type(error).__name__}: {error}") from error
     return fitted
 
 
-def _skops_file(uri: str) -> Path:
-    """The model's file, once its description says that it is no pickle."""
+def _load(file: Path) -> FittedCandidate:
+    import skops.io
+
+    strangers = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES))
+    if strangers:
+        raise EvenhandError(f"the file holds {', '.join(strangers)}, which no model of ours does")
+    fitted = skops.io.load(file, trusted=list(TRUSTED_TYPES))
+    if not isinstance(fitted, FittedCandidate):
+        raise EvenhandError(f"it holds a {type(fitted).__name__} where a FittedCandidate belongs")
+    return fitted
+
+
+def _skops_file(uri: str, into: Path) -> Path:
+    """Fetch a model; return its file once its description says that it is no pickle."""
     connect()
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
     try:
-        folder = Path(download_artifacts(artifact_uri=uri))
-        flavors = yaml.safe_load((folder / "MLmodel").read_text())["flavors"]
-        found, file = flavors["sklearn"]["serialization_format"], folder / flavors["sklearn"]["pickled_model"]
-    except (MlflowException, OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(into)))
+        flavor = yaml.safe_load((folder / "MLmodel").read_text())["flavors"]["sklearn"]
+        found, file = flavor["serialization_format"], folder / flavor["pickled_model"]
+    except (MlflowException, OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise EvenhandError(f"{uri}: no scikit-learn model can be fetched there: {error!r}") from error
     if found != "skops":
         raise EvenhandError(f"{uri}: refused, its format is {found!r}; allowed: skops")
     if file.resolve().parent != folder.resolve():
-        raise EvenhandError(f"{uri}: refused, its model file lies outside its folder: {file}")
+        raise EvenhandError(f"{uri}: refused, its model file is outside its folder: {flavor['pickled_model']}")
     return file
+
+
+class _CompressedSklearn:
+    """MLflow's scikit-learn flavour with a compressed file: a forest of 100 trees takes 62 MB instead of 322."""
+
+    @staticmethod
+    def save_model(path: str, mlflow_model: Any, **settings: Any) -> None:
+        """Save a model into a new folder, in the way MLflow does."""
+        import mlflow.sklearn
+
+        mlflow.sklearn.save_model(path=path, mlflow_model=mlflow_model, **settings)
+        _compress(Path(path, "model.skops"))
+        mlflow_model.model_size_bytes = sum(file.stat().st_size for file in Path(path).rglob("*"))
+        mlflow_model.save(str(Path(path, "MLmodel")))
+
+
+def _compress(file: Path) -> None:
+    small = file.with_suffix(".partial")
+    with (
+        zipfile.ZipFile(file) as plain,
+        zipfile.ZipFile(small, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    small.replace(file)
 
 
 def _own_version() -> str:
@@ -152,7 +188,7 @@ def _own_version() -> str:
 
 
 def _example(fitted: FittedCandidate, frame: pd.DataFrame) -> pd.DataFrame:
-    """A few rows of the model's own columns, with types that can hold a missing cell."""
+    """Pick a few rows of the model's own columns, with types that can hold a missing cell."""
     rows = frame[list(fitted.encoder.feature_names_in_)].head(EXAMPLE_ROWS).reset_index(drop=True)
     return rows.apply(_example_column)
 

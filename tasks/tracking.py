@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import socket
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from evenhand.errors import EvenhandError
 from tasks.mlflow_client import artifact_location, connect
 from tasks.model_store import load_model, log_model
+from tasks.run_owner import is_stale, owner_tags
 from tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "close_stale_runs",
+    "compare_page",
     "end_training",
     "find_training",
     "load_model",
@@ -35,10 +35,12 @@ __all__ = [
     "start_training",
 ]
 
-HOST, PID, PID_STARTED, ENDED = "evenhand.host", "evenhand.pid", "evenhand.pid_started", "evenhand.ended"
+ENDED = "evenhand.ended"
 KILLED = "killed: closed by the next start"
 _PARENT = "mlflow.parentRunId"
 _KINDS = {"number": "double", "text": "string", "time": "datetime"}
+# Opens the UI on runs and models; left out, it guesses, and shows the pages for language models.
+_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 _METRICS_A_BATCH, _PARAMS_A_BATCH = 800, 100
 
 
@@ -125,6 +127,7 @@ def log_candidate(
     metrics: Mapping[str, float],
     tags: Mapping[str, str],
     folder: Path | None = None,
+    seconds: float = 0.0,
 ) -> str:
     """Write a candidate's finished run under its training; safe to call from several threads.
 
@@ -136,6 +139,8 @@ def log_candidate(
     params, metrics, tags : mapping
     folder : Path
         Its files become the run's artifacts.
+    seconds : float
+        What the candidate took: the run is dated back by it, as it is written once the work is done.
 
     Returns
     -------
@@ -144,11 +149,10 @@ def log_candidate(
     """
     client = connect()
     experiment_id = client.get_run(parent_run_id).info.experiment_id
-    run_id = _create_run(client, experiment_id, name, {**tags, _PARENT: parent_run_id})
+    run_id = _create_run(client, experiment_id, name, {**tags, _PARENT: parent_run_id}, seconds)
     try:
         _log(client, run_id, params=params, metrics=metrics)
-        if folder is not None:
-            client.log_artifacts(run_id, str(folder))
+        _log_files(client, run_id, folder)
     except BaseException as error:
         _end(client, run_id, "FAILED", f"{type(error).__name__}: {error}")
         raise
@@ -162,8 +166,7 @@ def log_training(
     """Add metrics, tags and a folder's files to the parent run."""
     client = connect()
     _log(client, run_id, metrics=metrics, tags=tags)
-    if folder is not None:
-        client.log_artifacts(run_id, str(folder))
+    _log_files(client, run_id, folder)
 
 
 def end_training(run_id: str, status: Literal["FINISHED", "FAILED", "KILLED"], reason: str | None = None) -> None:
@@ -182,14 +185,29 @@ def find_training(experiment: str, identity: str) -> str | None:
     return next((run.info.run_id for run in runs if _PARENT not in run.data.tags), None)
 
 
+def compare_page(parent_run_id: str) -> str:
+    """Return the part after the host of the MLflow page that compares a training's candidates."""
+    client = connect()
+    experiment_id = client.get_run(parent_run_id).info.experiment_id
+    runs = _search(client, experiment_id, f"tags.`{_PARENT}` = '{parent_run_id}'")
+    ids = json.dumps([run.info.run_id for run in runs], separators=(",", ":"))
+    return f"/#/compare-runs?runs={quote(ids)}&experiments={quote(json.dumps([experiment_id]))}"
+
+
 @contextlib.contextmanager
 def _store_errors() -> Iterator[None]:
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, OSError) as error:
-        raise EvenhandError(f"the tracking store at {settings().mlflow_uri} can't be used: {error}") from error
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise EvenhandError(f"the tracking store at {_address()} can't be used: {error}") from error
+
+
+def _address() -> str:
+    """Return the store's address as people may see it: without a password."""
+    return re.sub(r"//[^/@]*@", "//***@", settings().mlflow_uri)
 
 
 def _experiment_id(client: MlflowClient, name: str) -> str:
@@ -198,21 +216,23 @@ def _experiment_id(client: MlflowClient, name: str) -> str:
     if client.get_experiment_by_name(name) is None:
         # Two trainings of a new problem may start together: the second finds what the first made.
         with contextlib.suppress(MlflowException):
-            client.create_experiment(name, artifact_location=artifact_location())
+            client.create_experiment(name, artifact_location=artifact_location(), tags=_EXPERIMENT)
     found = client.get_experiment_by_name(name)
     if found is None:
-        raise EvenhandError(f"experiment {name!r} can't be created in {settings().mlflow_uri}")
+        raise EvenhandError(f"experiment {name!r} can't be created in {_address()}")
     if found.lifecycle_stage != "active":
         raise EvenhandError(
-            f"experiment {name!r} is deleted in {settings().mlflow_uri}; bring it back with "
+            f"experiment {name!r} is deleted in {_address()}; bring it back with "
             f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
         )
     return found.experiment_id
 
 
-def _create_run(client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str]) -> str:
-    owner = {HOST: socket.gethostname(), PID: str(os.getpid()), PID_STARTED: _started(os.getpid()) or ""}
-    run = client.create_run(experiment_id, run_name=name, tags={**_context(), **tags, **owner})
+def _create_run(
+    client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str], seconds: float = 0.0
+) -> str:
+    started = int((time.time() - seconds) * 1000)
+    run = client.create_run(experiment_id, started, {**_context(), **tags, **owner_tags()}, name)
     return run.info.run_id
 
 
@@ -241,6 +261,15 @@ def _log(
         del numbers[:_METRICS_A_BATCH], words[:_PARAMS_A_BATCH], labels[:_PARAMS_A_BATCH]
 
 
+def _log_files(client: MlflowClient, run_id: str, folder: Path | None) -> None:
+    if folder is None:
+        return
+    # MLflow takes a folder that does not exist for an empty one.
+    if not folder.is_dir():
+        raise EvenhandError(f"{folder}: no such folder to attach to run {run_id}")
+    client.log_artifacts(run_id, str(folder))
+
+
 def _allowed_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """Names with what MLflow refuses replaced: a class may be called ``Theft (over $5000)``."""
     named: dict[str, Any] = {}
@@ -260,7 +289,7 @@ def _end(client: MlflowClient, run_id: str, status: str, reason: str | None) -> 
 
 def _close_stale(client: MlflowClient, experiment_id: str) -> int:
     runs = _search(client, experiment_id, "attributes.status = 'RUNNING'")
-    stale = [run.info.run_id for run in runs if _is_stale(run.data.tags)]
+    stale = [run.info.run_id for run in runs if is_stale(run.data.tags)]
     for run_id in stale:
         _end(client, run_id, "FAILED", KILLED)
     return len(stale)
@@ -274,22 +303,3 @@ def _search(client: MlflowClient, experiment_id: str, query: str) -> Iterator[Ru
         token = page.token
         if not token:
             return
-
-
-def _is_stale(tags: Mapping[str, str]) -> bool:
-    pid, since = tags.get(PID, ""), tags.get(PID_STARTED)
-    if tags.get(HOST) != socket.gethostname() or not pid.isdigit() or not since:
-        return False
-    return _started(int(pid)) != since
-
-
-def _started(pid: int) -> str | None:
-    """When a process of this machine started, which tells it from a later one of the same number; None if it is gone."""
-    if Path("/proc/self/stat").exists():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            return None if state in "ZX" else f"{boot} {fields[18]}"
-        return None
-    answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or None
