@@ -15,6 +15,33 @@ from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingCla
 from evenhand.errors import ProblemError
 from evenhand.problem import ModelSpec
 
+
+class FilledGradientBoosting(GradientBoostingClassifier):
+    """Exact gradient boosting, whose trees take no missing numbers: they are set to the training rows' medians.
+
+    Attributes
+    ----------
+    medians_ : ndarray of shape (n_features,)
+        Zero for a column without a number.
+    """
+
+    def fit(
+        self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None, monitor: Any = None
+    ) -> FilledGradientBoosting:
+        """Learn the medians, then the trees."""
+        seen = ~np.isnan(X).all(axis=0)
+        self.medians_ = np.zeros(X.shape[1])
+        self.medians_[seen] = np.nanmedian(X[:, seen], axis=0)
+        return super().fit(self._filled(X), y, sample_weight, monitor)
+
+    def decision_function(self, X: np.ndarray) -> np.ndarray:
+        """Return raw scores, which the classes and probabilities are made of."""
+        return super().decision_function(self._filled(X))
+
+    def _filled(self, X: np.ndarray) -> np.ndarray:
+        return np.where(np.isnan(X), self.medians_, X)
+
+
 # Bags of at most 50,000 rows: on 180,000 Toronto rows a forest costs a quarter to a tenth of one grown on full bags.
 FOREST_BAG = 50_000
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -27,7 +54,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 _FAMILIES = {
     "random_forest": RandomForestClassifier,
     "gradient_boosting": HistGradientBoostingClassifier,
-    "gradient_boosting exact": GradientBoostingClassifier,
+    "gradient_boosting exact": FilledGradientBoosting,
     "lightgbm": LGBMClassifier,
 }
 _OURS = frozenset({"random_state", "n_jobs", "class_weight", "num_threads", "verbose", "warm_start"})

@@ -25,6 +25,7 @@ TRUSTED_TYPES = (
     "evenhand.features.NumberCells",
     "evenhand.features.TextCells",
     "evenhand.features.TimeCells",
+    "evenhand.models.FilledGradientBoosting",
     "evenhand.models.FittedCandidate",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
