@@ -121,7 +121,8 @@ def pending_reviews() -> list[PendingReview]:
     """
     with registry_errors("listing pending reviews"):
         found = search_versions(connect(), f"tags.{STATE} = 'pending'")
-        return sorted((_pending(v) for v in found if v.name.startswith(PREFIX)), key=lambda review: review.filed_at)
+        waiting = [_pending(version) for version in found if version.name.startswith(PREFIX)]
+        return sorted(waiting, key=lambda review: (review.filed_at, review.name, int(review.version)))
 
 
 def find_pending(problem_name: str, version: str) -> PendingReview:

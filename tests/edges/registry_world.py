@@ -1,0 +1,121 @@
+"""A small registry for tests: an MLflow store on SQLite, tiny models in it, held-out rows to judge them on."""
+
+import atexit
+import shutil
+import tempfile
+import uuid
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+
+from evenhand.models import FittedCandidate
+from evenhand.problem import parse_problem
+from tasks import tracking
+from tasks.mlflow_client import connect
+from tasks.registry import judge, promote_alias, register
+from tasks.review import file_verdict
+from tasks.settings import settings
+from tasks.storage import write_frame
+
+CLASSES = ("Assault", "Auto Theft", "Robbery")
+MODEL = "evenhand-tiny"
+PROBLEM = parse_problem(
+    {
+        "name": "tiny",
+        "title": "Tiny",
+        "source": {"kind": "csv", "path": "tiny.csv"},
+        "target": {"column": "kind"},
+        "features": {"base": {"numeric": ["faint", "clear"]}},
+        "split": {"holdout": {"column": "year", "start": 2021}},
+        "strategies": ["none"],
+        "gate": {"resamples": 200},
+    },
+    "tiny.yaml",
+)
+WITHOUT_REVIEW = PROBLEM.model_copy(update={"review": "never"})
+
+
+def rows(seed, counts=(500, 300, 150)):
+    """Rows of three classes; column ``clear`` tells them apart, ``faint`` does a little."""
+    rng = np.random.default_rng(seed)
+    code = np.repeat(np.arange(len(counts)), counts)
+    return pd.DataFrame(
+        {
+            "faint": code + rng.normal(scale=1.5, size=len(code)),
+            "clear": code + rng.normal(scale=0.5, size=len(code)),
+            "kind": np.array(CLASSES)[code],
+        }
+    )
+
+
+def fitted(columns, renamed=None):
+    """A model of some of the columns; ``renamed`` makes it ask for a column that the held-out rows lack."""
+    train = rows(1).rename(columns=renamed or {})
+    encoder = ColumnTransformer([("columns", "passthrough", list(columns))]).fit(train.drop(columns="kind"))
+    codes = train["kind"].map({name: code for code, name in enumerate(CLASSES)}).to_numpy()
+    classifier = LogisticRegression(max_iter=500).fit(encoder.transform(train), codes)
+    return FittedCandidate(encoder, classifier, list(CLASSES))
+
+
+def log(columns, renamed=None):
+    """Train and log a model; its run and its address."""
+    run_id = tracking.start_training("tiny", "training", {}, {})
+    example = rows(1).rename(columns=renamed or {}).drop(columns="kind")
+    uri = tracking.log_model(run_id, fitted(columns, renamed), example)
+    tracking.end_training(run_id, "FINISHED", None)
+    return run_id, uri
+
+
+@cache
+def stocked_store():
+    """Make a store's database with three logged models, once a test run: it takes seconds, copying it does not."""
+    folder = Path(tempfile.mkdtemp(prefix="evenhand-stocked-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVENHAND_HOME", str(folder))
+        patch.setenv("MLFLOW_TRACKING_URI", "")  # MLflow writes to it; it is taken back with the rest
+        settings.cache_clear()
+        logged = {columns: log(columns) for columns in (("faint",), ("clear",), ("faint", "clear"))}
+    settings.cache_clear()
+    return folder / "mlflow.db", logged
+
+
+class World:
+    """Registers, judges and files as a training flow does."""
+
+    def __init__(self, logged):
+        self.client = connect()
+        self.logged = logged
+        self.holdout = write_frame(rows(2), "splits/{sha256}/holdout.parquet")
+
+    def version(self, *columns, identity=None, logged=None):
+        run_id, uri = logged or self.logged[columns]
+        return register(uri, run_id, "tiny", identity or uuid.uuid4().hex, {"training": "20260101-tiny"})
+
+    def judge(self, registered, problem=PROBLEM):
+        verdict = judge.fn(problem, self.holdout, registered)
+        return verdict, file_verdict.fn(problem, registered, verdict)
+
+    def champion(self, *columns, logged=None):
+        made = self.version(*columns, logged=logged)
+        return promote_alias(made.name, made.version, "A. Person", "to begin with")
+
+    def aliases(self):
+        return {name: str(version) for name, version in self.client.get_registered_model(MODEL).aliases.items()}
+
+    def tags(self, registered):
+        return self.client.get_model_version(registered.name, registered.version).tags
+
+
+@pytest.fixture
+def world(home):
+    """A registry without a version, and held-out rows."""
+    database, logged = stocked_store()
+    settings().home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(database, settings().home / "mlflow.db")
+    return World(logged)
