@@ -57,7 +57,7 @@ def joined(parts: Sequence[tuple[SourceFile, pa.Table]], origin: str) -> Fetched
     for file, other in parts:
         check_columns(other.column_names, columns, file.name, of=first.name)
     try:
-        table = pa.concat_tables((t.select(columns) for _, t in parts), promote_options="permissive")
+        table = pa.concat_tables((t for _, t in parts), promote_options="permissive")  # by name
     except pa.ArrowException as error:
         raise SourceError(f"{origin}: the files do not go together: {brief(error)}") from None
     # One chunk and no saved index: the frame must not depend on how the rows were cut up.

@@ -70,7 +70,7 @@ def _decoded(data: bytes, name: str, encoding: str) -> str:
     if data.startswith(b"PK\x03\x04"):
         raise SourceError(f"{name}: is a zip archive or a spreadsheet, not a CSV; unpack it or save it as CSV")
     try:
-        text = data.decode("utf-8-sig" if _is_utf8(encoding) else encoding).removeprefix("\ufeff")
+        text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise SourceError(_wrong_encoding(data, name, encoding, error)) from None
     except (LookupError, UnicodeError) as error:
@@ -85,13 +85,9 @@ def _decoded(data: bytes, name: str, encoding: str) -> str:
     return text
 
 
-def _is_utf8(encoding: str) -> bool:
-    return codecs.lookup(encoding).name == "utf-8"
-
-
 def _wrong_encoding(data: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> str:
     guess = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "latin-1 or cp1252"
-    # The position counts from behind a byte order mark.
+    # With utf-8-sig the position counts from behind the byte order mark.
     position = error.start + (len(data) - len(error.object))
     line = data.count(b"\n", 0, position) + 1
     return (

@@ -128,7 +128,11 @@ BROKEN = {
     "tabs": (ONE.replace(b",", b"\t"), {}, ["a tab"]),
     "bars, read with semicolons": (ONE.replace(b",", b"|"), {"delimiter": ";"}, ["a bar", "'|', not ';'"]),
     "latin-1": (LONG + b"caf\xe9,1\n", {}, ["byte 20007", "line 5002", "not utf-8", "latin-1"]),
-    "latin-1 behind a bom": (b"\xef\xbb\xbf" + LONG + b"\xe9,1\n", {}, ["byte 20007", "line 5002"]),
+    "latin-1 behind a bom": (
+        b"\xef\xbb\xbf" + LONG + b"\xe9,1\n",
+        {"encoding": "utf-8-sig"},
+        ["byte 20007", "line 5002", "0xe9"],
+    ),
     "utf-16": (ONE.decode().encode("utf-16"), {}, ["byte 0", "utf-16"]),
     "unknown encoding": (ONE, {"encoding": "utf-9"}, ["'utf-9'", "utf-8"]),
     "no text encoding": (ONE, {"encoding": "hex"}, ["'hex'", "utf-8"]),
@@ -141,6 +145,7 @@ BROKEN = {
     "cut in the middle of a row": (b"a,b,c\n1,2,3\n4,5", {}, ["line 3", "has 2 fields", "cut off"]),
     "cut inside quotes": (b'a,b\n1,2\n3,"four and', {}, ["line 3", "quote that never closes"]),
     "quote never closed": (b'a,b\n1,"2\n' + LONG, {}, ["line 2", "quote that never closes"]),
+    "long row behind a long cell": (b"a,b\n" + b"x" * 200_000 + b",2\n1,2,3\n", {}, ["line 3", "has 3 fields"]),
     "nul": (b"a,b\n1,2\n1,\x002\n", {}, ["line 3", "NUL"]),
     "column twice": (b"a,b,a\n1,2,3\n", {}, ["'a'", "more than one column"]),
 }
@@ -163,6 +168,8 @@ def test_the_file_with_other_columns_is_named(csv_file, tmp_path):
     assert text.startswith(f"{tmp_path}/2.csv: ")
     assert "missing: crime; extra: when, who" in text
     assert f"{tmp_path}/1.csv" in text
+    csv_file(b"place,crime,who\n1,2,3\n", "2.csv")
+    assert message(CsvSource(kind="csv", path=f"{tmp_path}/*.csv"), tmp_path).endswith("extra: who")
 
 
 def test_a_path_that_matches_nothing_or_a_folder(tmp_path):
@@ -200,8 +207,8 @@ def test_a_file_without_permission(csv_file, tmp_path):
 def test_parquet_keeps_types_joins_by_name_and_forgets_an_index(tmp_path):
     one = pd.DataFrame({"n": [1, 2], "kind": pd.Categorical(["a", "b"])}, index=[7, 8])
     two = pd.DataFrame({"kind": pd.Categorical(["c"]), "n": [2.5]}, index=[9])
-    one.to_parquet(tmp_path / "1.parquet", index=False)
-    two.to_parquet(tmp_path / "2.parquet", index=False)
+    one.to_parquet(tmp_path / "1.parquet")
+    two.to_parquet(tmp_path / "2.parquet")
     fetched = fetch(ParquetSource(kind="parquet", path=f"{tmp_path}/*.parquet"), tmp_path)
     assert fetched.frame["n"].tolist() == [1.0, 2.0, 2.5]
     assert fetched.frame["n"].dtype == "float64"
