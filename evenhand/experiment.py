@@ -25,7 +25,7 @@ from evenhand.features import build_encoder, n_categorical
 from evenhand.models import FittedCandidate, build_model, full_probabilities, importances
 from evenhand.problem import FeatureSet, ModelSpec, Problem
 from evenhand.split import Fold
-from evenhand.strategies import AnyStrategy, CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
+from evenhand.strategies import AnyStrategy, CannotResample, LedgerEntry, TrainingRows, at_scale, ledger_entry, resample
 
 HOLDOUT = "holdout"
 PERMUTED_ROWS = 3_000
@@ -72,10 +72,17 @@ class Outcome:
     fitted: FittedCandidate | None = None
 
 
-def candidates(problem: Problem) -> list[Candidate]:
-    """List the grid of a problem, models within strategies, so that neighbours share their resampled rows."""
+def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
+    """List the grid of a problem, models within strategies, so that neighbours share their resampled rows.
+
+    Parameters
+    ----------
+    problem : Problem
+    share : float
+        Of the training rows that are used; numbers of rows in a strategy shrink with it.
+    """
     return [
-        Candidate(model, strategy, features)
+        Candidate(model, at_scale(strategy, share), features)
         for features in problem.features
         for strategy in problem.strategies
         for model in problem.models

@@ -371,13 +371,13 @@ class Problem(Frozen):
     target: Target
     leaks: tuple[str, ...] = Field(default=(), description="columns set after the class is known")
     sensitive: tuple[str, ...] = Field(default=(), description="columns whose groups a report compares")
-    features: dict[Literal["base"], FeatureSet]
+    features: dict[str, FeatureSet] = Field(min_length=1, description="feature sets by name; `base` first")
     split: Split
     models: tuple[Annotated[ModelSpec, BeforeValidator(_as_kind)], ...] = Field(
         default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
     )
     strategies: tuple[Strategy, ...] = Field(min_length=1)
-    quick_rows: int = Field(default=20_000, ge=200, description="training rows of the quick preset")
+    quick_rows: int = Field(default=8_000, ge=200, description="training rows of the quick preset")
     metric: MetricName = "macro_f1"
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()

@@ -13,6 +13,8 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from evenhand.errors import ProblemError
 from evenhand.problem import ForwardFolds, GroupFolds, Holdout, StratifiedFolds, Target
 
+_PERIOD = {"month": "%Y-%m", "year": "%Y"}
+
 
 @dataclass(frozen=True, eq=False)
 class Fold:
@@ -130,10 +132,7 @@ def make_folds(
 
 
 def _forward(column: pd.Series, folds: ForwardFolds) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-    if folds.period == "value":
-        period = column
-    else:
-        period = column.dt.strftime("%Y-%m" if folds.period == "month" else "%Y")
+    period = column if folds.period == "value" else column.dt.strftime(_PERIOD[folds.period])
     codes, periods = pd.factorize(period, sort=True)
     _need(len(periods) > folds.n, f"{folds.n} folds forward in {folds.column!r}", "periods before them")
     judged = range(len(periods) - folds.n, len(periods))

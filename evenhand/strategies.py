@@ -164,6 +164,26 @@ def capped_rows(strategy: CappedStrategy, y: np.ndarray, classes: Sequence[str])
     return np.sort(np.concatenate(kept))
 
 
+def at_scale(strategy: AnyStrategy, share: float) -> AnyStrategy:
+    """Shrink a strategy's numbers of rows to a sample of the training rows.
+
+    Examples
+    --------
+    >>> strategy = CappedStrategy(kind="capped", cap=20_000, per_class={"Normal": 1.5, "Theft": 35_000})
+    >>> small = at_scale(strategy, 0.01)
+    >>> small.cap, small.per_class
+    (200, {'Normal': 1.5, 'Theft': 350})
+    """
+    if not isinstance(strategy, CappedStrategy) or share >= 1:
+        return strategy
+
+    def shrunk(rows: int) -> int:
+        return max(10, round(rows * share))
+
+    per_class = {name: n if isinstance(n, float) else shrunk(n) for name, n in strategy.per_class.items()}
+    return strategy.model_copy(update={"cap": shrunk(strategy.cap), "per_class": per_class})
+
+
 def _capped(strategy: CappedStrategy, X: np.ndarray, y: np.ndarray, classes: Sequence[str]) -> TrainingRows:
     rows = capped_rows(strategy, y, classes)
     weight = compute_sample_weight("balanced", y[rows]) if strategy.class_weight else None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.evaluate import Scores
-
-SCHEMA_VERSION = 1
 
 
 class _Part(BaseModel):
@@ -63,7 +62,7 @@ class ModelSummary(_Part):
 class Summary(_Part):
     """A whole training."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     id: str
     problem: str
     synthetic: bool = Field(description="whether the rows are made up")
@@ -84,4 +83,4 @@ def metric_values(scores: Scores | None) -> dict[str, float | None] | None:
     """Return the overall metrics as plain data, an undefined one as None."""
     if scores is None:
         return None
-    return {name: None if value != value else float(value) for name, value in scores.metrics.items()}
+    return {name: None if math.isnan(value) else float(value) for name, value in scores.metrics.items()}

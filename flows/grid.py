@@ -44,7 +44,9 @@ def run_units(
 
 def _tell(training: Training, problem: Problem, unit: Unit, done: int, total: int, elapsed: float) -> None:
     where = "held-out period" if unit.fold < 0 else f"fold {unit.fold + 1}"
-    said = f"skipped: {unit.skipped}" if unit.skipped else f"{problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
+    said = (
+        f"skipped: {unit.skipped}" if unit.skipped else f"{problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
+    )
     left = elapsed / done * (total - done)
     training.say(f"  {done:3d}/{total}  {unit.candidate.name:34s} {where:15s} {said:28s} about {left:.0f} s left")
 

@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.errors import GateError
 from evenhand.experiment import candidates
 from evenhand.models import check_models
 from flows.commands import run_command
@@ -47,7 +48,10 @@ class TrainRequest(BaseModel):
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
 
 
-@flow(name="train", task_runner=ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1))
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1)  # Any: its type parameter is invariant
+
+
+@flow(name="train", task_runner=RUNNER)
 def train(request: TrainRequest) -> dict[str, Any]:
     """Read as the list of the steps; returns the summary."""
     problem, seed, quick = load_problem(request.problem, request.data), request.seed, request.preset == "quick"
@@ -61,7 +65,8 @@ def train(request: TrainRequest) -> dict[str, Any]:
         balanced = step("balance", "balance the training rows", balance, parts, problem, request.clear_cache)
         log_inputs(training, problem, snapshot, validated, parts, balanced)
 
-        grid, folds = candidates(problem), fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
+        grid = candidates(problem, parts.share)
+        folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
         inner = step("cross_validate", doing, run_units, training, parts, problem, seed, grid, folds)
         winner = step("choose", "choose the winner out of fold", choose, parts, problem, seed, grid, inner)
@@ -78,7 +83,10 @@ def train(request: TrainRequest) -> dict[str, Any]:
         verdict = step("gate", "judge it against the champion", judge, problem, parts.holdout, registered)
         status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
         outcome = (results, winner, registered, verdict, status)
-        return finish(training, problem, request.preset, seed, snapshot, validated, parts, *outcome)
+        summary = finish(training, problem, request.preset, seed, snapshot, validated, parts, *outcome)
+    if verdict.outcome == "error":
+        raise GateError(" ".join(verdict.reasons))
+    return summary
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from evenhand.problem import CappedStrategy, Problem
 from evenhand.references import Reference
-from evenhand.strategies import capped_rows
+from evenhand.strategies import at_scale, capped_rows
 from tasks.split import Parts
 from tasks.storage import Store, open_store, read_frame, write_frame
 
@@ -45,7 +45,8 @@ def balance(parts: Parts, problem: Problem, clear_cache: bool = False) -> tuple[
         Forget what is cached and make it again.
     """
     store = open_store()
-    capped = [strategy for strategy in problem.strategies if isinstance(strategy, CappedStrategy)]
+    scaled = [at_scale(strategy, parts.share) for strategy in problem.strategies]
+    capped = [strategy for strategy in scaled if isinstance(strategy, CappedStrategy)]
     return tuple(_one(store, parts.train, strategy, problem.target.column, clear_cache) for strategy in capped)
 
 

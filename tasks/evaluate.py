@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +72,9 @@ def judged(parts: Parts, problem: Problem, seed: int, units: Sequence[Unit]) -> 
     probabilities : ndarray of shape (n_judged, n_classes)
     """
     experiment = experiment_of(parts, problem, seed)
-    done = sorted((unit for unit in units if unit.probabilities is not None), key=lambda unit: unit.fold)
-    y = np.concatenate([experiment.y[experiment.folds[unit.fold].valid] for unit in done])
-    return y, np.concatenate([np.load(unit.probabilities, allow_pickle=False) for unit in done])
+    files = sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
+    y = np.concatenate([experiment.y[experiment.folds[fold].valid] for fold, _ in files])
+    return y, np.concatenate([np.load(path, allow_pickle=False) for _, path in files])
 
 
 @task(name="evaluate", task_run_name="evaluate {candidate.name}", cache_policy=NO_CACHE)
@@ -116,7 +117,7 @@ def choose(
     results = [evaluate(parts, problem, seed, candidate, inner[candidate.name]) for candidate in grid]
     sign = -1.0 if problem.metric in LOWER_IS_BETTER else 1.0
     scored = [(sign * r.oof.metrics[problem.metric], r.candidate) for r in results if r.oof is not None]
-    scored = [(value, candidate) for value, candidate in scored if value == value]
+    scored = [(value, candidate) for value, candidate in scored if not math.isnan(value)]
     if not scored:
         reasons = "; ".join(sorted({f"{r.candidate.name}: {r.skipped}" for r in results}))
         raise ValidationFailed(f"no candidate has an out-of-fold {problem.metric}: {reasons}")
@@ -170,7 +171,7 @@ def _config(problem: Problem, candidate: Candidate, seed: int) -> dict[str, Any]
         "problem": problem.name,
         "model": candidate.model.model_dump(mode="json"),
         "strategy": candidate.strategy.model_dump(mode="json"),
-        "features": {candidate.features: problem.features[candidate.features].model_dump(mode="json")},  # type: ignore[index]
+        "features": {candidate.features: problem.features[candidate.features].model_dump(mode="json")},
         "decision": candidate.decision,
         "seed": seed,
         "split": problem.split.model_dump(mode="json"),
@@ -193,5 +194,5 @@ def _draw(parts: Parts, problem: Problem, seed: int, result: Result, place: Path
     importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
     if importance is not None:
         names = experiment_of(parts, problem, seed).feature_names(result.candidate.features, HOLDOUT_FOLD)
-        figure = figures.feature_importance(names, np.asarray(importance), note=note)
+        figure = figures.feature_importance(names, importance, note=note)
         (place / "feature_importance.png").write_bytes(figures.to_png(figure))

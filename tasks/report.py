@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from evenhand import figures
 from evenhand.evaluate import flat
@@ -91,7 +91,7 @@ def finish(
         problem=problem.name,
         synthetic=problem.synthetic,
         seed=seed,
-        preset=preset,  # type: ignore[arg-type]
+        preset=preset,
         metric=problem.metric,
         data=DataSummary(
             rows=validated.good.rows,
@@ -143,9 +143,10 @@ def _write_comparison(training: Training, problem: Problem, results: Sequence[Re
     rows = [result.row() for result in results]
     note = problem.title + (" (synthetic data)" if problem.synthetic else "")
     text = f"# {note}\n"
-    for on, heading in (("oof", "out of fold"), ("test", "held-out period")):
-        against = render_markdown(baseline_against_resampled(rows, problem.metric, on))  # type: ignore[arg-type]
-        ranked = render_markdown(leaderboard(rows, problem.metric, on))  # type: ignore[arg-type]
+    places: tuple[tuple[Literal["oof", "test"], str], ...] = (("oof", "out of fold"), ("test", "held-out period"))
+    for on, heading in places:
+        against = render_markdown(baseline_against_resampled(rows, problem.metric, on))
+        ranked = render_markdown(leaderboard(rows, problem.metric, on))
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
     (training.folder / "comparison.md").write_text(text, encoding="utf-8")
     ledger = {result.candidate.strategy.name: result.ledger for result in results if result.ledger}

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
 
     @property
     def store_uri(self) -> str:
+        """Where snapshots and reports are kept."""
         return self.store or str(self.home / "store")
 
     @property
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
 
     @property
     def mlflow_uri(self) -> str:
+        """Where runs and models are tracked."""
         return self.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
 
     @property
@@ -47,5 +49,5 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process; ``settings.cache_clear()`` reads the environment again."""
+    """Return the settings of this process; ``settings.cache_clear()`` reads the environment again."""
     return Settings()

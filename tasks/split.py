@@ -23,6 +23,7 @@ class Parts(BaseModel):
     train: Reference
     holdout: Reference
     classes: tuple[str, ...] = Field(min_length=2)
+    share: float = Field(default=1.0, gt=0, le=1, description="of the training rows that is used")
     warnings: tuple[str, ...] = ()
 
 
@@ -55,7 +56,9 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         raise ValidationFailed(
             f"the training rows hold one class only ({counts.index[0]!r}): there is nothing to tell apart"
         )
+    share = 1.0
     if sample is not None and sample < len(train):
+        share = sample / len(train)
         stratify = train[target] if counts.min() >= 2 else None
         chosen, _ = train_test_split(np.arange(len(train)), train_size=sample, stratify=stratify, random_state=seed)
         train = train.iloc[np.sort(chosen)]
@@ -64,5 +67,6 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         train=write_frame(train.reset_index(drop=True), "splits/{sha256}/train.parquet"),
         holdout=write_frame(holdout.reset_index(drop=True), "splits/{sha256}/holdout.parquet"),
         classes=tuple(sorted({*counts.index, *strangers})),
+        share=share,
         warnings=tuple(f"class {name!r} is in the held-out rows alone: no model can know it" for name in strangers),
     )

@@ -71,8 +71,8 @@ def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training
     try:
         yield training
     except BaseException as error:
-        status = "FAILED" if isinstance(error, Exception) else "KILLED"
-        tracking.end_training(run_id, status, f"{type(error).__name__}: {error}")
+        reason = f"{type(error).__name__}: {error}"
+        tracking.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
     tracking.end_training(run_id, "FINISHED", None)
 
