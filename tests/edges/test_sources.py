@@ -215,6 +215,9 @@ def test_parquet_keeps_types_joins_by_name_and_forgets_an_index(tmp_path):
     assert fetched.frame["kind"].tolist() == ["a", "b", "c"]
     assert fetched.frame["kind"].dtype == "str"
     assert list(fetched.frame.index) == [0, 1, 2]
+    alone = fetch(ParquetSource(kind="parquet", path=f"{tmp_path}/1.parquet"), tmp_path).frame
+    assert list(alone.index) == [0, 1]
+    assert len(alone.columns) == 3
 
 
 def test_broken_parquet_is_one_clear_paragraph(tmp_path):
