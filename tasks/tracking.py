@@ -39,8 +39,7 @@ ENDED = "evenhand.ended"
 KILLED = "killed: closed by the next start"
 _PARENT = "mlflow.parentRunId"
 _KINDS = {"number": "double", "text": "string", "time": "datetime"}
-# Opens the UI on runs and models; left out, it guesses, and shows the pages for language models.
-_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
+_MENU = "workflowType=machine_learning"
 _METRICS_A_BATCH, _PARAMS_A_BATCH = 800, 100
 
 
@@ -191,7 +190,8 @@ def compare_page(parent_run_id: str) -> str:
     experiment_id = client.get_run(parent_run_id).info.experiment_id
     runs = _search(client, experiment_id, f"tags.`{_PARENT}` = '{parent_run_id}'")
     ids = json.dumps([run.info.run_id for run in runs], separators=(",", ":"))
-    return f"/#/compare-runs?runs={quote(ids)}&experiments={quote(json.dumps([experiment_id]))}"
+    # The page opens on the menu for language models unless told otherwise.
+    return f"/#/compare-runs?runs={quote(ids)}&experiments={quote(json.dumps([experiment_id]))}&{_MENU}"
 
 
 @contextlib.contextmanager
@@ -216,7 +216,7 @@ def _experiment_id(client: MlflowClient, name: str) -> str:
     if client.get_experiment_by_name(name) is None:
         # Two trainings of a new problem may start together: the second finds what the first made.
         with contextlib.suppress(MlflowException):
-            client.create_experiment(name, artifact_location=artifact_location(), tags=_EXPERIMENT)
+            client.create_experiment(name, artifact_location=artifact_location())
     found = client.get_experiment_by_name(name)
     if found is None:
         raise EvenhandError(f"experiment {name!r} can't be created in {_address()}")

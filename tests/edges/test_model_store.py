@@ -180,9 +180,11 @@ def test_the_input_example_is_five_rows_that_score(logged, fitted):
 def test_whole_numbers_in_the_example_become_numbers_that_may_be_missing(logged, fitted, typed):
     whole = typed.assign(age=typed["age"].fillna(0).astype("int64"), victims=typed["victims"].astype("Int64"))
     whole.loc[0, "victims"] = pd.NA
-    info = mlflow.models.get_model_info(log_model(logged[1], fitted["lightgbm"], whole))
-    kinds = {c.name: c.type.name for c in info.signature.inputs.inputs}
+    loaded = mlflow.pyfunc.load_model(log_model(logged[1], fitted["lightgbm"], whole))
+    kinds = {c.name: c.type.name for c in loaded.metadata.signature.inputs.inputs}
     assert kinds["age"] == kinds["victims"] == "double"
+    assert np.isnan(loaded.input_example.loc[0, "victims"])
+    assert loaded.input_example["victims"].dtype == loaded.input_example["age"].dtype == "float64"
 
 
 def test_the_model_belongs_to_its_run_and_experiment(logged):
