@@ -1,112 +1,22 @@
-"""What a suite found in raw rows: which to put aside, what stops the flow, and what a reader should know."""
+"""What a suite found in raw rows: what stops the flow, and what a reader should know."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from evenhand.broken_rows import Broken, Checked, any_row
 from evenhand.problem import Problem
-from evenhand.quality import NOT_NULL, OF_TYPE, Expectation, Suite
+from evenhand.quality import Expectation, Suite
 
 COPIES = "expect_compound_columns_to_be_unique"
 _LONGEST_MESSAGE = 1400
 _LISTED = 5
 _LOOKED_AT = 1000  # cells, for examples
-
-
-class Checked(NamedTuple):
-    """What became of one expectation."""
-
-    expectation: Expectation
-    success: bool
-    rows: np.ndarray  # of bool, shape (n_rows,): those that break it; all False when it is about the table
-    observed: Any = None
-    error: str | None = None  # why it could not be checked, which is no pass
-
-    @property
-    def failed(self) -> bool:
-        """Whether it stops the flow."""
-        return self.error is not None or (self.expectation.stops and not self.success)
-
-
-class Broken(NamedTuple):
-    """Rows put aside for one reason."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: np.ndarray  # of bool, shape (n_rows,)
-
-
-def later_copies(frame: pd.DataFrame) -> np.ndarray:
-    """Find rows alike in every cell to an earlier one; two missing cells are alike.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_rows,)
-
-    Examples
-    --------
-    >>> later_copies(pd.DataFrame({"a": ["x", "y", "x"], "b": [None, "1", None]})).tolist()
-    [False, False, True]
-    """
-    nested = [
-        name for name in frame if pd.api.types.is_object_dtype(frame[name])
-    ]  # cells of a Parquet file can be lists
-    return frame.astype(dict.fromkeys(nested, "str")).duplicated(keep="first").to_numpy()
-
-
-def rows_aside(checked: Iterable[Checked], unfit: Mapping[str, np.ndarray]) -> list[Broken]:
-    """Collect the rows to put aside, by the name of what they break.
-
-    Parameters
-    ----------
-    checked : iterable of Checked
-    unfit : mapping of str to ndarray of bool, shape (n_rows,)
-        Cells that would not go into their column's type. They are not also counted as missing.
-    """
-    broken = {f"{OF_TYPE}({name})": Broken(f"{OF_TYPE}({name})", (name,), rows) for name, rows in unfit.items()}
-    for result in checked:
-        expectation, rows = result.expectation, result.rows
-        name, columns = expectation.name, expectation.columns
-        if expectation.type == NOT_NULL and columns[0] in unfit:
-            rows = rows & ~unfit[columns[0]]
-        if expectation.meta.rows == "quarantine" and rows.any():
-            before = broken[name].rows if name in broken else False
-            broken[name] = Broken(name, columns, rows | before)
-    return list(broken.values())
-
-
-def any_row(broken: Iterable[Broken], n_rows: int) -> np.ndarray:
-    """Mark the rows put aside for any reason, shape (n_rows,) of bool."""
-    rows = np.zeros(n_rows, dtype=bool)
-    for each in broken:
-        rows |= each.rows
-    return rows
-
-
-def names_by_row(broken: Iterable[Broken], n_rows: int) -> np.ndarray:
-    """Name for each row what it breaks, joined by ``; ``.
-
-    Returns
-    -------
-    ndarray of object, shape (n_rows,)
-        ``""`` for a good row.
-
-    Examples
-    --------
-    >>> first, second = np.array([True, True]), np.array([False, True])
-    >>> names_by_row([Broken("a", (), first), Broken("b", (), second)], 2).tolist()
-    ['a', 'a; b']
-    """
-    joined = np.full(n_rows, "", dtype=object)
-    for name, _, rows in broken:
-        joined[rows] = [f"{before}; {name}" if before else name for before in joined[rows]]
-    return joined
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from evenhand.broken_rows import Checked
 from evenhand.errors import ValidationFailed
-from evenhand.findings import Checked
 from evenhand.problem import Problem
 from evenhand.quality import NOT_NULL, Expectation, Suite, derived_suite, freshness_rules
 from tasks.settings import settings

@@ -13,8 +13,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.broken_rows import Checked, any_row, later_copies, names_by_row, rows_aside, without_unfit
 from evenhand.errors import ValidationFailed
-from evenhand.findings import Checked, Findings, any_row, failures_paragraph, later_copies, names_by_row, rows_aside
+from evenhand.findings import Findings, failures_paragraph
 from evenhand.headers import describe_missing
 from evenhand.problem import Problem
 from evenhand.quality import Suite, class_rules, expected_types, known_classes, raw_classes
@@ -92,7 +93,8 @@ def find(
     known = list(types) if suite.closed else list(raw.columns)
     typed, unfit = parse_columns(raw[known], types)
     copies = later_copies(raw[known])
-    results = checker.run(f"{suite.name}.rows", typed, [e for e in suite.expectations if e.row_level])
+    results = checker.run(f"{suite.name}_rows", typed, [e for e in suite.expectations if e.row_level])
+    results = without_unfit(results, unfit)
     faults = rows_aside(results, unfit)
     aside = any_row(faults, len(raw)) | (copies if problem.duplicates == "drop" else False)
     results += _check_table(checker, suite, problem, typed.loc[~aside])
@@ -139,10 +141,12 @@ def _write_docs(found: Findings, quarantined: Reference | None, checker: Checker
     store = open_store()
     for key in store.list(f"{prefix}/"):
         store.delete(key)  # pages of an earlier run are named by its time
-    page = quality_page(found, store.uri(quarantined.key) if quarantined else None)
-    store.put_bytes(page.encode(), f"{prefix}/quality.html", overwrite=True)
     with tempfile.TemporaryDirectory() as folder:
         checker.build_docs(Path(folder))
-        for path in sorted(p for p in Path(folder).rglob("*") if p.suffix in _DOCS):
+        pages = sorted(p for p in Path(folder).rglob("*") if p.suffix in _DOCS)
+        for path in pages:
             store.put(path, f"{prefix}/data_docs/{path.relative_to(folder).as_posix()}", overwrite=True)
+        runs = [f"data_docs/{p.relative_to(folder).as_posix()}" for p in pages if p.parent.parent.name == "__none__"]
+    page = quality_page(found, store.uri(quarantined.key) if quarantined else None, runs)
+    store.put_bytes(page.encode(), f"{prefix}/quality.html", overwrite=True)
     return prefix

@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.findings import Broken, Checked, any_row, later_copies, names_by_row, rows_aside
+from evenhand.broken_rows import Broken, Checked, any_row, later_copies, names_by_row, rows_aside, without_unfit
 from evenhand.headers import describe_missing, looks_like_values
 from evenhand.problem import Target
 from evenhand.quality import NOT_NULL, OF_TYPE, Expectation, raw_classes
@@ -50,7 +50,7 @@ def _checked(kind: str, rows: list[bool], **options: object) -> Checked:
 
 def test_a_cell_that_would_not_parse_is_not_also_missing():
     unfit = {"Lat": np.array([True, False, False])}
-    broken = rows_aside([_checked(NOT_NULL, [True, True, False])], unfit)
+    broken = rows_aside(without_unfit([_checked(NOT_NULL, [True, True, False])], unfit), unfit)
     assert {b.name: b.rows.tolist() for b in broken} == {
         f"{OF_TYPE}(Lat)": [True, False, False],
         f"{NOT_NULL}(Lat)": [False, True, False],

@@ -109,6 +109,12 @@ def _rare(frame: pd.DataFrame) -> bytes:
     return csv_bytes(pd.concat([frame[frame["MCI"] != "Robbery"], frame[frame["MCI"] == "Robbery"][:2]]))
 
 
+def _rare_when_bad_rows_are_gone(frame: pd.DataFrame) -> bytes:
+    robberies = frame[frame["MCI"] == "Robbery"][:52].copy()
+    robberies.iloc[:5, robberies.columns.get_loc("occurrencehour")] = "25"
+    return csv_bytes(pd.concat([frame[frame["MCI"] != "Robbery"], robberies]))
+
+
 def _two_faults(frame: pd.DataFrame) -> bytes:
     changed = frame.copy()
     changed.loc[changed.index[:4], ["occurrencehour", "premises_type"]] = ["25", "Moon base"]
@@ -176,6 +182,7 @@ FILES: dict[str, Callable[[pd.DataFrame], bytes]] = {
     "one class only": _each("MCI", lambda _: "Assault"),
     "a class missing": lambda f: csv_bytes(f[f["MCI"] != "Robbery"]),
     "a class with two rows": _rare,
+    "a class too small without its bad rows": _rare_when_bad_rows_are_gone,
     "half the rows copied": lambda f: csv_bytes(pd.concat([f, f[: ROWS // 2]])),
     "a constant coordinate": _each("Lat", lambda _: "43.7"),
     "too few rows": lambda f: csv_bytes(f[:400]),
