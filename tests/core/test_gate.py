@@ -111,6 +111,15 @@ class TestAgainstAChampion:
         assert verdict.more_rows > 0
         assert f"{verdict.more_rows:,} more labelled rows" in " ".join(verdict.reasons)
 
+    def test_an_estimate_above_the_margin_is_not_enough(self):
+        verdict = decide(case(2.0, 1.6, labels=truth((3000, 1500, 1000))), QUICK)
+        assert verdict.outcome == "promote"
+        between = (verdict.low + verdict.estimate) / 2
+        strict = decide(case(2.0, 1.6, labels=truth((3000, 1500, 1000))), GatePolicy(resamples=200, margin=between))
+        assert {c.status for c in strict.conditions} == {"pass"}
+        assert (strict.outcome, strict.passes) == ("insufficient evidence", False)
+        assert strict.more_rows > 0
+
     def test_a_better_whole_does_not_pay_for_a_lost_class(self):
         labels = truth((3000, 1500, 300))
         champion = scored(labels, 1.5, 1, "version 1")
