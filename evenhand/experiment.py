@@ -213,7 +213,8 @@ class Experiment:
     def _encode_now(self, features: str, fold: Fold) -> Encoded:
         encoder = build_encoder(self.features[features])
         columns = list(self.features[features].columns)
-        train = encoder.fit_transform(self.frame[columns].iloc[fold.train])
+        names = np.asarray(self.classes, dtype=object)[self.y[fold.train]]  # class rates are named by them
+        train = encoder.fit_transform(self.frame[columns].iloc[fold.train], names)
         return Encoded(encoder, train, encoder.transform(self.frame[columns].iloc[fold.valid]))
 
     def _rows(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> tuple[TrainingRows, LedgerEntry]:

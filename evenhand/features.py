@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from evenhand.problem import Categorical, FeatureSet, Numeric
+from evenhand.rates import part_of_time, rate_steps
 from evenhand.schema import ColumnType, parse_columns
 
 MISSING = "(missing)"
@@ -111,19 +112,14 @@ class TimeCells(TransformerMixin, BaseEstimator):
         """Return a float array of shape (n_rows, n_parts + 2 * n_cyclic)."""
         column = X.columns[0]
         typed, _ = parse_columns(X, {column: ColumnType("time", self.format)})
-        plain = [self._part(typed[column], part) for part in self.parts]
-        turns = [self._part(typed[column], part) / self._PERIOD[part] for part in self.cyclic]
+        plain = [part_of_time(typed[column], part) for part in self.parts]
+        turns = [part_of_time(typed[column], part) / self._PERIOD[part] for part in self.cyclic]
         return np.column_stack([*plain, *(wave(2 * np.pi * t) for t in turns for wave in (np.sin, np.cos))])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return the parts' names."""
         waves = [f"{part} {wave}" for part in self.cyclic for wave in ("sin", "cos")]
         return np.asarray([*self.parts, *waves], dtype=object)
-
-    @staticmethod
-    def _part(times: pd.Series, part: str) -> np.ndarray:
-        pandas_name = {"dayofweek": "day_of_week", "dayofyear": "day_of_year"}.get(part, part)
-        return getattr(times.dt, pandas_name).to_numpy(dtype=float, na_value=np.nan)
 
 
 class CyclicCells(TransformerMixin, BaseEstimator):
@@ -213,6 +209,7 @@ def build_encoder(features: FeatureSet) -> ColumnTransformer:
     for pair in features.coordinates:
         box = None if pair.box is None else list(pair.box)
         steps.append((f"place {pair.latitude}", CoordinateCells(box=box), [pair.latitude, pair.longitude]))
+    steps += rate_steps(features.rates)
     return ColumnTransformer(steps, verbose_feature_names_out=False)
 
 

@@ -9,7 +9,7 @@ import difflib
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from evenhand.errors import ProblemError
 
@@ -181,14 +181,57 @@ class Coordinates(Frozen):
     box: tuple[float, float, float, float] | None = Field(default=None, description="south, west, north, east")
 
 
-class FeatureSet(Frozen):
-    """The columns a model sees, by role."""
+class TimeParts(Frozen):
+    """Parts of a timestamp that make categories."""
 
+    column: str
+    format: str | None = Field(default=None, description="strptime format; ISO 8601 without it")
+    parts: tuple[Literal[TIME_PARTS], ...] = Field(min_length=1)  # type: ignore[valid-type]
+
+
+class Rate(Frozen):
+    """How often each class occurs by what is named here, crossed: columns, parts of a time, a cell of a grid."""
+
+    columns: tuple[str, ...] = ()
+    time: TimeParts | None = None
+    latitude: str | None = None
+    longitude: str | None = None
+    cell: float | None = Field(default=None, ge=1, description="side of a cell in metres")
+    smooth: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        default=20.0, description="rows that the prior counts for; auto is empirical Bayes"
+    )
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Raw columns read, each once."""
+        names = [*self.columns, self.time and self.time.column, self.latitude, self.longitude]
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Rate:
+        place = {"latitude": self.latitude, "longitude": self.longitude, "cell": self.cell}
+        absent = [key for key, value in place.items() if value is None]
+        if absent and len(absent) < len(place):
+            raise ValueError(f"a grid needs latitude, longitude and cell; absent: {', '.join(absent)}")
+        if not self.read:
+            raise ValueError("name what the rate is by: columns, time, or latitude, longitude and cell")
+        return self
+
+
+def _as_rate(value: Any) -> Any:
+    return {"columns": [value] if isinstance(value, str) else value} if isinstance(value, str | list) else value
+
+
+class FeatureSet(Frozen):
+    """The columns a model sees, by role; ``extend`` names a set before it whose columns come first."""
+
+    extend: str | None = None
     categorical: tuple[Annotated[Categorical, BeforeValidator(_as_numeric)], ...] = ()
     numeric: tuple[Annotated[Numeric, BeforeValidator(_as_numeric)], ...] = ()
     time: tuple[TimeFeature, ...] = ()
     cyclic: tuple[CyclicFeature, ...] = ()
     coordinates: tuple[Coordinates, ...] = ()
+    rates: tuple[Annotated[Rate, BeforeValidator(_as_rate)], ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -196,7 +239,13 @@ class FeatureSet(Frozen):
         names = [*(part.column for part in self.categorical), *(part.column for part in self.numeric)]
         names += [*(part.column for part in self.time), *(part.column for part in self.cyclic)]
         names += [name for pair in self.coordinates for name in (pair.latitude, pair.longitude)]
+        names += [name for rate in self.rates for name in rate.read]
         return tuple(dict.fromkeys(names))
+
+    def after(self, first: FeatureSet) -> FeatureSet:
+        """Return one set with the columns of ``first`` and then those of this one."""
+        roles = [role for role in type(self).model_fields if role != "extend"]
+        return FeatureSet(**{role: getattr(first, role) + getattr(self, role) for role in roles})
 
 
 # --- on which rows -----------------------------------------------------------------------------------------------
@@ -396,6 +445,17 @@ class Problem(Frozen):
         names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
         names += list(self.sensitive)
         return tuple(dict.fromkeys(names))
+
+    @field_validator("features")
+    @classmethod
+    def _extended(cls, given: dict[str, FeatureSet]) -> dict[str, FeatureSet]:
+        done: dict[str, FeatureSet] = {}
+        for name, features in given.items():
+            if features.extend is not None and features.extend not in done:
+                known = ", ".join(done) or "none"
+                raise ValueError(f"{name}.extend: no feature set {features.extend!r} before it; there is: {known}")
+            done[name] = features if features.extend is None else features.after(done[features.extend])
+        return done
 
     @model_validator(mode="after")
     def _no_leak(self) -> Problem:

@@ -32,6 +32,9 @@ def column_types(problem: Problem) -> dict[str, ColumnType]:
         types |= {part.column: ColumnType("time", part.format) for part in features.time}
         types |= {part.column: ColumnType("number") for part in features.numeric}
         types |= {c: ColumnType("number") for pair in features.coordinates for c in (pair.latitude, pair.longitude)}
+        for rate in features.rates:
+            types |= {c: ColumnType("number") for c in (rate.latitude, rate.longitude) if c is not None}
+            types |= {} if rate.time is None else {rate.time.column: ColumnType("time", rate.time.format)}
     holdout = problem.split.holdout
     types.setdefault(holdout.column, ColumnType("time" if isinstance(holdout.start, date) else "number"))
     return {name: types.get(name, ColumnType("text")) for name in problem.columns}
