@@ -59,7 +59,7 @@ deploy: $(RUNTIME) ## put the deployments of prefect.yaml on the Prefect server 
 	@$(BIN)/prefect --no-prompt deploy --all
 
 test: $(DEV) ## every test
-	@$(BIN)/python -m pytest -m "not soak" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(ARGS)
 
 check: $(DEV) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

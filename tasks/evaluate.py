@@ -139,9 +139,10 @@ def log_result(
     )
     (place / "model_config.yaml").write_text(yaml.safe_dump(_config(problem, candidate, seed), sort_keys=False))
     _draw(parts, problem, seed, result, place)
-    metrics = {"fit_seconds": result.fit_seconds}
+    metrics: dict[str, float] = {}
     for name, scores in (("oof", result.oof), ("test", result.test)):
         metrics |= flat(scores, f"{name}_") if scores is not None else {}
+    metrics["fit_seconds"] = result.fit_seconds
     return tracking.log_candidate(
         run_id,
         candidate.name,
@@ -150,12 +151,13 @@ def log_result(
             "strategy": candidate.strategy.name,
             "features": candidate.features,
             "decision": candidate.decision,
-            "folds": result.folds_done,
+            "folds": f"{problem.split.folds.kind} {result.folds_done}",
             "seed": seed,
         },
         metrics,
         {**tags, **({"skipped": result.skipped} if result.skipped else {})},
         place,
+        seconds=result.fit_seconds,
     )
 
 

@@ -47,5 +47,5 @@ def register_winner(
         "train_sha256": parts.train.sha256,
         "holdout_sha256": parts.holdout.sha256,
     }
-    model_uri = tracking.log_model(training.run_id, whole.fitted, whole.example)
+    model_uri = tracking.log_model(training.run_id, whole.fitted, whole.example, metadata={**tags, "identity": own})
     return register(model_uri, training.run_id, training.experiment, own, tags)

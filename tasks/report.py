@@ -24,7 +24,7 @@ from evenhand.summary import (
     WinnerSummary,
     metric_values,
 )
-from evenhand.tables import baseline_against_resampled, leaderboard, render_markdown, render_text
+from evenhand.tables import Row, baseline_against_resampled, leaderboard, render_markdown, render_text
 from evenhand.verdict import Verdict
 from tasks import tracking
 from tasks.balance import Balanced
@@ -35,6 +35,8 @@ from tasks.storage import open_store
 from tasks.train import HOLDOUT_FOLD
 from tasks.training import Training, point_latest, versions
 from tasks.validate import Validated
+
+NOTE_LENGTH = 8_000  # MLflow cuts a note there
 
 
 def log_inputs(
@@ -113,7 +115,7 @@ def finish(
     write_json(path, content)
     write_json(training.folder / "verdict.json", verdict.model_dump(mode="json"))
     shutil.rmtree(training.folder / "units")
-    _log_parent(training, won, verdict)
+    _log_parent(training, [result.row() for result in results], problem.metric, won, verdict)
     point_latest(training.folder)
     _show(training, problem, results, won, registered, verdict, status, path)
     return content
@@ -169,11 +171,15 @@ def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[
     return before, {name: entry.after for name, entry in whole.items()}
 
 
-def _log_parent(training: Training, won: Result, verdict: Verdict) -> None:
+def _log_parent(training: Training, rows: Sequence[Row], metric: str, won: Result, verdict: Verdict) -> None:
     metrics = {f"seconds/{name}": value for name, value in training.seconds.items()}
     for prefix, scores in (("oof_", won.oof), ("test_", won.test)):
         metrics |= flat(scores, prefix) if scores is not None else {}
     tags = {"winner": won.candidate.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
+    against = render_markdown(baseline_against_resampled(rows, metric))
+    compare = f"[Compare the candidates]({tracking.compare_page(training.run_id)})"
+    reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
+    tags["mlflow.note.content"] = f"**{verdict.outcome}**\n\n{reasons}\n\n{compare}\n\n{against}"[:NOTE_LENGTH]
     tracking.log_training(training.run_id, metrics, tags, training.folder)
 
 

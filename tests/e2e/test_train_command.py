@@ -1,0 +1,141 @@
+"""The command a user types, in a process of its own, on a problem small enough to wait for."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import train
+
+from evenhand.summary import Summary
+from tasks.settings import ROOT, settings
+
+
+def mlflow_runs(experiment):
+    from tasks.mlflow_client import connect
+
+    client = connect()
+    found = client.get_experiment_by_name(experiment)
+    return [] if found is None else list(client.search_runs([found.experiment_id]))
+
+
+def test_a_training_from_data_to_a_review_that_waits_and_the_same_again(finished):
+    done = finished
+    path = Path(done.stdout.splitlines()[-1])
+    assert path.name == "summary.json"
+    assert path.parent == (settings().runs / "latest").resolve()
+    first = Summary.model_validate_json(path.read_text())
+    assert [(c.model, c.strategy, c.folds_done) for c in first.candidates] == [
+        ("lightgbm", "none", 2),
+        ("lightgbm", "random_over", 2),
+    ]
+    assert first.verdict.outcome == "promote (first)", first.verdict.reasons
+    assert first.model.aliases == ("challenger",)
+    assert first.data.train_rows + first.data.test_rows == first.data.rows == 1500
+    assert not done.stderr.strip(), done.stderr
+    assert "Traceback" not in done.stdout
+    for name in ("comparison.md", "verdict.json", "resampling_ledger.json", "quality/quality.html"):
+        assert (path.parent / name).stat().st_size > 0
+    assert not (path.parent / "units").exists()
+
+    runs = mlflow_runs("small")
+    assert sorted(r.info.run_name for r in runs) == sorted(["lightgbm / none", "lightgbm / random_over", first.id])
+    assert {r.info.status for r in runs} == {"FINISHED"}
+
+    again = train("--problem", finished.problem)
+    assert again.returncode == 0, again.stderr
+    second = Summary.model_validate_json(Path(again.stdout.splitlines()[-1]).read_text())
+    assert second.model == first.model
+    assert second.winner == first.winner
+    assert second.verdict == first.verdict
+    assert [(c.oof, c.test) for c in second.candidates] == [(c.oof, c.test) for c in first.candidates]
+
+
+def test_the_registered_model_answers_in_a_fresh_process(finished):
+    asked = (
+        "import sys, json, pandas as pd\n"
+        "from tasks.registry import load_version\n"
+        "m = load_version('evenhand-small', '1')\n"
+        "rows = pd.read_csv(sys.argv[1], dtype=str).drop(columns='kind').head(50)\n"
+        "print(json.dumps([m.predict_proba(rows).tolist(), m.predict(rows).tolist()]))\n"
+    )
+    data = yaml.safe_load(finished.problem.read_text())["source"]["path"]
+    answers = [
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", asked, data], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+            ).stdout
+        )
+        for _ in range(2)
+    ]
+    assert answers[0] == answers[1]
+    probabilities, names = np.array(answers[0][0]), answers[0][1]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert set(names) <= {"Assault", "Robbery", "Theft"}
+    assert len(set(names)) > 1
+
+
+def test_a_killed_training_says_failed_at_the_next_start(small):
+    problem = small(models=[{"kind": "random_forest", "params": {"n_estimators": 4000}}])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.train", "--problem", str(problem)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if "fit 2 candidates" in line:
+            break
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(30)
+    assert [r.info.status for r in mlflow_runs("small")] == ["RUNNING"]
+    done = train("--problem", small())
+    assert done.returncode == 0, done.stderr
+    runs = {r.info.run_name: r.info.status for r in mlflow_runs("small")}
+    assert sorted(runs.values()) == ["FAILED", "FINISHED", "FINISHED", "FINISHED"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"metric": "f7"}, "metric: Input should be 'macro_f1'"),
+        ({"colour": "red"}, "colour: unknown key"),
+        ({"leaks": ["place"]}, "column 'place' is a declared leak"),
+        ({"models": [{"kind": "lightgbm", "params": {"trees": 5}}]}, "lightgbm has no setting trees; allowed: "),
+    ],
+)
+def test_a_wrong_problem_is_one_paragraph_and_exit_code_1(small, changes, said):
+    done = train("--problem", small(**changes))
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not mlflow_runs("small")
+
+
+def test_bad_data_fails_the_run_and_registers_nothing(small):
+    done = train("--problem", small(split={"holdout": {"column": "when", "start": "2050-01-01"}}))
+    assert done.returncode == 1
+    assert "there is no held-out row" in done.stderr
+    assert [r.info.status for r in mlflow_runs("small")] == ["FAILED"]
+
+
+def test_unknown_problem_names_the_known_ones():
+    done = train("--problem", "torronto")
+    assert done.returncode == 1
+    assert "no problem 'torronto': known are " in done.stderr
+    assert "toronto" in done.stderr
+
+
+def test_help_explains_every_option():
+    done = train("--help")
+    assert done.returncode == 0
+    for option in ("--problem", "--data", "--preset", "--seed", "--clear-cache"):
+        assert option in done.stdout
