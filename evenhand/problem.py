@@ -373,6 +373,106 @@ class ModelSpec(Frozen):
         return self.label or self.kind
 
 
+# --- decisions ---------------------------------------------------------------------------------------------------
+
+LabelMetric = Literal["macro_f1", "balanced_accuracy", "g_mean", "weighted_f1", "accuracy", "mcc"]
+LABEL_METRICS: tuple[str, ...] = get_args(LabelMetric)
+
+
+class SimpleDecision(Frozen):
+    """The most probable class, or the most probable once probabilities are back at the natural class shares."""
+
+    kind: Literal["argmax", "prior_correction"]
+
+    @property
+    def name(self) -> str:
+        """Name in tables and runs."""
+        return self.kind
+
+
+class MultipliersDecision(Frozen):
+    """A multiplier per class, fitted out of fold for a metric."""
+
+    kind: Literal["multipliers"]
+    metric: LabelMetric | None = Field(default=None, description="the problem's own metric without it")
+    label: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name in tables and runs."""
+        return self.label or (f"{self.kind} {self.metric}" if self.metric else self.kind)
+
+
+class PriorPowerDecision(Frozen):
+    """Probabilities divided by a power of the class shares; nothing is tuned."""
+
+    kind: Literal["prior_power"]
+    tau: float = Field(default=0.5, ge=0, le=1, description="0 is argmax, 1 weighs every class alike")
+    label: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name in tables and runs."""
+        return self.label or (self.kind if self.tau == 0.5 else f"{self.kind} {self.tau:g}")
+
+
+CostValue = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class CostDecision(Frozen):
+    """The class of the least expected cost; a cell that a mapping leaves out costs 0 if right and ``other`` if wrong."""
+
+    kind: Literal["cost"]
+    costs: dict[str, dict[str, CostValue]] | tuple[tuple[CostValue, ...], ...] = Field(
+        description="{truth: {predicted: cost}}, or rows (truth) of columns (predicted) in the order of the class names"
+    )
+    other: CostValue = 1.0
+    label: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name in tables and runs."""
+        return self.label or self.kind
+
+
+class CapacityDecision(Frozen):
+    """The rows most like one class, as many as can be followed up: a share of all rows, or ``k`` in each period."""
+
+    kind: Literal["capacity"]
+    class_name: str
+    share: float | None = Field(default=None, gt=0, lt=1)
+    k: int | None = Field(default=None, ge=1)
+    per: str | None = Field(default=None, description="column whose values, or whose periods, have k rows each")
+    period: Literal["value", "day", "month", "year"] = "value"
+    label: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> CapacityDecision:
+        if (self.share is None) == (self.k is None) or (self.k is None) != (self.per is None):
+            raise ValueError("give either share, or k and per (the column that k is counted in)")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Name in tables and runs."""
+        return self.label or f"{self.kind} {self.class_name}"
+
+
+Decision = Annotated[
+    Annotated[
+        SimpleDecision | MultipliersDecision | PriorPowerDecision | CostDecision | CapacityDecision,
+        Field(discriminator="kind"),
+    ],
+    BeforeValidator(_as_kind),
+]
+
+
+class Calibration(Frozen):
+    """What is done to probabilities, fitted out of fold, before any decision."""
+
+    kind: Literal["none", "temperature", "sigmoid", "isotonic"] = "none"
+
+
 # --- rules -------------------------------------------------------------------------------------------------------
 
 
@@ -426,6 +526,8 @@ class Problem(Frozen):
         default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
     )
     strategies: tuple[Strategy, ...] = Field(min_length=1)
+    calibration: Annotated[Calibration, BeforeValidator(_as_kind)] = Calibration()
+    decisions: tuple[Decision, ...] = Field(default=(SimpleDecision(kind="argmax"),), min_length=1)
     quick_rows: int = Field(default=8_000, ge=200, description="training rows of the quick preset")
     metric: MetricName = "macro_f1"
     validation: ValidationPolicy = ValidationPolicy()
@@ -443,6 +545,7 @@ class Problem(Frozen):
         names = [c for features in self.features.values() for c in features.columns]
         folds_column = getattr(self.split.folds, "column", None)
         names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
+        names += [d.per for d in self.decisions if isinstance(d, CapacityDecision) and d.per]
         names += list(self.sensitive)
         return tuple(dict.fromkeys(names))
 
@@ -464,6 +567,20 @@ class Problem(Frozen):
             for column in features.columns:
                 if column in forbidden:
                     raise ValueError(f"features.{set_name}: column {column!r} is {forbidden[column]}")
+        for decision in self.decisions:
+            if isinstance(decision, CapacityDecision) and decision.per in forbidden:
+                raise ValueError(f"decisions: {decision.name}: column {decision.per!r} is {forbidden[decision.per]}")
+        return self
+
+    @model_validator(mode="after")
+    def _metric_of_labels(self) -> Problem:
+        for decision in self.decisions:
+            if isinstance(decision, MultipliersDecision) and (decision.metric or self.metric) not in LABEL_METRICS:
+                allowed = ", ".join(LABEL_METRICS)
+                raise ValueError(
+                    f"decisions: {self.metric} does not judge the chosen class, so multipliers need a "
+                    f"metric of their own; allowed: {allowed}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -471,6 +588,7 @@ class Problem(Frozen):
         for what, names in (
             ("models", [m.name for m in self.models]),
             ("strategies", [s.name for s in self.strategies]),
+            ("decisions", [d.name for d in self.decisions]),
         ):
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:
