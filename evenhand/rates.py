@@ -111,7 +111,8 @@ class RateCategories(TransformerMixin, BaseEstimator):
 class RateEncoder(TargetEncoder):
     """scikit-learn's target encoder (Micci-Barreca 2001) with names that say what the numbers are.
 
-    ``fit_transform`` gives every row the rates of the folds that it is not in; ``transform`` those of all training rows.
+    ``fit_transform`` gives every row the rates of the folds that it is not in, ``transform`` those of all training
+    rows. A category that the training rows lack gets the prior.
     """
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
@@ -184,9 +185,10 @@ def _time_codes(X: pd.DataFrame, time: dict[str, Any]) -> list[tuple[np.ndarray,
 
 
 def _cell_codes(latitude: pd.Series, longitude: pd.Series, metres: float) -> tuple[np.ndarray, int]:
-    """Cells of a grid in bands of equal latitude; each band is cut by its own length of a degree, so cells are square."""
+    """Cells of a grid: bands of equal latitude, each cut by its own length of a degree, so that cells are square."""
     frame = pd.DataFrame({"lat": latitude, "lon": longitude})
-    points = parse_columns(frame, dict.fromkeys(frame, ColumnType("number")))[0].to_numpy(dtype=float)
+    typed, _ = parse_columns(frame, dict.fromkeys(("lat", "lon"), ColumnType("number")))
+    points = typed.to_numpy(dtype=float, copy=True)
     outside = ~((np.abs(points) <= [90, 180]).all(axis=1))
     points[outside] = 0
     step = metres / METRES_A_DEGREE

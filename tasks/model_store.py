@@ -27,9 +27,12 @@ TRUSTED_TYPES = (
     "evenhand.features.TimeCells",
     "evenhand.models.FilledGradientBoosting",
     "evenhand.models.FittedCandidate",
+    "evenhand.rates.RateCategories",
+    "evenhand.rates.RateEncoder",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.tree._tree.Tree",
 )
 # What loading and predicting need; `evenhand` is not on an index and has to be installed beside them.
