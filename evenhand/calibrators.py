@@ -1,0 +1,146 @@
+"""Fitted calibrators: probabilities in, probabilities that mean what they say out. They hold plain numbers alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit, softmax
+
+from evenhand.evaluate import FLOOR
+from evenhand.probabilities import checked
+
+
+class Calibrator(ABC):
+    """A fitted calibrator; equal to another one that holds the same numbers."""
+
+    def apply(self, proba: np.ndarray) -> np.ndarray:
+        """Calibrate probabilities.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n, K)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Each row adds up to 1.
+
+        Raises
+        ------
+        DecisionError
+            On another number of columns, or a value that is negative or not finite.
+        """
+        return self._apply(checked(proba, self.n_classes))
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.to_record() == self.to_record()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    @abstractmethod
+    def n_classes(self) -> int:
+        """Number of columns."""
+
+    @abstractmethod
+    def to_record(self) -> dict[str, Any]:
+        """Return what was fitted as plain data for JSON."""
+
+    @abstractmethod
+    def _apply(self, proba: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Temperature(Calibrator):
+    """Every probability to one power, so that the order of the classes stays (Guo et al. 2017).
+
+    Examples
+    --------
+    >>> Temperature(2, 0.5).apply(np.array([[0.8, 0.2]])).round(3).tolist()
+    [[0.667, 0.333]]
+    """
+
+    k: int
+    exponent: float
+    """One over the temperature."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of columns."""
+        return self.k
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what was fitted as plain data for JSON."""
+        return {"kind": "temperature", "n_classes": self.k, "temperature": 1 / self.exponent}
+
+    def _apply(self, proba: np.ndarray) -> np.ndarray:
+        return softmax(self.exponent * logs(proba), axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Sigmoid(Calibrator):
+    """A sigmoid of each class's log-odds, then rows normalised (Platt 2000; Zadrozny & Elkan 2002)."""
+
+    slopes: np.ndarray
+    intercepts: np.ndarray
+
+    @property
+    def n_classes(self) -> int:
+        """Number of columns."""
+        return len(self.slopes)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what was fitted as plain data for JSON."""
+        return {"kind": "sigmoid", "slopes": self.slopes.tolist(), "intercepts": self.intercepts.tolist()}
+
+    def _apply(self, proba: np.ndarray) -> np.ndarray:
+        return normalised(expit(self.slopes * odds(proba) + self.intercepts))
+
+
+@dataclass(frozen=True, eq=False)
+class Isotonic(Calibrator):
+    """A rising curve for each class, then rows normalised (Zadrozny & Elkan 2002)."""
+
+    given: tuple[np.ndarray, ...]
+    """Probabilities at the corners of each class's curve, rising."""
+    meant: tuple[np.ndarray, ...]
+    """What they turned out to mean."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of columns."""
+        return len(self.given)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what was fitted as plain data for JSON."""
+        return {
+            "kind": "isotonic",
+            "given": [corners.tolist() for corners in self.given],
+            "meant": [corners.tolist() for corners in self.meant],
+        }
+
+    def curves(self, proba: np.ndarray) -> np.ndarray:
+        """Each class on its own, before rows are normalised; (n, K)."""
+        columns = [np.interp(p, x, y) for p, x, y in zip(proba.T, self.given, self.meant, strict=True)]
+        return np.stack(columns, axis=1)
+
+    def _apply(self, proba: np.ndarray) -> np.ndarray:
+        return normalised(self.curves(proba))
+
+
+def logs(proba: np.ndarray) -> np.ndarray:
+    """Logarithms, none below that of 1e-7."""
+    return np.log(np.maximum(proba, FLOOR))
+
+
+def odds(proba: np.ndarray) -> np.ndarray:
+    """Log-odds of each class against the rest, kept finite."""
+    return logit(np.clip(proba, FLOOR, 1 - FLOOR))
+
+
+def normalised(proba: np.ndarray) -> np.ndarray:
+    """Rows that add up to 1."""
+    return proba / proba.sum(axis=1, keepdims=True)

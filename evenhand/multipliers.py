@@ -1,0 +1,201 @@
+"""Class multipliers that maximise a metric of the confusion matrix, by exact coordinate ascent.
+
+With all other multipliers held, a row goes to class c once c's multiplier passes the row's switching point: its best
+rival score over its own probability. Between two neighbouring switching points nothing changes, so the metric at every
+one of them, from running confusion counts, is the metric at every possible multiplier of that class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+ENOUGH = 1e-6  # a sweep that gains less is the last one
+SWEEPS = 10
+STARTS = (0.0, 1.0, 0.5)  # powers of the class shares that the search starts from
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric as a function of sums over classes, so that a moved row changes two classes' terms alone.
+
+    Attributes
+    ----------
+    terms : callable
+        (hits, predicted, truth) of one class, counts of shape (m,), (m,) and (), to its terms (n_terms, m).
+    value : callable
+        (sums of shape (n_terms, m), truth of shape (K,)) to the metric (m,).
+    """
+
+    terms: Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+    value: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def _f1(hits: np.ndarray, predicted: np.ndarray, truth: float) -> np.ndarray:
+    # an absent class is undefined and not counted, as everywhere
+    return 2 * hits / (truth + predicted) if truth else np.zeros(len(hits))
+
+
+def _recall(hits: np.ndarray, truth: float) -> np.ndarray:
+    return hits / truth if truth else np.zeros(len(hits))
+
+
+def _g_mean_terms(hits: np.ndarray, _predicted: np.ndarray, truth: float) -> np.ndarray:
+    log = np.log(hits / truth, out=np.zeros(len(hits)), where=hits > 0) if truth else np.zeros(len(hits))
+    return np.stack([log, (hits == 0) & (truth > 0)])
+
+
+def _mcc(sums: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    hits, both, squares = sums
+    n = truth.sum()
+    spread = np.sqrt(np.maximum(n**2 - squares, 0)) * np.sqrt(n**2 - (truth**2).sum())
+    return np.divide(hits * n - both, spread, out=np.zeros(len(hits)), where=spread > 0)
+
+
+def _present(truth: np.ndarray) -> int:
+    return int((truth > 0).sum())
+
+
+_MACRO_RECALL = Objective(lambda h, p, t: _recall(h, t)[None], lambda s, t: s[0] / _present(t))
+OBJECTIVES: dict[str, Objective] = {
+    "macro_f1": Objective(lambda h, p, t: _f1(h, p, t)[None], lambda s, t: s[0] / _present(t)),
+    "weighted_f1": Objective(lambda h, p, t: t * _f1(h, p, t)[None], lambda s, t: s[0] / t.sum()),
+    "balanced_accuracy": _MACRO_RECALL,
+    "g_mean": Objective(_g_mean_terms, lambda s, t: np.where(s[1] > 0, 0.0, np.exp(s[0] / _present(t)))),
+    "accuracy": Objective(lambda h, p, t: h[None], lambda s, t: s[0] / t.sum()),
+    "mcc": Objective(lambda h, p, t: np.stack([h, t * p, p.astype(float) ** 2]), _mcc),
+}
+
+
+def fit_multipliers(
+    proba: np.ndarray, y: np.ndarray, classes: Sequence[str], metric: str, prior: np.ndarray
+) -> np.ndarray:
+    """Find the multipliers whose largest weighted probability scores best.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n, K)
+        Out-of-fold probabilities.
+    y : ndarray of int, shape (n,)
+    classes : sequence of K str
+        The search takes the rarest class first, names breaking ties, so that the order of the columns does not matter.
+    metric : str
+        A key of ``OBJECTIVES``.
+    prior : ndarray of shape (K,)
+        Positive class shares; the search starts from 1, 1 / prior and 1 / prior^0.5, and keeps the best end.
+
+    Returns
+    -------
+    ndarray of shape (K,)
+        Geometric mean 1. They never score below equal multipliers on these rows. A class without rows in ``y`` says
+        nothing about its multiplier, which stays where the search started.
+    """
+    counts = np.bincount(y, minlength=len(classes))
+    order = np.array(sorted(range(len(classes)), key=lambda code: (counts[code], classes[code])))
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    search = _Search(np.ascontiguousarray(proba.T[order]), place[y], OBJECTIVES[metric])
+    starts = [_scaled(prior[order] ** -power) for power in STARTS]
+    ends = [*starts, *(_scaled(search.ascend(start)) for start in starts)]
+    best = ends[int(np.argmax([round(search.score(end), 12) for end in ends]))]
+    return best[place]
+
+
+def _scaled(weights: np.ndarray) -> np.ndarray:
+    logs = np.log(weights)
+    return np.exp(logs - logs.mean())
+
+
+class _Search:
+    """The rows, and what is looked up again and again; probabilities lie class by class, shape (K, n)."""
+
+    def __init__(self, proba: np.ndarray, y: np.ndarray, objective: Objective) -> None:
+        self.proba, self.y, self.objective = proba, y, objective
+        self.truth = np.bincount(y, minlength=len(proba)).astype(float)
+
+    def score(self, weights: np.ndarray) -> float:
+        _, chosen = self._best(weights, without=-1)
+        hits = np.bincount(self.y[chosen == self.y], minlength=len(weights))
+        predicted = np.bincount(chosen, minlength=len(weights))
+        terms = [self._terms(code, hits[code : code + 1], predicted[code : code + 1]) for code in range(len(weights))]
+        return float(self._value(np.sum(terms, axis=0))[0])
+
+    def ascend(self, start: np.ndarray) -> np.ndarray:
+        weights, reached = start.copy(), self.score(start)
+        for _ in range(SWEEPS):
+            before = reached
+            for code in np.flatnonzero(self.truth):
+                weight, value = self._best_weight(int(code), weights)
+                if value > reached + ENOUGH / 100:
+                    weights[code], reached = weight, value
+            if reached - before < ENOUGH:
+                break
+        return weights
+
+    def _best_weight(self, code: int, weights: np.ndarray) -> tuple[float, float]:
+        """Best multiplier of a class with the others held, and the metric there."""
+        rival_score, rival = self._best(weights, without=code)
+        own = self.proba[code]
+        can = np.flatnonzero(own > 0)
+        points = rival_score[can] / own[can]
+        order = np.argsort(points)
+        points = points[order]
+        values = np.round(self._values_along(code, can[order], rival), 12)
+        # k rows have moved where the multiplier lies between points k - 1 and k, if these differ
+        values[1:-1][points[1:] <= points[:-1]] = -np.inf
+        if len(points) and points[0] <= 0:
+            values[0] = -np.inf
+        moved = int(values.argmax())
+        return _between(points, moved), float(values[moved])
+
+    def _values_along(self, code: int, moving: np.ndarray, rival: np.ndarray) -> np.ndarray:
+        """Metric after the first 0, 1, ... of the ``moving`` rows went from their rival to ``code``."""
+        truth_of, rival_of = self.y[moving], rival[moving]
+        sums = self._terms(code, _running(truth_of == code), np.arange(len(moving) + 1))
+        change = np.zeros_like(sums)
+        right = rival == self.y
+        for other in range(len(self.proba)):
+            if other == code:
+                continue
+            at = np.flatnonzero(rival_of == other)
+            held = rival == other
+            hits = int((held & right).sum()) - _running(truth_of[at] == other)
+            terms = self._terms(other, hits, int(held.sum()) - np.arange(len(at) + 1))
+            change[:, 0] += terms[:, 0]
+            change[:, at + 1] = np.diff(terms)
+        return self._value(sums + np.cumsum(change, axis=1))
+
+    def _best(self, weights: np.ndarray, without: int) -> tuple[np.ndarray, np.ndarray]:
+        """Highest weighted probability of each row and its class, the first of equals, leaving one class out."""
+        codes = [code for code in range(len(weights)) if code != without]
+        top = self.proba[codes[0]] * weights[codes[0]]
+        chosen = np.full(len(top), codes[0])
+        for code in codes[1:]:
+            score = self.proba[code] * weights[code]
+            higher = score > top
+            np.copyto(top, score, where=higher)
+            chosen[higher] = code
+        return top, chosen
+
+    def _terms(self, code: int, hits: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        return self.objective.terms(hits, predicted, self.truth[code])
+
+    def _value(self, sums: np.ndarray) -> np.ndarray:
+        return self.objective.value(sums, self.truth)
+
+
+def _running(flags: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(flags)])
+
+
+def _between(points: np.ndarray, moved: int) -> float:
+    if not len(points):
+        return 1.0
+    if moved == len(points):
+        return float(points[-1] * 2) or 1.0
+    if moved == 0:
+        return float(points[0] / 2)
+    # the middle on the log scale; one root each, or the product could overflow
+    return float(np.sqrt(points[moved - 1]) * np.sqrt(points[moved])) or float(points[moved] / 2)
