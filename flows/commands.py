@@ -15,11 +15,19 @@ from evenhand.errors import EvenhandError
 Request = TypeVar("Request", bound=BaseModel)
 
 
-def run_command(request_type: type[Request], run: Callable[[Request], Any]) -> None:
-    """Parse the command line into a request and run it; an error a user can mend is one paragraph and exit code 1."""
+def run_command(
+    request_type: type[Request], run: Callable[[Request], Any], check: Callable[[Request], Any] | None = None
+) -> None:
+    """Parse the command line into a request and run it; an error a user can mend is one paragraph and exit code 1.
+
+    What ``check`` refuses is refused before Prefect is started.
+    """
     quiet_prefect()
     try:
-        run(CliApp.run(request_type))
+        request = CliApp.run(request_type)
+        if check is not None:
+            check(request)
+        run(request)
     except EvenhandError as error:
         _stop(f"\n{type(error).__name__}: {error}", 1)
     except ValidationError as error:

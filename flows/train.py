@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from evenhand.errors import GateError
 from evenhand.experiment import candidates
 from evenhand.models import check_models
+from evenhand.problem import Problem
 from flows.commands import run_command
 from flows.grid import log_all, run_units
 from tasks.balance import balance
@@ -51,11 +52,17 @@ class TrainRequest(BaseModel):
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1)  # Any: its type parameter is invariant
 
 
+def read_problem(request: TrainRequest) -> Problem:
+    """Read the problem and refuse what can be refused without its data."""
+    problem = load_problem(request.problem, request.data)
+    check_models(problem.models)
+    return problem
+
+
 @flow(name="train", task_runner=RUNNER)
 def train(request: TrainRequest) -> dict[str, Any]:
     """Read as the list of the steps; returns the summary."""
-    problem, seed, quick = load_problem(request.problem, request.data), request.seed, request.preset == "quick"
-    check_models(problem.models)
+    problem, seed, quick = read_problem(request), request.seed, request.preset == "quick"
     with open_training(problem, request.preset, seed) as training:
         step = training.step
         snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
@@ -90,4 +97,4 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_command(TrainRequest, train)
+    run_command(TrainRequest, train, check=read_problem)

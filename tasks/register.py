@@ -34,9 +34,6 @@ def register_winner(
         With ``created`` False when this very training was registered before.
     """
     own = identity(problem, snapshot.sha256, preset, seed)
-    known = find_identity(training.experiment, own)
-    if known is not None:
-        return known
     tags = {
         "winner": winner.name,
         "training": training.id,
@@ -47,5 +44,7 @@ def register_winner(
         "train_sha256": parts.train.sha256,
         "holdout_sha256": parts.holdout.sha256,
     }
-    model_uri = tracking.log_model(training.run_id, whole.fitted, whole.example, metadata={**tags, "identity": own})
+    known = find_identity(training.experiment, own)
+    metadata = {**tags, "identity": own}
+    model_uri = "" if known else tracking.log_model(training.run_id, whole.fitted, whole.example, metadata=metadata)
     return register(model_uri, training.run_id, training.experiment, own, tags)

@@ -29,7 +29,8 @@ from evenhand.verdict import Verdict
 from tasks import tracking
 from tasks.balance import Balanced
 from tasks.evaluate import Result, write_json
-from tasks.registry import Registered
+from tasks.mlflow_client import connect
+from tasks.model_versions import Registered, read_version
 from tasks.split import Parts
 from tasks.storage import open_store
 from tasks.train import HOLDOUT_FOLD
@@ -105,7 +106,7 @@ def finish(
         candidates=tuple(_candidate_summary(result) for result in results),
         winner=_named(winner),
         verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
-        model=ModelSummary(name=registered.name, version=registered.version, aliases=registered.aliases),
+        model=_model_summary(registered),
         warnings=(*validated.warnings, *parts.warnings),
         seconds=training.seconds,
         versions=versions(),
@@ -119,6 +120,12 @@ def finish(
     point_latest(training.folder)
     _show(training, problem, results, won, registered, verdict, status, path)
     return content
+
+
+def _model_summary(registered: Registered) -> ModelSummary:
+    # Judging and reviewing may have moved an alias since.
+    now = read_version(connect(), registered.name, registered.version)
+    return ModelSummary(name=now.name, version=now.version, aliases=now.aliases)
 
 
 def _named(candidate: Candidate) -> WinnerSummary:
