@@ -420,7 +420,7 @@ CostValue = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class CostDecision(Frozen):
-    """The class of the least expected cost; a cell that a mapping leaves out costs 0 if right and ``other`` if wrong."""
+    """The class of the least expected cost; what a mapping leaves out costs 0 if right and ``other`` if wrong."""
 
     kind: Literal["cost"]
     costs: dict[str, dict[str, CostValue]] | tuple[tuple[CostValue, ...], ...] = Field(
