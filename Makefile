@@ -22,7 +22,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help train review ui deploy test check soak lock clean setup setup-dev
+.PHONY: help train review ui deploy test check soak schema lock clean setup setup-dev
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -69,6 +69,9 @@ check: $(DEV) ## format, lint, types, import contracts
 
 soak: $(DEV) ## the long repetitions
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+schema: $(RUNTIME) ## write docs/summary.schema.json anew
+	@$(BIN)/python -c 'import json; from evenhand.summary import Summary; print(json.dumps(Summary.model_json_schema(), indent=2))' > docs/summary.schema.json
 
 lock: ## resolve requirements.lock and requirements-dev.lock anew (needs uv on the PATH)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 import yaml
 from conftest import train
 
@@ -103,19 +102,10 @@ def test_a_killed_training_says_failed_at_the_next_start(small):
     assert sorted(runs.values()) == ["FAILED", "FINISHED", "FINISHED", "FINISHED"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"metric": "f7"}, "metric: Input should be 'macro_f1'"),
-        ({"colour": "red"}, "colour: unknown key"),
-        ({"leaks": ["place"]}, "column 'place' is a declared leak"),
-        ({"models": [{"kind": "lightgbm", "params": {"trees": 5}}]}, "lightgbm has no setting trees; allowed: "),
-    ],
-)
-def test_a_wrong_problem_is_one_paragraph_and_exit_code_1(small, changes, said):
-    done = train("--problem", small(**changes))
+def test_a_wrong_problem_is_one_paragraph_and_exit_code_1(small):
+    done = train("--problem", small(metric="f7"))
     assert done.returncode == 1
-    assert said in done.stderr
+    assert "metric: Input should be 'macro_f1'" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert not mlflow_runs("small")
 
