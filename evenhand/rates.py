@@ -188,13 +188,12 @@ def _cell_codes(latitude: pd.Series, longitude: pd.Series, metres: float) -> tup
     """Cells of a grid: bands of equal latitude, each cut by its own length of a degree, so that cells are square."""
     frame = pd.DataFrame({"lat": latitude, "lon": longitude})
     typed, _ = parse_columns(frame, dict.fromkeys(("lat", "lon"), ColumnType("number")))
-    points = typed.to_numpy(dtype=float, copy=True)
-    outside = ~((np.abs(points) <= [90, 180]).all(axis=1))
-    points[outside] = 0
+    points = typed.to_numpy(dtype=float)
+    inside = (np.abs(points) <= [90, 180]).all(axis=1)
     step = metres / METRES_A_DEGREE
     band = np.floor((points[:, 0] + 90) / step)
     width = np.cos(np.radians((band + 0.5) * step - 90))
     across = np.floor((points[:, 1] + 180) * np.clip(width, 0, 1) / step)
     columns = int(360 / step) + 2
-    codes = np.where(outside, 0, 1 + band * columns + across)
+    codes = np.where(inside, 1 + band * columns + across, 0)
     return codes.astype(np.int64), (int(180 / step) + 2) * columns + 1

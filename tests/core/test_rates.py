@@ -168,7 +168,7 @@ def test_rates_are_the_smoothed_shares_of_the_classes():
 
 
 def test_an_unseen_category_gives_the_prior_and_a_missing_one_is_a_category():
-    train = {"street": ["a", "b", None, None] * 15, "kind": ["k"] * 60}
+    train = {"street": ["a", "b", None, ""] * 15, "kind": ["k"] * 60}
     y = ["x", "y", "z", "z"] * 15
     new = {"street": ["moon", "a", None, "", "a"], "kind": ["k", "mars", "k", "k", None]}
     found = encode([{"columns": ["street", "kind"], "smooth": 0}], train, y, new)
@@ -222,6 +222,16 @@ def test_two_points_share_a_cell_only_within_its_diagonal(lat, lon, north, east)
     apart = 3_000 * np.hypot(north, east)
     assert first > 0
     assert first != second or apart < 1_000 * np.sqrt(2) * 1.001
+
+
+@pytest.mark.parametrize("latitude", [0.0, 43.6, -60.0])
+def test_cells_are_square_at_any_latitude(latitude):
+    ten_km = np.linspace(0, 10_000, 2_000) / 111_320
+    east = pd.DataFrame({"lat": latitude, "lon": 5 + ten_km / np.cos(np.radians(latitude))})
+    north = pd.DataFrame({"lat": latitude + ten_km, "lon": 5.0})
+    part = {"columns": [], "time": None, "latitude": "lat", "longitude": "lon", "cell": 500}
+    for line in (east, north):
+        assert 20 <= len(np.unique(RateCategories([part]).fit(line).transform(line))) <= 22
 
 
 def test_raw_text_and_typed_columns_have_the_same_categories():
