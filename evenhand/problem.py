@@ -491,13 +491,48 @@ class ValidationPolicy(Frozen):
     freshness: Freshness | None = Field(default=None, description="off for historical sets")
 
 
+class Floor(Frozen):
+    """The least that a class must reach on the held-out rows, whatever the champion does."""
+
+    recall: float | None = Field(default=None, ge=0, le=1)
+    average_precision: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Floor:
+        if self.recall is None and self.average_precision is None:
+            raise ValueError("give recall, average_precision or both")
+        return self
+
+
 class GatePolicy(Frozen):
-    """When a challenger has proved to be better."""
+    """When a challenger has proved to be better, and what must hold beside it; None turns a condition off."""
 
     margin: float = Field(default=0.005, ge=0, description="the least difference worth a new model")
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    confidence: float = Field(
+        default=0.95, gt=0.5, lt=1, description="of all looks at the same held-out rows together; each gets a part"
+    )
+    looks: int = Field(default=10, ge=1, le=100, description="how often the same held-out rows may judge")
     resamples: int = Field(default=2000, ge=200)
     min_positives: int = Field(default=50, ge=1, description="fewer held-out rows of a class: not enough data")
+    tolerance: float = Field(
+        default=0.05, ge=0, le=1, description="the most a class may lose in recall or average precision"
+    )
+    floors: dict[str, Floor] = Field(default={}, description="class -> the least it must reach")
+    ece_tolerance: float | None = Field(
+        default=0.05, ge=0, le=1, description="the most that the calibration error may grow against the champion's"
+    )
+    max_ece: float | None = Field(default=None, ge=0, le=1, description="the largest calibration error")
+    slices: tuple[str, ...] = Field(default=(), description="columns whose groups are compared, beside `sensitive`")
+    min_slice_rows: int = Field(default=200, ge=1, description="a group with fewer held-out rows is left out")
+    slice_tolerance: float | None = Field(
+        default=0.05, ge=0, le=1, description="the most that the gap between groups may grow against the champion's"
+    )
+    max_slice_gap: float | None = Field(default=None, ge=0, le=1, description="the largest gap between groups")
+    training_age: Freshness | None = Field(
+        default=None, description="how old the newest training row may be; off for historical sets"
+    )
+    min_rows_per_second: float | None = Field(default=None, gt=0, description="scoring speed, as measured when judged")
+    max_model_mb: float | None = Field(default=None, gt=0, description="size of the stored model, in 1e6 bytes")
 
 
 class Problem(Frozen):
@@ -546,7 +581,8 @@ class Problem(Frozen):
         folds_column = getattr(self.split.folds, "column", None)
         names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
         names += [d.per for d in self.decisions if isinstance(d, CapacityDecision) and d.per]
-        names += list(self.sensitive)
+        names += [*self.sensitive, *self.gate.slices]
+        names += [self.gate.training_age.column] if self.gate.training_age else []
         return tuple(dict.fromkeys(names))
 
     @field_validator("features")
