@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import logit
+from scipy.optimize import minimize, minimize_scalar
 from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
-from evenhand.calibrators import Calibrator, Isotonic, Sigmoid, Temperature, logs, normalised, odds
+from evenhand.calibrators import Calibrator, Isotonic, Sigmoid, Temperature, logs, normalised
 from evenhand.crossfit import fitting_rows
 from evenhand.probabilities import DecisionError, checked, checked_codes
 from evenhand.resampled import FROM_ROWS
@@ -27,8 +25,9 @@ def fit_calibrator(kind: CalibratorKind, proba: np.ndarray, y: np.ndarray) -> Ca
     Parameters
     ----------
     kind : {"temperature", "sigmoid", "isotonic"}
-        Few rows of the rare classes: temperature, which has one number to learn. Many thousands of rows: isotonic,
-        whose steps make ties, so that a ranking metric can fall a little.
+        Temperature has one number to learn and suits the fewest rows; sigmoid has two a class. Isotonic wants thousands
+        of rows of each class and probabilities at natural prevalence (:func:`correct_prior` first); its steps make
+        ties, so that a ranking metric can fall a little.
     proba : ndarray of shape (n, K)
     y : ndarray of int, shape (n,)
 
@@ -36,7 +35,7 @@ def fit_calibrator(kind: CalibratorKind, proba: np.ndarray, y: np.ndarray) -> Ca
     -------
     Calibrator
         Never turns a class's order around before rows are normalised. A class without rows in ``y`` keeps its
-        probabilities up to normalisation, and no class's curve says less than 1 in n + 2.
+        probabilities (up to normalisation where isotonic), and no isotonic curve says less than 1 in n + 2.
 
     Raises
     ------
@@ -131,37 +130,54 @@ def before_and_after(
 
 
 def _fit_temperature(proba: np.ndarray, y: np.ndarray) -> Temperature:
+    n, k = proba.shape
     values = logs(proba)
-    of_truth = values[np.arange(len(y)), y]
+    of_truth = values[np.arange(n), y].sum()
+    # one more row, of every class alike, so that faultless probabilities are not made certain
+    of_target = (of_truth + values.mean()) / (n + 1)
 
     def loss(log_exponent: float) -> float:
         exponent = np.exp(log_exponent)
-        return float(np.log(np.exp(exponent * values).sum(axis=1)).mean() - exponent * of_truth.mean())
+        return float(np.log(np.exp(exponent * values).sum(axis=1)).mean() - exponent * of_target)
 
     bound = np.log(SHARPEST)
     found = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-7})
-    return Temperature(proba.shape[1], float(np.exp(found.x)))
+    return Temperature(k, float(np.exp(found.x)))
 
 
 def _fit_sigmoid(proba: np.ndarray, y: np.ndarray) -> Sigmoid:
-    columns = odds(proba)
-    lines = [_line(columns[:, code], y == code) for code in range(proba.shape[1])]
-    return Sigmoid(np.array([slope for slope, _ in lines]), np.array([start for _, start in lines]))
+    k = proba.shape[1]
+    seen = np.bincount(y, minlength=k) > 0
+    slopes, intercepts = np.ones(k), np.zeros(k)
+    slopes[seen], intercepts[seen] = _lines(logs(proba[:, seen]), np.cumsum(seen)[y] - 1)
+    return Sigmoid(slopes, intercepts, ~seen)
 
 
-def _line(scores: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of Platt's regression, with his smoothed targets as weights of two copies of each row."""
-    n, positives = len(positive), int(positive.sum())
-    if not positives:
-        return 1.0, 0.0
-    target = np.where(positive, (positives + 1) / (positives + 2), 1 / (n - positives + 2))
-    model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
-    twice, label = np.tile(scores, 2)[:, None], np.repeat([1, 0], n)
-    model.fit(twice, label, sample_weight=np.concatenate([target, 1 - target]))
-    slope = float(model.coef_[0, 0])
-    if slope < 0:  # worse than knowing nothing: the class's own share, whatever the model says
-        return 0.0, float(logit(target.mean()))
-    return slope, float(model.intercept_[0])
+def _lines(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes (none below zero) and intercepts of the least log-loss, which is convex in them."""
+    n, k = x.shape
+    rows = np.bincount(y, minlength=k)
+    # Platt's targets, the rest shared by the other classes: a class told apart without fault keeps a finite line
+    rest = 1 / (rows + 2)
+    target = np.repeat(rest / max(k - 1, 1), k).reshape(k, k)
+    np.fill_diagonal(target, 1 - rest)
+    target_x = sum(target[code] * x[y == code].sum(axis=0) for code in range(k))
+    target_1 = rows @ target
+
+    def loss(lines: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = x * lines[:k] + lines[k:]
+        top = scores.max(axis=1, keepdims=True)
+        share = np.exp(scores - top)
+        total = share.sum(axis=1, keepdims=True)
+        share /= total
+        value = (np.log(total) + top).sum() - target_x @ lines[:k] - target_1 @ lines[k:]
+        slope = np.concatenate([np.einsum("ij,ij->j", share, x) - target_x, share.sum(axis=0) - target_1])
+        return float(value) / n, slope / n
+
+    start, bounds = np.repeat([1.0, 0.0], k), [(0, None)] * k + [(None, None)] * k
+    options = {"ftol": 1e-12, "gtol": 1e-7, "maxiter": 500}
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return found.x[:k], found.x[k:] - found.x[k:].mean()
 
 
 def _fit_isotonic(proba: np.ndarray, y: np.ndarray) -> Isotonic:

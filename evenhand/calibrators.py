@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit, softmax
+from scipy.special import softmax
 
 from evenhand.evaluate import FLOOR
 from evenhand.probabilities import checked
@@ -82,10 +82,16 @@ class Temperature(Calibrator):
 
 @dataclass(frozen=True, eq=False)
 class Sigmoid(Calibrator):
-    """A sigmoid of each class's log-odds, then rows normalised (Platt 2000; Zadrozny & Elkan 2002)."""
+    """Softmax of a line per class in its log-probability: Platt's sigmoid (2000) for any number of classes.
+
+    It is the vector scaling of Guo et al. (2017). Temperature and prior correction are special cases of it, so it mends
+    what resampling did to the probabilities, too.
+    """
 
     slopes: np.ndarray
     intercepts: np.ndarray
+    unseen: np.ndarray
+    """Which classes had no rows to learn from, of bool: these keep their probability."""
 
     @property
     def n_classes(self) -> int:
@@ -94,10 +100,14 @@ class Sigmoid(Calibrator):
 
     def to_record(self) -> dict[str, Any]:
         """Return what was fitted as plain data for JSON."""
-        return {"kind": "sigmoid", "slopes": self.slopes.tolist(), "intercepts": self.intercepts.tolist()}
+        found = {"slopes": self.slopes, "intercepts": self.intercepts, "unseen": self.unseen}
+        return {"kind": "sigmoid", **{name: values.tolist() for name, values in found.items()}}
 
     def _apply(self, proba: np.ndarray) -> np.ndarray:
-        return normalised(expit(self.slopes * odds(proba) + self.intercepts))
+        proba = normalised(proba)
+        scores = np.where(self.unseen, -np.inf, self.slopes * logs(proba) + self.intercepts)
+        kept = np.where(self.unseen, proba, 0.0)
+        return kept + softmax(scores, axis=1) * (1 - kept.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,11 +144,6 @@ class Isotonic(Calibrator):
 def logs(proba: np.ndarray) -> np.ndarray:
     """Logarithms, none below that of 1e-7."""
     return np.log(np.maximum(proba, FLOOR))
-
-
-def odds(proba: np.ndarray) -> np.ndarray:
-    """Log-odds of each class against the rest, kept finite."""
-    return logit(np.clip(proba, FLOOR, 1 - FLOOR))
 
 
 def normalised(proba: np.ndarray) -> np.ndarray:
