@@ -535,6 +535,31 @@ class GatePolicy(Frozen):
     max_model_mb: float | None = Field(default=None, gt=0, description="size of the stored model, in 1e6 bytes")
 
 
+# --- review ------------------------------------------------------------------------------------------------------
+
+
+class Reviewer(Frozen):
+    """A person who may decide, and where the key is found that proves it is them.
+
+    The fingerprint makes an invented key worthless: ``printf %s "$KEY" | sha256sum``.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^\S(.*\S)?$")
+    key: str = Field(pattern=r"^(env|block):[A-Za-z0-9_-]+$", description="env:VARIABLE or block:NAME, a Prefect secret")
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$", description="sha256 of the key")
+    user: str | None = Field(default=None, description="account under which they train, where it is not their name")
+
+
+class ReviewPolicy(Frozen):
+    """Who must agree before the alias moves; read from the keys of the problem of the same names."""
+
+    review: Literal["required", "never"] = "required"
+    reviewers: tuple[Reviewer, ...] = ()
+    quorum: int = 1
+    four_eyes: bool = False
+    expires_days: float | None = None
+
+
 class Problem(Frozen):
     """One data set and everything that is asked of it.
 
@@ -568,6 +593,24 @@ class Problem(Frozen):
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()
     review: Literal["required", "never"] = "required"
+    reviewers: tuple[Reviewer, ...] = Field(default=(), description="who may decide; empty: anybody who gives a name")
+    quorum: int = Field(default=1, ge=1, description="reviewers that must approve")
+    four_eyes: bool | None = Field(
+        default=None, description="who trained can't approve alone; unset means where two reviewers are declared"
+    )
+    expires_days: float | None = Field(default=None, gt=0, description="a request without a decision is rejected then")
+
+    @property
+    def review_policy(self) -> ReviewPolicy:
+        """Everything that decides about a review."""
+        four_eyes = len(self.reviewers) > 1 if self.four_eyes is None else self.four_eyes
+        return ReviewPolicy(
+            review=self.review,
+            reviewers=self.reviewers,
+            quorum=self.quorum,
+            four_eyes=four_eyes,
+            expires_days=self.expires_days,
+        )
 
     @property
     def synthetic(self) -> bool:
@@ -620,11 +663,38 @@ class Problem(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _extra_exists(self) -> Problem:
+        known = {
+            "model": [model.name for model in self.models],
+            "strategy": [strategy.name for strategy in self.strategies],
+            "features": list(self.features),
+        }
+        for extra in self.extra:
+            for what, names in known.items():
+                if getattr(extra, what) not in names:
+                    raise ValueError(f"extra: no {what} {getattr(extra, what)!r}; there is: {', '.join(names)}")
+        if BASE not in self.features:
+            raise ValueError(f"features: one set is named {BASE}; found {', '.join(self.features)}")
+        return self
+
+    @model_validator(mode="after")
+    def _review_possible(self) -> Problem:
+        if self.review == "never" and self.reviewers:
+            raise ValueError("review: never asks nobody, and reviewers are declared; allowed is one of the two")
+        if self.quorum > max(1, len(self.reviewers)):
+            raise ValueError(f"quorum: {self.quorum} approvals of {len(self.reviewers)} declared reviewers")
+        if self.four_eyes and not self.reviewers:
+            raise ValueError("four_eyes: nobody can be told from who trained without declared reviewers")
+        return self
+
+    @model_validator(mode="after")
     def _names_once(self) -> Problem:
         for what, names in (
             ("models", [m.name for m in self.models]),
             ("strategies", [s.name for s in self.strategies]),
             ("decisions", [d.name for d in self.decisions]),
+            ("reviewers", [r.name for r in self.reviewers]),
+            ("keys of reviewers", [r.fingerprint for r in self.reviewers]),
         ):
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:
