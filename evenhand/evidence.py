@@ -1,6 +1,7 @@
 """How sure a metric, or the difference between two models on the same rows, is: stratified bootstrap intervals.
 
-Every interval is the percentile interval of Efron & Tibshirani (1993, chapter 13). Rows are drawn class by class, so
+Every interval is the percentile interval of Efron & Tibshirani (1993, chapter 13); a bound further out than the draws
+can tell is reached by stretching the furthest one that they can tell, as the normal distribution would. Rows are drawn class by class, so
 that each class keeps its number of rows, and both models are scored on the same draw. The order of the rows does not
 matter: draws are made over cells of the joint table, or over rows put in an order of their own first.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import ndtri
 
 from evenhand.errors import EvenhandError
 from evenhand.evaluate import SUM_TOLERANCE
@@ -20,6 +22,7 @@ from evenhand.resampled import FROM_CONFUSION, FROM_ROWS, RowMetric
 
 ClassMetric = Literal["recall", "average_precision"]
 CHUNK = 1_000_000  # weights held at once
+BEYOND = 10  # draws that must lie beyond a bound for it to be read off them
 
 
 class EvidenceError(EvenhandError):
@@ -54,6 +57,7 @@ def paired_difference(
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
+    centred: bool = False,
 ) -> Interval:
     """How much better ``b`` is than ``a`` on the same rows.
 
@@ -69,6 +73,9 @@ def paired_difference(
     confidence : float
     resamples : int
     seed : int
+    centred : bool
+        Move the interval so that its draws have the estimate as their mean: for metrics that grow when rows are drawn
+        twice, such as the calibration error.
 
     Returns
     -------
@@ -90,7 +97,7 @@ def paired_difference(
     """
     values = _replicates(y, (a, b), metric, n_classes, resamples, seed)
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-    return _intervals(sign * (values[1] - values[0]), confidence)[0]
+    return intervals(sign * (values[1] - values[0]), confidence, centred)[0]
 
 
 def paired_class_differences(
@@ -105,7 +112,7 @@ def paired_class_differences(
 ) -> tuple[Interval, ...]:
     """Class by class, how much better ``b`` is than ``a`` in recall or average precision; see paired_difference."""
     values = _replicates(y, (a, b), f"{metric} by class", n_classes, resamples, seed)
-    return _intervals(values[1] - values[0], confidence)
+    return intervals(values[1] - values[0], confidence)
 
 
 def single(
@@ -116,9 +123,10 @@ def single(
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
+    centred: bool = False,
 ) -> Interval:
     """One model's metric with its interval, in the metric's own direction; see paired_difference."""
-    return _intervals(_replicates(y, (model,), metric, n_classes, resamples, seed)[0], confidence)[0]
+    return intervals(_replicates(y, (model,), metric, n_classes, resamples, seed)[0], confidence, centred)[0]
 
 
 def single_by_class(
@@ -131,7 +139,7 @@ def single_by_class(
     seed: int = 0,
 ) -> tuple[Interval, ...]:
     """One model's recall or average precision, class by class; see paired_difference."""
-    return _intervals(_replicates(y, (model,), f"{metric} by class", n_classes, resamples, seed)[0], confidence)
+    return intervals(_replicates(y, (model,), f"{metric} by class", n_classes, resamples, seed)[0], confidence)
 
 
 # --- replicates: shape (models, 1 + resamples, values), the rows as they are first ---------------------------------
@@ -143,16 +151,16 @@ def _replicates(
     if metric not in FROM_CONFUSION and metric not in FROM_ROWS:
         known = sorted(name for name in {**FROM_CONFUSION, **FROM_ROWS} if "by class" not in name)
         raise EvidenceError(f"no metric {metric!r}: known are {', '.join(known)}")
-    y = _codes("truth", y, len(y), k)
-    checked = [_checked(len(y), model, k) for model in models]
+    y = class_codes("truth", y, len(y), k)
+    checked = [checked_predictions(len(y), model, k) for model in models]
     rng = np.random.default_rng(seed)
     if metric in FROM_CONFUSION:
-        counts = _resampled_confusions(y, [model.predicted for model in checked], k, resamples, rng)
+        counts = resampled_confusions(y, [model.predicted for model in checked], k, resamples, rng)
         return np.stack([FROM_CONFUSION[metric](confusion) for confusion in counts])
     return _from_rows(y, checked, FROM_ROWS[metric], k, resamples, rng)
 
 
-def _resampled_confusions(
+def resampled_confusions(
     y: np.ndarray, predicted: Sequence[np.ndarray], k: int, resamples: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw rows that agree in truth and predictions as one cell: counts (models, 1 + resamples, K, K)."""
@@ -191,26 +199,36 @@ def _drawn(size: int, draws: int, rng: np.random.Generator) -> np.ndarray:
     return np.bincount(picks.ravel(), minlength=size * draws).reshape(size, draws).astype(np.int32)
 
 
-def _intervals(draws: np.ndarray, confidence: float) -> tuple[Interval, ...]:
+def intervals(draws: np.ndarray, confidence: float, centred: bool = False) -> tuple[Interval, ...]:
+    """Make an interval of each column of draws; the first row is the estimate."""
+    estimate, drawn = draws[0], draws[1:]
+    if centred:
+        drawn = drawn - drawn.mean(axis=0) + estimate
     tail = (1 - confidence) / 2
-    low, high = np.quantile(draws[1:], [tail, 1 - tail], axis=0)
-    return tuple(Interval(float(e), float(lo), float(hi)) for e, lo, hi in zip(draws[0], low, high, strict=True))
+    told = max(tail, min(BEYOND / len(drawn), 0.25))
+    low, middle, high = np.quantile(drawn, [told, 0.5, 1 - told], axis=0)
+    if told > tail:
+        stretch = ndtri(tail) / ndtri(told)
+        low, high = middle - (middle - low) * stretch, middle + (high - middle) * stretch
+    return tuple(Interval(float(e), float(lo), float(hi)) for e, lo, hi in zip(estimate, low, high, strict=True))
 
 
 # --- checks --------------------------------------------------------------------------------------------------------
 
 
-def _checked(n: int, model: Predictions, k: int) -> Predictions:
+def checked_predictions(n: int, model: Predictions, k: int) -> Predictions:
+    """Refuse what is no probabilities or codes of ``n`` rows and ``k`` classes."""
     proba = np.asarray(model.proba, dtype=float)
     if proba.shape != (n, k):
         raise EvidenceError(f"probabilities of shape {proba.shape} for {n} rows and {k} classes")
     bad = ~((np.isfinite(proba) & (proba >= 0)).all(axis=1) & (np.abs(proba.sum(axis=1) - 1) <= SUM_TOLERANCE))
     if bad.any():
         raise EvidenceError(f"{bad.sum()} of {n} rows hold no probabilities: negative, not finite, or not summing to 1")
-    return Predictions(proba, _codes("predictions", model.predicted, n, k))
+    return Predictions(proba, class_codes("predictions", model.predicted, n, k))
 
 
-def _codes(what: str, codes: np.ndarray, n: int, k: int) -> np.ndarray:
+def class_codes(what: str, codes: np.ndarray, n: int, k: int) -> np.ndarray:
+    """Refuse what is no ``n`` codes of ``k`` classes."""
     codes = np.asarray(codes)
     if codes.shape != (n,) or not n or codes.dtype.kind not in "iu":
         raise EvidenceError(
