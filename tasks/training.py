@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from evenhand.problem import Problem
+from evenhand.problem import REVIEW_KEYS, Problem
 from tasks import tracking
 from tasks.settings import ROOT, settings
 
@@ -25,6 +25,7 @@ T = TypeVar("T")
 LIBRARIES = ("scikit-learn", "imbalanced-learn", "lightgbm", "pandas", "numpy", "mlflow", "prefect", "evenhand")
 # A change in one of these may change a score, so they are part of what makes two trainings the same.
 DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy")
+_TELLING = ("source", "title", "about", "licence")
 
 
 @dataclass
@@ -86,7 +87,7 @@ def identity(problem: Problem, snapshot_sha256: str, preset: str, seed: int) -> 
     """Hash what decides a training's result: data, problem, preset, seed and code."""
     decisive = {
         "data": snapshot_sha256,
-        "problem": problem.model_dump(mode="json", exclude={"source", "title", "about", "licence", "review"}),
+        "problem": problem.model_dump(mode="json", exclude={*_TELLING, *REVIEW_KEYS}),
         "preset": preset,
         "seed": seed,
         "code": code_hash(),
