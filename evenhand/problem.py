@@ -545,9 +545,12 @@ class Reviewer(Frozen):
     """
 
     name: str = Field(min_length=1, pattern=r"^\S(.*\S)?$")
-    key: str = Field(pattern=r"^(env|block):[A-Za-z0-9_-]+$", description="env:VARIABLE or block:NAME, a Prefect secret")
+    key: str = Field(pattern=r"^(env|block):[A-Za-z0-9_-]+$", description="env:VARIABLE or block:SECRET of Prefect")
     fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$", description="sha256 of the key")
     user: str | None = Field(default=None, description="account under which they train, where it is not their name")
+
+
+REVIEW_KEYS = ("review", "reviewers", "quorum", "four_eyes", "expires_days")
 
 
 class ReviewPolicy(Frozen):
