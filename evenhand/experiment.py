@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.inspection import permutation_importance
 from threadpoolctl import threadpool_limits
 
+from evenhand.decision import AnyDecision
 from evenhand.features import build_encoder, n_categorical
 from evenhand.models import FittedCandidate, build_model, full_probabilities, importances
-from evenhand.problem import FeatureSet, ModelSpec, Problem
+from evenhand.problem import ARGMAX, BASE, FeatureSet, ModelSpec, Problem
+from evenhand.rules import DecisionRule
 from evenhand.split import Fold
 from evenhand.strategies import AnyStrategy, CannotResample, LedgerEntry, TrainingRows, at_scale, ledger_entry, resample
 
@@ -38,13 +40,19 @@ class Candidate:
     model: ModelSpec
     strategy: AnyStrategy
     features: str = "base"
-    decision: str = "argmax"
+    decision: AnyDecision = ARGMAX
 
     @property
     def name(self) -> str:
         """Reads well in a list of runs: ``lightgbm / smote``."""
-        extras = [part for part, plain in ((self.features, "base"), (self.decision, "argmax")) if part != plain]
-        return " / ".join([self.model.name, self.strategy.name, *extras])
+        decision = [] if self.decision == ARGMAX else [self.decision.name]
+        return " / ".join([self.fit_name, *decision])
+
+    @property
+    def fit_name(self) -> str:
+        """Name what is fitted: candidates that differ in the decision rule alone share it."""
+        features = [] if self.features == BASE else [self.features]
+        return " / ".join([self.model.name, self.strategy.name, *features])
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,18 +83,31 @@ class Outcome:
 def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
     """List the grid of a problem, models within strategies, so that neighbours share their resampled rows.
 
+    Every model is tried under every strategy on the feature set `base`, and as ``problem.extra`` says on others. The
+    decision rules are tried on the fits without resampling: a rule costs no refit.
+
     Parameters
     ----------
     problem : Problem
     share : float
         Of the training rows that are used; numbers of rows in a strategy shrink with it.
     """
-    return [
-        Candidate(model, at_scale(strategy, share), features)
-        for features in problem.features
-        for strategy in problem.strategies
-        for model in problem.models
+    models = {model.name: model for model in problem.models}
+    strategies = {strategy.name: at_scale(strategy, share) for strategy in problem.strategies}
+    grid = [Candidate(model, strategy) for strategy in strategies.values() for model in models.values()]
+    grid += [Candidate(models[more.model], strategies[more.strategy], more.features) for more in problem.extra]
+    ruled = [
+        replace(candidate, decision=decision)
+        for candidate in grid
+        for decision in problem.decisions
+        if decision != ARGMAX and candidate.strategy.name == "none"
     ]
+    return grid + ruled
+
+
+def fits(grid: Sequence[Candidate]) -> list[Candidate]:
+    """List what has to be fitted for a grid: its candidates without their decision rules, each once."""
+    return list({candidate.fit_name: replace(candidate, decision=ARGMAX) for candidate in grid}.values())
 
 
 class OnceCache:
@@ -158,7 +179,9 @@ class Experiment:
         self._encoded = OnceCache(size=2)
         self._resampled = OnceCache(size=3)
 
-    def run(self, candidate: Candidate, fold_number: int, keep_model: bool = False) -> Outcome:
+    def run(
+        self, candidate: Candidate, fold_number: int, keep_model: bool = False, rule: DecisionRule | None = None
+    ) -> Outcome:
         """Fit a candidate on a fold's training rows and judge it on the others.
 
         One unit uses one thread, so its result does not depend on the machine's number of cores.
@@ -170,6 +193,8 @@ class Experiment:
             -1 for the held-out period.
         keep_model : bool
             Whether the fitted whole is part of the outcome.
+        rule : DecisionRule, optional
+            Of the fitted whole.
 
         Returns
         -------
@@ -188,7 +213,7 @@ class Experiment:
             seconds = time.thread_time() - started
             probabilities = full_probabilities(model, encoded.valid, len(self.classes))
             weights = self._importance(model, encoded.valid, fold) if fold_number < 0 else None
-        fitted = FittedCandidate(encoded.encoder, model, self.classes, candidate.decision) if keep_model else None
+        fitted = FittedCandidate(encoded.encoder, model, self.classes, rule) if keep_model else None
         return Outcome(probabilities, entry, seconds, importance=weights, fitted=fitted)
 
     def feature_names(self, features: str, fold_number: int) -> list[str]:

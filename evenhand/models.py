@@ -14,6 +14,7 @@ from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingCla
 
 from evenhand.errors import ProblemError
 from evenhand.problem import ModelSpec
+from evenhand.rules import DecisionRule
 
 
 class FilledGradientBoosting(GradientBoostingClassifier):
@@ -149,19 +150,19 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
         Fitted on the encoded, resampled training rows; its labels are codes.
     class_names : list of str
         Name of each code.
-    decision : str
-        The rule from probabilities to a class.
+    rule : DecisionRule, optional
+        From probabilities to a class, fitted out of fold; the most probable class without it.
 
     Attributes
     ----------
     classes_ : ndarray of str, shape (n_classes,)
     """
 
-    def __init__(self, encoder: Any, classifier: Any, class_names: list[str], decision: str = "argmax") -> None:
+    def __init__(self, encoder: Any, classifier: Any, class_names: list[str], rule: DecisionRule | None = None) -> None:
         self.encoder = encoder
         self.classifier = classifier
         self.class_names = class_names
-        self.decision = decision
+        self.rule = rule
 
     @property
     def classes_(self) -> np.ndarray:
@@ -178,4 +179,6 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
         """Return class names of shape (n_rows,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        codes = probabilities.argmax(axis=1) if self.rule is None else self.rule.decide(probabilities)
+        return self.classes_[codes]

@@ -29,6 +29,7 @@ MetricName = Literal[
     "accuracy",
 ]
 METRICS: tuple[str, ...] = get_args(MetricName)
+BASE = "base"
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 TIME_PARTS = ("year", "month", "day", "dayofweek", "dayofyear", "hour")
 
@@ -198,7 +199,7 @@ class Rate(Frozen):
     longitude: str | None = None
     cell: float | None = Field(default=None, ge=1, description="side of a cell in metres")
     smooth: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
-        default=20.0, description="rows that the prior counts for; auto is empirical Bayes"
+        default=10.0, description="rows that the prior counts for; auto is empirical Bayes"
     )
 
     @property
@@ -390,6 +391,9 @@ class SimpleDecision(Frozen):
         return self.kind
 
 
+ARGMAX = SimpleDecision(kind="argmax")
+
+
 class MultipliersDecision(Frozen):
     """A multiplier per class, fitted out of fold for a metric."""
 
@@ -471,6 +475,14 @@ class Calibration(Frozen):
     """What is done to probabilities, fitted out of fold, before any decision."""
 
     kind: Literal["none", "temperature", "sigmoid", "isotonic"] = "none"
+
+
+class ExtraCandidate(Frozen):
+    """A candidate beside the grid: a model and a strategy of the problem on a feature set other than base."""
+
+    model: str
+    strategy: str = "none"
+    features: str
 
 
 # --- rules -------------------------------------------------------------------------------------------------------
@@ -590,7 +602,10 @@ class Problem(Frozen):
     )
     strategies: tuple[Strategy, ...] = Field(min_length=1)
     calibration: Annotated[Calibration, BeforeValidator(_as_kind)] = Calibration()
-    decisions: tuple[Decision, ...] = Field(default=(SimpleDecision(kind="argmax"),), min_length=1)
+    extra: tuple[ExtraCandidate, ...] = Field(default=(), description="candidates on other feature sets than base")
+    decisions: tuple[Decision, ...] = Field(
+        default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
+    )
     quick_rows: int = Field(default=8_000, ge=200, description="training rows of the quick preset")
     metric: MetricName = "macro_f1"
     validation: ValidationPolicy = ValidationPolicy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +11,7 @@ from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.experiment import Candidate
 from evenhand.problem import Problem
-from tasks.evaluate import Result, log_result
+from tasks.evaluate import Result, evaluate, log_result, score_holdout
 from tasks.split import Parts
 from tasks.train import Unit, fit
 from tasks.training import Training
@@ -40,6 +40,25 @@ def run_units(
         _tell(training, problem, future.result(), done, len(futures), time.monotonic() - begun)
     units = sorted((future.result() for future in futures), key=lambda unit: (unit.candidate.name, unit.fold))
     return {name: list(group) for name, group in groupby(units, key=lambda unit: unit.candidate.name)}
+
+
+def evaluate_all(
+    parts: Parts, problem: Problem, seed: int, grid: Sequence[Candidate], inner: Mapping[str, list[Unit]]
+) -> list[Result]:
+    """Score every candidate out of fold."""
+    futures = [evaluate.submit(parts, problem, seed, candidate, inner[candidate.fit_name]) for candidate in grid]
+    return [future.result() for future in futures]
+
+
+def score_all(
+    parts: Parts, problem: Problem, seed: int, results: Sequence[Result], outer: Mapping[str, list[Unit]], winner: Unit
+) -> list[Result]:
+    """Score every candidate on the held-out rows."""
+    outer = {**outer, winner.candidate.fit_name: [winner]}
+    futures = [
+        score_holdout.submit(parts, problem, seed, result, outer[result.candidate.fit_name]) for result in results
+    ]
+    return [future.result() for future in futures]
 
 
 def _tell(training: Training, problem: Problem, unit: Unit, done: int, total: int, elapsed: float) -> None:

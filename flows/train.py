@@ -10,13 +10,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
-from evenhand.experiment import candidates
+from evenhand.experiment import candidates, fits
 from evenhand.models import check_models
 from evenhand.problem import Problem
 from flows.commands import run_command
-from flows.grid import log_all, run_units
+from flows.grid import evaluate_all, log_all, run_units, score_all
 from tasks.balance import balance
-from tasks.evaluate import choose, collect
+from tasks.evaluate import choose, winning_rule
 from tasks.ingest import ingest
 from tasks.problems import load_problem
 from tasks.register import register_winner
@@ -59,7 +59,7 @@ def read_problem(request: TrainRequest) -> Problem:
     return problem
 
 
-@flow(name="train", task_runner=RUNNER)
+@flow(name="train", flow_run_name="{request.problem} {request.preset}", log_prints=True, task_runner=RUNNER)
 def train(request: TrainRequest) -> dict[str, Any]:
     """Read as the list of the steps; returns the summary."""
     problem, seed, quick = read_problem(request), request.seed, request.preset == "quick"
@@ -75,14 +75,16 @@ def train(request: TrainRequest) -> dict[str, Any]:
         grid = candidates(problem, parts.share)
         folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
-        inner = step("cross_validate", doing, run_units, training, parts, problem, seed, grid, folds)
-        winner = step("choose", "choose the winner out of fold", choose, parts, problem, seed, grid, inner)
+        inner = step("cross_validate", doing, run_units, training, parts, problem, seed, fits(grid), folds)
+        scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner)
+        winner = choose(problem, scored)
 
         doing = f"{winner.name} wins: refit all on every training row, judge on {parts.holdout.rows:,} held-out rows"
-        whole = step("refit_winner", doing, refit, parts, problem, seed, winner, training.folder)
-        others = [candidate for candidate in grid if candidate != winner]
+        rule = winning_rule(parts, problem, seed, winner, inner[winner.fit_name])
+        whole = step("refit_winner", doing, refit, parts, problem, seed, winner, rule, training.folder)
+        others = [candidate for candidate in fits(grid) if candidate.fit_name != winner.fit_name]
         outer = step("refit", "the others", run_units, training, parts, problem, seed, others, [HOLDOUT_FOLD])
-        results = step("evaluate", "score", collect, parts, problem, seed, grid, inner, outer, whole.unit)
+        results = step("score", "score them all", score_all, parts, problem, seed, scored, outer, whole.unit)
         step("log", "draw and log every candidate", log_all, training, parts, problem, seed, results)
 
         args = (training, problem, request.preset, seed, snapshot, parts, winner, whole)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
@@ -15,10 +15,12 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from evenhand import figures
+from evenhand.decision import cross_fitted, fit_rule, period_groups
 from evenhand.errors import ValidationFailed
 from evenhand.evaluate import Scores, flat, score, to_record
-from evenhand.experiment import Candidate
-from evenhand.problem import LOWER_IS_BETTER, Problem
+from evenhand.experiment import Candidate, Experiment
+from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
+from evenhand.rules import DecisionRule
 from evenhand.strategies import LedgerEntry
 from evenhand.tables import Row
 from tasks import tracking
@@ -59,54 +61,90 @@ class Result:
         """Return the line of the comparison tables."""
         c = self.candidate
         return Row(
-            c.model.name, c.strategy.name, c.features, c.decision, self.oof, self.test, self.fit_seconds, self.skipped
+            c.model.name,
+            c.strategy.name,
+            c.features,
+            c.decision.name,
+            self.oof,
+            self.test,
+            self.fit_seconds,
+            self.skipped,
         )
 
 
-def judged(parts: Parts, problem: Problem, seed: int, units: Sequence[Unit]) -> tuple[np.ndarray, np.ndarray]:
-    """Put the judged rows of several folds one after the other.
+class Judged(NamedTuple):
+    """Rows that models have not seen, and what they answered."""
 
-    Returns
-    -------
-    y : ndarray of int, shape (n_judged,)
-    probabilities : ndarray of shape (n_judged, n_classes)
-    """
-    experiment = experiment_of(parts, problem, seed)
+    y: np.ndarray
+    probabilities: np.ndarray
+    folds: np.ndarray
+    rows: np.ndarray
+
+
+def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
+    """Put the judged rows of several folds one after the other; arrays of shape (n_judged, ...)."""
     files = sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
-    y = np.concatenate([experiment.y[experiment.folds[fold].valid] for fold, _ in files])
-    return y, np.concatenate([np.load(path, allow_pickle=False) for _, path in files])
+    rows = [experiment.folds[fold].valid for fold, _ in files]
+    return Judged(
+        experiment.y[np.concatenate(rows)],
+        np.concatenate([np.load(path, allow_pickle=False) for _, path in files]),
+        np.repeat([fold for fold, _ in files], [len(some) for some in rows]),
+        np.concatenate(rows),
+    )
+
+
+def fitted_rule(experiment: Experiment, problem: Problem, candidate: Candidate, inner: Sequence[Unit]) -> DecisionRule:
+    """Fit the candidate's decision rule on all its out-of-fold rows."""
+    known = judged(experiment, inner)
+    prior = np.bincount(known.y, minlength=len(experiment.classes)) / len(known.y)
+    groups = _groups(experiment, candidate, known.rows)
+    metric = problem.metric
+    return fit_rule(candidate.decision, known.probabilities, known.y, experiment.classes, metric, prior, groups=groups)
+
+
+def winning_rule(parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]) -> DecisionRule:
+    """Fit the winner's decision rule, which becomes part of the model."""
+    return fitted_rule(experiment_of(parts, problem, seed), problem, winner, inner)
+
+
+def _groups(experiment: Experiment, candidate: Candidate, rows: np.ndarray) -> np.ndarray | None:
+    decision = candidate.decision
+    if not isinstance(decision, CapacityDecision) or not decision.per:
+        return None
+    return period_groups(experiment.frame[decision.per].iloc[rows], decision)
 
 
 @task(name="evaluate", task_run_name="evaluate {candidate.name}", cache_policy=NO_CACHE)
 def evaluate(parts: Parts, problem: Problem, seed: int, candidate: Candidate, units: Sequence[Unit]) -> Result:
-    """Score a candidate on the rows its models have not seen; one that missed a fold has no out-of-fold score."""
-    inner = [unit for unit in units if unit.fold != HOLDOUT_FOLD]
-    outer = [unit for unit in units if unit.fold == HOLDOUT_FOLD]
-    scores = {}
-    for name, some in (("oof", inner), ("test", outer)):
-        if some and not any(unit.skipped for unit in some):
-            y, probabilities = judged(parts, problem, seed, some)
-            scores[name] = score(y, probabilities, parts.classes)
-    return Result(candidate, tuple(units), scores.get("oof"), scores.get("test"))
+    """Score a candidate out of fold; its decision rule is fitted on the other folds. A missed fold means no score."""
+    if any(unit.skipped for unit in units):
+        return Result(candidate, tuple(units), None, None)
+    experiment = experiment_of(parts, problem, seed)
+    known = judged(experiment, units)
+    predicted = None
+    if candidate.decision != ARGMAX:
+        groups = _groups(experiment, candidate, known.rows)
+        predicted = cross_fitted(
+            candidate.decision, known.probabilities, known.y, known.folds, parts.classes, problem.metric, groups=groups
+        )
+    return Result(candidate, tuple(units), score(known.y, known.probabilities, parts.classes, predicted), None)
 
 
-def collect(
-    parts: Parts,
-    problem: Problem,
-    seed: int,
-    grid: Sequence[Candidate],
-    inner: Mapping[str, list[Unit]],
-    outer: Mapping[str, list[Unit]],
-    winner: Unit,
-) -> list[Result]:
-    """Score the whole grid, out of fold and on the held-out period."""
-    outer = {**outer, winner.candidate.name: [winner]}
-    return [evaluate(parts, problem, seed, c, [*inner[c.name], *outer[c.name]]) for c in grid]
+@task(name="score", task_run_name="score {result.candidate.name}", cache_policy=NO_CACHE)
+def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, outer: Sequence[Unit]) -> Result:
+    """Add the scores on the held-out rows; the decision rule is the one fitted out of fold."""
+    units = (*result.units, *outer)
+    if any(unit.skipped for unit in units):
+        return replace(result, units=units)
+    experiment = experiment_of(parts, problem, seed)
+    unseen = judged(experiment, outer)
+    rule = fitted_rule(experiment, problem, result.candidate, result.units)
+    predicted = rule.decide(unseen.probabilities, _groups(experiment, result.candidate, unseen.rows))
+    test = score(unseen.y, unseen.probabilities, parts.classes, predicted)
+    return replace(result, units=units, test=test)
 
 
-def choose(
-    parts: Parts, problem: Problem, seed: int, grid: Sequence[Candidate], inner: Mapping[str, list[Unit]]
-) -> Candidate:
+def choose(problem: Problem, results: Sequence[Result]) -> Candidate:
     """Choose the best out-of-fold primary metric; the first in the grid wins a tie.
 
     Raises
@@ -114,7 +152,6 @@ def choose(
     ValidationFailed
         When no candidate could be fitted on every fold.
     """
-    results = [evaluate(parts, problem, seed, candidate, inner[candidate.name]) for candidate in grid]
     sign = -1.0 if problem.metric in LOWER_IS_BETTER else 1.0
     scored = [(sign * r.oof.metrics[problem.metric], r.candidate) for r in results if r.oof is not None]
     scored = [(value, candidate) for value, candidate in scored if not math.isnan(value)]
@@ -150,7 +187,7 @@ def log_result(
             "model": candidate.model.name,
             "strategy": candidate.strategy.name,
             "features": candidate.features,
-            "decision": candidate.decision,
+            "decision": candidate.decision.name,
             "folds": f"{problem.split.folds.kind} {result.folds_done}",
             "seed": seed,
         },
@@ -174,7 +211,7 @@ def _config(problem: Problem, candidate: Candidate, seed: int) -> dict[str, Any]
         "model": candidate.model.model_dump(mode="json"),
         "strategy": candidate.strategy.model_dump(mode="json"),
         "features": {candidate.features: problem.features[candidate.features].model_dump(mode="json")},
-        "decision": candidate.decision,
+        "decision": candidate.decision.model_dump(mode="json"),
         "seed": seed,
         "split": problem.split.model_dump(mode="json"),
     }
@@ -184,7 +221,8 @@ def _draw(parts: Parts, problem: Problem, seed: int, result: Result, place: Path
     note = problem.title + (" (synthetic data)" if problem.synthetic else "")
     inner = [unit for unit in result.units if unit.fold != HOLDOUT_FOLD]
     if result.oof is not None:
-        y, probabilities = judged(parts, problem, seed, inner)
+        known = judged(experiment_of(parts, problem, seed), inner)
+        y, probabilities = known.y, known.probabilities
         drawn = {
             "precision_recall": figures.precision_recall(y, probabilities, parts.classes, note=note),
             "roc": figures.roc(y, probabilities, parts.classes, note=note),

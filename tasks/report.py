@@ -133,7 +133,7 @@ def _named(candidate: Candidate) -> WinnerSummary:
         model=candidate.model.name,
         strategy=candidate.strategy.name,
         features=candidate.features,
-        decision=candidate.decision,
+        decision=candidate.decision.name,
     )
 
 

@@ -17,6 +17,7 @@ from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, OnceCache, Outcome
 from evenhand.models import FittedCandidate
 from evenhand.problem import Problem
+from evenhand.rules import DecisionRule
 from evenhand.split import Fold, make_folds
 from evenhand.strategies import LedgerEntry
 from tasks.split import Parts
@@ -96,7 +97,9 @@ class Refitted(NamedTuple):
 
 
 @task(name="refit winner", task_run_name="refit {candidate.name}", cache_policy=NO_CACHE)
-def refit(parts: Parts, problem: Problem, seed: int, candidate: Candidate, folder: Path) -> Refitted:
+def refit(
+    parts: Parts, problem: Problem, seed: int, candidate: Candidate, rule: DecisionRule, folder: Path
+) -> Refitted:
     """Fit the winner on all training rows, never the held-out ones.
 
     Returns
@@ -105,7 +108,7 @@ def refit(parts: Parts, problem: Problem, seed: int, candidate: Candidate, folde
         With an example of the raw columns that the model takes.
     """
     experiment = experiment_of(parts, problem, seed)
-    outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True)
+    outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=rule)
     if outcome.fitted is None:
         raise RuntimeError(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
     example = experiment.frame[list(problem.features[candidate.features].columns)].head(EXAMPLE_ROWS)
