@@ -1,9 +1,9 @@
 """How sure a metric, or the difference between two models on the same rows, is: stratified bootstrap intervals.
 
 Every interval is the percentile interval of Efron & Tibshirani (1993, chapter 13); a bound further out than the draws
-can tell is reached by stretching the furthest one that they can tell, as the normal distribution would. Rows are drawn class by class, so
-that each class keeps its number of rows, and both models are scored on the same draw. The order of the rows does not
-matter: draws are made over cells of the joint table, or over rows put in an order of their own first.
+can tell is reached by stretching the furthest one that they can tell, as the normal distribution would. Rows are drawn
+class by class, so that each class keeps its number of rows, and both models are scored on the same draw. The order of
+the rows does not matter: draws are made over cells of the joint table, or over rows put in an order of their own first.
 """
 
 from __future__ import annotations

@@ -5,28 +5,19 @@ Every doubt counts against the challenger: a tie, a class with too few rows and 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-
-from evenhand.errors import EvenhandError, GateError
-from evenhand.evidence import (
-    ClassMetric,
-    Interval,
-    Predictions,
-    paired_class_differences,
-    paired_difference,
-    single_by_class,
-)
+from evenhand.aligned import align
+from evenhand.conditions import bounds, conditions_of, finite, rows_to_decide
+from evenhand.errors import EvenhandError
+from evenhand.evidence import Interval, paired_difference
+from evenhand.facts import fact_conditions
+from evenhand.looks import look_confidence
 from evenhand.problem import GatePolicy
-from evenhand.verdict import Case, Condition, Outcome, Review, Scored, Status, Verdict, error_verdict
+from evenhand.verdict import Case, Condition, Facts, Outcome, Review, Scored, Status, Verdict, error_verdict
 
-__all__ = ["Case", "Condition", "Scored", "Verdict", "decide", "error_verdict"]
-
-
-TOLERANCE = 0.05  # the most that one class may lose in recall or average precision while the whole gets better
-CLASS_METRICS: tuple[ClassMetric, ...] = ("recall", "average_precision")
+__all__ = ["Case", "Condition", "Facts", "Scored", "Verdict", "decide", "error_verdict", "no_look_left", "unfit"]
 
 
 def decide(case: Case, policy: GatePolicy) -> Verdict:
@@ -47,6 +38,7 @@ def decide(case: Case, policy: GatePolicy) -> Verdict:
 
     Examples
     --------
+    >>> import numpy as np
     >>> truth = np.repeat(["Assault", "Robbery"], 200)
     >>> good = np.where(truth[:, None] == ["Assault", "Robbery"], 0.8, 0.2)
     >>> challenger = Scored("version 1", ("Assault", "Robbery"), good, truth, "ab" * 32)
@@ -54,28 +46,56 @@ def decide(case: Case, policy: GatePolicy) -> Verdict:
     'promote (first)'
     """
     try:
+        if case.look > policy.looks:
+            return no_look_left(case.metric, case.review, policy, case.challenger.rows_sha256, len(case.truth))
         return _decide(case, policy)
     except EvenhandError as error:
         return error_verdict(str(error), case.metric, case.review)
 
 
+def no_look_left(metric: str, review: Review, policy: GatePolicy, rows_sha256: str, rows: int) -> Verdict:
+    """Give the verdict on a challenger for whom the held-out rows have judged too often already."""
+    reason = (
+        f"These {rows:,} held-out rows have judged {policy.looks} times, as often as the policy allows: one more look "
+        "would pass somebody by luck. Rows that have judged nobody decide: hold a newer period out."
+    )
+    reasons = (reason, *_what_follows("insufficient evidence", review))
+    facts: dict[str, Any] = {"metric": metric, "review": review, "rows": rows, "rows_sha256": rows_sha256}
+    return Verdict(outcome="insufficient evidence", reasons=reasons, looks_left=0, **facts)
+
+
+def unfit(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verdict | None:
+    """Reject a challenger that can't be scored because it asks for columns that the data does not have."""
+    conditions = tuple(fact_conditions(facts, policy))
+    failed = _with([c for c in conditions if c.kind == "signature"], "fail")
+    if not failed:
+        return None
+    reasons = (*_with(conditions, "fail"), *_what_follows("reject", review))
+    return Verdict(outcome="reject", reasons=reasons, metric=metric, conditions=conditions, review=review)
+
+
 def _decide(case: Case, policy: GatePolicy) -> Verdict:
-    classes = tuple(sorted(case.challenger.classes))  # one order, so that the order of the columns can't matter
-    y = _codes(case.truth, classes, "the held-out rows")
-    support = np.bincount(y, minlength=len(classes))
-    challenger = _aligned(case.challenger, classes, case)
-    facts = {"metric": case.metric, "review": case.review, "rows": len(y), "rows_sha256": case.challenger.rows_sha256}
-    if case.champion is None:
-        conditions = _floors(y, challenger, classes, support, policy)
-        outcome, reasons, more = _first_outcome(conditions, classes)
+    aligned, confidence = align(case), look_confidence(policy.confidence, case.look)
+    facts: dict[str, Any] = {
+        "metric": case.metric,
+        "review": case.review,
+        "rows": len(aligned.y),
+        "rows_sha256": case.challenger.rows_sha256,
+        "confidence": confidence,
+        "look": case.look,
+        "looks_left": policy.looks - case.look,
+    }
+    gain = None
+    if aligned.champion is not None:
+        rivals = (aligned.y, aligned.champion, aligned.challenger)
+        gain = paired_difference(*rivals, case.metric, aligned.k, confidence, policy.resamples)
+        gain = finite(gain, case.metric)
+        facts |= {"estimate": gain.estimate, "low": gain.low, "high": gain.high, "margin": policy.margin}
+    conditions = conditions_of(case, aligned, policy, confidence)
+    if gain is None:
+        outcome, reasons, more = _first_outcome(conditions, aligned.classes)
     else:
-        champion = _aligned(case.champion, classes, case)
-        gain = paired_difference(
-            y, champion, challenger, case.metric, len(classes), policy.confidence, policy.resamples
-        )
-        conditions = _class_conditions(y, champion, challenger, classes, support, policy)
-        outcome, reasons, more = _outcome(_finite(gain, case.metric), conditions, case, policy, len(y))
-        facts |= {"estimate": gain.estimate, "low": gain.low, "high": gain.high}
+        outcome, reasons, more = _outcome(gain, conditions, case.metric, policy.margin, confidence, len(aligned.y))
     reasons += _what_follows(outcome, case.review)
     return Verdict(outcome=outcome, reasons=tuple(reasons), conditions=conditions, more_rows=more, **facts)
 
@@ -91,14 +111,15 @@ def _first_outcome(conditions: tuple[Condition, ...], classes: Sequence[str]) ->
     if open_:
         more = _most(conditions)
         return "insufficient evidence", reasons + open_ + _wanted(more), more
-    return "promote (first)", [*reasons, f"Average precision is above chance on all {len(classes)} classes."], None
+    reasons += [f"Average precision is above chance on all {len(classes)} classes."]
+    others = len(conditions) - len(classes)
+    return "promote (first)", reasons + ([f"The {others} other conditions pass."] if others else []), None
 
 
 def _outcome(
-    gain: Interval, conditions: tuple[Condition, ...], case: Case, policy: GatePolicy, n: int
+    gain: Interval, conditions: tuple[Condition, ...], metric: str, margin: float, confidence: float, n: int
 ) -> tuple[Outcome, list[str], int | None]:
-    margin = policy.margin
-    found = f"{case.metric} differs from the champion's by {_bounds(gain, policy.confidence)}"
+    found = f"{metric} differs from the champion's by {bounds(gain, confidence)}"
     failed, open_ = _with(conditions, "fail"), _with(conditions, "undecided")
     if gain.high <= margin:
         how = "worse" if gain.high < 0 else "equivalent" if gain.low >= -margin else "not better"
@@ -109,7 +130,7 @@ def _outcome(
         reasons = [f"The challenger is better: {found}, all above the margin of {margin:.4f}."]
         return "promote", [*reasons, f"All {len(conditions)} conditions pass."], None
     reasons = [f"{found[0].upper()}{found[1:]}; the margin is {margin:.4f}."]
-    needed = [] if gain.low > margin else [_rows_to_decide(gain, margin, n)]
+    needed = [] if gain.low > margin else [rows_to_decide(gain, margin, n)]
     more = _most(conditions, needed)
     return "insufficient evidence", reasons + open_ + _wanted(more), more
 
@@ -136,107 +157,3 @@ def _most(conditions: Sequence[Condition], needed: Sequence[int | None] = ()) ->
     """Rows that decide everything that is open; None as soon as one of them can't be told."""
     counts = [*needed, *(c.more_rows for c in conditions if c.status == "undecided")]
     return max((c for c in counts if c is not None), default=None) if None not in counts else None
-
-
-def _rows_to_decide(interval: Interval, bound: float, n: int) -> int | None:
-    """Rows beside the ``n`` there are until ``bound`` lies outside, if the estimate holds: width goes as 1/sqrt(n)."""
-    distance = interval.estimate - bound
-    width = interval.estimate - interval.low if distance > 0 else interval.high - interval.estimate
-    if distance == 0 or not math.isfinite(width / distance):
-        return None
-    wanted = n * (width / distance) ** 2
-    digits = max(0, int(math.log10(max(wanted, 1))) - 1)
-    return max(1, math.ceil((wanted - n) / 10**digits) * 10**digits)
-
-
-def _bounds(interval: Interval, confidence: float) -> str:
-    return f"{interval.estimate:+.4f} ({interval.low:+.4f} to {interval.high:+.4f} at {confidence:.0%})"
-
-
-# --- conditions ----------------------------------------------------------------------------------------------------
-
-
-def _floors(
-    y: np.ndarray, challenger: Predictions, classes: Sequence[str], support: np.ndarray, policy: GatePolicy
-) -> tuple[Condition, ...]:
-    found = single_by_class(y, challenger, "average_precision", len(classes), policy.confidence, policy.resamples)
-    conditions = []
-    for name, interval, rows in zip(classes, found, support, strict=True):
-        title, prior = f"average precision of {name} against chance", rows / len(y)
-        # A row drawn twice lifts average precision, so the percentile bound alone is too kind: the reflected one
-        # (Davison & Hinkley 1997, section 5.2) must clear the prior too.
-        low = min(interval.low, 2 * interval.estimate - interval.high)
-        gain = Interval(interval.estimate - prior, low - prior, interval.high - prior)
-        conditions.append(_condition(title, gain, 0.0, int(rows), len(y), policy))
-    return tuple(conditions)
-
-
-def _class_conditions(
-    y: np.ndarray,
-    champion: Predictions,
-    challenger: Predictions,
-    classes: Sequence[str],
-    support: np.ndarray,
-    policy: GatePolicy,
-) -> tuple[Condition, ...]:
-    conditions = []
-    for metric in CLASS_METRICS:
-        found = paired_class_differences(
-            y, champion, challenger, metric, len(classes), policy.confidence, policy.resamples
-        )
-        for name, interval, rows in zip(classes, found, support, strict=True):
-            title = f"{metric.replace('_', ' ')} of {name} against the champion"
-            conditions.append(_condition(title, interval, -TOLERANCE, int(rows), len(y), policy))
-    return tuple(conditions)
-
-
-def _condition(name: str, gain: Interval, bound: float, rows: int, n: int, policy: GatePolicy) -> Condition:
-    if rows < policy.min_positives:
-        detail = f"not enough data, {rows} held-out rows of the class and {policy.min_positives} are needed"
-        more = math.ceil((policy.min_positives - rows) * n / rows) if rows else None
-        return Condition(name=name, status="undecided", detail=detail, more_rows=more)
-    gain = _finite(gain, name)
-    detail = f"{_bounds(gain, policy.confidence)}, allowed is above {bound:+.2f}"
-    if gain.low > bound:
-        return Condition(name=name, status="pass", detail=detail)
-    if gain.high <= bound:
-        return Condition(name=name, status="fail", detail=detail)
-    return Condition(name=name, status="undecided", detail=detail, more_rows=_rows_to_decide(gain, bound, n))
-
-
-# --- checks --------------------------------------------------------------------------------------------------------
-
-
-def _finite(interval: Interval, what: str) -> Interval:
-    if not all(map(math.isfinite, (interval.estimate, interval.low, interval.high))):
-        raise GateError(f"{what} is not defined on these rows, so nothing can be decided by it")
-    return interval
-
-
-def _aligned(scored: Scored, classes: tuple[str, ...], case: Case) -> Predictions:
-    """Put the answer in the order of ``classes``, as codes."""
-    if scored.rows_sha256 != case.challenger.rows_sha256:
-        raise GateError(f"{scored.name} was scored on other rows than {case.challenger.name}: not comparable")
-    if len(set(scored.classes)) != len(scored.classes) or set(scored.classes) != set(classes):
-        raise GateError(
-            f"{scored.name} knows the classes {', '.join(scored.classes)}; {case.challenger.name} knows "
-            f"{', '.join(case.challenger.classes)}: not comparable"
-        )
-    if np.shape(scored.proba) != (len(case.truth), len(classes)):
-        raise GateError(
-            f"{scored.name} gave probabilities of shape {np.shape(scored.proba)}, "
-            f"needed {(len(case.truth), len(classes))}"
-        )
-    order = [scored.classes.index(name) for name in classes]
-    return Predictions(np.asarray(scored.proba)[:, order], _codes(scored.predicted, classes, scored.name))
-
-
-def _codes(names: np.ndarray, classes: tuple[str, ...], origin: str) -> np.ndarray:
-    names = np.asarray(names, dtype=object)
-    code_of = {name: code for code, name in enumerate(classes)}
-    unknown = sorted({str(name) for name in names} - set(classes))
-    if unknown:
-        raise GateError(
-            f"{origin}: class {', '.join(unknown)} is none of those the challenger knows: {', '.join(classes)}"
-        )
-    return np.array([code_of[str(name)] for name in names], dtype=np.int64)

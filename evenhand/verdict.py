@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 import numpy as np
@@ -11,6 +13,20 @@ from pydantic import BaseModel, ConfigDict, Field
 Outcome = Literal["promote", "promote (first)", "reject", "insufficient evidence", "error"]
 Status = Literal["pass", "fail", "undecided"]
 Review = Literal["required", "never"]
+Kind = Literal[
+    "recall",
+    "average precision",
+    "chance",
+    "floor",
+    "calibration",
+    "slices",
+    "signature",
+    "validation",
+    "leaks",
+    "age",
+    "speed",
+    "size",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +44,24 @@ class Scored:
     """Hash of the rows that were scored."""
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the challenger beside its answers; None is not known."""
+
+    columns: tuple[str, ...] | None = None
+    """Raw columns it takes."""
+    available: tuple[str, ...] | None = None
+    """Raw columns that the data has."""
+    validated: bool | None = None
+    """Whether its training data passed validation."""
+    leak_free: bool | None = None
+    """Whether the leak sentinel found nothing; None where it was not run, and then it is no condition."""
+    newest: date | None = None
+    """Of its training rows."""
+    rows_per_second: float | None = None
+    size_bytes: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """Everything the gate looks at."""
@@ -38,6 +72,11 @@ class Case:
     champion: Scored | None
     metric: str
     review: Review = "required"
+    look: int = 1
+    """Which look at these rows it is, from 1."""
+    groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Column -> group of every row, each of shape (n,)."""
+    facts: Facts = Facts()
 
 
 class _Frozen(BaseModel):
@@ -51,6 +90,12 @@ class Condition(_Frozen):
     status: Status
     detail: str
     more_rows: int | None = Field(default=None, description="labelled rows that would decide it; None if not known")
+    kind: Kind
+    subject: str = Field(default="", description="the class or column it is about")
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    bound: float | None = None
 
 
 class Verdict(_Frozen):
@@ -62,10 +107,14 @@ class Verdict(_Frozen):
     estimate: float | None = Field(default=None, description="challenger minus champion; positive is better")
     low: float | None = None
     high: float | None = None
+    margin: float | None = None
+    confidence: float | None = Field(default=None, description="of every interval in it: the part that this look has")
     conditions: tuple[Condition, ...] = ()
     review: Review = "required"
     rows: int = Field(default=0, description="held-out rows both models were scored on")
     rows_sha256: str = ""
+    look: int = Field(default=0, description="which look at these rows it was, from 1; 0 if none was taken")
+    looks_left: int | None = None
     more_rows: int | None = Field(default=None, description="labelled rows that would decide; None if not known")
 
     @property

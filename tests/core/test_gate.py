@@ -23,10 +23,12 @@ def truth(counts=(600, 300, 150)):
 
 
 def scored(labels, skill, seed, name="version 2", classes=CLASSES, rows=ROWS):
-    """A model that knows the truth by ``skill``; 0 knows nothing."""
+    """A model that knows the truth by ``skill`` and says as much; 0 knows nothing."""
     z = np.random.default_rng(seed).normal(size=(len(labels), len(classes)))
     z += skill * (labels[:, None] == np.array(classes))
-    proba = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    share = np.array([(labels == c).mean() for c in classes]) + 1e-3
+    proba = np.exp((skill or 1) * z) * share
+    proba /= proba.sum(axis=1, keepdims=True)
     return Scored(name, classes, proba, np.array(classes)[proba.argmax(axis=1)], rows)
 
 

@@ -1,0 +1,60 @@
+"""Conditions on what is known of a challenger beside its answers: where it comes from, and what it costs to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenhand.problem import GatePolicy
+from evenhand.verdict import Condition, Facts, Kind
+
+MEGABYTE = 1e6
+
+
+def fact_conditions(facts: Facts, policy: GatePolicy) -> Iterator[Condition]:
+    """Check what is known; what a policy sets a limit for and nobody measured is undecided.
+
+    Yields
+    ------
+    Condition
+    """
+    if facts.columns is not None and facts.available is not None:
+        absent = sorted(set(facts.columns) - set(facts.available))
+        detail = f"it asks for {', '.join(absent)}, which the data does not have" if absent else "all columns are there"
+        yield _said("columns it takes", "signature", not absent, detail)
+    if facts.validated is not None:
+        detail = "passed" if facts.validated else "did not pass"
+        yield _said("validation of its training data", "validation", facts.validated, detail)
+    if facts.leak_free is not None:
+        detail = "found nothing" if facts.leak_free else "found a leak"
+        yield _said("leak sentinel", "leaks", facts.leak_free, detail)
+    yield from _age(facts, policy)
+    if policy.min_rows_per_second is not None:
+        yield _measured("speed", facts.rows_per_second, policy.min_rows_per_second, "rows a second", least=True)
+    if policy.max_model_mb is not None:
+        size = None if facts.size_bytes is None else facts.size_bytes / MEGABYTE
+        yield _measured("size", size, policy.max_model_mb, "MB", least=False)
+
+
+def _age(facts: Facts, policy: GatePolicy) -> Iterator[Condition]:
+    rule = policy.training_age
+    if rule is None:
+        return
+    if facts.newest is None:
+        yield _said("age of its training data", "age", None, "the date of its newest training row is not known")
+        return
+    days = (rule.as_of - facts.newest).days
+    detail = f"its newest row is {days:,} days old on {rule.as_of}, allowed is at most {rule.max_age_days:,}"
+    yield _said("age of its training data", "age", days <= rule.max_age_days, detail)
+
+
+def _measured(kind: Kind, found: float | None, limit: float, unit: str, least: bool) -> Condition:
+    allowed = f"allowed is at {'least' if least else 'most'} {limit:,.6g}"
+    if found is None:
+        return _said(kind, kind, None, f"not measured, {allowed} {unit}")
+    return _said(kind, kind, found >= limit if least else found <= limit, f"{found:,.4g} {unit}, {allowed}")
+
+
+def _said(name: str, kind: Kind, holds: bool | None, detail: str) -> Condition:
+    return Condition(
+        name=name, status="undecided" if holds is None else "pass" if holds else "fail", detail=detail, kind=kind
+    )
