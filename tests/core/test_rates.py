@@ -129,11 +129,14 @@ def experiment_of(frame, y):
 
 
 def test_units_of_work_stay_at_chance_and_find_a_signal():
+    """Rates of labels in a wrong order still tell the streets apart, and give .38 to .45: the signal is asked for."""
+    found = []
     for signal in (False, True):
         experiment = experiment_of(*rows_of(signal=signal))
-        fold = experiment.folds[0]
-        scores = score(experiment.y[fold.valid], experiment.run(PLAIN, 0).probabilities, CLASSES)
-        assert better_than_chance(scores.metrics["average_precision"]) is signal
+        y, outcome = experiment.y[experiment.folds[0].valid], experiment.run(PLAIN, 0)
+        found.append(score(y, outcome.probabilities, CLASSES).metrics["average_precision"])
+    assert not better_than_chance(found[0])
+    assert found[1] > 0.5
 
 
 def test_labels_of_the_judged_rows_change_no_number():
@@ -169,21 +172,20 @@ def test_rates_are_the_smoothed_shares_of_the_classes():
 
 def test_an_unseen_category_gives_the_prior_and_a_missing_one_is_a_category():
     train = {"street": ["a", "b", None, ""] * 15, "kind": ["k"] * 60}
-    y = ["x", "y", "z", "z"] * 15
+    y = ["x", "y", "z", "z", "x", "y", "z", "x"] * 7 + ["x", "y", "z", "z"]
     new = {"street": ["moon", "a", None, "", "a"], "kind": ["k", "mars", "k", "k", None]}
     found = encode([{"columns": ["street", "kind"], "smooth": 0}], train, y, new)
-    prior = [0.25, 0.25, 0.5]
-    np.testing.assert_allclose(found, [prior, prior, [0, 0, 1], [0, 0, 1], prior])
+    prior = np.array([22, 15, 23]) / 60
+    none = np.array([7, 0, 23]) / 30
+    np.testing.assert_allclose(found, [prior, prior, none, none, prior])
 
 
 def test_missing_and_impossible_coordinates_and_times_are_one_category():
     train = {"lat": [43.6, None] * 30, "lon": [-79.4, None] * 30, "when": ["2020-01-01", None] * 30}
-    y = (["x"] * 2 + ["y"] * 2 + ["z"] * 2) * 10
+    y = ["x", "y", "x", "z"] * 15
     odd = {"lat": [None, 43.6, 999.0], "lon": [None, None, -79.4], "when": [None, "never", ""]}
     rates = [{**FINE, "smooth": 0}, {"time": {"column": "when", "parts": ["year"]}, "smooth": 0}]
-    found = encode(rates, train, y, odd)
-    assert np.isfinite(found).all()
-    assert len(np.unique(found, axis=0)) == 1
+    np.testing.assert_allclose(encode(rates, train, y, odd), [[0, 0.5, 0.5] * 2] * 3)
 
 
 def test_two_classes_give_one_column():
