@@ -1,0 +1,115 @@
+"""Real models for the gate's backtest: fitted on bootstrap samples of the years before the judged one, and kept.
+
+The problem's own held-out period is never read past the split: the judged year is the last one before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evenhand.features import build_encoder
+from evenhand.models import build_model, full_probabilities
+from evenhand.problem import ModelSpec, Problem
+from evenhand.schema import column_types, parse_columns
+from evenhand.split import class_labels
+from tasks.ingest import ingest
+from tasks.problems import load_problem
+from tasks.settings import settings
+from tasks.storage import read_frame
+
+MODEL = ModelSpec(kind="lightgbm", params={"n_estimators": 40})
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A problem's labelled rows before its held-out period."""
+
+    problem: Problem
+    frame: pd.DataFrame
+    year: np.ndarray
+    y: np.ndarray
+    classes: tuple[str, ...]
+    sha256: str
+
+    @property
+    def judged(self) -> int:
+        """The last year before the held-out period."""
+        return int(self.year.max())
+
+
+def read_rows(name: str) -> Rows:
+    """Read a problem's rows, typed and labelled, without those of its held-out period."""
+    problem = load_problem(name)
+    snapshot = ingest.fn(problem)
+    raw = read_frame(snapshot)
+    raw = raw.drop_duplicates(ignore_index=True) if problem.duplicates == "drop" else raw
+    frame, _ = parse_columns(raw[list(problem.columns)], column_types(problem))
+    start = problem.split.holdout.start
+    year = _years(frame[problem.split.holdout.column])
+    label = class_labels(frame[problem.target.column], problem.target)
+    kept = (label.notna() & (year < (start.year if isinstance(start, date) else start))).to_numpy()
+    classes = tuple(sorted(label[kept].unique()))
+    y = pd.Categorical(label[kept], categories=list(classes)).codes.astype(np.int64)
+    features = frame.loc[kept].drop(columns=problem.target.column).reset_index(drop=True)
+    return Rows(problem, features, year[kept].to_numpy(dtype=int), y, classes, snapshot.sha256)
+
+
+def _years(column: pd.Series) -> pd.Series:
+    return column.dt.year if pd.api.types.is_datetime64_any_dtype(column) else column
+
+
+def bootstrap_models(rows: Rows, n: int, seed: int = 0) -> np.ndarray:
+    """Probabilities of ``n`` models for the judged year, shape (n, judged rows, K); fitted ones are read back."""
+    return np.stack([kept_model(rows, rows.judged, rows.judged, seed=seed + number + 1) for number in range(n)])
+
+
+def kept_model(rows: Rows, before: int, judged: int, seed: int | None = None) -> np.ndarray:
+    """Fit a model on the rows of the years before ``before``, or read what it said of year ``judged``.
+
+    Parameters
+    ----------
+    rows : Rows
+    before, judged : int
+    seed : int, optional
+        Of a bootstrap sample of the training rows; every row once without it.
+    """
+    features = rows.problem.features["base"].model_dump_json()
+    made_of = json.dumps([rows.sha256, features, MODEL.model_dump_json(), before, judged, seed])
+    name = hashlib.sha256(made_of.encode()).hexdigest()[:24]
+    path = settings().cache / "gate_backtest" / f"{name}.npy"
+    if path.exists():
+        return np.load(path, allow_pickle=False)
+    begun = time.monotonic()
+    said = _fitted(rows, rows.year < before, rows.year == judged, seed)
+    _keep(path, said)
+    print(f"  fitted on the years before {before}, sample {seed}: {time.monotonic() - begun:.0f} s", flush=True)
+    return said
+
+
+def _fitted(rows: Rows, train: np.ndarray, judged: np.ndarray, seed: int | None) -> np.ndarray:
+    """Weigh classes alike, as a model for macro F1 would be; a row drawn twice counts twice."""
+    encoder = build_encoder(rows.problem.features["base"])
+    X, y = encoder.fit_transform(rows.frame[train]), rows.y[train]
+    weight = (len(y) / (len(rows.classes) * np.bincount(y, minlength=len(rows.classes)).clip(1)))[y]
+    if seed is not None:
+        rng = np.random.default_rng(seed)
+        weight = weight * np.bincount(rng.integers(0, len(y), len(y)), minlength=len(y))
+    drawn = weight > 0
+    model = build_model(MODEL, seed or 0, int(drawn.sum()), threads=1)
+    model.fit(X[drawn], y[drawn], sample_weight=weight[drawn])
+    return full_probabilities(model, encoder.transform(rows.frame[judged]), len(rows.classes)).astype(np.float32)
+
+
+def _keep(path: Path, said: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part.npy")
+    np.save(temporary, said, allow_pickle=False)
+    temporary.replace(path)
