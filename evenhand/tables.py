@@ -15,7 +15,7 @@ from evenhand.table_text import DIFFERENCE, NAMES, render_markdown, render_text
 
 __all__ = ["Row", "baseline_against_resampled", "leaderboard", "render_markdown", "render_text"]
 
-BASELINE = "none"
+PLAIN = ("none", "base", "argmax")
 ACCURACY = "accuracy (misleading)"
 Rows = Literal["oof", "test"]
 
@@ -49,8 +49,8 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
     -------
     DataFrame
         A line a candidate, model by model: the model that has the best candidate first, in it the baseline
-        (strategy ``none``), then the strategies, best first. Columns ``... vs none`` are the difference to the
-        baseline with the same model, features and decision; for a loss, negative is better. ``min_recall`` is the
+        (strategy ``none``, features ``base``, decision ``argmax``), then the rest, best first. Columns ``... vs none``
+        are the difference to the baseline of the same model; for a loss, negative is better. ``min_recall`` is the
         recall of the class found worst. ``features`` and ``decision`` are columns where they vary. Candidates without
         scores come last, their reason in ``skipped`` (empty for all others).
 
@@ -61,7 +61,7 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
     """
     _check_metric(metric)
     scored, unscored = _parted(rows, on)
-    baselines = {_context(row): scores for row, scores in scored if row.strategy == BASELINE}
+    baselines = {row.model: scores for row, scores in scored if is_baseline(row)}
     best: dict[str, tuple[bool, float]] = {}
     for row, scores in scored:
         best[row.model] = min(best.get(row.model, (True, math.inf)), _rank(scores, metric))
@@ -69,12 +69,12 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
         key=lambda pair: (
             best[pair[0].model],
             pair[0].model,
-            pair[0].strategy != BASELINE,
+            not is_baseline(pair[0]),
             *_order(pair[0], pair[1], metric),
         )
     )
     shown = _shown(rows)
-    lines = [_names(row, shown) | _compared(scores, baselines.get(_context(row)), metric) for row, scores in scored]
+    lines = [_names(row, shown) | _compared(scores, baselines.get(row.model), metric) for row, scores in scored]
     return _framed(lines, unscored, shown, on)
 
 
@@ -153,8 +153,9 @@ def _shown(rows: Sequence[Row]) -> list[str]:
     return ["model", "strategy", *varying]
 
 
-def _context(row: Row) -> tuple[str, str, str]:
-    return row.model, row.features, row.decision
+def is_baseline(row: Row) -> bool:
+    """Tell whether a candidate is its model with nothing done to it."""
+    return (row.strategy, row.features, row.decision) == PLAIN
 
 
 def _compared(scores: Scores, baseline: Scores | None, metric: str) -> dict[str, float]:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from evenhand.figures.style import ACCENT, GREY, INK, PALE, SECOND, SIZE, new_figure, panels, short, tidy
 from evenhand.problem import LOWER_IS_BETTER
-from evenhand.tables import BASELINE, Row
+from evenhand.tables import Row, is_baseline
 
 
 def class_counts(before: Mapping[str, int], after: Mapping[str, Mapping[str, int]], note: str = "") -> Figure:
@@ -101,7 +101,7 @@ def _labels(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> dict[st
         scores = row.oof or row.test
         if scores is not None and not math.isnan(scores.metrics[metric]):
             values.append(scores.metrics[metric] * (1 if metric in LOWER_IS_BETTER else -1))
-    baselines = {_label(row, varying) for row in rows if row.strategy == BASELINE}
+    baselines = {_label(row, varying) for row in rows if is_baseline(row)}
 
     def place(label: str) -> tuple[bool, float, str]:
         values = found[label]
@@ -121,7 +121,7 @@ def _strategies(
             axes.plot(row.test.metrics[metric], place, "D", color=SECOND, markerfacecolor="white", markersize=5)
         if row.oof is None and row.test is None:
             axes.text(0.5, place, "skipped", transform=axes.get_yaxis_transform(), fontsize=7, color=GREY, ha="center")
-    baseline = next((row for row in rows if row.strategy == BASELINE), None)
+    baseline = next((row for row in rows if is_baseline(row)), None)
     for scores, colour in ((baseline.oof, ACCENT), (baseline.test, SECOND)) if baseline else ():
         if scores is not None:
             axes.axvline(scores.metrics[metric], color=colour, linewidth=0.9, linestyle="--", alpha=0.6, zorder=1)

@@ -68,17 +68,19 @@ def test_differences_are_to_the_same_model_without_resampling():
     assert smote["min_recall"] == min(found.recall for found in made(0.3).per_class.values())
 
 
-def test_a_decision_rule_is_compared_with_its_own_baseline():
+def test_rules_and_features_are_compared_with_the_plain_model():
     rows = [
-        row("lightgbm", "none", 0.2),
         row("lightgbm", "none", 0.5, decision="prior"),
-        row("lightgbm", "smote", 0.6, decision="prior"),
-        row("lightgbm", "capped", 0.6, decision="cost"),
+        row("lightgbm", "none", 0.2),
+        row("lightgbm", "none", 0.6, features="enriched"),
+        row("random_forest", "none", 0.6, decision="prior"),
     ]
-    frame = baseline_against_resampled(rows, "macro_f1").set_index(["strategy", "decision"])
-    expected = made(0.6).metrics["macro_f1"] - made(0.5).metrics["macro_f1"]
-    assert frame.loc[("smote", "prior"), "macro_f1 vs none"] == pytest.approx(expected)
-    assert math.isnan(frame.loc[("capped", "cost"), "macro_f1 vs none"])
+    frame = baseline_against_resampled(rows, "macro_f1").set_index(["model", "features", "decision"])
+    for features, decision, noise in (("base", "prior", 0.5), ("enriched", "argmax", 0.6)):
+        expected = made(noise).metrics["macro_f1"] - made(0.2).metrics["macro_f1"]
+        assert frame.loc[("lightgbm", features, decision), "macro_f1 vs none"] == pytest.approx(expected)
+    assert frame.index[frame.index.get_level_values("model") == "lightgbm"][0] == ("lightgbm", "base", "argmax")
+    assert math.isnan(frame.loc[("random_forest", "base", "prior"), "macro_f1 vs none"])
 
 
 @pytest.mark.parametrize("metric", METRICS)
