@@ -10,7 +10,8 @@ _HOME = Path(os.environ.get("EVENHAND_HOME", Path(__file__).resolve().parent.par
 for _name, _value in {
     "PREFECT_HOME": str(_HOME / "prefect"),
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
+    # The first start on a new home migrates a database: 20 s, which is Prefect's own, are not enough everywhere.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GX_ANALYTICS_ENABLED": "false",

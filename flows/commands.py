@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import logging
+import gc
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
+from prefect import Flow
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import CliApp
 
 from evenhand.errors import EvenhandError
+from flows.embedded import quiet_prefect, start_server
 
 Request = TypeVar("Request", bound=BaseModel)
 
@@ -23,10 +27,14 @@ def run_command(
     What ``check`` refuses is refused before Prefect is started.
     """
     quiet_prefect()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _end)  # not the default, which would leave the embedded server behind
     try:
         request = CliApp.run(request_type)
         if check is not None:
             check(request)
+        if isinstance(run, Flow):
+            start_server()
         run(request)
     except EvenhandError as error:
         _stop(f"\n{type(error).__name__}: {error}", 1)
@@ -35,12 +43,14 @@ def run_command(
         _stop(f"{faults} (see --help)", 2)
     except KeyboardInterrupt:
         _stop("\nStopped.", 130)
+    finally:
+        # Python ends with a last collection, which takes seconds over what the libraries have loaded. It frees nothing
+        # that the end of the process does not free.
+        gc.freeze()
 
 
-def quiet_prefect() -> None:
-    """Leave the terminal to the flow's own words: Prefect's logs stay in its UI and database."""
-    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs", "prefect.task_runner", "prefect.server"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    _stop("\nStopped.", 128 + number)
 
 
 def _stop(message: str, code: int) -> NoReturn:
