@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
-from sklearn.compose import ColumnTransformer
 from sklearn.inspection import permutation_importance
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from evenhand.decision import AnyDecision
@@ -95,7 +95,9 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
     models = {model.name: model for model in problem.models}
     strategies = {strategy.name: at_scale(strategy, share) for strategy in problem.strategies}
     grid = [Candidate(model, strategy) for strategy in strategies.values() for model in models.values()]
-    grid += [Candidate(models[more.model], strategies[more.strategy], more.features) for more in problem.extra]
+    for more in problem.extra:
+        model = models[more.model].model_copy(update={"params": {**models[more.model].params, **more.params}})
+        grid.append(Candidate(model, strategies[more.strategy], more.features))
     ruled = [
         replace(candidate, decision=decision)
         for candidate in grid
@@ -140,7 +142,7 @@ class OnceCache:
 class Encoded:
     """One fold in numbers."""
 
-    encoder: ColumnTransformer
+    encoder: Pipeline
     train: np.ndarray
     valid: np.ndarray
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from evenhand.problem import Categorical, FeatureSet, Numeric
@@ -173,7 +173,31 @@ class CoordinateCells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return points
 
 
-def build_encoder(features: FeatureSet) -> ColumnTransformer:
+class NewGapFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Gaps in columns that had none in training set to the training rows' median.
+
+    A model has learned nothing about gaps it never saw, and LightGBM reads such a gap as nought: a missing latitude
+    would be a point on the equator. Gaps in other columns stay, since the models know them.
+
+    Attributes
+    ----------
+    medians_ : ndarray of shape (n_features,)
+        Missing where the training rows have gaps.
+    """
+
+    def fit(self, X: np.ndarray, y: object = None) -> NewGapFiller:
+        """Learn which columns are whole, and their medians."""
+        self.medians_ = np.median(X, axis=0)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return an array of the same shape."""
+        gaps = np.isnan(X)
+        return np.where(gaps, self.medians_, X) if gaps.any() else X
+
+
+def build_encoder(features: FeatureSet) -> Pipeline:
     """Make the transformer of a feature set.
 
     Parameters
@@ -182,7 +206,7 @@ def build_encoder(features: FeatureSet) -> ColumnTransformer:
 
     Returns
     -------
-    ColumnTransformer
+    Pipeline
         Unfitted; takes a frame with the raw columns (text or typed) and gives a float array, categories first. A
         category is a whole number, an unseen one -1, and the rare ones of a column share one number.
 
@@ -210,7 +234,7 @@ def build_encoder(features: FeatureSet) -> ColumnTransformer:
         box = None if pair.box is None else list(pair.box)
         steps.append((f"place {pair.latitude}", CoordinateCells(box=box), [pair.latitude, pair.longitude]))
     steps += rate_steps(features.rates)
-    return ColumnTransformer(steps, verbose_feature_names_out=False)
+    return make_pipeline(ColumnTransformer(steps, verbose_feature_names_out=False), NewGapFiller())
 
 
 def _categorical_steps(parts: Sequence[Categorical]) -> list[tuple]:

@@ -144,7 +144,7 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    encoder : ColumnTransformer
+    encoder : Pipeline
         Fitted on the training rows.
     classifier : ClassifierMixin
         Fitted on the encoded, resampled training rows; its labels are codes.

@@ -360,12 +360,15 @@ Strategy = Annotated[
 ]
 
 
+Params = dict[str, int | float | str | bool | None]
+
+
 class ModelSpec(Frozen):
     """A model family and the settings that differ from the family's defaults."""
 
     kind: Literal["random_forest", "gradient_boosting", "lightgbm"]
     exact: bool = Field(default=False, description="gradient_boosting without histograms; slow past 50,000 rows")
-    params: dict[str, int | float | str | bool | None] = {}
+    params: Params = {}
     label: str | None = None
 
     @property
@@ -483,6 +486,7 @@ class ExtraCandidate(Frozen):
     model: str
     strategy: str = "none"
     features: str
+    params: Params = Field(default={}, description="settings that differ from those of the problem's model")
 
 
 # --- rules -------------------------------------------------------------------------------------------------------

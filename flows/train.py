@@ -55,7 +55,7 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1)  # Any: its 
 def read_problem(request: TrainRequest) -> Problem:
     """Read the problem and refuse what can be refused without its data."""
     problem = load_problem(request.problem, request.data)
-    check_models(problem.models)
+    check_models([candidate.model for candidate in candidates(problem)])
     return problem
 
 

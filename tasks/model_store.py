@@ -22,6 +22,7 @@ TRUSTED_TYPES = (
     "collections.defaultdict",
     "evenhand.features.CoordinateCells",
     "evenhand.features.CyclicCells",
+    "evenhand.features.NewGapFiller",
     "evenhand.features.NumberCells",
     "evenhand.features.TextCells",
     "evenhand.features.TimeCells",

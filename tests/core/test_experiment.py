@@ -8,7 +8,7 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from evenhand.evaluate import score
-from evenhand.experiment import Candidate, Experiment, OnceCache, candidates
+from evenhand.experiment import Candidate, Experiment, OnceCache, candidates, fits
 from evenhand.problem import CappedStrategy, FeatureSet, ModelSpec, SimpleStrategy, SmoteStrategy, StratifiedFolds
 from evenhand.split import Fold, make_folds
 
@@ -154,8 +154,14 @@ def test_once_cache_computes_once_for_threads_that_ask_together():
     assert len({id(a) for a in answers}) == 1
 
 
-def test_standard_grid_is_three_models_times_six_strategies():
+def test_the_standard_grid_shares_fits_between_decision_rules():
     from tasks.problems import load_problem
 
-    names = [candidate.name for candidate in candidates(load_problem("toronto"))]
-    assert len(names) == len(set(names)) == 18
+    grid = candidates(load_problem("toronto"))
+    plain = [c for c in grid if c.features == "base" and c.decision.name == "argmax"]
+    assert len({c.name for c in grid}) == len(grid)
+    assert len(plain) == 18
+    assert len(fits(grid)) == 19
+    assert {c.decision.name for c in grid if c.strategy.name == "none"} == {"argmax", "multipliers", "prior_power"}
+    assert {c.decision.name for c in grid if c.strategy.name == "smote"} == {"argmax"}
+    assert {c.fit_name for c in grid} == {c.name for c in fits(grid)}

@@ -81,3 +81,11 @@ def test_a_missing_column_is_named(column):
     encoder, _ = encode({"categorical": ["c"], "numeric": ["n"]}, {"c": ["a", "b"], "n": ["1", "2"]})
     with pytest.raises(ValueError, match=column):
         encoder.transform(pd.DataFrame({"c": ["a"], "n": ["1"]}).drop(columns=column))
+
+
+def test_a_gap_that_training_never_had_is_no_nought():
+    features = {"numeric": ["whole", "gappy"]}
+    _, filled = encode(
+        features, {"whole": [40, 41, 45], "gappy": [1, None, 3]}, {"whole": [None, 50], "gappy": [None, 2]}
+    )
+    np.testing.assert_array_equal(filled, [[41, np.nan], [50, 2]])
