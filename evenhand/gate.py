@@ -119,7 +119,7 @@ def _first_outcome(conditions: tuple[Condition, ...], classes: Sequence[str]) ->
 def _outcome(
     gain: Interval, conditions: tuple[Condition, ...], metric: str, margin: float, confidence: float, n: int
 ) -> tuple[Outcome, list[str], int | None]:
-    found = f"{metric} differs from the champion's by {bounds(gain, confidence)}"
+    found = f"the difference in {metric} is {bounds(gain, confidence)}"
     failed, open_ = _with(conditions, "fail"), _with(conditions, "undecided")
     if gain.high <= margin:
         how = "worse" if gain.high < 0 else "equivalent" if gain.low >= -margin else "not better"
