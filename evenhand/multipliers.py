@@ -92,15 +92,11 @@ def fit_multipliers(
         Geometric mean 1. They never score below equal multipliers on these rows. A class without rows in ``y`` says
         nothing about its multiplier, which stays where the search started.
     """
-    counts = np.bincount(y, minlength=len(classes))
-    order = np.array(sorted(range(len(classes)), key=lambda code: (counts[code], classes[code])))
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    search = _Search(np.ascontiguousarray(proba.T[order]), place[y], OBJECTIVES[metric])
-    starts = [_scaled(prior[order] ** -power) for power in STARTS]
-    ends = [*starts, *(_scaled(search.ascend(start)) for start in starts)]
-    best = ends[int(np.argmax([round(search.score(end), 12) for end in ends]))]
-    return best[place]
+    search = _Search(np.ascontiguousarray(proba.T), y, OBJECTIVES[metric])
+    order = sorted(np.flatnonzero(search.truth).tolist(), key=lambda code: (search.truth[code], classes[code]))
+    starts = [_scaled(prior**-power) for power in STARTS]
+    ends = [*starts, *(_scaled(search.ascend(start, order)) for start in starts)]
+    return ends[int(np.argmax([round(search.score(end), 12) for end in ends]))]
 
 
 def _scaled(weights: np.ndarray) -> np.ndarray:
@@ -122,11 +118,11 @@ class _Search:
         terms = [self._terms(code, hits[code : code + 1], predicted[code : code + 1]) for code in range(len(weights))]
         return float(self._value(np.sum(terms, axis=0))[0])
 
-    def ascend(self, start: np.ndarray) -> np.ndarray:
+    def ascend(self, start: np.ndarray, order: Sequence[int]) -> np.ndarray:
         weights, reached = start.copy(), self.score(start)
         for _ in range(SWEEPS):
             before = reached
-            for code in np.flatnonzero(self.truth):
+            for code in order:
                 weight, value = self._best_weight(int(code), weights)
                 if value > reached + ENOUGH / 100:
                     weights[code], reached = weight, value

@@ -69,9 +69,11 @@ def test_every_label_metric_has_an_objective():
 
 
 @SETTINGS
-@given(st.integers(0, 10_000), label_metrics)
-def test_with_two_classes_no_threshold_scores_higher(seed, metric):
+@given(st.integers(0, 10_000), label_metrics, st.booleans())
+def test_with_two_classes_no_threshold_scores_higher(seed, metric, coarse):
     proba, y, prior = rows(seed, 40, 2)
+    if coarse:  # many ties
+        proba = (np.round(proba * 6) + 1) / (np.round(proba * 6) + 1).sum(axis=1, keepdims=True)
     judge = {
         "macro_f1": lambda c: sk.f1_score(y, c, average="macro", labels=np.unique(y), zero_division=0),
         "weighted_f1": lambda c: sk.f1_score(y, c, average="weighted", labels=np.unique(y), zero_division=0),
@@ -144,7 +146,7 @@ def test_multipliers_bring_rare_classes_forward_on_new_rows():
     assert metric_of("macro_f1", truth, new, rule.decide(new)) > metric_of("macro_f1", truth, new, new.argmax(1)) + 0.02
 
 
-def test_a_class_without_rows_keeps_its_place():
+def test_a_class_without_rows_is_still_chosen_somewhere():
     proba, y, _ = rows(2, 500, 4)
     rule = fitted("multipliers", proba, np.where(y == 3, 0, y), np.array([0.5, 0.3, 0.15, 0.05]))
     assert (rule.decide(proba) == 3).any()
