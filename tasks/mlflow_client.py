@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SQLITE = "sqlite:///"
+_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 def connect() -> MlflowClient:
@@ -31,7 +32,12 @@ def connect() -> MlflowClient:
     if uri.startswith(_SQLITE):
         Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
     if mlflow.get_tracking_uri() != uri:
+        # MLflow notes it in the environment too, where it would outlive the settings it comes from.
+        before = os.environ.get(_VARIABLE)
         mlflow.set_tracking_uri(uri)
+        os.environ.pop(_VARIABLE, None)
+        if before is not None:
+            os.environ[_VARIABLE] = before
     return mlflow.MlflowClient(tracking_uri=uri)
 
 

@@ -1,7 +1,7 @@
 """Model versions in the MLflow registry: their names, aliases and tags, and how its failures are told.
 
 A registered model is called ``evenhand-<problem>``. Alias ``challenger`` is the newest version to be judged, alias
-``champion`` the one in use. What was decided is kept as tags of the model version, so any MLflow server will do.
+``champion`` the one in use. Tags of a version show what was decided on it; what counts is in the ledger.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 PREFIX = "evenhand-"
 CHAMPION, CHALLENGER = "champion", "challenger"
 # Tags of a model version
-IDENTITY, VERDICT, REASONS, VERDICT_JSON = "identity", "verdict", "verdict_reasons", "verdict_json"
+IDENTITY, TRAINED_BY = "identity", "trained_by"
+VERDICT, REASONS, VERDICT_JSON = "verdict", "verdict_reasons", "verdict_json"
 CASE, COMPARED_WITH, JUDGED_AT = "verdict_case", "verdict_champion", "verdict_at"
 # Tag of a registered model
 PREVIOUS = "previous_champion"

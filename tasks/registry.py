@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from evenhand.history import standing
+from evenhand.ledger import Entry
+from tasks.bound import DATA
 from tasks.judge import judge
+from tasks.ledger import Records, move, transact
 from tasks.mlflow_client import connect
 from tasks.model_versions import (
     CHALLENGER,
     CHAMPION,
     IDENTITY,
-    PREVIOUS,
+    TRAINED_BY,
     Registered,
     champion,
-    champion_of,
     exists,
     find_identity,
     model_name,
-    now,
     read_version,
     registry_errors,
-    tag_version,
 )
+from tasks.reviewers import who_trains
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -60,6 +62,7 @@ def register(
         _ensure_model(client, name)
         known = find_identity(problem_name, identity)
         version = known.version if known else _create_version(client, name, model_uri, run_id, identity, tags or {})
+        _note_registration(client, name, version)
         return _challenge(client, name, version).model_copy(update={"created": known is None})
 
 
@@ -71,7 +74,7 @@ def load_version(name: str, version: str) -> FittedCandidate:
 
 
 def promote_alias(name: str, version: str, reviewer: str, comment: str) -> Registered:
-    """Move alias champion to a version; the version it leaves stays known as ``previous_champion``.
+    """Make a version champion by a word of its own, without a review; the ledger says by whose.
 
     Doing it again changes nothing.
 
@@ -83,17 +86,12 @@ def promote_alias(name: str, version: str, reviewer: str, comment: str) -> Regis
     with registry_errors(f"moving alias {CHAMPION} of {name} to version {version}"):
         client = connect()
         read_version(client, name, version)
-        before = champion_of(client, name)
-        if before is None or before.version != version:
-            # The way back is written first: a kill in between leaves the old champion, and doing it again mends it.
-            client.set_registered_model_tag(name, PREVIOUS, before.version if before else "")
-            who = {"promoted_by": reviewer, "promoted_comment": comment, "promoted_at": now()}
-            tag_version(client, name, version, who)
-            client.set_registered_model_alias(name, CHAMPION, version)
-        if CHALLENGER in (promoted := read_version(client, name, version)).aliases:
-            client.delete_registered_model_alias(name, CHALLENGER)
-            promoted = read_version(client, name, version)
-        return promoted
+
+        def decide(records: Records) -> Entry | None:
+            return None if standing(records).champion == version else move("promotion", version, reviewer, comment)
+
+        transact(client, name, decide)
+        return read_version(client, name, version)
 
 
 # --- parts of registering -------------------------------------------------------------------------------------------
@@ -115,10 +113,26 @@ def _create_version(
     client: MlflowClient, name: str, model_uri: str, run_id: str, identity: str, tags: Mapping[str, str]
 ) -> str:
     model_id = model_uri.removeprefix("models:/") if model_uri.startswith("models:/m-") else None
-    made = client.create_model_version(
-        name, source=model_uri, run_id=run_id, tags={**tags, IDENTITY: identity}, model_id=model_id
-    )
+    tags = {**tags, IDENTITY: identity, TRAINED_BY: who_trains()}
+    made = client.create_model_version(name, source=model_uri, run_id=run_id, tags=tags, model_id=model_id)
     return str(made.version)
+
+
+def _note_registration(client: MlflowClient, name: str, version: str) -> None:
+    def decide(records: Records) -> Entry | None:
+        if any(r.kind == "registration" and r.version == version for r in records):
+            return None
+        made = client.get_model_version(name, version)
+        told = (IDENTITY, "winner", "training", "synthetic", *DATA)
+        facts = {key: made.tags[key] for key in told if key in made.tags}
+        facts |= {"run_id": made.run_id or "", "source": made.source or "", "code": _code_of(client, made.run_id)}
+        return Entry(kind="registration", version=version, by=made.tags.get(TRAINED_BY, ""), facts=facts)
+
+    transact(client, name, decide)
+
+
+def _code_of(client: MlflowClient, run_id: str | None) -> str:
+    return str(client.get_run(run_id).data.tags.get("code", "")) if run_id else ""
 
 
 def _challenge(client: MlflowClient, name: str, version: str) -> Registered:

@@ -1,46 +1,30 @@
-"""Review: a person who can be named approves or rejects a version that passed the gate.
+"""Review: people who can be named approve or reject a version that passed the gate.
 
-A pending review is kept as tags of the model version; nothing else has to be running while it waits.
+What waits is a request in the ledger; nothing else has to be running while it waits.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
+from evenhand.history import Request, missing, request_for, standing
 from evenhand.problem import Problem
 from evenhand.verdict import Verdict
+from tasks.ledger import known_models, settle
 from tasks.mlflow_client import connect
-from tasks.model_versions import (
-    CHAMPION,
-    COMPARED_WITH,
-    IDENTITY,
-    PREFIX,
-    VERDICT_JSON,
-    Registered,
-    champion_of,
-    model_name,
-    now,
-    read_version,
-    registry_errors,
-    search_versions,
-    stored_verdict,
-    tag_version,
-)
-from tasks.registry import promote_alias
+from tasks.model_versions import PREFIX, Registered, model_name, registry_errors
+from tasks.review_decision import Choice, Decision, closed, decide_review, promote
+from tasks.review_requests import expire, file_request, is_due, show, verdict_of, withdraw
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
-State = Literal["pending", "approved", "rejected", "void", "not required", "none"]
-STATE, DIGEST, FILED_AT = "review", "review_digest", "review_filed_at"
-REVIEWER, COMMENT, DECIDED_AT, VOID_REASON = "reviewer", "review_comment", "review_decided_at", "review_void_reason"
+__all__ = ["Choice", "Decision", "PendingReview", "decide_review", "file_verdict", "find_pending", "pending_reviews"]
 
 
 class PendingReview(BaseModel):
@@ -57,19 +41,10 @@ class PendingReview(BaseModel):
     run_id: str | None = None
     winner: str = Field(default="", description="the candidate that won the training")
     training: str = Field(default="", description="name of the training's folder")
-
-
-class Decision(BaseModel):
-    """What was decided, by whom."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    problem: str
-    version: str
-    state: Literal["approved", "rejected"]
-    reviewer: str
-    comment: str
-    aliases: tuple[str, ...]
+    trained_by: str = Field(default="", description="accounts of who trained it")
+    reviewers: tuple[str, ...] = Field(default=(), description="who may decide; empty: anybody who gives a name")
+    approved_by: tuple[str, ...] = ()
+    lacks: str = Field(default="", description="what else is needed")
 
 
 @task(name="review", cache_policy=NO_CACHE)
@@ -86,42 +61,40 @@ def file_verdict(problem: Problem, registered: Registered, verdict: Verdict) -> 
     Raises
     ------
     GateError
-        When the registry can't be used.
+        When the registry can't be used, or the verdict is not the one in the ledger.
     """
-    where = f"{registered.name} version {registered.version}"
-    with registry_errors(f"filing the verdict on {where}"):
+    name, number = registered.name, registered.version
+    with registry_errors(f"filing the verdict on {name} version {number}"):
         client = connect()
-        version = client.get_model_version(registered.name, registered.version)
-        if CHAMPION in version.aliases:
-            return f"{where} is the champion."
-        if not verdict.passes:
-            _withdraw(client, version)
-            return f"{where} is not promoted."
-        digest = _digest(version)
-        if problem.review == "never":
-            tag_version(client, version.name, version.version, {STATE: "not required", DIGEST: digest})
-            promote_alias(version.name, version.version, "nobody", "review: never is declared in the problem")
-            return f"{where} is the champion now, without a review: the problem declares `review: never`."
-        state = version.tags.get(STATE)
-        if version.tags.get(DIGEST) != digest or state not in ("pending", "approved", "rejected"):
-            filed = {DIGEST: digest, FILED_AT: now(), STATE: "pending"}
-            tag_version(client, version.name, version.version, filed)
-        elif state == "rejected":
-            return f"{where} was rejected by {version.tags.get(REVIEWER)}."
-        return f"{where} waits for a review: make review"
+        records = settle(client, name)
+        if standing(records).champion == number:
+            said = "is the champion."
+        elif not verdict.passes:
+            records, said = withdraw(client, name, number), "is not promoted."
+        else:
+            version = client.get_model_version(name, number)
+            records, request = file_request(client, problem, version)
+            records = expire(client, name, number)
+            if request.policy.review == "never" and request.state == "approved":
+                records = promote(client, name, number)
+            said = _what_follows(request_for(records, number), standing(records).champion)
+        show(client, name, number, records)
+    return f"{name} version {number} {said}"
 
 
 def pending_reviews() -> list[PendingReview]:
-    """List what waits for a decision, oldest first.
+    """List what waits for a decision, oldest first; what nobody answered in time is rejected on the way.
 
     Raises
     ------
     GateError
-        When the registry can't be used or a stored verdict can't be read.
+        When the registry can't be used, a ledger is broken, or a stored verdict can't be read.
     """
     with registry_errors("listing pending reviews"):
-        found = search_versions(connect(), f"tags.{STATE} = 'pending'")
-        waiting = [_pending(version) for version in found if version.name.startswith(PREFIX)]
+        client = connect()
+        waiting = [
+            review for problem_name in known_models() for review in _pending_of(client, model_name(problem_name))
+        ]
         return sorted(waiting, key=lambda review: (review.filed_at, review.name, int(review.version)))
 
 
@@ -135,118 +108,55 @@ def find_pending(problem_name: str, version: str) -> PendingReview:
     """
     name = model_name(problem_name)
     with registry_errors(f"reading {name} version {version}"):
-        return _pending(_waiting(connect(), name, version))
-
-
-def decide_review(
-    problem_name: str, version: str, decision: Literal["approve", "reject"], reviewer: str, comment: str = ""
-) -> Decision:
-    """Take a decision on a pending review; an approval moves alias champion.
-
-    Parameters
-    ----------
-    problem_name : str
-    version : str
-    decision : {"approve", "reject"}
-    reviewer : str
-        Who decides; nobody is nobody.
-    comment : str
-
-    Raises
-    ------
-    GateError
-        When no reviewer is named or nothing is pending. An approval is void, and the review closed, when version,
-        identity or verdict differ from what was filed, or the champion is no longer the one it was compared with.
-    """
-    reviewer = " ".join(reviewer.split())
-    if not reviewer:
-        raise GateError("a review needs the name of its reviewer; the one given is empty")
-    name = model_name(problem_name)
-    with registry_errors(f"reviewing {name} version {version}"):
         client = connect()
-        waiting = _waiting(client, name, version)
-        if decision == "approve":
-            _check_still_valid(client, waiting)
-        signed = {REVIEWER: reviewer, COMMENT: comment, DECIDED_AT: now()}
-        tag_version(client, name, waiting.version, signed)
-        if decision == "approve":
-            promote_alias(name, waiting.version, reviewer, comment)
-        # Last: killed before this, the review is still pending, and deciding again finishes the work.
-        state: Literal["approved", "rejected"] = "approved" if decision == "approve" else "rejected"
-        tag_version(client, name, waiting.version, {STATE: state})
-        aliases = read_version(client, name, waiting.version).aliases
-    return Decision(
-        problem=problem_name, version=version, state=state, reviewer=reviewer, comment=comment, aliases=aliases
-    )
+        client.get_model_version(name, version)
+        request = request_for(expire(client, name, version), version)
+        if request is None or request.state not in ("pending", "approved"):
+            raise GateError(closed(name, version, request))
+        return _pending(client, name, request)
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 
-def _digest(version: ModelVersion) -> str:
-    """Bind an approval to what was judged: version, identity, verdict, and the champion it was held against."""
-    bound = (version.name, str(version.version), *(version.tags.get(k, "") for k in _BOUND_TAGS))
-    return hashlib.sha256("\n".join(bound).encode()).hexdigest()
+def _what_follows(request: Request | None, champion: str) -> str:
+    if request is None or request.state in ("pending", "approved"):
+        return "waits for a review: make review"
+    if request.state == "promoted":
+        if champion != request.record.version:
+            return "was champion on this verdict and is not any more: make ledger"
+        return "is the champion now, without a review: the problem declares `review: never`."
+    if request.state == "rejected" and request.closed is not None:
+        return f"was rejected by {request.closed.by}."
+    return f"is not promoted: {request.closed.reason if request.closed else request.state}."
 
 
-_BOUND_TAGS = (IDENTITY, COMPARED_WITH, VERDICT_JSON)
+def _pending_of(client: MlflowClient, name: str) -> list[PendingReview]:
+    records = settle(client, name)
+    found = {record.version: request_for(records, record.version) for record in records if record.kind == "request"}
+    waiting = []
+    for version, request in found.items():
+        if request and is_due(request):
+            show(client, name, version, expire(client, name, version))
+        elif request and request.state in ("pending", "approved"):
+            waiting.append(_pending(client, name, request))
+    return waiting
 
 
-def _waiting(client: MlflowClient, name: str, version: str) -> ModelVersion:
-    found = client.get_model_version(name, version)
-    state = found.tags.get(STATE, "none")
-    if state != "pending":
-        by = f" by {found.tags[REVIEWER]}" if REVIEWER in found.tags and state in ("approved", "rejected") else ""
-        raise GateError(f"{name} version {version} waits for no decision; its review: {state}{by}")
-    return found
-
-
-def _pending(version: ModelVersion) -> PendingReview:
-    verdict = stored_verdict(version)
-    if verdict is None:
-        raise GateError(f"{version.name} version {version.version} has a pending review but no verdict: judge it again")
+def _pending(client: MlflowClient, name: str, request: Request) -> PendingReview:
+    version = client.get_model_version(name, request.record.version)
     return PendingReview(
-        problem=version.name.removeprefix(PREFIX),
-        name=version.name,
-        version=str(version.version),
-        verdict=verdict,
-        compared_with=version.tags.get(COMPARED_WITH, ""),
-        filed_at=version.tags.get(FILED_AT, ""),
+        problem=name.removeprefix(PREFIX),
+        name=name,
+        version=request.record.version,
+        verdict=verdict_of(version, request),
+        compared_with=request.record.facts["compared_with"],
+        filed_at=request.record.at,
         run_id=version.run_id or None,
         winner=version.tags.get("winner", ""),
         training=version.tags.get("training", ""),
+        trained_by=request.record.facts.get("trained_by", ""),
+        reviewers=tuple(reviewer.name for reviewer in request.policy.reviewers),
+        approved_by=tuple(record.by for record in request.approvals),
+        lacks=missing(request) or "",
     )
-
-
-def _check_still_valid(client: MlflowClient, version: ModelVersion) -> None:
-    fault = _fault(client, version)
-    if fault:
-        tag_version(client, version.name, version.version, {VOID_REASON: fault, STATE: "void"})
-        raise GateError(
-            f"the review of {version.name} version {version.version} is void: {fault}. "
-            "Train again to have it judged again"
-        )
-
-
-def _fault(client: MlflowClient, version: ModelVersion) -> str | None:
-    """Say why a filed review can't be approved any more."""
-    if version.tags.get(DIGEST) != _digest(version):
-        return "its identity, its verdict or what it was compared with was changed after the review was filed"
-    verdict = stored_verdict(version)
-    if verdict is None or not verdict.passes:
-        return "the gate did not pass it"
-    champion, compared = champion_of(client, version.name), version.tags.get(COMPARED_WITH, "")
-    at_present = champion.version if champion else ""
-    if at_present not in (compared, str(version.version)):
-        was = f"version {compared}" if compared else "no champion"
-        return (
-            f"it was compared with {was}, and the champion is now {f'version {at_present}' if at_present else 'none'}"
-        )
-    return None
-
-
-def _withdraw(client: MlflowClient, version: ModelVersion) -> None:
-    """Close a review that waits for a verdict which does not hold any more."""
-    if version.tags.get(STATE) == "pending":
-        closed = {VOID_REASON: "a later verdict on it is no pass", STATE: "void"}
-        tag_version(client, version.name, version.version, closed)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
-from tasks.review import Decision, PendingReview, decide_review, find_pending, pending_reviews
+from tasks.review import Choice, Decision, PendingReview, decide_review, find_pending, pending_reviews
 from tasks.settings import settings
 
-Choice = Literal["approve", "reject"]
 DECISIONS: dict[str, Choice] = {"approve": "approve", "reject": "reject"}
 
 
@@ -26,6 +23,9 @@ class ReviewRequest(BaseModel):
     )
     reviewer: str | None = Field(default=None, description="name of the person who decides")
     comment: str | None = Field(default=None, description="why")
+    signature: str | None = Field(
+        default=None, description="made elsewhere with the reviewer's key, where that key is not at hand here"
+    )
 
 
 def take_decision(request: ReviewRequest) -> Decision:
@@ -39,7 +39,8 @@ def take_decision(request: ReviewRequest) -> Decision:
     if request.problem is None or request.version is None or request.decision is None or request.reviewer is None:
         missing = [name for name in ("problem", "version", "decision", "reviewer") if getattr(request, name) is None]
         raise GateError(f"a decision needs {', '.join(missing)} as well")
-    return decide_review(request.problem, request.version, request.decision, request.reviewer, request.comment or "")
+    told = (request.problem, request.version, request.decision, request.reviewer, request.comment or "")
+    return decide_review(*told, signature=request.signature)
 
 
 def review_at_terminal(request: ReviewRequest) -> None:
@@ -62,9 +63,12 @@ def review_at_terminal(request: ReviewRequest) -> None:
     comment = request.comment
     if comment is None:
         comment = "" if request.reviewer and request.decision else _ask("Comment: ")
-    told = {"problem": review.problem, "version": review.version, "decision": decision}
-    taken = take_decision(ReviewRequest(**told, reviewer=reviewer or "", comment=comment or ""))
+    given = {"problem": review.problem, "version": review.version, "decision": decision, "comment": comment or ""}
+    taken = take_decision(request.model_copy(update={**given, "reviewer": reviewer or ""}))
     where = f"{review.name} version {review.version}"
+    if taken.lacks:
+        _say(f"Approved by {taken.reviewer}; {where} still waits: {taken.lacks}.")
+        return
     _say(f"{where} is {taken.state} by {taken.reviewer}; its aliases: {', '.join(taken.aliases) or 'none'}.")
 
 
@@ -77,6 +81,9 @@ def describe(review: PendingReview) -> str:
         "candidate": review.winner,
         "held against": f"{against}, on {verdict.rows:,} held-out rows",
         "filed": review.filed_at,
+        "trained by": review.trained_by,
+        "may decide": ", ".join(review.reviewers) or "anybody who gives a name",
+        "approved by": ", ".join(review.approved_by),
         "report": str(settings().runs / review.training) if review.training else "",
         "MLflow run": review.run_id or "",
     }

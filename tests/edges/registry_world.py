@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from evenhand.models import FittedCandidate
 from evenhand.problem import parse_problem
 from tasks import tracking
+from tasks.ledger import read_ledger
 from tasks.mlflow_client import connect
 from tasks.registry import judge, promote_alias, register
 from tasks.review import file_verdict
@@ -78,7 +79,7 @@ def stocked_store():
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVENHAND_HOME", str(folder))
-        patch.setenv("MLFLOW_TRACKING_URI", "")  # MLflow writes to it; it is taken back with the rest
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         settings.cache_clear()
         logged = {columns: log(columns) for columns in (("faint",), ("clear",), ("faint", "clear"))}
     settings.cache_clear()
@@ -107,6 +108,11 @@ class World:
 
     def aliases(self):
         return {name: str(version) for name, version in self.client.get_registered_model(MODEL).aliases.items()}
+
+    def records(self, *kinds):
+        """Records of the ledger, verified."""
+        found = read_ledger(self.client, MODEL).sound()
+        return [record for record in found if not kinds or record.kind in kinds]
 
     def tags(self, registered):
         return self.client.get_model_version(registered.name, registered.version).tags
