@@ -539,7 +539,7 @@ class GatePolicy(Frozen):
     )
     max_ece: float | None = Field(default=None, ge=0, le=1, description="the largest calibration error")
     slices: tuple[str, ...] = Field(default=(), description="columns whose groups are compared, beside `sensitive`")
-    min_slice_rows: int = Field(default=200, ge=1, description="a group with fewer held-out rows is left out")
+    min_slice_rows: int = Field(default=1000, ge=1, description="a group with fewer held-out rows is left out")
     slice_tolerance: float | None = Field(
         default=0.05, ge=0, le=1, description="the most that the gap between groups may grow against the champion's"
     )
