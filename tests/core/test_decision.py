@@ -87,6 +87,18 @@ def test_with_two_classes_no_threshold_scores_higher(seed, metric, coarse):
     assert judge(fitted("multipliers", proba, y, prior, metric).decide(proba)) == pytest.approx(best, abs=1e-9)
 
 
+@pytest.mark.parametrize("metric", LABEL_METRICS)
+def test_rows_that_tie_move_together(metric):
+    for seed in range(20):
+        proba, y, prior = rows(seed, 40, 2)
+        proba[:, 1] = (np.round(proba[:, 1] * 4) + 1) / 6
+        proba[:, 0] = 1 - proba[:, 1]
+        chosen = [(proba[:, 1] > threshold).astype(int) for threshold in [0, *np.unique(proba[:, 1])]]
+        best = max(metric_of(metric, y, proba, codes) for codes in chosen)
+        reached = metric_of(metric, y, proba, fitted("multipliers", proba, y, prior, metric).decide(proba))
+        assert reached == pytest.approx(best, abs=1e-9)
+
+
 @SETTINGS
 @given(some_rows, label_metrics)
 def test_no_change_of_one_multiplier_scores_higher(found, metric):
