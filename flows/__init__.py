@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-_HOME = Path(os.environ.get("EVENHAND_HOME", Path(__file__).resolve().parent.parent / "var"))
+_ROOT = Path(__file__).resolve().parent.parent
+_HOME = Path(os.environ.get("EVENHAND_HOME", _ROOT / "var"))
 
 # Read by the libraries when they are imported, so they are set here, before any flow imports one.
 # Every line is a default: the environment wins.
@@ -17,5 +18,9 @@ for _name, _value in {
     "GX_ANALYTICS_ENABLED": "false",
 }.items():
     os.environ.setdefault(_name, _value)
+
+# `mlflow run .` makes this store up where none was named. Models belong in one registry, the one in home.
+if os.environ.get("MLFLOW_TRACKING_URI") == f"sqlite:///{_ROOT / 'mlflow.db'}":
+    del os.environ["MLFLOW_TRACKING_URI"]
 
 Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)

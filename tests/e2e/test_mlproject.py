@@ -1,0 +1,86 @@
+"""The MLflow project: its entry points run the flows, with this project's own runs beside MLflow's."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tasks.settings import ROOT, settings
+
+
+def run(*command, **environment):
+    """Run a command of this environment in the repository's root."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+def test_mlflow_run_trains_and_its_own_run_is_left_alone(small):
+    from tasks.mlflow_client import connect
+
+    problem, store = small(), settings().mlflow_uri
+    options = ["--env-manager", "local", "-e", "train", "-P", f"problem={problem}", "-P", "seed=7"]
+    done = run("-m", "mlflow", "run", ".", *options, MLFLOW_TRACKING_URI=store)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    summary = json.loads((settings().runs / "latest" / "summary.json").read_text())
+    assert (summary["problem"], summary["seed"], summary["preset"]) == ("small", 7, "standard")
+    client = connect()
+    runs = {
+        experiment.name: client.search_runs([experiment.experiment_id]) for experiment in client.search_experiments()
+    }
+    assert {run.info.status for some in runs.values() for run in some} == {"FINISHED"}
+    (project,) = runs["Default"]
+    assert project.data.params == {"problem": str(problem), "preset": "standard", "seed": "7"}
+    assert not project.data.metrics
+    parents = [run for run in runs["small"] if "mlflow.parentRunId" not in run.data.tags]
+    assert [run.data.tags["training"] for run in parents] == [summary["id"]]
+    assert len(runs["small"]) == 1 + len(summary["candidates"])
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        (f"sqlite:///{ROOT / 'mlflow.db'}", None),
+        ("sqlite:////srv/mlflow.db", "sqlite:////srv/mlflow.db"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+    ],
+)
+def test_a_store_that_mlflow_made_up_is_not_used_and_a_named_one_is(given, used):
+    done = run("-c", "import os, flows; print(os.environ.get('MLFLOW_TRACKING_URI'))", MLFLOW_TRACKING_URI=given)
+    assert done.stdout.strip() == str(used), done.stderr
+
+
+def test_every_parameter_of_an_entry_point_is_an_option_of_its_flow():
+    from flows.promote import ReviewRequest
+    from flows.train import TrainRequest
+
+    entries = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
+    requests = {"train": TrainRequest, "promote": ReviewRequest}
+    assert set(entries) == set(requests)
+    for name, entry in entries.items():
+        assert f"python -m flows.{name} " in entry["command"]
+        given = dict(re.findall(r"--([a-z-]+) \{(\w+)\}", entry["command"]))
+        assert set(given) == set(given.values()) == set(entry["parameters"])
+        assert set(given) <= set(requests[name].model_fields)
+        for parameter, declared in entry["parameters"].items():
+            default = requests[name].model_fields[parameter].default
+            assert declared.get("default", default) in {default, ""}
+
+
+def test_the_environment_is_the_lock_file_and_names_no_index():
+    environment = yaml.safe_load((ROOT / "python_env.yaml").read_text())
+    assert environment["dependencies"] == ["-r requirements.lock"]
+    assert "index-url" not in (ROOT / "requirements.lock").read_text()
