@@ -27,6 +27,7 @@ from evenhand.verdict import Case, Condition, Kind, Status
 
 CLASS_METRICS: tuple[tuple[ClassMetric, Kind], ...] = (("recall", "recall"), ("average_precision", "average precision"))
 Side = Literal["above", "at most"]
+MOST_TIMES = 1000  # the rows there are: what would take more is not told by labelling
 
 
 def conditions_of(case: Case, aligned: Aligned, policy: GatePolicy, confidence: float) -> tuple[Condition, ...]:
@@ -191,12 +192,17 @@ def finite(interval: Interval, what: str) -> Interval:
 
 
 def rows_to_decide(interval: Interval, bound: float, n: int) -> int | None:
-    """Rows beside the ``n`` there are until ``bound`` lies outside, if the estimate holds: width goes as 1/sqrt(n)."""
+    """Rows beside the ``n`` there are until ``bound`` lies outside, if the estimate holds: width goes as 1/sqrt(n).
+
+    None where the estimate is so close to the bound that no number of rows worth naming would do.
+    """
     distance = interval.estimate - bound
     width = interval.estimate - interval.low if distance > 0 else interval.high - interval.estimate
     if distance == 0 or not math.isfinite(width / distance):
         return None
     wanted = n * (width / distance) ** 2
+    if wanted > MOST_TIMES * n:
+        return None
     digits = max(0, int(math.log10(max(wanted, 1))) - 1)
     return max(1, math.ceil((wanted - n) / 10**digits) * 10**digits)
 
@@ -204,7 +210,12 @@ def rows_to_decide(interval: Interval, bound: float, n: int) -> int | None:
 def bounds(interval: Interval, confidence: float, sign: str = "+") -> str:
     """Write an interval for people."""
     numbers = (f"{value:{sign}.4f}" for value in (interval.estimate, interval.low, interval.high))
-    return "{} ({} to {} at {})".format(*numbers, f"{100 * confidence:.4g}%")
+    return "{} ({} to {} at {})".format(*numbers, percent(confidence))
+
+
+def percent(confidence: float) -> str:
+    """Write a confidence for people."""
+    return f"{100 * confidence:.4g}%"
 
 
 def _reflected(interval: Interval) -> Interval:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from evenhand.conditions import percent
 from evenhand.gate_details import Details
 from evenhand.gate_plots import Bar, interval_plot
 from evenhand.gate_sections import about_models, calibration, classes, confusions, groups
@@ -21,6 +22,8 @@ SAYS = {
     "insufficient evidence": "not promoted: these rows can't tell",
     "error": "not promoted: it could not be judged",
 }
+HEAD = ("", "condition", "found", "allowed", "would decide")
+SHOWN = 6  # reasons at the top of the page
 ORDER = {"fail": 0, "undecided": 1, "pass": 2}
 
 
@@ -73,7 +76,7 @@ def gate_report(verdict: Verdict, about: About, details: Details | None = None) 
         A page without a script and without a link to anything outside it.
     """
     title = f"{about.model} version {about.version}: {verdict.outcome}"
-    body = [_verdict(verdict, about), _primary(verdict), _conditions(verdict), _differences(verdict)]
+    body = [_verdict(verdict, about), _primary(verdict), _differences(verdict), _conditions(verdict)]
     if details is not None:
         parts = (about_models, classes, confusions, calibration, groups)
         body += [part(details) for part in parts]
@@ -95,8 +98,16 @@ def _verdict(verdict: Verdict, about: About) -> str:
         f"version {escape(about.version)}, against {escape(against)}</p>"
         f"<h1><span>{escape(verdict.outcome)}</span> {SAYS[verdict.outcome]}</h1>"
         f'<p class="lead">{escape(first)}</p>'
-        f"<ul>{''.join(f'<li>{escape(reason)}</li>' for reason in rest)}</ul>{synthetic}</header>"
+        f"<ul>{''.join(f'<li>{escape(reason)}</li>' for reason in _shortened(rest))}</ul>{synthetic}</header>"
     )
+
+
+def _shortened(reasons: Sequence[str]) -> list[str]:
+    """Leave out the middle of a long list; the conditions below have all of it."""
+    if len(reasons) <= SHOWN:
+        return list(reasons)
+    left_out = len(reasons) - SHOWN + 1
+    return [*reasons[: SHOWN - 3], f"and {left_out} more, see the conditions below", *reasons[-2:]]
 
 
 def _primary(verdict: Verdict) -> str:
@@ -118,11 +129,22 @@ def _conditions(verdict: Verdict) -> str:
         return ""
     count = {status: sum(c.status == status for c in verdict.conditions) for status in ORDER}
     told = ", ".join(f"{number} {status}" for status, number in count.items() if number)
-    rows = [
-        (f'<b class="{c.status}">{c.status}</b>', escape(c.name), escape(c.detail), _more(c))
+    head: Sequence[str] = HEAD
+    rows: list[Sequence[str]] = [
+        (f'<b class="{c.status}">{c.status}</b>', escape(c.name), *_found_and_allowed(c, verdict.confidence), _more(c))
         for c in sorted(verdict.conditions, key=lambda c: ORDER[c.status])
     ]
-    return f"<section><h2>Conditions: {told}</h2>{table(('', 'condition', 'found', 'would decide'), rows)}</section>"
+    if not count["undecided"]:
+        head, rows = HEAD[:-1], [row[:-1] for row in rows]
+    note = f'<p class="note">Intervals are at {percent(verdict.confidence)}.</p>' if verdict.confidence else ""
+    return f"<section><h2>Conditions: {told}</h2>{note}{table(head, rows, 'conditions')}</section>"
+
+
+def _found_and_allowed(condition: Condition, confidence: float | None) -> tuple[str, str]:
+    found, _, allowed = condition.detail.partition(", allowed is ")
+    # All intervals of a page have the same confidence, which is said once.
+    found = found.replace(f" at {percent(confidence)})", ")") if confidence else found
+    return escape(found), escape(allowed)
 
 
 def _more(condition: Condition) -> str:
@@ -162,7 +184,7 @@ def _changes(about: About) -> str:
         return ""
     rows = [(escape(c.name), escape(c.champion), escape(c.challenger)) for c in about.changes]
     head = ("", f"champion, version {escape(about.champion)}", f"challenger, version {escape(about.version)}")
-    shown = table(head, rows, "changes") if rows else "<p>Nothing that was written down.</p>"
+    shown = table(head, rows, "changes") if rows else "<p>Nothing, as far as it was written down.</p>"
     alike = f"{about.alike} other settings are the same. " if about.alike else ""
     return (
         "<section><h2>What changed in data and configuration since the champion</h2>"
@@ -173,10 +195,10 @@ def _changes(about: About) -> str:
 def _judging(verdict: Verdict, about: About) -> str:
     look = f"{verdict.look}; {verdict.looks_left} left" if verdict.look else "none was taken"
     rows: list[Sequence[str]] = [
-        ("held-out rows", f"{verdict.rows:,}{' ' + escape(about.held_out) if about.held_out else ''}"),
+        ("held-out rows", f"{verdict.rows:,} rows {escape(about.held_out)}" if verdict.rows else "not read"),
         ("their SHA-256", f"<code>{escape(verdict.rows_sha256) or 'not read'}</code>"),
         ("look at these rows", look),
-        ("confidence of each interval", f"{100 * verdict.confidence:.4g}%" if verdict.confidence else "none made"),
+        ("confidence of each interval", percent(verdict.confidence) if verdict.confidence else "none made"),
         ("intervals", "paired bootstrap of the rows, class by class, both models on the same draws"),
         ("review", f"<code>review: {verdict.review}</code>"),
         ("judged", escape(about.judged_at)),
@@ -190,6 +212,9 @@ def _judging(verdict: Verdict, about: About) -> str:
 
 
 def _plain(value: object) -> str:
-    if value is None or value in ((), {}):
-        return "off" if value is None else "none"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if value is None:
+        return "off"
+    if isinstance(value, dict):
+        told = (f"{name} {_plain(part)}" for name, part in value.items() if part is not None)
+        return ", ".join(told) or "none"
+    return (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)

@@ -20,6 +20,7 @@ header ul{margin:.3rem 0 0;padding-left:1.2rem}.note{color:var(--mute);font-size
 th,td{text-align:left;padding:.3rem .6rem;vertical-align:top;border-bottom:1px solid var(--line)}
 th{font-weight:600;color:var(--mute);vertical-align:bottom}.n{text-align:right;font-variant-numeric:tabular-nums}
 table.compact{width:auto;min-width:60%}table.facts td:first-child{white-space:nowrap;color:var(--mute);width:1%}
+table.conditions td:nth-child(3){min-width:16rem}table.conditions td:nth-child(4){white-space:nowrap}
 table.facts td,table.changes td{overflow-wrap:anywhere}table.confusion td{padding:.15rem .3rem}
 table.small{font-size:.75rem}.cell{display:block;padding:.1rem .35rem;border-radius:3px}small{opacity:.8}
 code{font:.85em ui-monospace,monospace;overflow-wrap:anywhere}

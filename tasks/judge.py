@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import suppress
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +15,12 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from evenhand.errors import GateError
-from evenhand.gate import Case, Scored, decide, error_verdict
+from evenhand.gate import Case, Facts, Scored, decide, error_verdict, no_look_left, unfit
 from evenhand.problem import Problem
 from evenhand.references import Reference
 from evenhand.verdict import Verdict
+from tasks.gate_page import write_report
+from tasks.looks import labels_sha256, next_look, take_look
 from tasks.mlflow_client import connect
 from tasks.model_versions import (
     CASE,
@@ -29,12 +34,20 @@ from tasks.model_versions import (
     in_one_line,
     now,
     registry_errors,
-    stored_verdict,
     tag_version,
 )
+from tasks.verdicts import known_verdict, note_verdict
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+
+    from evenhand.models import FittedCandidate
+
+# Tags of a version that others write: what they say is a condition, their absence is none.
+VALIDATION, LEAK_SENTINEL = "validation", "leak_sentinel"
+PASSED, CLEAN = "passed", "clean"
+MISSING = "missing"  # the group of rows without a value
 
 
 @task(name="gate", cache_policy=NO_CACHE)
@@ -61,43 +74,82 @@ def judge(problem: Problem, holdout: Reference, challenger: Registered) -> Verdi
     except Exception as error:  # noqa: BLE001 - fail closed: nothing that is raised here may look like a pass
         verdict = error_verdict(in_one_line(error), problem.metric, problem.review)
         with suppress(Exception):
-            _record(challenger, verdict, case="", compared_with="")
+            client = connect()
+            _record(client, problem, challenger, verdict, champion_of(client, challenger.name), "")
         return verdict
 
 
-# --- judging -------------------------------------------------------------------------------------------------------
-
-
 def _judged(problem: Problem, holdout: Reference, challenger: Registered) -> Verdict:
-    from tasks.storage import read_frame
-
     with registry_errors(f"looking for the champion of {challenger.name}"):
         client = connect()
         version = client.get_model_version(challenger.name, challenger.version)
         rival = champion_of(client, challenger.name)
     compared_with = rival.version if rival else ""
-    case = _case_digest(problem, holdout, version, compared_with)
-    known = stored_verdict(version)
-    if known and known.outcome != "error" and (version.tags.get(CASE) == case or compared_with == challenger.version):
+    digest = _case_digest(problem, holdout, version, compared_with)
+    known = known_verdict(version)
+    if known and known.outcome != "error" and (version.tags.get(CASE) == digest or compared_with == challenger.version):
         return known
-    frame = read_frame(holdout)
-    truth = frame[problem.target.column].to_numpy(dtype=object)
-    rows = frame.drop(columns=problem.target.column)
-    scored = _scored("challenger", challenger, rows, holdout)
-    against = _scored("champion", rival, rows, holdout) if rival else None
-    verdict = decide(Case(truth, scored, against, problem.metric, problem.review), problem.gate)
-    _record(challenger, verdict, case, compared_with)
+    verdict, case = _decided(client, problem, holdout, version, rival, digest)
+    _record(client, problem, challenger, verdict, rival, digest, case)
     return verdict
 
 
-def _scored(role: str, model: Registered, rows: pd.DataFrame, holdout: Reference) -> Scored:
-    who = f"{role} {model.name} version {model.version}"
+def _decided(
+    client: MlflowClient,
+    problem: Problem,
+    holdout: Reference,
+    version: ModelVersion,
+    rival: Registered | None,
+    digest: str,
+) -> tuple[Verdict, Case | None]:
+    """Score both and decide; the look is counted once both could be scored and before anything is compared."""
+    from tasks.storage import read_frame
+
+    frame = read_frame(holdout)
+    labels = labels_sha256(frame, problem)
+    with registry_errors(f"counting the looks at the held-out rows of {version.name}"):
+        look = next_look(client, version.name, labels, digest)
+    if look > problem.gate.looks:
+        return no_look_left(problem.metric, problem.review, problem.gate, holdout.sha256, len(frame)), None
+    rows = frame.drop(columns=problem.target.column)
+    who = f"challenger {version.name} version {version.version}"
+    fitted = _loaded(who, version.name, str(version.version))
+    facts = _facts(client, problem, version, fitted, rows)
+    rejected = unfit(facts, problem.metric, problem.review, problem.gate)
+    if rejected is not None:
+        return rejected, None
+    begun = time.perf_counter()
+    scored = _scored(who, fitted, rows, holdout)
+    speed = len(rows) / max(time.perf_counter() - begun, 1e-9)
+    against = None
+    if rival is not None:
+        name = f"champion {rival.name} version {rival.version}"
+        against = _scored(name, _loaded(name, rival.name, rival.version), rows, holdout)
+    with registry_errors(f"counting the looks at the held-out rows of {version.name}"):
+        look = take_look(client, version.name, labels, digest)
+    case = Case(
+        truth=frame[problem.target.column].to_numpy(dtype=object),
+        challenger=scored,
+        champion=against,
+        metric=problem.metric,
+        review=problem.review,
+        look=look,
+        groups=_groups(problem, rows),
+        facts=replace(facts, rows_per_second=speed),
+    )
+    return decide(case, problem.gate), case
+
+
+def _loaded(who: str, name: str, version: str) -> FittedCandidate:
     from tasks.model_store import load_model
 
     try:
-        fitted = load_model(f"models:/{model.name}/{model.version}")
+        return load_model(f"models:/{name}/{version}")
     except Exception as error:
         raise GateError(f"the {who} can't be loaded: {in_one_line(error)}") from error
+
+
+def _scored(who: str, fitted: FittedCandidate, rows: pd.DataFrame, holdout: Reference) -> Scored:
     try:
         classes = tuple(str(name) for name in fitted.classes_)
         proba, predicted = fitted.predict_proba(rows), np.asarray(fitted.predict(rows), dtype=object)
@@ -106,22 +158,83 @@ def _scored(role: str, model: Registered, rows: pd.DataFrame, holdout: Reference
     return Scored(f"the {who}", classes, proba, predicted, holdout.sha256)
 
 
+def _groups(problem: Problem, rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    columns = dict.fromkeys((*problem.sensitive, *problem.gate.slices))
+    absent = [column for column in columns if column not in rows.columns]
+    if absent:
+        raise GateError(f"the held-out rows lack the columns {', '.join(absent)}, whose groups are to be compared")
+    return {column: rows[column].astype("str").where(rows[column].notna(), MISSING).to_numpy() for column in columns}
+
+
+# --- facts ---------------------------------------------------------------------------------------------------------
+
+
+def _facts(
+    client: MlflowClient, problem: Problem, version: ModelVersion, fitted: FittedCandidate, rows: pd.DataFrame
+) -> Facts:
+    tags = version.tags
+    return Facts(
+        columns=tuple(str(name) for name in fitted.encoder.feature_names_in_),
+        available=tuple(str(name) for name in rows.columns),
+        validated=tags[VALIDATION] == PASSED if VALIDATION in tags else None,
+        leak_free=tags[LEAK_SENTINEL] == CLEAN if LEAK_SENTINEL in tags else None,
+        newest=_newest(problem, tags.get("train_sha256")),
+        size_bytes=_size(client, version) if problem.gate.max_model_mb is not None else None,
+    )
+
+
+def _newest(problem: Problem, train_sha256: str | None) -> date | None:
+    """Date of the newest training row, where the policy asks for it and the rows are still there."""
+    from tasks.storage import read_frame
+
+    rule = problem.gate.training_age
+    if rule is None or train_sha256 is None:
+        return None
+    key = f"splits/{train_sha256}/train.parquet"
+    newest = pd.to_datetime(read_frame(Reference(key=key, sha256=train_sha256, rows=0))[rule.column]).max()
+    return None if pd.isna(newest) else newest.date()
+
+
+def _size(client: MlflowClient, version: ModelVersion) -> int | None:
+    """Bytes of the stored model, as its own description says."""
+    from mlflow.models import Model
+
+    size = Model.load(f"models:/{version.name}/{version.version}").model_size_bytes
+    return None if size is None else int(size)
+
+
+# --- record --------------------------------------------------------------------------------------------------------
+
+
 def _case_digest(problem: Problem, holdout: Reference, version: ModelVersion, compared_with: str) -> str:
+    """Hash what is judged, by which rules: a change in any of it makes another case."""
     parts = (holdout.sha256, version.name, version.version, compared_with, problem.metric, problem.review)
-    return hashlib.sha256("\n".join((*map(str, parts), problem.gate.model_dump_json())).encode()).hexdigest()
+    known = (version.tags.get(VALIDATION, ""), version.tags.get(LEAK_SENTINEL, ""), *problem.sensitive)
+    return hashlib.sha256("\n".join((*map(str, parts), *known, problem.gate.model_dump_json())).encode()).hexdigest()
 
 
-def _record(challenger: Registered, verdict: Verdict, case: str, compared_with: str) -> None:
+def _record(
+    client: MlflowClient,
+    problem: Problem,
+    challenger: Registered,
+    verdict: Verdict,
+    rival: Registered | None,
+    digest: str,
+    case: Case | None = None,
+) -> None:
     with registry_errors(f"writing the verdict on {challenger.name} version {challenger.version}"):
-        client = connect()
+        version = client.get_model_version(challenger.name, challenger.version)
+        if version.run_id:
+            client.log_dict(version.run_id, verdict.model_dump(mode="json"), "verdict.json")
+        write_report(client, problem, verdict, version, rival, digest, case)
         facts = {
             VERDICT: verdict.outcome,
             REASONS: " ".join(verdict.reasons),
             VERDICT_JSON: verdict.model_dump_json(),
-            COMPARED_WITH: compared_with,
+            COMPARED_WITH: rival.version if rival else "",
             JUDGED_AT: now(),
-            CASE: case,  # last: a verdict counts as stored when all of it is
+            CASE: digest,
         }
         tag_version(client, challenger.name, challenger.version, facts)
-        if challenger.run_id:
-            client.log_dict(challenger.run_id, verdict.model_dump(mode="json"), "verdict.json")
+        # After the tags: a verdict counts when the ledger has it, and then it can be read.
+        note_verdict(challenger.name, challenger.version, verdict, digest, facts[COMPARED_WITH])
