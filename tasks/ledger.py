@@ -105,6 +105,13 @@ def settle(client: MlflowClient, name: str) -> Records:
             time.sleep(LOOK_SECONDS)  # the process that wrote the record is about to move the alias
 
 
+def unfinished(client: MlflowClient, name: str) -> Record | None:
+    """Find the promotion or rollback that a killed process recorded and did not finish."""
+    model = client.get_registered_model(name)
+    moved = standing(read_ledger(client, name, model).sound()).moved
+    return moved if moved and Head.parse(model.tags.get(HEAD, "")).seq < moved.seq else None
+
+
 def move(kind: str, version: str, by: str, reason: str, facts: dict[str, str] | None = None) -> Entry:
     """Write the entry of a promotion or a rollback; it names its process, so that a live one is not interfered with."""
     return Entry.model_validate(
@@ -138,7 +145,10 @@ def open_ledger(problem_name: str) -> Ledger:
         client = connect()
         if not exists(client, name):
             raise LedgerError(f"there is no registered model {name}; there is: {', '.join(known_models()) or 'none'}")
-        chain = read_ledger(client, name)
+        try:
+            chain = read_ledger(client, name)
+        except LedgerError as fault:
+            chain = Chain((), str(fault))
         return Ledger(name, chain if chain.fault else Chain(settle(client, name)))
 
 
