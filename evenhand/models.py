@@ -58,6 +58,10 @@ _FAMILIES = {
     "gradient_boosting exact": FilledGradientBoosting,
     "lightgbm": LGBMClassifier,
 }
+# Settings that LightGBM's scikit-learn class takes without naming them in its signature.
+_LIGHTGBM_NATIVE = frozenset(
+    {"boosting", "extra_trees", "feature_fraction_bynode", "max_bin", "max_delta_step", "min_data_in_bin", "path_smooth"}
+)
 _OURS = frozenset({"random_state", "n_jobs", "class_weight", "num_threads", "verbose", "warm_start"})
 
 
@@ -111,7 +115,8 @@ def _family(spec: ModelSpec) -> str:
 
 
 def _check(spec: ModelSpec, family: str) -> None:
-    allowed = sorted(set(inspect.signature(_FAMILIES[family]).parameters) - _OURS - {"kwargs"})
+    native = _LIGHTGBM_NATIVE if family == "lightgbm" else frozenset()
+    allowed = sorted((set(inspect.signature(_FAMILIES[family]).parameters) | native) - _OURS - {"kwargs"})
     strangers = sorted(set(spec.params) - set(allowed))
     if strangers:
         raise ProblemError(f"models: {spec.name} has no setting {', '.join(strangers)}; allowed: {', '.join(allowed)}")

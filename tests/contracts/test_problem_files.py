@@ -8,6 +8,7 @@ import yaml
 
 from evenhand.errors import ProblemError
 from evenhand.evaluate import score
+from evenhand.experiment import candidates
 from evenhand.models import DEFAULTS, check_models
 from evenhand.problem import METRICS, ModelSpec, SimpleStrategyKind, parse_problem
 from tasks.problems import known_problems, load_problem
@@ -24,7 +25,7 @@ def test_shipped_problems_are_valid_and_their_suites_exist(name):
     assert problem.name == name
     assert name in known_problems()
     assert (ROOT / "expectations" / f"{problem.suite}.json").is_file()
-    check_models(problem.models)
+    check_models([candidate.model for candidate in candidates(problem)])
 
 
 def wrong(change):
