@@ -18,7 +18,7 @@ from evenhand.verdict import Condition, Verdict
 SAYS = {
     "promote": "better than the champion",
     "promote (first)": "good enough to be the first champion",
-    "reject": "not promoted",
+    "reject": "a condition fails",
     "insufficient evidence": "not promoted: these rows can't tell",
     "error": "not promoted: it could not be judged",
 }
@@ -96,10 +96,16 @@ def _verdict(verdict: Verdict, about: About) -> str:
     return (
         f'<header class="{look}"><p class="kicker">{escape(about.problem)}: {escape(about.model)} '
         f"version {escape(about.version)}, against {escape(against)}</p>"
-        f"<h1><span>{escape(verdict.outcome)}</span> {SAYS[verdict.outcome]}</h1>"
+        f"<h1><span>{escape(verdict.outcome)}</span> {_says(verdict)}</h1>"
         f'<p class="lead">{escape(first)}</p>'
         f"<ul>{''.join(f'<li>{escape(reason)}</li>' for reason in _shortened(rest))}</ul>{synthetic}</header>"
     )
+
+
+def _says(verdict: Verdict) -> str:
+    if verdict.high is not None and verdict.margin is not None and verdict.high <= verdict.margin:
+        return "not better than the champion"
+    return SAYS[verdict.outcome]
 
 
 def _shortened(reasons: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ h1 span::first-letter{text-transform:uppercase}
 h1 span::after{content:":"}
 h2{font-size:1.15rem;margin:2.2rem 0 .5rem;padding-top:.6rem;border-top:1px solid var(--line)}
 h3{font-size:1rem;margin:1.2rem 0 .4rem}.kicker{color:var(--mute);margin:0}.lead{font-weight:600;margin:.3rem 0}
+.lead::first-letter,header li::first-letter{text-transform:uppercase}
 header ul{margin:.3rem 0 0;padding-left:1.2rem}.note{color:var(--mute);font-size:.87rem;margin:.3rem 0}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:.3rem .6rem;vertical-align:top;border-bottom:1px solid var(--line)}

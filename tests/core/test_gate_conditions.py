@@ -124,6 +124,15 @@ class TestCalibration:
         (error,) = found(verdict, "calibration")
         assert error.low < error.estimate < error.high
 
+    @pytest.mark.parametrize("beside", [-0.001, 0.001])
+    def test_a_value_beside_its_bound_is_undecided_on_either_side(self, beside):
+        whole = Case(LABELS, scored(LABELS, 2.0, 2), scored(LABELS, 1.0, 1), "macro_f1")
+        unsure = dataclasses.replace(whole, challenger=sharpened(whole.challenger, 0.6))
+        (growth,) = found(decide(unsure, quick(ece_tolerance=1.0)), "calibration")
+        verdict = decide(unsure, quick(ece_tolerance=growth.estimate + beside))
+        assert found(verdict, "calibration")[0].status == "undecided"
+        assert verdict.outcome == "insufficient evidence"
+
 
 class TestSlices:
     sex = np.where(np.arange(len(LABELS)) % 2, "F", "M")

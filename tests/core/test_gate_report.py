@@ -139,6 +139,15 @@ class TestPage:
         assert "more, see the conditions below" in head
         assert page.count('<b class="undecided">') == sum(c.status == "undecided" for c in verdict.conditions)
 
+    def test_a_rejection_says_in_its_title_which_of_the_two_it_is(self):
+        assert "not better than the champion" in report(case(1.0, 3.0))[1].partition("</h1>")[0]
+        lost = case(3.0, 1.0)
+        predicted = np.where(lost.challenger.predicted == "Robbery", "Assault", lost.challenger.predicted)
+        lost = dataclasses.replace(
+            lost, challenger=dataclasses.replace(lost.challenger, predicted=predicted), metric="accuracy"
+        )
+        assert "a condition fails" in report(lost)[1].partition("</h1>")[0]
+
 
 class TestDetails:
     def test_numbers_are_those_of_the_scores(self):
