@@ -2,8 +2,10 @@
 
 import atexit
 import shutil
+import sqlite3
 import tempfile
 import uuid
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -84,6 +86,25 @@ def stocked_store():
         logged = {columns: log(columns) for columns in (("faint",), ("clear",), ("faint", "clear"))}
     settings.cache_clear()
     return folder / "mlflow.db", logged
+
+
+REMEMBERED = {}
+
+
+def remembered(name, make):
+    """Make a state of the registry once a test run; afterwards its database and gate reports are copied."""
+    folder = stocked_store()[0].parent
+    copy, live = folder / f"{name}.db", settings().home / "mlflow.db"
+    source, target = (copy, live) if name in REMEMBERED else (live, copy)
+    if name not in REMEMBERED:
+        made = make()
+        REMEMBERED[name] = made, {path: path.read_bytes() for path in folder.rglob("gate_report.html")}
+    made, reports = REMEMBERED[name]
+    for path, content in reports.items():
+        path.write_bytes(content)
+    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
+        there.backup(here)
+    return made
 
 
 class World:

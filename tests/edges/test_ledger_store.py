@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, log, world
+from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, log, remembered, world
 
 from evenhand.errors import GateError
 from evenhand.ledger import Entry, LedgerError
@@ -31,11 +31,15 @@ WHY = {"reason": "it errs at night", "reviewer": "B. Person"}
 @pytest.fixture
 def two(world):
     """A first champion and a second one, by reviews."""
-    first, second = world.version("faint"), world.version("faint", "clear")
-    for made in (first, second):
-        world.judge(made)
-        decide_review("tiny", made.version, "approve", "A. Person", "looks right")
-    return first, second
+
+    def make():
+        first, second = world.version("faint"), world.version("faint", "clear")
+        for made in (first, second):
+            world.judge(made)
+            decide_review("tiny", made.version, "approve", "A. Person", "looks right")
+        return first, second
+
+    return remembered("two", make)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, world
+from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, remembered, world
 
 from evenhand.errors import GateError
 from evenhand.gate import error_verdict
@@ -23,9 +23,13 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def pending(world):
     """A version that waits for a decision, and no champion."""
-    made = world.version("clear")
-    world.judge(made)
-    return made
+
+    def make():
+        made = world.version("clear")
+        world.judge(made)
+        return made
+
+    return remembered("pending", make)
 
 
 class TestFiling:
