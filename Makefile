@@ -22,7 +22,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help train review ui deploy test check soak schema lock clean setup setup-dev
+.PHONY: help train review ledger rollback gate-backtest ui deploy test check soak schema lock clean setup setup-dev
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -51,6 +51,15 @@ train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.cs
 
 review: $(RUNTIME) ## list what waits for a decision, show the case, approve or reject it
 	@$(BIN)/python -m flows.promote $(ARGS)
+
+ledger: $(RUNTIME) ## show and verify what was ever decided: ARGS="--on 2026-11-22", ARGS="--why"
+	@$(BIN)/python -m flows.ledger --problem $(PROBLEM) $(ARGS)
+
+rollback: $(RUNTIME) ## put the previous champion back: ARGS='--reviewer "A. Person" --reason "..."'
+	@$(BIN)/python -m flows.rollback --problem $(PROBLEM) $(ARGS)
+
+gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs and past years
+	@$(BIN)/python -m benchmarks.gate_backtest --problem $(PROBLEM) $(ARGS)
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c ends both)
 	@$(BIN)/python -m tasks.ui

@@ -59,9 +59,7 @@ _FAMILIES = {
     "lightgbm": LGBMClassifier,
 }
 # Settings that LightGBM's scikit-learn class takes without naming them in its signature.
-_LIGHTGBM_NATIVE = frozenset(
-    {"boosting", "extra_trees", "feature_fraction_bynode", "max_bin", "max_delta_step", "min_data_in_bin", "path_smooth"}
-)
+_LIGHTGBM_NATIVE = frozenset({"extra_trees", "feature_fraction_bynode", "max_bin", "min_data_in_bin", "path_smooth"})
 _OURS = frozenset({"random_state", "n_jobs", "class_weight", "num_threads", "verbose", "warm_start"})
 
 
