@@ -162,6 +162,29 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
     assert 180 <= held <= 199
 
 
+def test_a_bound_further_out_than_the_draws_can_tell_is_stretched_as_a_normal_ones():
+    y = truth(1000)
+    a, b = model(y, 0.5, 1), model(y, 1.0, 2)
+    usual, far = (paired_difference(y, a, b, "accuracy", K, confidence, 1000) for confidence in (0.95, 0.9999))
+    ratio = 3.8906 / 1.96  # of the quantiles of a normal distribution
+    assert far.high - far.low == pytest.approx(ratio * (usual.high - usual.low), rel=0.1)
+    many = paired_difference(y, a, b, "accuracy", K, 0.9999, 200_000)
+    assert (far.low, far.high) == pytest.approx((many.low, many.high), abs=0.1 * (many.high - many.low))
+
+
+def test_a_centred_interval_has_its_estimate_in_the_middle_of_the_draws():
+    """Drawing rows twice makes any model look worse calibrated than it is."""
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet(np.ones(K), 1500)
+    y = np.array([rng.choice(K, p=row) for row in proba])
+    m = Predictions(proba, proba.argmax(axis=1))
+    plain, centred = (single(y, m, "ece", K, resamples=400, centred=c) for c in (False, True))
+    assert centred.estimate == plain.estimate
+    assert centred.low < centred.estimate < centred.high
+    assert plain.estimate < (plain.low + plain.high) / 2 - 0.2 * (plain.high - plain.low)
+    assert abs(centred.estimate - (centred.low + centred.high) / 2) < 0.2 * (centred.high - centred.low)
+
+
 def test_two_thousand_draws_of_toronto_size_take_a_moment():
     rng = np.random.default_rng(0)
     y = rng.choice(5, 28_900, p=[0.53, 0.2, 0.18, 0.06, 0.03])

@@ -72,6 +72,7 @@ class TestPage:
         text = " ".join(Reader(page).text)
         places = [text.index(part) for part in (outcome, verdict.reasons[0], "Each class", "How it was judged")]
         assert places == sorted(places)
+        assert page.index("<h1>") < page.index("</header>") < page.index("<section>")
         if outcome.startswith("promote"):
             assert "Conditions: 3 pass" in text or "Conditions: 7 pass" in text
 
