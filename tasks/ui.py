@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import signal
-import socket
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+from urllib.parse import quote, urlencode
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 
 from evenhand.errors import EvenhandError
+from tasks.local_servers import HOST, Page, check_alive, check_port, get, served, wait_until_up
 from tasks.settings import settings
-
-HOST = "127.0.0.1"
-GRACE = 10.0
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-}
 
 
 class UiRequest(BaseSettings):
@@ -41,27 +29,6 @@ class UiRequest(BaseSettings):
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="also EVENHAND_MLFLOW_PORT")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="also EVENHAND_PREFECT_PORT")
     timeout: int = Field(default=180, ge=1, description="seconds that the servers have to come up")
-
-
-@dataclass(frozen=True)
-class Page:
-    """A server of this machine and where its page is."""
-
-    name: str
-    port: int
-    health: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-    @property
-    def address(self) -> str:
-        """What to open."""
-        return f"http://{HOST}:{self.port}"
-
-    @property
-    def log(self) -> Path:
-        """What the server says."""
-        return settings().home / "ui" / f"{self.name.lower()}.log"
 
 
 def main() -> None:
@@ -88,36 +55,44 @@ def show(request: UiRequest) -> None:
     """
     pages = _pages(request)
     for page in pages:
-        _check_port(page)
+        check_port(page)
     with contextlib.ExitStack() as stack:
-        running = {page: stack.enter_context(_served(page)) for page in pages}
-        _wait_until_up(running, request.timeout)
+        running = {page: stack.enter_context(served(page)) for page in pages}
+        wait_until_up(running, request.timeout)
         for page in pages:
-            _say(f"{page.name:8} {page.address}")
+            _say(f"{page.name:8} {page.address}{page.entry}")
+        for page in pages:
+            if page.name == "MLflow" and (newest := _newest(page)):
+                _say(f"Newest training, its candidates side by side:\n{newest}")
         if pages:
             _say("ctrl-c ends " + ("both." if len(pages) > 1 else "it."))
         while running:
-            _check_alive(running)
+            check_alive(running)
             time.sleep(0.5)
 
 
 def _pages(request: UiRequest) -> list[Page]:
     pages, tracking, orchestration = [], settings().mlflow_uri, os.environ.get("PREFECT_API_URL")
     if tracking.startswith(("http://", "https://", "databricks")):
-        _say(f"MLflow   {tracking} (MLFLOW_TRACKING_URI)")
+        _say(f"MLflow   {_shown(tracking)} (MLFLOW_TRACKING_URI)")
     else:
         pages.append(_mlflow(request.mlflow_port, tracking))
     if orchestration:
-        _say(f"Prefect  {orchestration.removesuffix('/api')} (PREFECT_API_URL)")
+        _say(f"Prefect  {_shown(orchestration.removesuffix('/api'))} (PREFECT_API_URL)")
     else:
         pages.append(_prefect(request.prefect_port))
     return pages
 
 
+def _shown(address: str) -> str:
+    return re.sub(r"//[^/@]*@", "//***@", address)
+
+
 def _mlflow(port: int, store: str) -> Page:
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", store, "--default-artifact-root", settings().artifacts.resolve().as_uri()]
-    return Page("MLflow", port, "/health", tuple(command))
+    # Without its kind of work in the address, MLflow opens with the pages for language models.
+    return Page("MLflow", port, "/health", tuple(command), "/#/experiments?workflowType=machine_learning")
 
 
 def _prefect(port: int) -> Page:
@@ -125,72 +100,26 @@ def _prefect(port: int) -> Page:
     home = os.environ.get("PREFECT_HOME", str(settings().home / "prefect"))
     # The page asks for its data where this says; without it, always on port 4200.
     environment = {"PREFECT_HOME": home, "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api"}
-    return Page("Prefect", port, "/api/health", tuple(command), environment)
+    return Page("Prefect", port, "/api/health", tuple(command), "/runs", environment)
 
 
-def _check_port(page: Page) -> None:
-    with socket.socket() as probe:
-        # As a server does it: a port that a server has just left can be taken again.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, page.port))
-        except OSError as error:
-            option = page.name.lower()
-            raise EvenhandError(
-                f"port {page.port} for {page.name} can't be used: {error.strerror}; "
-                f"name another with --{option}-port or EVENHAND_{option.upper()}_PORT"
-            ) from None
-
-
-@contextlib.contextmanager
-def _served(page: Page) -> Iterator[subprocess.Popen[bytes]]:
-    page.log.parent.mkdir(parents=True, exist_ok=True)
-    with page.log.open("wb") as log:
-        # A session of its own: ctrl-c comes here alone, and all that the server started is ended with it.
-        server = subprocess.Popen(
-            page.command,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**QUIET, **os.environ, **page.environment},
-            start_new_session=True,
-        )
+def _newest(mlflow: Page) -> str | None:
+    """Address of the newest training's candidates in charts, best first; MLflow's own tables show no metric unasked."""
     try:
-        yield server
-    finally:
-        _end(server)
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    for stop in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, stop)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(GRACE)
-
-
-def _wait_until_up(running: dict[Page, subprocess.Popen[bytes]], timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while waiting := [page for page in running if not _answers(page)]:
-        _check_alive(running)
-        if time.monotonic() > deadline:
-            raise EvenhandError(f"{waiting[0].name} is not up after {timeout:.0f} s; its log: {waiting[0].log}")
-        time.sleep(0.2)
-
-
-def _check_alive(running: dict[Page, subprocess.Popen[bytes]]) -> None:
-    for page, server in running.items():
-        if server.poll() is not None:
-            said = page.log.read_text(errors="replace").strip().splitlines()[-5:]
-            raise EvenhandError(f"{page.name} ended with exit code {server.returncode}: " + "\n".join([*said, ""]))
-
-
-def _answers(page: Page) -> bool:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(page.address + page.health, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+        summary = json.loads((settings().runs / "latest" / "summary.json").read_text(encoding="utf-8"))
+        name = summary["problem"] if summary["preset"] == "standard" else f"{summary['problem']}-{summary['preset']}"
+        found = json.loads(get(f"{mlflow.address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}"))
+    except (OSError, ValueError, KeyError):
+        return None
+    wanted = {
+        "workflowType": "machine_learning",
+        "searchFilter": f"tags.training = '{summary['id']}' and params.model != ''",
+        "orderByKey": f"metrics.`oof__{summary['metric']}`",
+        "orderByAsc": "false",
+        "compareRunsMode": "CHART",
+    }
+    query = urlencode(wanted, quote_via=quote)
+    return f"{mlflow.address}/#/experiments/{found['experiment']['experiment_id']}/runs?{query}"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -57,6 +57,7 @@ def one_training(tmp_path_factory):
     """Train the small problem once for all tests that only look at the result."""
     folder = tmp_path_factory.mktemp("finished")
     environment = {"EVENHAND_HOME": str(folder / "var"), "EVENHAND_RUNS": str(folder / "runs")}
+    environment["PREFECT_HOME"] = str(folder / "var" / "prefect")
     problem = write_problem(folder)
     done = train("--problem", problem, **environment)
     assert done.returncode == 0, done.stderr + done.stdout

@@ -1,0 +1,65 @@
+"""Ending a training in the middle: one line, soon, and every record says how it ended."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tasks.settings import ROOT, settings
+
+
+def flow_states(home):
+    with sqlite3.connect(f"file:{home / 'prefect' / 'prefect.db'}?mode=ro", uri=True) as database:
+        return [state for (state,) in database.execute("select state_type from flow_run")]
+
+
+def in_group(group):
+    """Processes of a process group that still run."""
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    found = [line.split(maxsplit=2) for line in listed.splitlines()]
+    return [args for pgid, state, args in found if int(pgid) == group and state[0] != "Z"]
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    # Ctrl-c goes to every process of the terminal, `kill` to one.
+    [(lambda pid: os.killpg(pid, signal.SIGINT), 130), (lambda pid: os.kill(pid, signal.SIGTERM), 143)],
+    ids=["ctrl-c", "kill"],
+)
+def test_a_training_that_is_ended_says_so_in_one_line_and_leaves_nothing_running(small, end, code):
+    from tasks.mlflow_client import connect
+
+    problem = small(models=[{"kind": "lightgbm", "params": {"n_estimators": 2000}}])
+    home = settings().home
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.train", "--problem", str(problem)],
+        cwd=ROOT,
+        env={**os.environ, "PREFECT_HOME": str(home / "prefect")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        for line in process.stdout:
+            if "1/4" in line:
+                break
+        end(process.pid)
+        begun = time.monotonic()
+        _, stderr = process.communicate(timeout=120)
+        took = time.monotonic() - begun
+        left = in_group(process.pid)
+    finally:
+        if in_group(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert (process.returncode, stderr.split()) == (code, ["Stopped."])
+    assert took < 60
+    assert left == []
+    assert flow_states(home) == ["CRASHED"]
+    client = connect()
+    (run,) = client.search_runs([client.get_experiment_by_name("small").experiment_id])
+    assert run.info.status == "KILLED"

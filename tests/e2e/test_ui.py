@@ -1,0 +1,133 @@
+"""`make ui` on a finished training, read in a real browser."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from browser import tab
+
+from tasks.settings import ROOT
+from tests.edges.servers import free_ports
+
+UI = [sys.executable, "-m", "tasks.ui"]
+# What the servers' own pages ask for in vain: the current user (MLflow without accounts), an icon (Prefect).
+THEIR_OWN = r"/mlflow/users/current$|/ico/undefined\.svg$"
+
+
+def ui(*arguments, **environment):
+    return subprocess.run(
+        [*UI, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def is_served(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def pages(one_training):
+    """Both pages, as `make ui` opens them; ctrl-c ends it and all that it started."""
+    mlflow, prefect = free_ports(2)
+    environment = {k: v for k, v in os.environ.items() if k not in {"MLFLOW_TRACKING_URI", "PREFECT_API_URL"}}
+    process = subprocess.Popen(
+        [*UI, "--mlflow-port", str(mlflow), "--prefect-port", str(prefect)],
+        cwd=ROOT,
+        env={**environment, **one_training.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    said = []
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("ctrl-c"):
+                break
+        assert process.poll() is None, "".join(said)
+        yield {"MLflow": f"http://127.0.0.1:{mlflow}", "Prefect": f"http://127.0.0.1:{prefect}", "said": "".join(said)}
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+    assert (process.returncode, rest.strip()) == (130, "Stopped.")
+    assert not is_served(mlflow)
+    assert not is_served(prefect)
+
+
+def test_mlflow_opens_on_trainings_and_compares_the_candidates_by_their_metrics(pages, finished):
+    from tasks.mlflow_client import connect
+    from tasks.tracking import compare_page
+
+    client = connect()
+    experiment = client.get_experiment_by_name("small")
+    runs = client.search_runs([experiment.experiment_id])
+    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags and "winner" in run.data.tags)
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    names = [run.info.run_name for run in children]
+    metrics = sorted(name for name in children[0].data.metrics if name.startswith("oof") and name.endswith("macro_f1"))
+    assert {"lightgbm / none", "lightgbm / random_over"} <= set(names)
+    assert metrics == ["oof__macro_f1"]
+    opened, newest = re.findall(r"http://\S+/#/experiments\S+", pages["said"])
+    with tab(THEIR_OWN) as seen:
+        seen.shows(opened, "Model training", "small")
+        seen.shows(newest, f"Sort: {metrics[0]}", *names)
+        seen.shows(pages["MLflow"] + compare_page(parent.info.run_id), f"Comparing {len(names)} Runs", *names, *metrics)
+        seen.shows(
+            f"{pages['MLflow']}/#/experiments/{experiment.experiment_id}/runs/{parent.info.run_id}", "winner", *names
+        )
+    assert seen.faults == []
+
+
+def test_prefect_shows_the_embedded_training_its_words_and_its_tasks(pages, finished):
+    summary = finished.stdout.splitlines()[-1]
+    with httpx.Client(base_url=pages["Prefect"], trust_env=False, timeout=30) as api:
+        (flow_run,) = api.post("/api/flow_runs/filter", json={}).raise_for_status().json()
+        messages = api.post("/api/logs/filter", json={}).raise_for_status().json()
+        tasks = api.post("/api/task_runs/filter", json={"limit": 200}).raise_for_status().json()
+    assert summary in [log["message"] for log in messages]
+    assert {task["state_type"] for task in tasks} == {"COMPLETED"}
+    with tab(THEIR_OWN) as seen:
+        seen.shows(f"{pages['Prefect']}/runs", flow_run["name"], "Completed")
+        seen.shows(
+            f"{pages['Prefect']}/runs/flow-run/{flow_run['id']}", flow_run["name"], "Completed", "fetch A small town"
+        )
+        seen.page.get_by_text("Task Runs", exact=True).first.click()
+        seen.sees("lightgbm / random_over, ")
+    assert seen.faults == []
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_is_started(home):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        begun = time.monotonic()
+        done = ui("--mlflow-port", str(port), PREFECT_API_URL="http://127.0.0.1:4200/api")
+    assert done.returncode == 1
+    assert f"port {port} for MLflow can't be used" in done.stderr
+    assert "--mlflow-port" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - begun < 60
+    assert not (home / "var").exists()
+
+
+def test_stores_on_servers_are_named_not_served():
+    done = ui(MLFLOW_TRACKING_URI="https://someone:secret@mlflow.example", PREFECT_API_URL="https://prefect.example/api")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == [
+        *("MLflow", "https://***@mlflow.example", "(MLFLOW_TRACKING_URI)"),
+        *("Prefect", "https://prefect.example", "(PREFECT_API_URL)"),
+    ]
