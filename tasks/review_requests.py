@@ -65,6 +65,9 @@ def _same(known: Request, facts: dict[str, str]) -> bool:
 def fault_in(client: MlflowClient, version: ModelVersion, request: Request, records: Records) -> str | None:
     """Say why a filed request can't be approved any more; None when nothing speaks against it."""
     facts = request.record.facts
+    other = _other_champion(standing(records).champion, facts["compared_with"])
+    if other is not None:
+        return other
     now_ = bound_facts(client, version)
     if facts.get("in_file"):
         now_ |= facts_in_file(facts["problem"])
@@ -72,9 +75,7 @@ def fault_in(client: MlflowClient, version: ModelVersion, request: Request, reco
     if differ:
         return f"its {', '.join(differ)} changed after the review was filed"
     verdict = stored_verdict(version)
-    if verdict is None or not verdict.passes:
-        return "the gate did not pass it"
-    return _other_champion(standing(records).champion, facts["compared_with"])
+    return None if verdict is not None and verdict.passes else "the gate did not pass it"
 
 
 def _other_champion(at_present: str, compared: str) -> str | None:

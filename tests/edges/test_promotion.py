@@ -1,0 +1,103 @@
+"""Promotions that happen at once, or are killed half-way, end as one after the other and undisturbed ones do."""
+
+import json
+import os
+import pwd
+import re
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from servers import executable, free_ports
+
+WORKER = Path(__file__).with_name("registry_worker.py")
+PEOPLE = 8
+
+
+def work(what, folder, *words, timeout=1_200):
+    command = [sys.executable, str(WORKER), what, str(folder), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, done.stderr[-3_000:]
+
+
+@contextmanager
+def postgres():
+    """A PostgreSQL of its own on a loopback port; where this is root it runs as nobody, as it must."""
+    commands, prefix = {name: executable(name) for name in ("initdb", "pg_ctl")}, []
+    (port,) = free_ports(1)
+    # Not in the folder of pytest, which nobody else may enter.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        if os.geteuid() == 0:
+            account = pwd.getpwnam("nobody")
+            prefix = [executable("setpriv"), f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+            os.chown(folder, account.pw_uid, account.pw_gid)
+
+        def run(*words):
+            command, log = [*prefix, *words], Path(folder, "out")
+            with log.open("w") as out:  # no pipe: the server would hold it open
+                code = subprocess.run(command, cwd=folder, stdout=out, stderr=out, timeout=120, check=False).returncode
+            return code, log.read_text()[-500:]
+
+        data, options = str(Path(folder, "data")), f"-p {port} -h 127.0.0.1 -k {folder} -F"
+        for words in (
+            (commands["initdb"], "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"),
+            (commands["pg_ctl"], "-D", data, "-o", options, "-w", "-l", str(Path(folder, "log")), "start"),
+        ):
+            code, said = run(*words)
+            if code:
+                pytest.skip(f"PostgreSQL does not start here: {said}")
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            run(commands["pg_ctl"], "-D", data, "-m", "immediate", "-w", "stop")
+
+
+def check_rounds(folder, rounds):
+    champion = ""
+    for number in range(rounds):
+        place = folder / f"round-{number}"
+        state, made = (json.loads((place / f"{name}.json").read_text()) for name in ("state", "made"))
+        said = [json.loads((place / f"person-{i}.json").read_text()) for i in range(PEOPLE)]
+        assert state["aliases"]["champion"] == state["ledger"]
+        assert state["ledger"] in made
+        assert state["ledger"] != champion
+        champion = state["ledger"]
+        assert int(state["head"]) == len(state["records"])
+        new = [record for record in state["records"] if record[1] in made]
+        assert [record[1] for record in new if record[0] == "promotion"] == [champion]
+        assert [s["version"] for s in said if s["said"] == "approved"].count(champion) >= 1
+        assert {s["version"] for s in said if s["said"] == "approved"} == {champion}
+        # Everybody's decision is in the ledger, as an approval or as one that came too late.
+        decided = {record[2] for record in new if record[0] in ("approval", "void")}
+        assert decided >= {f"Person {i}" for i in range(PEOPLE)}
+        assert all(re.search("void|waits for no decision", s["said"]) for s in said if s["said"] != "approved")
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.soak)])
+def test_eight_at_once_on_sqlite(tmp_path, rounds):
+    work("race", tmp_path, rounds, PEOPLE)
+    check_rounds(tmp_path, rounds)
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.soak)])
+def test_eight_at_once_on_postgresql(tmp_path, rounds):
+    pytest.importorskip("psycopg2")
+    with postgres() as uri:
+        work("race", tmp_path, rounds, PEOPLE, uri)
+    check_rounds(tmp_path, rounds)
+
+
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
+def test_killed_before_a_write_and_done_again_it_ends_the_same(tmp_path, every):
+    work("kill", tmp_path, every)
+    ends = json.loads((tmp_path / "ends.json").read_text())
+    undisturbed = ends["states"].pop("0")
+    assert undisturbed["aliases"] == {"champion": "1"}
+    kinds = ["registration", "verdict", "request", "approval", "promotion"]
+    assert [record[0] for record in undisturbed["records"]] == kinds
+    assert len(ends["states"]) >= ends["writes"] // every > 7
+    for step, state in ends["states"].items():
+        assert state == undisturbed, f"killed before write {step}"
