@@ -93,10 +93,19 @@ class _Ranking:
         self.positives = self.order[at]
         held, self.starts = np.unique(group[at], return_index=True)
         self.first, self.end = first[held], np.append(first[1:], len(values))[held]
+        self.last = np.append(self.starts[1:], len(at)) - 1
+        self.ranked = self.order[: self.end[-1]]
 
     def average_precision(self, weights: np.ndarray) -> np.ndarray:
-        step, seen = self._steps(weights), self._seen(weights)
-        return (step * _ratio(np.cumsum(step, axis=0), seen)).sum(axis=0) / len(self.positives)
+        # Draw by draw: one draw's rows stay in the processor's cache, many draws side by side do not.
+        return np.array([self._one_average_precision(drawn) for drawn in np.ascontiguousarray(weights.T)])
+
+    def _one_average_precision(self, drawn: np.ndarray) -> float:
+        hits = np.cumsum(drawn.take(self.positives), dtype=np.int32).take(self.last)
+        seen = np.cumsum(drawn.take(self.ranked), dtype=np.int32).take(self.end - 1)
+        step = hits.copy()
+        step[1:] -= hits[:-1]
+        return float((step * (hits / np.maximum(seen, 1))).sum() / len(self.positives))
 
     def roc_auc(self, weights: np.ndarray) -> np.ndarray:
         step, seen = self._steps(weights), self._seen(weights)
@@ -112,8 +121,9 @@ class _Ranking:
 
     def _seen(self, weights: np.ndarray) -> np.ndarray:
         """Rows at or above every threshold, (thresholds, draws)."""
-        ranked = weights[self.order[: self.end[-1]]]
-        return np.cumsum(np.add.reduceat(ranked, np.append(0, self.end[:-1]), axis=0), axis=0, dtype=np.int64)
+        return np.cumsum(
+            np.add.reduceat(weights[self.ranked], np.append(0, self.end[:-1]), axis=0), axis=0, dtype=np.int64
+        )
 
 
 def _rankings(area: Callable[[_Ranking, np.ndarray], np.ndarray], macro: bool) -> RowMetric:
