@@ -22,7 +22,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help train review ledger rollback gate-backtest ui deploy test check soak schema lock clean setup setup-dev
+.PHONY: help train review ledger rollback gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -64,8 +64,14 @@ gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs and p
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c ends both)
 	@$(BIN)/python -m tasks.ui
 
+deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 deploy: $(RUNTIME) ## put the deployments of prefect.yaml on the Prefect server that PREFECT_API_URL names
+	@$(BIN)/prefect --no-prompt work-pool inspect evenhand >/dev/null 2>&1 || \
+		$(BIN)/prefect --no-prompt work-pool create evenhand --type process
 	@$(BIN)/prefect --no-prompt deploy --all
+
+worker: $(RUNTIME) ## run what is scheduled, on this machine
+	@$(BIN)/prefect worker start --pool evenhand --type process
 
 test: $(DEV) ## every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(ARGS)

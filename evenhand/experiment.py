@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from lightgbm.basic import LightGBMError
 from sklearn.base import ClassifierMixin
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from evenhand.decision import AnyDecision
+from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.models import FittedCandidate, build_model, full_probabilities, importances
 from evenhand.problem import ARGMAX, BASE, FeatureSet, ModelSpec, Problem
@@ -102,7 +104,8 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
         replace(candidate, decision=decision)
         for candidate in grid
         for decision in problem.decisions
-        if decision != ARGMAX and candidate.strategy.name == "none"
+        # Undoing a resampling is for resampled fits; every other rule is for probabilities at natural prevalence.
+        if decision != ARGMAX and (candidate.strategy.name == "none") != (decision.kind == "prior_correction")
     ]
     return grid + ruled
 
@@ -134,6 +137,8 @@ class OnceCache:
             try:
                 future.set_result(compute())
             except BaseException as error:  # noqa: BLE001  waiting threads must see it too, whatever it is
+                with self._lock:
+                    self._futures.pop(key, None)  # the next to ask tries again
                 future.set_exception(error)
         return future.result()
 
@@ -203,6 +208,8 @@ class Experiment:
         Outcome
         """
         fold = self.folds[fold_number]
+        if len(np.unique(self.y[fold.train])) < 2:
+            return Outcome(None, None, 0.0, skipped="its training rows hold one class only")
         with threadpool_limits(limits=1):
             encoded = self._encode(candidate.features, fold)
             try:
@@ -211,7 +218,10 @@ class Experiment:
                 return Outcome(None, None, 0.0, skipped=str(reason))
             model = build_model(candidate.model, self.seed, len(rows.y))
             started = time.thread_time()
-            model.fit(rows.X, rows.y, sample_weight=rows.weight)
+            try:
+                model.fit(rows.X, rows.y, sample_weight=rows.weight)
+            except (ValueError, TypeError, LightGBMError) as error:
+                raise ProblemError(f"{candidate.name} can't be fitted with its settings: {error}") from error
             seconds = time.thread_time() - started
             probabilities = full_probabilities(model, encoded.valid, len(self.classes))
             weights = self._importance(model, encoded.valid, fold) if fold_number < 0 else None

@@ -104,7 +104,8 @@ class TimeCells(TransformerMixin, BaseEstimator):
         self.format = format
 
     def fit(self, X: pd.DataFrame, y: object = None) -> TimeCells:
-        """Do nothing: nothing is learned."""
+        """Remember the column's name; nothing is learned."""
+        self.column_ = str(X.columns[0])
         self.n_features_in_ = X.shape[1]
         return self
 
@@ -119,7 +120,7 @@ class TimeCells(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return the parts' names."""
         waves = [f"{part} {wave}" for part in self.cyclic for wave in ("sin", "cos")]
-        return np.asarray([*self.parts, *waves], dtype=object)
+        return np.asarray([f"{self.column_} {name}" for name in (*self.parts, *waves)], dtype=object)
 
 
 class CyclicCells(TransformerMixin, BaseEstimator):

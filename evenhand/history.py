@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evenhand.ledger import MOVES, Record, sha256
-from evenhand.problem import ReviewPolicy, Reviewer
+from evenhand.problem import Reviewer, ReviewPolicy
 
 State = Literal["pending", "approved", "promoted", "rejected", "expired", "void"]
 

@@ -90,6 +90,8 @@ def build_model(spec: ModelSpec, seed: int, n_rows: int, threads: int = 1) -> Cl
     if family == "random_forest":
         bag = settings["max_samples"]
         settings["max_samples"] = min(bag, n_rows) if isinstance(bag, int) else bag
+        if settings.get("bootstrap") is False:
+            del settings["max_samples"]
     if family in ("random_forest", "lightgbm"):
         settings["n_jobs"] = threads
     return _FAMILIES[family](random_state=seed, **settings)

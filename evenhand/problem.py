@@ -6,6 +6,7 @@ One YAML file in ``problems/`` is one :class:`Problem`. Every part is frozen and
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
@@ -121,6 +122,16 @@ class Target(Frozen):
     other: str | None = Field(default=None, description="class of the raw values that no group names")
     drop: tuple[str, ...] = Field(default=(), description="raw values whose rows are left out")
 
+    @model_validator(mode="after")
+    def _each_value_once(self) -> Target:
+        named = [*(value for values in (self.groups or {}).values() for value in values), *self.drop]
+        twice = sorted({value for value in named if named.count(value) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is in two groups, or in a group and in `drop`")
+        if self.other is not None and self.other in (self.groups or {}):
+            raise ValueError(f"`other` is {self.other!r}, which is a group already; list its values there")
+        return self
+
 
 class Outliers(Frozen):
     """What to do with values outside a range, which is given or learned from a fold's training rows."""
@@ -164,6 +175,12 @@ class TimeFeature(Frozen):
     format: str | None = Field(default=None, description="strptime format; ISO 8601 without it")
     parts: tuple[Literal[TIME_PARTS], ...] = ()  # type: ignore[valid-type]
     cyclic: tuple[Literal["month", "dayofweek", "dayofyear", "hour"], ...] = ()
+
+    @model_validator(mode="after")
+    def _something(self) -> TimeFeature:
+        if not self.parts and not self.cyclic:
+            raise ValueError(f"time {self.column!r}: give parts, cyclic or both")
+        return self
 
 
 class CyclicFeature(Frozen):
@@ -233,6 +250,17 @@ class FeatureSet(Frozen):
     cyclic: tuple[CyclicFeature, ...] = ()
     coordinates: tuple[Coordinates, ...] = ()
     rates: tuple[Annotated[Rate, BeforeValidator(_as_rate)], ...] = ()
+
+    @model_validator(mode="after")
+    def _each_column_in_one_role(self) -> FeatureSet:
+        names = [part.column for role in (self.categorical, self.numeric, self.time, self.cyclic) for part in role]
+        names += [name for pair in self.coordinates for name in (pair.latitude, pair.longitude)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"column {', '.join(twice)} has two roles; give it one")
+        if not names and not self.rates and self.extend is None:
+            raise ValueError("a feature set names at least one column")
+        return self
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -474,12 +502,6 @@ Decision = Annotated[
 ]
 
 
-class Calibration(Frozen):
-    """What is done to probabilities, fitted out of fold, before any decision."""
-
-    kind: Literal["none", "temperature", "sigmoid", "isotonic"] = "none"
-
-
 class ExtraCandidate(Frozen):
     """A candidate beside the grid: a model and a strategy of the problem on a feature set other than base."""
 
@@ -605,7 +627,6 @@ class Problem(Frozen):
         default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
     )
     strategies: tuple[Strategy, ...] = Field(min_length=1)
-    calibration: Annotated[Calibration, BeforeValidator(_as_kind)] = Calibration()
     extra: tuple[ExtraCandidate, ...] = Field(default=(), description="candidates on other feature sets than base")
     decisions: tuple[Decision, ...] = Field(
         default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
@@ -695,6 +716,11 @@ class Problem(Frozen):
             for what, names in known.items():
                 if getattr(extra, what) not in names:
                     raise ValueError(f"extra: no {what} {getattr(extra, what)!r}; there is: {', '.join(names)}")
+            if extra.features == BASE:
+                raise ValueError(f"extra: {extra.model} on {BASE} is in the grid already; name another feature set")
+        named = [(extra.model, extra.strategy, extra.features) for extra in self.extra]
+        if len(set(named)) < len(named):
+            raise ValueError("extra: the same model, strategy and features are named twice")
         if BASE not in self.features:
             raise ValueError(f"features: one set is named {BASE}; found {', '.join(self.features)}")
         return self
@@ -722,6 +748,28 @@ class Problem(Frozen):
             if twice:
                 raise ValueError(f"{what}: {', '.join(twice)} is named twice; give one a label")
         return self
+
+
+def check_classes(problem: Problem, classes: Sequence[str]) -> None:
+    """Refuse class names in strategies, decision rules and gate floors that the data do not have.
+
+    Raises
+    ------
+    ProblemError
+        Naming where, what, and the classes there are.
+    """
+    named: list[tuple[str, str]] = [("gate.floors", name) for name in problem.gate.floors]
+    for strategy in problem.strategies:
+        named += [(f"strategies.{strategy.name}.per_class", name) for name in getattr(strategy, "per_class", {})]
+    for decision in problem.decisions:
+        if isinstance(decision, CapacityDecision):
+            named.append((f"decisions.{decision.name}", decision.class_name))
+        elif isinstance(decision, CostDecision) and isinstance(decision.costs, dict):
+            for truth, row in decision.costs.items():
+                named += [(f"decisions.{decision.name}.costs", name) for name in (truth, *row)]
+    for where, name in named:
+        if name not in classes:
+            raise ProblemError(f"{where}: no class {name!r}; classes are {', '.join(classes)}")
 
 
 def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from evenhand.problem import Problem
+from evenhand.problem import CapacityDecision, ForwardFolds, Problem
 
 
 class ColumnType(NamedTuple):
@@ -37,6 +37,12 @@ def column_types(problem: Problem) -> dict[str, ColumnType]:
             types |= {} if rate.time is None else {rate.time.column: ColumnType("time", rate.time.format)}
     holdout = problem.split.holdout
     types.setdefault(holdout.column, ColumnType("time" if isinstance(holdout.start, date) else "number"))
+    folds = problem.split.folds
+    if isinstance(folds, ForwardFolds):
+        types.setdefault(folds.column, ColumnType("number" if folds.period == "value" else "time"))
+    for decision in problem.decisions:
+        if isinstance(decision, CapacityDecision) and decision.per and decision.period != "value":
+            types.setdefault(decision.per, ColumnType("time"))
     return {name: types.get(name, ColumnType("text")) for name in problem.columns}
 
 

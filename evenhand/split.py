@@ -83,6 +83,11 @@ def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
     """
     start = pd.Timestamp(holdout.start, tz="UTC") if isinstance(holdout.start, date) else holdout.start
     column = frame[holdout.column]
+    if isinstance(holdout.start, date) != pd.api.types.is_datetime64_any_dtype(column):
+        kind = "times" if pd.api.types.is_datetime64_any_dtype(column) else "numbers"
+        raise ProblemError(
+            f"split.holdout: column {holdout.column!r} holds {kind}, which can't be compared with {holdout.start!r}"
+        )
     mask = (column >= start).fillna(False).to_numpy(dtype=bool)
     if mask.all() or not mask.any():
         side = "training" if mask.all() else "held-out"
@@ -119,7 +124,7 @@ def make_folds(
     if isinstance(folds, ForwardFolds):
         pairs = _forward(frame[folds.column], folds)
     elif isinstance(folds, GroupFolds):
-        groups = frame[folds.column].astype("str").to_numpy()
+        groups = frame[folds.column].astype("str").fillna("(missing)").to_numpy()
         _need(len(np.unique(groups)) >= folds.n, f"{folds.n} group folds of {folds.column!r}", "groups")
         splitter = StratifiedGroupKFold(folds.n, shuffle=True, random_state=seed)
         pairs = list(splitter.split(np.zeros(len(y)), y, groups))

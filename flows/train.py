@@ -93,9 +93,9 @@ def train(request: TrainRequest) -> dict[str, Any]:
         status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
         outcome = (results, winner, registered, verdict, status)
         summary = finish(training, problem, request.preset, seed, snapshot, validated, parts, *outcome)
-    if verdict.outcome == "error":
-        raise GateError(" ".join(verdict.reasons))
-    return summary
+        if verdict.outcome == "error":
+            raise GateError(" ".join(verdict.reasons))
+        return summary
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ def _one(store: Store, train: Reference, strategy: CappedStrategy, target: str, 
         store.delete(record)
     if store.exists(record):
         cached = Balanced.model_validate_json(store.local(record).read_bytes())
-        return cached.model_copy(update={"cached": True})
+        if store.exists(cached.rows.key):
+            return cached.model_copy(update={"cached": True})
     made = make_balanced(read_frame(train), strategy, target)
     store.put_bytes(made.model_dump_json(indent=2).encode(), record, overwrite=True)
     return made

@@ -15,7 +15,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from evenhand import figures
-from evenhand.decision import cross_fitted, fit_rule, period_groups
+from evenhand.decision import AnyDecision, cross_fitted, fit_rule, period_groups, share_of
 from evenhand.errors import ValidationFailed
 from evenhand.evaluate import Scores, flat, score, to_record
 from evenhand.experiment import Candidate, Experiment
@@ -39,8 +39,8 @@ class Result:
 
     @property
     def skipped(self) -> str | None:
-        """Why the strategy could not run, if it could not on any fold."""
-        return next((unit.skipped for unit in self.units if unit.skipped), None)
+        """Why there is no out-of-fold score: the reason of the first fold that could not be fitted."""
+        return next((unit.skipped for unit in self.units if unit.skipped and unit.fold != HOLDOUT_FOLD), None)
 
     @property
     def folds_done(self) -> int:
@@ -97,9 +97,8 @@ def fitted_rule(experiment: Experiment, problem: Problem, candidate: Candidate, 
     """Fit the candidate's decision rule on all its out-of-fold rows."""
     known = judged(experiment, inner)
     prior = np.bincount(known.y, minlength=len(experiment.classes)) / len(known.y)
-    groups = _groups(experiment, candidate, known.rows)
-    metric = problem.metric
-    return fit_rule(candidate.decision, known.probabilities, known.y, experiment.classes, metric, prior, groups=groups)
+    spec, trained = _row_by_row(experiment, candidate.decision, known.rows), _trained_share(candidate, inner)
+    return fit_rule(spec, known.probabilities, known.y, experiment.classes, problem.metric, prior, trained)
 
 
 def winning_rule(parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]) -> DecisionRule:
@@ -107,11 +106,21 @@ def winning_rule(parts: Parts, problem: Problem, seed: int, winner: Candidate, i
     return fitted_rule(experiment_of(parts, problem, seed), problem, winner, inner)
 
 
-def _groups(experiment: Experiment, candidate: Candidate, rows: np.ndarray) -> np.ndarray | None:
-    decision = candidate.decision
-    if not isinstance(decision, CapacityDecision) or not decision.per:
-        return None
-    return period_groups(experiment.frame[decision.per].iloc[rows], decision)
+def _row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
+    """Turn k a period into the share of rows that it is: a model decides on a row without knowing the others."""
+    if not isinstance(decision, CapacityDecision) or decision.per is None:
+        return decision
+    groups = period_groups(experiment.frame[decision.per].iloc[rows], decision)
+    share = min(share_of(decision, len(rows), groups), 1 - 1e-9)
+    return decision.model_copy(update={"share": share, "k": None, "per": None})
+
+
+def _trained_share(candidate: Candidate, units: Sequence[Unit]) -> np.ndarray:
+    """Class shares, of weight where rows have weights, that the models were fitted on."""
+    after = np.sum([list(unit.ledger.after.values()) for unit in units if unit.ledger is not None], axis=0)
+    weighted = candidate.strategy.kind == "class_weight" or getattr(candidate.strategy, "class_weight", False)
+    total = (after > 0).astype(float) if weighted else after
+    return total / total.sum()
 
 
 @task(name="evaluate", task_run_name="evaluate {candidate.name}", cache_policy=NO_CACHE)
@@ -123,9 +132,9 @@ def evaluate(parts: Parts, problem: Problem, seed: int, candidate: Candidate, un
     known = judged(experiment, units)
     predicted = None
     if candidate.decision != ARGMAX:
-        groups = _groups(experiment, candidate, known.rows)
+        spec, trained = _row_by_row(experiment, candidate.decision, known.rows), _trained_share(candidate, units)
         predicted = cross_fitted(
-            candidate.decision, known.probabilities, known.y, known.folds, parts.classes, problem.metric, groups=groups
+            spec, known.probabilities, known.y, known.folds, parts.classes, problem.metric, trained
         )
     return Result(candidate, tuple(units), score(known.y, known.probabilities, parts.classes, predicted), None)
 
@@ -139,7 +148,7 @@ def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, out
     experiment = experiment_of(parts, problem, seed)
     unseen = judged(experiment, outer)
     rule = fitted_rule(experiment, problem, result.candidate, result.units)
-    predicted = rule.decide(unseen.probabilities, _groups(experiment, result.candidate, unseen.rows))
+    predicted = rule.decide(unseen.probabilities)
     test = score(unseen.y, unseen.probabilities, parts.classes, predicted)
     return replace(result, units=units, test=test)
 
@@ -178,7 +187,7 @@ def log_result(
     _draw(parts, problem, seed, result, place)
     metrics: dict[str, float] = {}
     for name, scores in (("oof", result.oof), ("test", result.test)):
-        metrics |= flat(scores, f"{name}_") if scores is not None else {}
+        metrics |= flat(scores, name) if scores is not None else {}
     metrics["fit_seconds"] = result.fit_seconds
     return tracking.log_candidate(
         run_id,

@@ -33,7 +33,7 @@ def register_winner(
     Registered
         With ``created`` False when this very training was registered before.
     """
-    own = identity(problem, snapshot.sha256, preset, seed)
+    own = identity(problem, [parts.train.sha256, parts.holdout.sha256], preset, seed)
     tags = {
         "winner": winner.name,
         "training": training.id,

@@ -180,7 +180,7 @@ def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[
 
 def _log_parent(training: Training, rows: Sequence[Row], metric: str, won: Result, verdict: Verdict) -> None:
     metrics = {f"seconds/{name}": value for name, value in training.seconds.items()}
-    for prefix, scores in (("oof_", won.oof), ("test_", won.test)):
+    for prefix, scores in (("oof", won.oof), ("test", won.test)):
         metrics |= flat(scores, prefix) if scores is not None else {}
     tags = {"winner": won.candidate.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
     against = render_markdown(baseline_against_resampled(rows, metric))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
-from sklearn.model_selection import train_test_split
 
 from evenhand.errors import ValidationFailed
-from evenhand.problem import Problem
+from evenhand.problem import Problem, check_classes
 from evenhand.references import Reference
 from evenhand.split import class_labels, holdout_mask
 from tasks.storage import read_frame, write_frame
+
+FEWEST = 20
 
 
 class Parts(BaseModel):
@@ -37,7 +39,7 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         Typed rows.
     problem : Problem
     sample : int, optional
-        Keep at most so many training rows, every class at its share.
+        Keep about so many training rows, every class at its share, and a few of each.
     seed : int
         Of the sample.
 
@@ -59,10 +61,9 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
     share = 1.0
     if sample is not None and sample < len(train):
         share = sample / len(train)
-        stratify = train[target] if counts.min() >= 2 else None
-        chosen, _ = train_test_split(np.arange(len(train)), train_size=sample, stratify=stratify, random_state=seed)
-        train = train.iloc[np.sort(chosen)]
+        train = train.iloc[_sampled(train[target], share, seed)]
     strangers = sorted(set(holdout[target]) - set(counts.index))
+    check_classes(problem, sorted({*counts.index, *strangers}))
     return Parts(
         train=write_frame(train.reset_index(drop=True), "splits/{sha256}/train.parquet"),
         holdout=write_frame(holdout.reset_index(drop=True), "splits/{sha256}/holdout.parquet"),
@@ -70,3 +71,15 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         share=share,
         warnings=tuple(f"class {name!r} is in the held-out rows alone: no model can know it" for name in strangers),
     )
+
+
+def _sampled(labels: pd.Series, share: float, seed: int) -> np.ndarray:
+    """Choose row positions, each class at its share but no class below ``FEWEST`` rows, if it has them."""
+    generator = np.random.default_rng(seed)
+    values = labels.to_numpy(dtype=object)
+    chosen = []
+    for name in sorted(set(values)):
+        rows = np.flatnonzero(values == name)
+        n = min(len(rows), max(FEWEST, round(share * len(rows))))
+        chosen.append(generator.choice(rows, n, replace=False))
+    return np.sort(np.concatenate(chosen))

@@ -13,6 +13,7 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from evenhand.errors import ValidationFailed
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, OnceCache, Outcome
 from evenhand.models import FittedCandidate
@@ -110,7 +111,7 @@ def refit(
     experiment = experiment_of(parts, problem, seed)
     outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=rule)
     if outcome.fitted is None:
-        raise RuntimeError(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
+        raise ValidationFailed(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
     example = experiment.frame[list(problem.features[candidate.features].columns)].head(EXAMPLE_ROWS)
     unit = _left(experiment, problem, candidate, HOLDOUT_FOLD, folder, outcome)
     return Refitted(unit, outcome.fitted, example)

@@ -8,8 +8,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 LIBRARIES = ("scikit-learn", "imbalanced-learn", "lightgbm", "pandas", "numpy", "mlflow", "prefect", "evenhand")
 # A change in one of these may change a score, so they are part of what makes two trainings the same.
-DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy")
+DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scipy")
 _TELLING = ("source", "title", "about", "licence")
 
 
@@ -73,7 +73,8 @@ def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training
         yield training
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
-        tracking.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
+        with suppress(Exception):  # what went wrong first is what the user must see
+            tracking.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
     tracking.end_training(run_id, "FINISHED", None)
 
@@ -83,23 +84,23 @@ def registered_name(problem: Problem, preset: str) -> str:
     return problem.name if preset == "standard" else f"{problem.name}-{preset}"
 
 
-def identity(problem: Problem, snapshot_sha256: str, preset: str, seed: int) -> str:
-    """Hash what decides a training's result: data, problem, preset, seed and code."""
+def identity(problem: Problem, rows: Sequence[str], preset: str, seed: int) -> str:
+    """Hash what decides a training's result: the rows after validation, problem, preset, seed and code."""
     decisive = {
-        "data": snapshot_sha256,
+        "rows": list(rows),
         "problem": problem.model_dump(mode="json", exclude={*_TELLING, *REVIEW_KEYS}),
         "preset": preset,
         "seed": seed,
         "code": code_hash(),
-        "versions": {name: version(name) for name in DECISIVE},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in DECISIVE}},
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 def code_hash() -> str:
-    """Hash the source of the core and the tasks, in which every number is made."""
+    """Hash the source, in which every number is made."""
     digest = hashlib.sha256()
-    for path in sorted(p for package in ("evenhand", "tasks") for p in (ROOT / package).rglob("*.py")):
+    for path in sorted(p for package in ("evenhand", "tasks", "flows") for p in (ROOT / package).rglob("*.py")):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

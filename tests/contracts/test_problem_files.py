@@ -10,7 +10,7 @@ from evenhand.errors import ProblemError
 from evenhand.evaluate import score
 from evenhand.experiment import candidates
 from evenhand.models import DEFAULTS, check_models
-from evenhand.problem import METRICS, ModelSpec, SimpleStrategyKind, parse_problem
+from evenhand.problem import METRICS, ModelSpec, SimpleStrategyKind, check_classes, parse_problem
 from tasks.problems import known_problems, load_problem
 from tasks.settings import ROOT
 
@@ -51,6 +51,14 @@ def wrong(change):
         (lambda p: p["strategies"][-1].update(per_class={"Assault": -1}), "positive factor"),
         (lambda p: p["split"]["folds"].update(n=1), "greater than or equal to 2"),
         (lambda p: p["split"].pop("holdout"), "split.holdout: required, but not there"),
+        (lambda p: p["extra"][0].update(features="base"), "is in the grid already"),
+        (lambda p: p["extra"].append(p["extra"][0]), "named twice"),
+        (lambda p: p["extra"][0].update(model="catboost"), "extra: no model 'catboost'; there is: random_forest"),
+        (lambda p: p["features"]["base"]["numeric"].append("Neighbourhood"), "column Neighbourhood has two roles"),
+        (lambda p: p["features"]["base"]["time"][0].pop("parts"), "give parts, cyclic or both"),
+        (lambda p: p["features"].update(base={}), "names at least one column"),
+        (lambda p: p["target"].update(groups={"a": ["x"], "b": ["x"]}), "x is in two groups"),
+        (lambda p: p["target"].update(groups={"a": ["x"]}, other="a"), "which is a group already"),
         (lambda p: p.update(review="sometimes"), "'required' or 'never'"),
         (lambda p: p.update(name="Toronto 2"), "name: "),
     ],
@@ -59,6 +67,25 @@ def test_a_wrong_problem_is_refused_with_what_is_allowed(change, said):
     message = wrong(change)
     assert said in message
     assert message.startswith("my.yaml is not a valid problem")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"strategies": [{"kind": "capped", "cap": 20, "per_class": {"Arson": 1.5}}]}, "strategies.capped.per_class"),
+        ({"decisions": [{"kind": "capacity", "class_name": "Arson", "share": 0.1}]}, "decisions.capacity Arson"),
+        ({"decisions": [{"kind": "cost", "costs": {"Arson": {"Assault": 2}}}]}, "decisions.cost.costs"),
+        ({"gate": {"floors": {"Arson": {"recall": 0.1}}}}, "gate.floors"),
+    ],
+)
+def test_a_class_that_the_data_lack_is_named_before_anything_is_fitted(change, said):
+    problem = (
+        parse_problem({**TORONTO, "extra": [], **change}, "my.yaml")
+        if "strategies" not in change
+        else (parse_problem({**TORONTO, "extra": [], "decisions": ["argmax"], **change}, "my.yaml"))
+    )
+    with pytest.raises(ProblemError, match=f"{said}: no class 'Arson'; classes are Assault, Robbery"):
+        check_classes(problem, ["Assault", "Robbery"])
 
 
 def test_every_fault_is_told_at_once():

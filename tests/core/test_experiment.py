@@ -7,9 +7,18 @@ import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
 
+from evenhand.errors import ProblemError
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, OnceCache, candidates, fits
-from evenhand.problem import CappedStrategy, FeatureSet, ModelSpec, SimpleStrategy, SmoteStrategy, StratifiedFolds
+from evenhand.problem import (
+    CappedStrategy,
+    FeatureSet,
+    ModelSpec,
+    SimpleDecision,
+    SimpleStrategy,
+    SmoteStrategy,
+    StratifiedFolds,
+)
 from evenhand.split import Fold, make_folds
 
 FEATURES = {"base": FeatureSet(categorical=["place"], numeric=["x", "z"])}
@@ -165,3 +174,34 @@ def test_the_standard_grid_shares_fits_between_decision_rules():
     assert {c.decision.name for c in grid if c.strategy.name == "none"} == {"argmax", "multipliers", "prior_power"}
     assert {c.decision.name for c in grid if c.strategy.name == "smote"} == {"argmax"}
     assert {c.fit_name for c in grid} == {c.name for c in fits(grid)}
+
+
+def test_a_rule_that_undoes_resampling_is_tried_on_resampled_fits_alone():
+    from tasks.problems import load_problem
+
+    problem = load_problem("toronto")
+    undo = problem.model_copy(update={"decisions": (*problem.decisions, SimpleDecision(kind="prior_correction"))})
+    tried = {c.strategy.name for c in candidates(undo) if c.decision.name == "prior_correction"}
+    assert tried == {"class_weight", "random_over", "random_under", "smote", "capped"}
+
+
+def test_a_fold_of_one_class_is_skipped_with_its_reason():
+    experiment = made()
+    one = np.flatnonzero(experiment.y == 0)
+    experiment.folds[0] = Fold(0, one[:100], np.arange(1200, 1300))
+    outcome = experiment.run(Candidate(MODELS[2], STRATEGIES[0]), 0)
+    assert outcome.probabilities is None
+    assert "one class only" in outcome.skipped
+
+
+def test_a_setting_that_a_model_refuses_is_told():
+    model = ModelSpec(kind="random_forest", params={"max_depth": "deep"})
+    with pytest.raises(ProblemError, match=r"random_forest / none can't be fitted with its settings: .*max_depth"):
+        made().run(Candidate(model, STRATEGIES[0]), 0)
+
+
+def test_a_failure_is_not_remembered():
+    cache = OnceCache(2)
+    with pytest.raises(KeyError):
+        cache.get("k", {}.popitem)
+    assert cache.get("k", lambda: 7) == 7

@@ -2,7 +2,9 @@
 
 import dataclasses
 import itertools
+import re
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -310,3 +312,12 @@ def test_the_order_of_rows_and_classes_changes_no_condition(seed, order, look, f
         resamples=200, min_slice_rows=50, max_slice_gap=0.4, max_ece=0.2, floors={"Robbery": Floor(recall=0.1)}
     )
     assert decide(again, policy) == decide(whole, policy)
+
+
+def test_the_page_about_the_gate_names_every_key_with_its_default():
+    page = (Path(__file__).parents[2] / "docs" / "gate.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    plain = {None: "off", (): "none"}
+    for name, field in GatePolicy.model_fields.items():
+        default = field.default
+        assert told[name].strip() == ("none" if default in ((), {}) else plain.get(default, str(default))), name

@@ -77,3 +77,38 @@ def test_a_value_in_no_group_is_refused_unless_other_is_named():
     raw = pd.Series(["Gun", "Knife"], dtype="str")
     with pytest.raises(ProblemError, match="no group names Knife"):
         class_labels(raw, Target(column="w", groups={"Firearm": ("Gun",)}))
+
+
+def test_folds_forward_in_a_column_of_numbers_written_as_text_follow_the_numbers():
+    from evenhand.problem import Problem
+    from evenhand.schema import column_types, parse_columns
+
+    problem = Problem.model_validate(
+        {
+            "name": "weeks",
+            "title": "Weeks",
+            "source": {"kind": "csv", "path": "x.csv"},
+            "target": {"column": "y"},
+            "features": {"base": {"categorical": ["place"]}},
+            "split": {"holdout": {"column": "week", "start": 12}, "folds": {"kind": "forward", "column": "w", "n": 2}},
+            "strategies": ["none"],
+        }
+    )
+    raw = pd.DataFrame({"w": [str(i) for i in range(1, 13)], "week": "1", "y": "a", "place": "b"})
+    typed, _ = parse_columns(raw, column_types(problem))
+    folds = make_folds(typed, np.arange(12) % 2, problem.split.folds, 0)
+    assert [fold.valid.tolist() for fold in folds] == [[10], [11]]
+    assert folds[0].train.tolist() == list(range(10))
+
+
+def test_a_group_without_a_name_is_a_group():
+    rows = frame()
+    rows.loc[:9, "place"] = None
+    folds = make_folds(rows, np.arange(60) % 2, GroupFolds(kind="group", column="place", n=3), 0)
+    assert sum(len(set(range(10)) & set(fold.valid)) == 10 for fold in folds) == 1
+
+
+@pytest.mark.parametrize(("column", "start"), [("when", 2021), ("year", date(2021, 1, 1))])
+def test_a_start_of_another_kind_than_its_column_is_refused(column, start):
+    with pytest.raises(ProblemError, match="can't be compared with"):
+        holdout_mask(frame(), Holdout(column=column, start=start))

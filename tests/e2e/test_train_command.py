@@ -93,7 +93,7 @@ def test_a_killed_training_says_failed_at_the_next_start(small):
         if "fit 2 candidates" in line:
             break
     time.sleep(0.5)
-    os.kill(process.pid, signal.SIGKILL)
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait(30)
     assert [r.info.status for r in mlflow_runs("small")] == ["RUNNING"]
     done = train("--problem", small())
