@@ -37,7 +37,7 @@ def named(reviewer: str) -> str:
     """
     name = " ".join(reviewer.split())
     if not name:
-        raise GateError("a review needs the name of its reviewer; the one given is empty")
+        raise GateError("a decision needs the name of its reviewer; the one given is empty")
     return name
 
 
