@@ -33,8 +33,7 @@ def labels_sha256(frame: pd.DataFrame, problem: Problem) -> str:
 def next_look(client: MlflowClient, model: str, labels: str, case: str) -> int:
     """Tell which look a case would be, or was if it has been judged on these rows before; nothing is written."""
     taken = _taken(client, model, labels)
-    own = taken.get(case[:LENGTH])
-    return own if own is not None else len(taken) + 1
+    return taken.get(case[:LENGTH]) or len(taken) + (case[:LENGTH] not in taken)
 
 
 def take_look(client: MlflowClient, model: str, labels: str, case: str) -> int:

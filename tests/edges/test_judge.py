@@ -87,6 +87,7 @@ class TestLooks:
         made = world.version("clear")
         labels = labels_sha256(rows(2), PROBLEM)
         world.client.set_registered_model_tag(made.name, f"look.{labels[:16]}.{'a' * 16}", "? 2026-01-01")
+        assert next_look(world.client, made.name, labels, "a" * 64) == 1
         assert take_look(world.client, made.name, labels, "b" * 64) == 2
         assert take_look(world.client, made.name, labels, "a" * 64) == 2
 
