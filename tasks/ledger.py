@@ -21,7 +21,17 @@ from typing import TYPE_CHECKING
 from evenhand.history import Standing, standing
 from evenhand.ledger import Chain, Entry, Head, LedgerError, Record, link, name_of, read_chain
 from tasks.mlflow_client import artifact_location, connect
-from tasks.model_versions import CHALLENGER, CHAMPION, PREFIX, PREVIOUS, exists, model_name, now, registry_errors
+from tasks.model_versions import (
+    CHALLENGER,
+    CHAMPION,
+    PREFIX,
+    PREVIOUS,
+    exists,
+    firmly,
+    model_name,
+    now,
+    registry_errors,
+)
 from tasks.run_owner import is_stale, owner_tags
 
 if TYPE_CHECKING:
@@ -92,15 +102,15 @@ def settle(client: MlflowClient, name: str) -> Records:
         moved = now_.moved.seq if now_.moved else 0
         if aliases.get(CHAMPION, "") == now_.champion:
             if aliases.get(CHALLENGER) == now_.champion and now_.champion:
-                client.delete_registered_model_alias(name, CHALLENGER)
+                firmly(client.delete_registered_model_alias, name, CHALLENGER)
             if head == Head.of(records):
                 return records
-            client.set_registered_model_tag(name, HEAD, str(Head.of(records)))
+            firmly(client.set_registered_model_tag, name, HEAD, str(Head.of(records)))
         elif head.seq >= moved:
             _append(client, name, records, _out_of_band(now_, aliases.get(CHAMPION, "")))
         elif now_.moved and (_is_ours_or_left(now_.moved) or time.monotonic() > patience):
-            client.set_registered_model_tag(name, PREVIOUS, now_.previous)
-            client.set_registered_model_alias(name, CHAMPION, now_.champion)
+            firmly(client.set_registered_model_tag, name, PREVIOUS, now_.previous)
+            firmly(client.set_registered_model_alias, name, CHAMPION, now_.champion)
         else:
             time.sleep(LOOK_SECONDS)  # the process that wrote the record is about to move the alias
 
@@ -230,7 +240,7 @@ def _create(client: MlflowClient, name: str) -> str:
     title = EXPERIMENT + name.removeprefix(PREFIX)
     made = client.create_experiment(f"{title}.{uuid.uuid4().hex}", artifact_location=artifact_location())
     run_id = client.create_run(made, run_name="ledger", tags={"model": name}).info.run_id
-    client.set_terminated(run_id, "FINISHED")
+    client.update_run(run_id, status="FINISHED")
     client.set_experiment_tag(made, RUN, run_id)
     try:
         client.rename_experiment(made, title)

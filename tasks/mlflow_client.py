@@ -26,7 +26,7 @@ def connect() -> MlflowClient:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
-    for chatter in ("alembic", "mlflow.store.db.utils"):
+    for chatter in ("alembic", "mlflow.store.db.utils", "mlflow.store.model_registry.abstract_store"):
         logging.getLogger(chatter).setLevel(logging.WARNING)
     uri = settings().mlflow_uri
     if uri.startswith(_SQLITE):

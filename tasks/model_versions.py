@@ -6,7 +6,8 @@ A registered model is called ``evenhand-<problem>``. Alias ``challenger`` is the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ VERDICT, REASONS, VERDICT_JSON = "verdict", "verdict_reasons", "verdict_json"
 CASE, COMPARED_WITH, JUDGED_AT = "verdict_case", "verdict_champion", "verdict_at"
 # Tag of a registered model
 PREVIOUS = "previous_champion"
+ATTEMPTS = 5
+_MAY_PASS = ("BAD_REQUEST", "TEMPORARILY_UNAVAILABLE")  # a row that another has just made; a locked database
 
 
 class Registered(BaseModel):
@@ -125,7 +128,22 @@ def search_versions(client: MlflowClient, query: str) -> Iterator[ModelVersion]:
 def tag_version(client: MlflowClient, name: str, version: str, tags: Mapping[str, str]) -> None:
     """Write tags on a version, in order."""
     for key, value in tags.items():
-        client.set_model_version_tag(name, version, key, value)
+        firmly(client.set_model_version_tag, name, version, key, value)
+
+
+def firmly(write: Callable[..., object], *args: str) -> None:
+    """Write what may be written twice: of two processes that make the same tag or alias at once MLflow refuses one."""
+    from mlflow.exceptions import MlflowException
+
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            write(*args)
+        except MlflowException as error:
+            if error.error_code not in _MAY_PASS or attempt == ATTEMPTS:
+                raise
+            time.sleep(0.05 * attempt)
+        else:
+            return
 
 
 def exists(client: MlflowClient, name: str) -> bool:

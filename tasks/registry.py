@@ -20,6 +20,7 @@ from tasks.model_versions import (
     champion,
     exists,
     find_identity,
+    firmly,
     model_name,
     read_version,
     registry_errors,
@@ -138,5 +139,5 @@ def _code_of(client: MlflowClient, run_id: str | None) -> str:
 def _challenge(client: MlflowClient, name: str, version: str) -> Registered:
     """Set alias challenger, but not on the champion: it can't challenge itself."""
     if CHAMPION not in read_version(client, name, version).aliases:
-        client.set_registered_model_alias(name, CHALLENGER, version)
+        firmly(client.set_registered_model_alias, name, CHALLENGER, version)
     return read_version(client, name, version)

@@ -12,7 +12,7 @@ from evenhand.problem import Problem
 from evenhand.verdict import Verdict
 from tasks.bound import bound_facts, changes, facts_in_file, problem_facts, text_sha256
 from tasks.ledger import Records, transact
-from tasks.model_versions import VERDICT_JSON, now, stored_verdict, tag_version
+from tasks.model_versions import VERDICT_JSON, firmly, now, stored_verdict, tag_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -146,7 +146,7 @@ def show(client: MlflowClient, name: str, version: str, records: Records) -> Non
     there = client.get_model_version(name, version).tags
     tag_version(client, name, version, {key: value for key, value in tags.items() if there.get(key) != value})
     for key in {REVIEWER, COMMENT, DECIDED_AT, VOID_REASON} & set(there) - set(tags):
-        client.delete_model_version_tag(name, version, key)
+        firmly(client.delete_model_version_tag, name, version, key)
 
 
 def verdict_of(version: ModelVersion, request: Request) -> Verdict:

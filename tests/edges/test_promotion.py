@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from servers import executable, free_ports
+from servers import answers, executable, free_ports, serve
 
 WORKER = Path(__file__).with_name("registry_worker.py")
 PEOPLE = 8
@@ -88,6 +88,18 @@ def test_eight_at_once_on_postgresql(tmp_path, rounds):
     with postgres() as uri:
         work("race", tmp_path, rounds, PEOPLE, uri)
     check_rounds(tmp_path, rounds)
+
+
+@pytest.mark.soak
+def test_eight_at_once_through_a_server(tmp_path):
+    (port,) = free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+    stores = ["--backend-store-uri", f"sqlite:///{tmp_path / 'mlflow.db'}"]
+    stores += ["--artifacts-destination", str(tmp_path / "artifacts")]
+    command = [executable("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "2", *stores]
+    with serve(command, lambda: answers(f"{address}/health"), tmp_path / "log", timeout=120):
+        work("race", tmp_path, 5, PEOPLE, address)
+    check_rounds(tmp_path, 5)
 
 
 @pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
