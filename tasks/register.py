@@ -43,6 +43,7 @@ def register_winner(
         "data_sha256": snapshot.sha256,
         "train_sha256": parts.train.sha256,
         "holdout_sha256": parts.holdout.sha256,
+        "validation": "passed",  # a failed one never gets here
     }
     known = find_identity(training.experiment, own)
     metadata = {**tags, "identity": own}

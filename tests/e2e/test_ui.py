@@ -125,7 +125,9 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_started(home):
 
 
 def test_stores_on_servers_are_named_not_served():
-    done = ui(MLFLOW_TRACKING_URI="https://someone:secret@mlflow.example", PREFECT_API_URL="https://prefect.example/api")
+    done = ui(
+        MLFLOW_TRACKING_URI="https://someone:secret@mlflow.example", PREFECT_API_URL="https://prefect.example/api"
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == [
         *("MLflow", "https://***@mlflow.example", "(MLFLOW_TRACKING_URI)"),
