@@ -82,6 +82,14 @@ class TestRecords:
         (record,) = world.records("verdict")
         assert (record.version, record.facts["outcome"]) == (worse.version, "reject")
 
+    def test_a_verdict_that_was_edited_in_its_tag_is_judged_again(self, world):
+        first, worse = world.champion("clear"), world.version("faint")
+        world.judge(worse)
+        forged = world.tags(worse)["verdict_json"].replace('"reject"', '"promote"', 1)
+        world.client.set_model_version_tag(MODEL, worse.version, "verdict_json", forged)
+        assert world.judge(worse, PROBLEM)[0].outcome == "reject"
+        assert world.aliases()["champion"] == first.version
+
     def test_a_person_s_rejection_is_recorded(self, world):
         made = world.version("clear")
         world.judge(made)
