@@ -114,7 +114,7 @@ def _newest(mlflow: Page) -> str | None:
     wanted = {
         "workflowType": "machine_learning",
         "searchFilter": f"tags.training = '{summary['id']}' and params.model != ''",
-        "orderByKey": f"metrics.`oof__{summary['metric']}`",
+        "orderByKey": f"metrics.`oof_{summary['metric']}`",
         "orderByAsc": "false",
         "compareRunsMode": "CHART",
     }
