@@ -44,7 +44,7 @@ def test_a_training_that_is_ended_says_so_in_one_line_and_leaves_nothing_running
         text=True,
         start_new_session=True,
         # A shell without a terminal starts its background jobs deaf to ctrl-c, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  no thread yet
     )
     try:
         for line in process.stdout:
