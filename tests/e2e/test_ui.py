@@ -50,6 +50,8 @@ def pages(one_training):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # A shell without a terminal starts its background jobs deaf to ctrl-c, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  no thread yet
     )
     said = []
     try:
