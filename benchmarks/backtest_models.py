@@ -103,7 +103,7 @@ def _fitted(rows: Rows, train: np.ndarray, judged: np.ndarray, seed: int | None)
         rng = np.random.default_rng(seed)
         weight = weight * np.bincount(rng.integers(0, len(y), len(y)), minlength=len(y))
     drawn = weight > 0
-    model = build_model(MODEL, seed or 0, int(drawn.sum()), threads=1)
+    model = build_model(MODEL, seed or 0, int(drawn.sum()))
     model.fit(X[drawn], y[drawn], sample_weight=weight[drawn])
     return full_probabilities(model, encoder.transform(rows.frame[judged]), len(rows.classes)).astype(np.float32)
 

@@ -63,7 +63,7 @@ _LIGHTGBM_NATIVE = frozenset({"extra_trees", "feature_fraction_bynode", "max_bin
 _OURS = frozenset({"random_state", "n_jobs", "class_weight", "num_threads", "verbose", "warm_start"})
 
 
-def build_model(spec: ModelSpec, seed: int, n_rows: int, threads: int = 1) -> ClassifierMixin:
+def build_model(spec: ModelSpec, seed: int, n_rows: int) -> ClassifierMixin:
     """Make an unfitted classifier.
 
     Parameters
@@ -72,8 +72,6 @@ def build_model(spec: ModelSpec, seed: int, n_rows: int, threads: int = 1) -> Cl
     seed : int
     n_rows : int
         Rows it will be fitted on; a forest's bag is no larger.
-    threads : int
-        Threads of the families that take the number; the histogram GBM follows OpenMP's setting.
 
     Returns
     -------
@@ -93,7 +91,7 @@ def build_model(spec: ModelSpec, seed: int, n_rows: int, threads: int = 1) -> Cl
         if settings.get("bootstrap") is False:
             del settings["max_samples"]
     if family in ("random_forest", "lightgbm"):
-        settings["n_jobs"] = threads
+        settings["n_jobs"] = 1
     return _FAMILIES[family](random_state=seed, **settings)
 
 
