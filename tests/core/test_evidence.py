@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from evenhand.evaluate import score
@@ -126,10 +126,12 @@ def test_by_class_the_estimates_are_those_of_the_scores(metric):
     seed=st.integers(0, 2**16),
     order=st.permutations(range(K)),
 )
+@example(y=[0, 0, 0, 2, 0], metric="ece", seed=10786, order=[1, 2, 0, 3])
 @settings(max_examples=40, deadline=None)
 def test_renaming_the_classes_keeps_the_estimate(y, metric, seed, order):
     y = np.array(y)
     a, b = model(y, 0.5, seed), model(y, 1.0, seed + 1)
+    assume(not (top_ties(a) or top_ties(b)))  # the calibration error takes the first of two most likely classes
     found = paired_difference(y, a, b, metric, K, resamples=20)
     again = paired_difference(*renamed(y, a, b, order), metric, K, resamples=20)
     assert again.estimate == pytest.approx(found.estimate, abs=1e-9, nan_ok=True)
@@ -142,6 +144,11 @@ def test_renaming_the_classes_moves_the_bounds_by_noise_alone(metric):
     found = paired_difference(y, a, b, metric, K, resamples=2000)
     again = paired_difference(*renamed(y, a, b, [2, 0, 3, 1]), metric, K, resamples=2000)
     assert (again.low, again.high) == pytest.approx((found.low, found.high), abs=0.1 * (found.high - found.low))
+
+
+def top_ties(m):
+    runner_up, top = np.sort(m.proba, axis=1).T[-2:]
+    return (runner_up == top).any()
 
 
 def renamed(y, a, b, order):
