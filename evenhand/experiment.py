@@ -26,13 +26,14 @@ from evenhand.decision import AnyDecision
 from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.models import FittedCandidate, build_model, full_probabilities, importances
+from evenhand.models import at_scale as model_at_scale
 from evenhand.problem import ARGMAX, BASE, FeatureSet, ModelSpec, Problem
 from evenhand.rules import DecisionRule
 from evenhand.split import Fold
 from evenhand.strategies import AnyStrategy, CannotResample, LedgerEntry, TrainingRows, at_scale, ledger_entry, resample
 
 HOLDOUT = "holdout"
-PERMUTED_ROWS = 3_000
+PERMUTED_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,9 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
     ----------
     problem : Problem
     share : float
-        Of the training rows that are used; numbers of rows in a strategy shrink with it.
+        Of the training rows that are used; numbers of rows in a strategy and a forest's bags shrink with it.
     """
-    models = {model.name: model for model in problem.models}
+    models = {model.name: model_at_scale(model, share) for model in problem.models}
     strategies = {strategy.name: at_scale(strategy, share) for strategy in problem.strategies}
     grid = [Candidate(model, strategy) for strategy in strategies.values() for model in models.values()]
     for more in problem.extra:

@@ -631,7 +631,7 @@ class Problem(Frozen):
     decisions: tuple[Decision, ...] = Field(
         default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
     )
-    quick_rows: int = Field(default=8_000, ge=200, description="training rows of the quick preset")
+    quick_rows: int = Field(default=6_000, ge=200, description="training rows of the quick preset")
     metric: MetricName = "macro_f1"
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()

@@ -20,11 +20,14 @@ Request = TypeVar("Request", bound=BaseModel)
 
 
 def run_command(
-    request_type: type[Request], run: Callable[[Request], Any], check: Callable[[Request], Any] | None = None
+    request_type: type[Request],
+    run: Callable[[Request], Any],
+    check: Callable[[Request], Any] | None = None,
+    meanwhile: Callable[[], Any] | None = None,
 ) -> None:
     """Parse the command line into a request and run it; an error a user can mend is one paragraph and exit code 1.
 
-    What ``check`` refuses is refused before Prefect is started.
+    What ``check`` refuses is refused before Prefect is started; ``meanwhile`` is done while its server starts.
     """
     quiet_prefect()
     for ending in (signal.SIGTERM, signal.SIGHUP):
@@ -34,7 +37,7 @@ def run_command(
         if check is not None:
             check(request)
         if isinstance(run, Flow):
-            start_server()
+            start_server(meanwhile)
         run(request)
     except EvenhandError as error:
         _stop(f"\n{type(error).__name__}: {error}", 1)

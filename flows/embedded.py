@@ -6,8 +6,10 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import prefect
 from prefect.logging.configuration import setup_logging
@@ -33,8 +35,13 @@ def quiet_prefect() -> None:
     os.environ.setdefault(_CONSOLE_LEVEL, "CRITICAL")
 
 
-def start_server() -> None:
+def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
     """Start the embedded server where no other is named; it ends with this process.
+
+    Parameters
+    ----------
+    meanwhile : callable, optional
+        What this process does while the server, another one, starts.
 
     Raises
     ------
@@ -47,6 +54,8 @@ def start_server() -> None:
     # A thread of its own, as the main one stays open to ctrl-c while it waits.
     starter = Thread(target=_start_shielded, args=(failures,), daemon=True)
     starter.start()
+    if meanwhile is not None:
+        meanwhile()
     starter.join()
     if failures:
         raise EvenhandError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +11,8 @@ from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.experiment import Candidate
 from evenhand.problem import Problem
-from tasks.evaluate import Result, evaluate, log_result, score_holdout
+from tasks.evaluate import Result
+from tasks.log import log_fit
 from tasks.split import Parts
 from tasks.train import Unit, fit
 from tasks.training import Training
@@ -42,25 +43,6 @@ def run_units(
     return {name: list(group) for name, group in groupby(units, key=lambda unit: unit.candidate.name)}
 
 
-def evaluate_all(
-    parts: Parts, problem: Problem, seed: int, grid: Sequence[Candidate], inner: Mapping[str, list[Unit]]
-) -> list[Result]:
-    """Score every candidate out of fold."""
-    futures = [evaluate.submit(parts, problem, seed, candidate, inner[candidate.fit_name]) for candidate in grid]
-    return [future.result() for future in futures]
-
-
-def score_all(
-    parts: Parts, problem: Problem, seed: int, results: Sequence[Result], outer: Mapping[str, list[Unit]], winner: Unit
-) -> list[Result]:
-    """Score every candidate on the held-out rows."""
-    outer = {**outer, winner.candidate.fit_name: [winner]}
-    futures = [
-        score_holdout.submit(parts, problem, seed, result, outer[result.candidate.fit_name]) for result in results
-    ]
-    return [future.result() for future in futures]
-
-
 def _tell(training: Training, problem: Problem, unit: Unit, done: int, total: int, elapsed: float) -> None:
     where = "held-out period" if unit.fold < 0 else f"fold {unit.fold + 1}"
     said = (
@@ -70,11 +52,22 @@ def _tell(training: Training, problem: Problem, unit: Unit, done: int, total: in
     training.say(f"  {done:3d}/{total}  {unit.candidate.name:34s} {where:15s} {said:28s} about {left:.0f} s left")
 
 
-def log_all(training: Training, parts: Parts, problem: Problem, seed: int, results: Sequence[Result]) -> None:
-    """Write every candidate's files and MLflow run, several at once."""
+def is_telling(fit: Candidate, winner: Candidate) -> bool:
+    """Whether a quick look draws this fit: the winner's, or what its model does without resampling."""
+    return fit.fit_name == winner.fit_name or (fit.model.name, fit.strategy.name) == (winner.model.name, "none")
+
+
+def log_all(
+    training: Training, parts: Parts, problem: Problem, seed: int, results: Sequence[Result], drawn: Container[str]
+) -> None:
+    """Write every candidate's files and MLflow run, several at once; ``drawn`` are the fits that get figures."""
     tags = {"problem": problem.name, "synthetic": str(problem.synthetic).lower(), "training": training.id}
-    wait_all = [
-        log_result.submit(parts, problem, seed, result, training.folder, training.run_id, tags) for result in results
+    of_fit: dict[str, list[Result]] = {}
+    for result in results:
+        of_fit.setdefault(result.candidate.fit_name, []).append(result)
+    submitted = [
+        log_fit.submit(parts, problem, seed, same, name in drawn, training.folder, training.run_id, tags)
+        for name, same in of_fit.items()
     ]
-    for future in wait_all:
+    for future in submitted:
         future.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any, Literal
 
 from prefect import flow
@@ -14,9 +15,9 @@ from evenhand.experiment import candidates, fits
 from evenhand.models import check_models
 from evenhand.problem import Problem
 from flows.commands import run_command
-from flows.grid import evaluate_all, log_all, run_units, score_all
+from flows.grid import is_telling, log_all, run_units
 from tasks.balance import balance
-from tasks.evaluate import choose, winning_rule
+from tasks.evaluate import choose, evaluate_all, score_all, winning_rule
 from tasks.ingest import ingest
 from tasks.problems import load_problem
 from tasks.register import register_winner
@@ -47,6 +48,16 @@ class TrainRequest(BaseModel):
     )
     seed: int = Field(default=42, ge=0, description="of folds, samplers and models")
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
+
+
+# Imports of seconds, which `--help` and a refusal need not wait for.
+LARGE = ("great_expectations", "mlflow.store.tracking.sqlalchemy_store", "mlflow.sklearn", "skops.io")
+
+
+def import_ahead() -> None:
+    """Import what the steps will ask for."""
+    for name in LARGE:
+        import_module(name)
 
 
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1)  # Any: its type parameter is invariant
@@ -84,8 +95,10 @@ def train(request: TrainRequest) -> dict[str, Any]:
         whole = step("refit_winner", doing, refit, parts, problem, seed, winner, rule, training.folder)
         others = [candidate for candidate in fits(grid) if candidate.fit_name != winner.fit_name]
         outer = step("refit", "the others", run_units, training, parts, problem, seed, others, [HOLDOUT_FOLD])
-        results = step("score", "score them all", score_all, parts, problem, seed, scored, outer, whole.unit)
-        step("log", "draw and log every candidate", log_all, training, parts, problem, seed, results)
+        outer[winner.fit_name] = [whole.unit]
+        results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
+        drawn = [fit.fit_name for fit in fits(grid) if not quick or is_telling(fit, winner)]
+        step("log", "draw and log every candidate", log_all, training, parts, problem, seed, results, drawn)
 
         args = (training, problem, request.preset, seed, snapshot, parts, winner, whole)
         registered = step("register", "register the winner", register_winner, *args)
@@ -99,4 +112,4 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_command(TrainRequest, train, check=read_problem)
+    run_command(TrainRequest, train, check=read_problem, meanwhile=import_ahead)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import yaml
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from evenhand import figures
 from evenhand.decision import AnyDecision, cross_fitted, fit_rule, period_groups, share_of
 from evenhand.errors import ValidationFailed
-from evenhand.evaluate import Scores, flat, score, to_record
+from evenhand.evaluate import Scores, score
 from evenhand.experiment import Candidate, Experiment
 from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
 from evenhand.rules import DecisionRule
 from evenhand.strategies import LedgerEntry
 from evenhand.tables import Row
-from tasks import tracking
 from tasks.split import Parts
-from tasks.train import HOLDOUT_FOLD, Unit, experiment_of, slug
+from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
 
 
 @dataclass(frozen=True)
@@ -38,14 +33,19 @@ class Result:
     test: Scores | None
 
     @property
+    def inner(self) -> list[Unit]:
+        """The units inside the training rows."""
+        return [unit for unit in self.units if unit.fold != HOLDOUT_FOLD]
+
+    @property
     def skipped(self) -> str | None:
         """Why there is no out-of-fold score: the reason of the first fold that could not be fitted."""
-        return next((unit.skipped for unit in self.units if unit.skipped and unit.fold != HOLDOUT_FOLD), None)
+        return next((unit.skipped for unit in self.inner if unit.skipped), None)
 
     @property
     def folds_done(self) -> int:
         """Folds inside the training rows that were fitted."""
-        return sum(unit.fold != HOLDOUT_FOLD and unit.skipped is None for unit in self.units)
+        return sum(unit.skipped is None for unit in self.inner)
 
     @property
     def fit_seconds(self) -> float:
@@ -123,7 +123,14 @@ def _trained_share(candidate: Candidate, units: Sequence[Unit]) -> np.ndarray:
     return total / total.sum()
 
 
-@task(name="evaluate", task_run_name="evaluate {candidate.name}", cache_policy=NO_CACHE)
+@task(name="evaluate", cache_policy=NO_CACHE)
+def evaluate_all(
+    parts: Parts, problem: Problem, seed: int, grid: Sequence[Candidate], inner: Mapping[str, Sequence[Unit]]
+) -> list[Result]:
+    """Score every candidate out of fold; ``inner`` holds the units of each fit."""
+    return [evaluate(parts, problem, seed, candidate, inner[candidate.fit_name]) for candidate in grid]
+
+
 def evaluate(parts: Parts, problem: Problem, seed: int, candidate: Candidate, units: Sequence[Unit]) -> Result:
     """Score a candidate out of fold; its decision rule is fitted on the other folds. A missed fold means no score."""
     if any(unit.skipped for unit in units):
@@ -139,7 +146,14 @@ def evaluate(parts: Parts, problem: Problem, seed: int, candidate: Candidate, un
     return Result(candidate, tuple(units), score(known.y, known.probabilities, parts.classes, predicted), None)
 
 
-@task(name="score", task_run_name="score {result.candidate.name}", cache_policy=NO_CACHE)
+@task(name="score", cache_policy=NO_CACHE)
+def score_all(
+    parts: Parts, problem: Problem, seed: int, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]]
+) -> list[Result]:
+    """Score every candidate on the held-out rows; ``outer`` holds the unit of each fit."""
+    return [score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name]) for result in results]
+
+
 def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, outer: Sequence[Unit]) -> Result:
     """Add the scores on the held-out rows; the decision rule is the one fitted out of fold."""
     units = (*result.units, *outer)
@@ -168,80 +182,3 @@ def choose(problem: Problem, results: Sequence[Result]) -> Candidate:
         reasons = "; ".join(sorted({f"{r.candidate.name}: {r.skipped}" for r in results}))
         raise ValidationFailed(f"no candidate has an out-of-fold {problem.metric}: {reasons}")
     return max(scored, key=lambda pair: pair[0])[1]
-
-
-@task(name="log", task_run_name="log {result.candidate.name}", cache_policy=NO_CACHE)
-def log_result(
-    parts: Parts, problem: Problem, seed: int, result: Result, folder: Path, run_id: str, tags: dict[str, str]
-) -> str:
-    """Write a candidate's files and its MLflow child run; returns the run's id."""
-    candidate = result.candidate
-    place = folder / "candidates" / slug(candidate.name)
-    place.mkdir(parents=True, exist_ok=True)
-    write_json(place / "resampling_ledger.json", [entry.to_record() for entry in result.ledger])
-    write_json(
-        place / "model_metrics.json",
-        {name: None if s is None else to_record(s) for name, s in (("oof", result.oof), ("test", result.test))},
-    )
-    (place / "model_config.yaml").write_text(yaml.safe_dump(_config(problem, candidate, seed), sort_keys=False))
-    _draw(parts, problem, seed, result, place)
-    metrics: dict[str, float] = {}
-    for name, scores in (("oof", result.oof), ("test", result.test)):
-        metrics |= flat(scores, name) if scores is not None else {}
-    metrics["fit_seconds"] = result.fit_seconds
-    return tracking.log_candidate(
-        run_id,
-        candidate.name,
-        {
-            "model": candidate.model.name,
-            "strategy": candidate.strategy.name,
-            "features": candidate.features,
-            "decision": candidate.decision.name,
-            "folds": f"{problem.split.folds.kind} {result.folds_done}",
-            "seed": seed,
-        },
-        metrics,
-        {**tags, **({"skipped": result.skipped} if result.skipped else {})},
-        place,
-        seconds=result.fit_seconds,
-    )
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-def _config(problem: Problem, candidate: Candidate, seed: int) -> dict[str, Any]:
-    return {
-        "problem": problem.name,
-        "model": candidate.model.model_dump(mode="json"),
-        "strategy": candidate.strategy.model_dump(mode="json"),
-        "features": {candidate.features: problem.features[candidate.features].model_dump(mode="json")},
-        "decision": candidate.decision.model_dump(mode="json"),
-        "seed": seed,
-        "split": problem.split.model_dump(mode="json"),
-    }
-
-
-def _draw(parts: Parts, problem: Problem, seed: int, result: Result, place: Path) -> None:
-    note = problem.title + (" (synthetic data)" if problem.synthetic else "")
-    inner = [unit for unit in result.units if unit.fold != HOLDOUT_FOLD]
-    if result.oof is not None:
-        known = judged(experiment_of(parts, problem, seed), inner)
-        y, probabilities = known.y, known.probabilities
-        drawn = {
-            "precision_recall": figures.precision_recall(y, probabilities, parts.classes, note=note),
-            "roc": figures.roc(y, probabilities, parts.classes, note=note),
-            "calibration": figures.calibration(y, probabilities, parts.classes, note=note),
-            "confusion_matrix": figures.confusion_matrix(result.oof.confusion, parts.classes, note=note),
-        }
-        for name, figure in drawn.items():
-            (place / f"{name}.png").write_bytes(figures.to_png(figure))
-    importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
-    if importance is not None:
-        names = experiment_of(parts, problem, seed).feature_names(result.candidate.features, HOLDOUT_FOLD)
-        figure = figures.feature_importance(names, importance, note=note)
-        (place / "feature_importance.png").write_bytes(figures.to_png(figure))

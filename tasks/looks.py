@@ -26,7 +26,7 @@ def labels_sha256(frame: pd.DataFrame, problem: Problem) -> str:
     So a feature more, which gives the file of the same rows another hash, does not start the count anew.
     """
     columns = [c for c in (problem.target.column, problem.split.holdout.column) if c in frame.columns]
-    lines = frame[columns].astype("str").agg("\x1f".join, axis=1)
+    lines = map("\x1f".join, zip(*(frame[column].astype("str") for column in columns), strict=True))
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 

@@ -28,12 +28,13 @@ from evenhand.tables import Row, baseline_against_resampled, leaderboard, render
 from evenhand.verdict import Verdict
 from tasks import tracking
 from tasks.balance import Balanced
-from tasks.evaluate import Result, write_json
+from tasks.draw import caption
+from tasks.evaluate import Result
+from tasks.files import write_json
 from tasks.mlflow_client import connect
 from tasks.model_versions import Registered, read_version
 from tasks.split import Parts
 from tasks.storage import open_store
-from tasks.train import HOLDOUT_FOLD
 from tasks.training import Training, point_latest, versions
 from tasks.validate import Validated
 
@@ -150,7 +151,7 @@ def _candidate_summary(result: Result) -> CandidateSummary:
 
 def _write_comparison(training: Training, problem: Problem, results: Sequence[Result]) -> None:
     rows = [result.row() for result in results]
-    note = problem.title + (" (synthetic data)" if problem.synthetic else "")
+    note = caption(problem)
     text = f"# {note}\n"
     places: tuple[tuple[Literal["oof", "test"], str], ...] = (("oof", "out of fold"), ("test", "held-out period"))
     for on, heading in places:
@@ -219,6 +220,3 @@ def _show(
     training.say(f"\nSeconds: {spent}")
     training.say("Compare the runs: make ui     Everything of this training: " + str(path.parent))
     training.say(str(path))
-
-
-__all__ = ["HOLDOUT_FOLD", "finish", "log_inputs"]

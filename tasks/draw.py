@@ -1,0 +1,53 @@
+"""Draw: the figures of a fit, each drawn once, however many decision rules share its probabilities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from evenhand import figures
+from evenhand.problem import Problem
+from tasks.evaluate import Result, judged
+from tasks.split import Parts
+from tasks.train import HOLDOUT_FOLD, experiment_of
+
+
+def draw_fit(parts: Parts, problem: Problem, seed: int, result: Result) -> dict[str, bytes]:
+    """Draw what every candidate of a fit shares: curves and calibration out of fold, and feature importance.
+
+    Returns
+    -------
+    dict of str to bytes
+        PNG files by name; empty where the fit was skipped.
+    """
+    experiment, note = experiment_of(parts, problem, seed), caption(problem)
+    drawn: dict[str, Figure] = {}
+    if result.oof is not None:
+        known = judged(experiment, result.inner)
+        for name in ("precision_recall", "roc", "calibration"):
+            drawn[name] = getattr(figures, name)(known.y, known.probabilities, parts.classes, note=note)
+    importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
+    if importance is not None:
+        names = experiment.feature_names(result.candidate.features, HOLDOUT_FOLD)
+        drawn["feature_importance"] = figures.feature_importance(names, importance, note=note)
+    return {name: figures.to_png(figure) for name, figure in drawn.items()}
+
+
+def draw_candidate(problem: Problem, result: Result, classes: tuple[str, ...]) -> dict[str, bytes]:
+    """Draw what depends on the decision rule: the confusion matrix out of fold."""
+    if result.oof is None:
+        return {}
+    figure = figures.confusion_matrix(result.oof.confusion, classes, note=caption(problem))
+    return {"confusion_matrix": figures.to_png(figure)}
+
+
+def write_figures(folder: Path, drawn: dict[str, bytes]) -> None:
+    """Write each figure as ``<name>.png``."""
+    for name, png in drawn.items():
+        (folder / f"{name}.png").write_bytes(png)
+
+
+def caption(problem: Problem) -> str:
+    """Say what data a figure shows, and that it is synthetic if it is."""
+    return problem.title + (" (synthetic data)" if problem.synthetic else "")

@@ -1,0 +1,82 @@
+"""Log: every candidate's files and its MLflow run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from evenhand.evaluate import flat, to_record
+from evenhand.experiment import Candidate
+from evenhand.problem import Problem
+from tasks import tracking
+from tasks.draw import draw_candidate, draw_fit, write_figures
+from tasks.evaluate import Result
+from tasks.files import write_json
+from tasks.split import Parts
+from tasks.train import slug
+
+
+@task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
+def log_fit(
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    results: Sequence[Result],
+    drawn: bool,
+    folder: Path,
+    run_id: str,
+    tags: dict[str, str],
+) -> None:
+    """Write the files and MLflow child runs of the candidates that share a fit; with figures where ``drawn``."""
+    shared = draw_fit(parts, problem, seed, results[0]) if drawn else {}
+    for result in results:
+        place = folder / "candidates" / slug(result.candidate.name)
+        place.mkdir(parents=True, exist_ok=True)
+        _write_files(problem, seed, result, place)
+        if drawn:
+            write_figures(place, {**shared, **draw_candidate(problem, result, parts.classes)})
+        _log_run(problem, seed, result, place, run_id, tags)
+
+
+def _write_files(problem: Problem, seed: int, result: Result, place: Path) -> None:
+    write_json(place / "resampling_ledger.json", [entry.to_record() for entry in result.ledger])
+    write_json(
+        place / "model_metrics.json",
+        {name: None if s is None else to_record(s) for name, s in (("oof", result.oof), ("test", result.test))},
+    )
+    config = _config(problem, result.candidate, seed)
+    (place / "model_config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def _log_run(problem: Problem, seed: int, result: Result, place: Path, run_id: str, tags: dict[str, str]) -> None:
+    candidate = result.candidate
+    metrics: dict[str, float] = {"fit_seconds": result.fit_seconds}
+    for name, scores in (("oof", result.oof), ("test", result.test)):
+        metrics |= flat(scores, name) if scores is not None else {}
+    params = {
+        "model": candidate.model.name,
+        "strategy": candidate.strategy.name,
+        "features": candidate.features,
+        "decision": candidate.decision.name,
+        "folds": f"{problem.split.folds.kind} {result.folds_done}",
+        "seed": seed,
+    }
+    labels = {**tags, **({"skipped": result.skipped} if result.skipped else {})}
+    tracking.log_candidate(run_id, candidate.name, params, metrics, labels, place, seconds=result.fit_seconds)
+
+
+def _config(problem: Problem, candidate: Candidate, seed: int) -> dict[str, Any]:
+    return {
+        "problem": problem.name,
+        "model": candidate.model.model_dump(mode="json"),
+        "strategy": candidate.strategy.model_dump(mode="json"),
+        "features": {candidate.features: problem.features[candidate.features].model_dump(mode="json")},
+        "decision": candidate.decision.model_dump(mode="json"),
+        "seed": seed,
+        "split": problem.split.model_dump(mode="json"),
+    }
