@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-# The same examples each time, so that a red suite stays red until it is mended; HYPOTHESIS_PROFILE=search draws new ones.
+# The same examples each time, so that a red suite stays red until it is mended; HYPOTHESIS_PROFILE=search draws others.
 hypothesis_settings.register_profile("steady", derandomize=True)
 hypothesis_settings.register_profile("search", derandomize=False)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
