@@ -1,0 +1,78 @@
+"""A problem: the data set, what to predict from what, and the rules a model must pass.
+
+One YAML file in ``problems/`` is one :class:`Problem`. Every part is frozen and refuses unknown keys.
+"""
+
+from evenhand.problem.columns import Categorical, FeatureSet, Numeric, Rate, Target
+from evenhand.problem.common import BASE, LOWER_IS_BETTER, METRICS
+from evenhand.problem.decisions import (
+    ARGMAX,
+    LABEL_METRICS,
+    CapacityDecision,
+    CostDecision,
+    Decision,
+    MultipliersDecision,
+    PriorPowerDecision,
+    SimpleDecision,
+)
+from evenhand.problem.models import ModelSpec
+from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy
+from evenhand.problem.reading import parse_problem
+from evenhand.problem.sources import (
+    CsvSource,
+    KaggleSource,
+    Member,
+    PackageSource,
+    ParquetSource,
+    PoliceUkSource,
+    Source,
+    SyntheticSource,
+)
+from evenhand.problem.splits import ForwardFolds, GroupFolds, Holdout, StratifiedFolds
+from evenhand.problem.strategies import CappedStrategy, SimpleStrategy, SimpleStrategyKind, SmoteStrategy
+from evenhand.problem.whole import Problem, check_classes
+
+__all__ = [
+    "ARGMAX",
+    "BASE",
+    "LABEL_METRICS",
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "REVIEW_KEYS",
+    "CapacityDecision",
+    "CappedStrategy",
+    "Categorical",
+    "CostDecision",
+    "CsvSource",
+    "Decision",
+    "FeatureSet",
+    "Floor",
+    "ForwardFolds",
+    "Freshness",
+    "GatePolicy",
+    "GroupFolds",
+    "Holdout",
+    "KaggleSource",
+    "Member",
+    "ModelSpec",
+    "MultipliersDecision",
+    "Numeric",
+    "PackageSource",
+    "ParquetSource",
+    "PoliceUkSource",
+    "PriorPowerDecision",
+    "Problem",
+    "Rate",
+    "ReviewPolicy",
+    "Reviewer",
+    "SimpleDecision",
+    "SimpleStrategy",
+    "SimpleStrategyKind",
+    "SmoteStrategy",
+    "Source",
+    "StratifiedFolds",
+    "SyntheticSource",
+    "Target",
+    "check_classes",
+    "parse_problem",
+]

@@ -1,0 +1,38 @@
+"""What all parts of a problem share."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+MetricName = Literal[
+    "macro_f1",
+    "weighted_f1",
+    "balanced_accuracy",
+    "g_mean",
+    "mcc",
+    "macro_precision",
+    "macro_recall",
+    "average_precision",
+    "roc_auc",
+    "log_loss",
+    "brier",
+    "ece",
+    "accuracy",
+]
+METRICS: tuple[str, ...] = get_args(MetricName)
+BASE = "base"
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
+TIME_PARTS = ("year", "month", "day", "dayofweek", "dayofyear", "hour")
+
+
+class Frozen(BaseModel):
+    """A part of a problem: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def as_kind(value: Any) -> Any:
+    """Let a kind without settings be written as its name alone."""
+    return {"kind": value} if isinstance(value, str) else value

@@ -1,0 +1,94 @@
+"""What data and models must pass, and who decides."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from evenhand.problem.common import Frozen
+
+
+class Freshness(Frozen):
+    """The newest row must be no older than ``max_age_days`` on ``as_of``."""
+
+    column: str
+    as_of: date
+    max_age_days: int = Field(gt=0)
+
+
+class ValidationPolicy(Frozen):
+    """How much bad data is put aside before the flow stops."""
+
+    max_quarantined: float = Field(default=0.02, ge=0, lt=1, description="share of the rows")
+    freshness: Freshness | None = Field(default=None, description="off for historical sets")
+
+
+class Floor(Frozen):
+    """The least that a class must reach on the held-out rows, whatever the champion does."""
+
+    recall: float | None = Field(default=None, ge=0, le=1)
+    average_precision: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Floor:
+        if self.recall is None and self.average_precision is None:
+            raise ValueError("give recall, average_precision or both")
+        return self
+
+
+class GatePolicy(Frozen):
+    """When a challenger has proved to be better, and what must hold beside it; None turns a condition off."""
+
+    margin: float = Field(default=0.005, ge=0, description="the least difference worth a new model")
+    confidence: float = Field(
+        default=0.95, gt=0.5, lt=1, description="of all looks at the same held-out rows together; each gets a part"
+    )
+    looks: int = Field(default=10, ge=1, le=100, description="how often the same held-out rows may judge")
+    resamples: int = Field(default=2000, ge=200)
+    min_positives: int = Field(default=50, ge=1, description="fewer held-out rows of a class: not enough data")
+    tolerance: float = Field(
+        default=0.05, ge=0, le=1, description="the most a class may lose in recall or average precision"
+    )
+    floors: dict[str, Floor] = Field(default={}, description="class -> the least it must reach")
+    ece_tolerance: float | None = Field(
+        default=0.05, ge=0, le=1, description="the most that the calibration error may grow against the champion's"
+    )
+    max_ece: float | None = Field(default=None, ge=0, le=1, description="the largest calibration error")
+    slices: tuple[str, ...] = Field(default=(), description="columns whose groups are compared, beside `sensitive`")
+    min_slice_rows: int = Field(default=1000, ge=1, description="a group with fewer held-out rows is left out")
+    slice_tolerance: float | None = Field(
+        default=0.05, ge=0, le=1, description="the most that the gap between groups may grow against the champion's"
+    )
+    max_slice_gap: float | None = Field(default=None, ge=0, le=1, description="the largest gap between groups")
+    training_age: Freshness | None = Field(
+        default=None, description="how old the newest training row may be; off for historical sets"
+    )
+    min_rows_per_second: float | None = Field(default=None, gt=0, description="scoring speed, as measured when judged")
+    max_model_mb: float | None = Field(default=None, gt=0, description="size of the stored model, in 1e6 bytes")
+
+
+class Reviewer(Frozen):
+    """A person who may decide, and where the key is found that proves it is them.
+
+    The fingerprint makes an invented key worthless: ``printf %s "$KEY" | sha256sum``.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^\S(.*\S)?$")
+    key: str = Field(pattern=r"^(env|block):[A-Za-z0-9_-]+$", description="env:VARIABLE or block:SECRET of Prefect")
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$", description="sha256 of the key")
+    user: str | None = Field(default=None, description="account under which they train, where it is not their name")
+
+
+REVIEW_KEYS = ("review", "reviewers", "quorum", "four_eyes", "expires_days")
+
+
+class ReviewPolicy(Frozen):
+    """Who must agree before the alias moves; read from the keys of the problem of the same names."""
+
+    review: Literal["required", "never"] = "required"
+    reviewers: tuple[Reviewer, ...] = ()
+    quorum: int = 1
+    four_eyes: bool = False
+    expires_days: float | None = None

@@ -1,0 +1,51 @@
+"""On which rows: the held-out period and the folds."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from evenhand.problem.common import Frozen
+
+
+class Holdout(Frozen):
+    """The newest rows, never trained on: those whose ``column`` is ``start`` or later."""
+
+    column: str
+    start: int | float | date
+
+
+class StratifiedFolds(Frozen):
+    """Random folds with every class at its share."""
+
+    kind: Literal["stratified"]
+    n: int = Field(default=5, ge=2, le=20)
+
+
+class GroupFolds(Frozen):
+    """No group (a place, a case) on both sides of a fold."""
+
+    kind: Literal["group"]
+    column: str
+    n: int = Field(default=5, ge=2, le=20)
+
+
+class ForwardFolds(Frozen):
+    """Forward in time: each fold is judged on one period and trained on all before it."""
+
+    kind: Literal["forward"]
+    column: str
+    n: int = Field(default=5, ge=1, le=20, description="the newest n periods are judged")
+    period: Literal["value", "month", "year"] = "value"
+
+
+Folds = Annotated[StratifiedFolds | GroupFolds | ForwardFolds, Field(discriminator="kind")]
+
+
+class Split(Frozen):
+    """Held-out period, and folds inside the rest."""
+
+    holdout: Holdout
+    folds: Folds = StratifiedFolds(kind="stratified")

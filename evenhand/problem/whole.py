@@ -1,0 +1,196 @@
+"""The whole problem, and what its parts must agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from evenhand.errors import ProblemError
+from evenhand.problem.columns import FeatureSet, Target
+from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
+from evenhand.problem.decisions import (
+    ARGMAX,
+    LABEL_METRICS,
+    CapacityDecision,
+    CostDecision,
+    Decision,
+    MultipliersDecision,
+)
+from evenhand.problem.models import ExtraCandidate, ModelSpec
+from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
+from evenhand.problem.sources import Source
+from evenhand.problem.splits import Split
+from evenhand.problem.strategies import Strategy
+
+
+class Problem(Frozen):
+    """One data set and everything that is asked of it.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        On an unknown key, a feature that is the target or a declared leak, or a name that does not exist;
+        :func:`parse_problem` turns it into one readable paragraph.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    title: str
+    about: str = ""
+    licence: str = "not stated"
+    source: Source
+    suite: str | None = Field(default=None, description="expectations/<suite>.json; derived from this file if absent")
+    duplicates: Literal["drop", "keep"] = "keep"
+    target: Target
+    leaks: tuple[str, ...] = Field(default=(), description="columns set after the class is known")
+    sensitive: tuple[str, ...] = Field(default=(), description="columns whose groups a report compares")
+    features: dict[str, FeatureSet] = Field(min_length=1, description="feature sets by name; `base` first")
+    split: Split
+    models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
+        default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
+    )
+    strategies: tuple[Strategy, ...] = Field(min_length=1)
+    extra: tuple[ExtraCandidate, ...] = Field(default=(), description="candidates on other feature sets than base")
+    decisions: tuple[Decision, ...] = Field(
+        default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
+    )
+    quick_rows: int = Field(default=6_000, ge=200, description="training rows of the quick preset")
+    metric: MetricName = "macro_f1"
+    validation: ValidationPolicy = ValidationPolicy()
+    gate: GatePolicy = GatePolicy()
+    review: Literal["required", "never"] = "required"
+    reviewers: tuple[Reviewer, ...] = Field(default=(), description="who may decide; empty: anybody who gives a name")
+    quorum: int = Field(default=1, ge=1, description="reviewers that must approve")
+    four_eyes: bool | None = Field(
+        default=None, description="who trained can't approve alone; unset means where two reviewers are declared"
+    )
+    expires_days: float | None = Field(default=None, gt=0, description="a request without a decision is rejected then")
+
+    @property
+    def review_policy(self) -> ReviewPolicy:
+        """Everything that decides about a review."""
+        four_eyes = len(self.reviewers) > 1 if self.four_eyes is None else self.four_eyes
+        return ReviewPolicy(
+            review=self.review,
+            reviewers=self.reviewers,
+            quorum=self.quorum,
+            four_eyes=four_eyes,
+            expires_days=self.expires_days,
+        )
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the rows are made up."""
+        return self.source.kind == "synthetic"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every raw column this problem reads, each once."""
+        names = [c for features in self.features.values() for c in features.columns]
+        folds_column = getattr(self.split.folds, "column", None)
+        names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
+        names += [d.per for d in self.decisions if isinstance(d, CapacityDecision) and d.per]
+        names += [*self.sensitive, *self.gate.slices]
+        names += [self.gate.training_age.column] if self.gate.training_age else []
+        return tuple(dict.fromkeys(names))
+
+    @field_validator("features")
+    @classmethod
+    def _extended(cls, given: dict[str, FeatureSet]) -> dict[str, FeatureSet]:
+        done: dict[str, FeatureSet] = {}
+        for name, features in given.items():
+            if features.extend is not None and features.extend not in done:
+                known = ", ".join(done) or "none"
+                raise ValueError(f"{name}.extend: no feature set {features.extend!r} before it; there is: {known}")
+            done[name] = features if features.extend is None else features.after(done[features.extend])
+        return done
+
+    @model_validator(mode="after")
+    def _no_leak(self) -> Problem:
+        forbidden = {self.target.column: "the target", **dict.fromkeys(self.leaks, "a declared leak")}
+        for set_name, features in self.features.items():
+            for column in features.columns:
+                if column in forbidden:
+                    raise ValueError(f"features.{set_name}: column {column!r} is {forbidden[column]}")
+        for decision in self.decisions:
+            if isinstance(decision, CapacityDecision) and decision.per in forbidden:
+                raise ValueError(f"decisions: {decision.name}: column {decision.per!r} is {forbidden[decision.per]}")
+        return self
+
+    @model_validator(mode="after")
+    def _metric_of_labels(self) -> Problem:
+        for decision in self.decisions:
+            if isinstance(decision, MultipliersDecision) and (decision.metric or self.metric) not in LABEL_METRICS:
+                allowed = ", ".join(LABEL_METRICS)
+                raise ValueError(
+                    f"decisions: {self.metric} does not judge the chosen class, so multipliers need a "
+                    f"metric of their own; allowed: {allowed}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _extra_exists(self) -> Problem:
+        known = {
+            "model": [model.name for model in self.models],
+            "strategy": [strategy.name for strategy in self.strategies],
+            "features": list(self.features),
+        }
+        for extra in self.extra:
+            for what, names in known.items():
+                if getattr(extra, what) not in names:
+                    raise ValueError(f"extra: no {what} {getattr(extra, what)!r}; there is: {', '.join(names)}")
+            if extra.features == BASE:
+                raise ValueError(f"extra: {extra.model} on {BASE} is in the grid already; name another feature set")
+        named = [(extra.model, extra.strategy, extra.features) for extra in self.extra]
+        if len(set(named)) < len(named):
+            raise ValueError("extra: the same model, strategy and features are named twice")
+        if BASE not in self.features:
+            raise ValueError(f"features: one set is named {BASE}; found {', '.join(self.features)}")
+        return self
+
+    @model_validator(mode="after")
+    def _review_possible(self) -> Problem:
+        if self.review == "never" and self.reviewers:
+            raise ValueError("review: never asks nobody, and reviewers are declared; allowed is one of the two")
+        if self.quorum > max(1, len(self.reviewers)):
+            raise ValueError(f"quorum: {self.quorum} approvals of {len(self.reviewers)} declared reviewers")
+        if self.four_eyes and not self.reviewers:
+            raise ValueError("four_eyes: nobody can be told from who trained without declared reviewers")
+        return self
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Problem:
+        for what, names in (
+            ("models", [m.name for m in self.models]),
+            ("strategies", [s.name for s in self.strategies]),
+            ("decisions", [d.name for d in self.decisions]),
+            ("reviewers", [r.name for r in self.reviewers]),
+            ("keys of reviewers", [r.fingerprint for r in self.reviewers]),
+        ):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise ValueError(f"{what}: {', '.join(twice)} is named twice; give one a label")
+        return self
+
+
+def check_classes(problem: Problem, classes: Sequence[str]) -> None:
+    """Refuse class names in strategies, decision rules and gate floors that the data do not have.
+
+    Raises
+    ------
+    ProblemError
+        Naming where, what, and the classes there are.
+    """
+    named: list[tuple[str, str]] = [("gate.floors", name) for name in problem.gate.floors]
+    for strategy in problem.strategies:
+        named += [(f"strategies.{strategy.name}.per_class", name) for name in getattr(strategy, "per_class", {})]
+    for decision in problem.decisions:
+        if isinstance(decision, CapacityDecision):
+            named.append((f"decisions.{decision.name}", decision.class_name))
+        elif isinstance(decision, CostDecision) and isinstance(decision.costs, dict):
+            for truth, row in decision.costs.items():
+                named += [(f"decisions.{decision.name}.costs", name) for name in (truth, *row)]
+    for where, name in named:
+        if name not in classes:
+            raise ProblemError(f"{where}: no class {name!r}; classes are {', '.join(classes)}")
