@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from evenhand.features import build_encoder
-from evenhand.models import build_model, full_probabilities
+from evenhand.fitted import full_probabilities
+from evenhand.models import build_model
 from evenhand.problem import ModelSpec, Problem
 from evenhand.schema import column_types, parse_columns
 from evenhand.split import class_labels

@@ -25,8 +25,9 @@ from threadpoolctl import threadpool_limits
 from evenhand.decision import AnyDecision
 from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
-from evenhand.models import FittedCandidate, build_model, full_probabilities, importances
+from evenhand.fitted import FittedCandidate, full_probabilities
 from evenhand.models import at_scale as model_at_scale
+from evenhand.models import build_model, importances
 from evenhand.problem import ARGMAX, BASE, FeatureSet, ModelSpec, Problem
 from evenhand.rules import DecisionRule
 from evenhand.split import Fold

@@ -1,4 +1,4 @@
-"""Model families, and the fitted whole that goes into the registry."""
+"""Model families."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from lightgbm import LGBMClassifier
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 
 from evenhand.errors import ProblemError
 from evenhand.problem import ModelSpec
-from evenhand.rules import DecisionRule
 
 
 class FilledGradientBoosting(GradientBoostingClassifier):
@@ -139,19 +137,6 @@ def _check(spec: ModelSpec, family: str) -> None:
         raise ProblemError(f"models: {spec.name} has no setting {', '.join(strangers)}; allowed: {', '.join(allowed)}")
 
 
-def full_probabilities(model: ClassifierMixin, X: np.ndarray, n_classes: int) -> np.ndarray:
-    """Predict probabilities with a column for every class, zero for those the model never saw.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_classes)
-    """
-    known = np.asarray(model.classes_, dtype=int)
-    probabilities = np.zeros((len(X), n_classes))
-    probabilities[:, known] = model.predict_proba(X)
-    return probabilities
-
-
 def importances(model: ClassifierMixin) -> np.ndarray | None:
     """Return the model's own feature importances, adding up to one, or None where the family has none."""
     if isinstance(model, LGBMClassifier):
@@ -159,48 +144,3 @@ def importances(model: ClassifierMixin) -> np.ndarray | None:
     else:
         gains = np.asarray(getattr(model, "feature_importances_", []), dtype=float)
     return gains / gains.sum() if gains.size and gains.sum() > 0 else None
-
-
-class FittedCandidate(ClassifierMixin, BaseEstimator):
-    """Encoder, classifier and decision rule as one unit: raw columns in, class names out.
-
-    Parameters
-    ----------
-    encoder : Pipeline
-        Fitted on the training rows.
-    classifier : ClassifierMixin
-        Fitted on the encoded, resampled training rows; its labels are codes.
-    class_names : list of str
-        Name of each code.
-    rule : DecisionRule, optional
-        From probabilities to a class, fitted out of fold; the most probable class without it.
-
-    Attributes
-    ----------
-    classes_ : ndarray of str, shape (n_classes,)
-    """
-
-    def __init__(self, encoder: Any, classifier: Any, class_names: list[str], rule: DecisionRule | None = None) -> None:
-        self.encoder = encoder
-        self.classifier = classifier
-        self.class_names = class_names
-        self.rule = rule
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """Class names in the order of the probability columns."""
-        return np.asarray(self.class_names, dtype=object)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Parts come fitted."""
-        return True
-
-    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
-        """Return probabilities of shape (n_rows, n_classes)."""
-        return full_probabilities(self.classifier, self.encoder.transform(X), len(self.class_names))
-
-    def predict(self, X: pd.DataFrame) -> np.ndarray:
-        """Return class names of shape (n_rows,)."""
-        probabilities = self.predict_proba(X)
-        codes = probabilities.argmax(axis=1) if self.rule is None else self.rule.decide(probabilities)
-        return self.classes_[codes]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-    from evenhand.models import FittedCandidate
+    from evenhand.fitted import FittedCandidate
 
 # Tags of a version that others write: what they say is a condition, their absence is none.
 VALIDATION, LEAK_SENTINEL = "validation", "leak_sentinel"

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from evenhand.errors import EvenhandError
-from evenhand.models import FittedCandidate
+from evenhand.fitted import FittedCandidate
 from tasks.mlflow_client import connect
 
 # What skops does not trust by itself and our models hold. A list inside an artifact is its author's, never ours.
@@ -27,7 +27,7 @@ TRUSTED_TYPES = (
     "evenhand.features.TextCells",
     "evenhand.features.TimeCells",
     "evenhand.models.FilledGradientBoosting",
-    "evenhand.models.FittedCandidate",
+    "evenhand.fitted.FittedCandidate",
     "evenhand.rates.RateCategories",
     "evenhand.rates.RateEncoder",
     "evenhand.rules.Capacity",

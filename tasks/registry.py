@@ -30,7 +30,7 @@ from tasks.reviewers import who_trains
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from evenhand.models import FittedCandidate
+    from evenhand.fitted import FittedCandidate
 
 __all__ = ["Registered", "champion", "find_identity", "judge", "load_version", "promote_alias", "register"]
 

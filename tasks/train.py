@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.errors import ValidationFailed
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, OnceCache, Outcome
-from evenhand.models import FittedCandidate
+from evenhand.fitted import FittedCandidate
 from evenhand.problem import Problem
 from evenhand.rules import DecisionRule
 from evenhand.split import Fold, make_folds

@@ -13,7 +13,7 @@ from evenhand.errors import ProblemError
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment
 from evenhand.features import build_encoder
-from evenhand.models import FittedCandidate
+from evenhand.fitted import FittedCandidate
 from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy, StratifiedFolds, parse_problem
 from evenhand.rates import UNSEEN, RateCategories, rate_name
 from evenhand.split import make_folds

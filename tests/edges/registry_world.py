@@ -15,7 +15,7 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 
-from evenhand.models import FittedCandidate
+from evenhand.fitted import FittedCandidate
 from evenhand.problem import parse_problem
 from tasks import tracking
 from tasks.ledger import read_ledger

@@ -16,7 +16,8 @@ from sklearn.linear_model import LogisticRegression
 
 from evenhand.errors import EvenhandError
 from evenhand.features import build_encoder
-from evenhand.models import FittedCandidate, build_model
+from evenhand.fitted import FittedCandidate
+from evenhand.models import build_model
 from evenhand.problem import FeatureSet, ModelSpec
 from evenhand.schema import ColumnType, parse_columns
 from tasks import tracking
