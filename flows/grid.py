@@ -14,7 +14,7 @@ from evenhand.problem import Problem
 from tasks.evaluate import Result
 from tasks.log import log_fit
 from tasks.split import Parts
-from tasks.train import Unit, fit
+from tasks.train import Unit, fit, place
 from tasks.training import Training
 
 
@@ -44,12 +44,13 @@ def run_units(
 
 
 def _tell(training: Training, problem: Problem, unit: Unit, done: int, total: int, elapsed: float) -> None:
-    where = "held-out period" if unit.fold < 0 else f"fold {unit.fold + 1}"
     said = (
         f"skipped: {unit.skipped}" if unit.skipped else f"{problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
     )
     left = elapsed / done * (total - done)
-    training.say(f"  {done:3d}/{total}  {unit.candidate.name:34s} {where:15s} {said:28s} about {left:.0f} s left")
+    training.say(
+        f"  {done:3d}/{total}  {unit.candidate.name:34s} {place(unit.fold):15s} {said:28s} about {left:.0f} s left"
+    )
 
 
 def is_telling(fit: Candidate, winner: Candidate) -> bool:

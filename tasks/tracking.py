@@ -26,7 +26,6 @@ __all__ = [
     "close_stale_runs",
     "compare_page",
     "end_training",
-    "find_training",
     "load_model",
     "log_candidate",
     "log_inputs",
@@ -171,17 +170,6 @@ def log_training(
 def end_training(run_id: str, status: Literal["FINISHED", "FAILED", "KILLED"], reason: str | None = None) -> None:
     """Close the parent run; the reason is in its tag ``evenhand.ended``."""
     _end(connect(), run_id, status, reason)
-
-
-def find_training(experiment: str, identity: str) -> str | None:
-    """Id of the newest finished training with this ``identity`` tag, or None."""
-    client = connect()
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
-        return None
-    query = f"attributes.status = 'FINISHED' and tags.identity = '{identity}'"
-    runs = _search(client, found.experiment_id, query)
-    return next((run.info.run_id for run in runs if _PARENT not in run.data.tags), None)
 
 
 def compare_page(parent_run_id: str) -> str:

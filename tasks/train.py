@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import task_run
 
 from evenhand.errors import ValidationFailed
 from evenhand.evaluate import score
@@ -70,7 +71,17 @@ def slug(name: str) -> str:
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
-@task(name="fit", task_run_name="{candidate.name}, fold {fold}", cache_policy=NO_CACHE)
+def place(fold: int) -> str:
+    """Name a fold for people."""
+    return "held-out period" if fold == HOLDOUT_FOLD else f"fold {fold + 1}"
+
+
+def _run_name() -> str:
+    asked = task_run.parameters
+    return f"{asked['candidate'].name}, {place(asked['fold'])}"
+
+
+@task(name="fit", task_run_name=_run_name, cache_policy=NO_CACHE)
 def fit(parts: Parts, problem: Problem, seed: int, candidate: Candidate, fold: int, folder: Path) -> Unit:
     """Fit a candidate on a fold's training rows and judge it on the others.
 

@@ -227,21 +227,6 @@ def test_a_training_ends_as_told_with_the_reason(training):
     assert run.data.tags["evenhand.ended"] == "ValidationFailed: too many rows in quarantine"
 
 
-def test_only_a_finished_parent_with_the_identity_is_found(training):
-    tracking.end_training(training, "FAILED", "x")
-    assert tracking.find_training("toy", "abc") is None
-    old, new, other, _still_open = (
-        tracking.start_training("toy", "t", {}, {"identity": identity}) for identity in ("abc", "abc", "xyz", "abc")
-    )
-    tracking.log_candidate(new, "child", {}, {}, {"identity": "abc"})
-    for run_id in (old, new, other):
-        tracking.end_training(run_id, "FINISHED", None)
-    assert tracking.find_training("toy", "abc") == new
-    assert tracking.find_training("toy", "nothing") is None
-    assert tracking.find_training("no such experiment", "abc") is None
-    assert "evenhand.ended" not in a_run(new).data.tags
-
-
 def test_the_compare_page_names_every_candidate(training):
     children = [tracking.log_candidate(training, name, {}, {}, {}) for name in ("a", "b")]
     page = tracking.compare_page(training)
