@@ -14,6 +14,7 @@ import numpy as np
 
 ENOUGH = 1e-6  # a sweep that gains less is the last one
 SWEEPS = 10
+LARGEST = 1e300  # switching point: a row whose own probability is next to nothing never moves
 STARTS = (0.0, 1.0, 0.5)  # powers of the class shares that the search starts from
 
 
@@ -134,7 +135,7 @@ class _Search:
         """Best multiplier of a class with the others held, and the metric there."""
         rival_score, rival = self._best(weights, without=code)
         own = self.proba[code]
-        can = np.flatnonzero(own > 0)
+        can = np.flatnonzero(own * LARGEST > rival_score)
         points = rival_score[can] / own[can]
         order = np.argsort(points)
         points = points[order]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -156,6 +157,15 @@ def test_multipliers_bring_rare_classes_forward_on_new_rows():
     rule = fitted("multipliers", proba[:4000], y[:4000], prior)
     new, truth = proba[4000:], y[4000:]
     assert metric_of("macro_f1", truth, new, rule.decide(new)) > metric_of("macro_f1", truth, new, new.argmax(1)) + 0.02
+
+
+def test_a_probability_next_to_nothing_warns_of_nothing_and_moves_no_multiplier():
+    proba, y, prior = rows(3, 500, 4)
+    nearly = np.where(np.arange(500)[:, None] % 7 == 0, [0.6, 0.3, 0.1, 1e-310], proba)
+    gone = np.where(np.arange(500)[:, None] % 7 == 0, [0.6, 0.3, 0.1, 0.0], proba)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fitted("multipliers", nearly, y, prior).weights == fitted("multipliers", gone, y, prior).weights
 
 
 def test_a_class_without_rows_is_still_chosen_somewhere():
