@@ -63,7 +63,8 @@ class CappedStrategy(Frozen):
         return self.label or ("capped+class_weight" if self.class_weight else "capped")
 
 
+AnyStrategy = SimpleStrategy | SmoteStrategy | CappedStrategy
 Strategy = Annotated[
-    Annotated[SimpleStrategy | SmoteStrategy | CappedStrategy, Field(discriminator="kind")],
+    Annotated[AnyStrategy, Field(discriminator="kind")],
     BeforeValidator(as_kind),
 ]

@@ -133,3 +133,43 @@ def test_ledger_tells_of_a_class_that_a_fold_lacks():
     entry = ledger_entry(strategy, "0", y, resample(strategy, X, y, CLASSES, 0), CLASSES)
     assert entry.before == entry.after == {"a": 10, "b": 10, "c": 0}
     assert "no training row of c" in entry.adaptations[0]
+
+
+def check_lineage(given_X, given_y, made):
+    """Every real row is the row that it names; every synthetic one names a row of its own class, or none."""
+    n_real = len(made.y) - made.n_synthetic
+    assert made.source.shape == made.y.shape
+    assert np.issubdtype(made.source.dtype, np.integer)
+    assert np.all((made.source >= -1) & (made.source < len(given_y)))
+    assert np.all(made.source[:n_real] >= 0)
+    np.testing.assert_array_equal(made.X[:n_real], given_X[made.source[:n_real]])
+    told = made.source >= 0
+    np.testing.assert_array_equal(made.y[told], given_y[made.source[told]])
+
+
+@pytest.mark.parametrize("strategy", [*ALL, SmoteStrategy(kind="smotenc")], ids=lambda s: s.name)
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(1, 30), min_size=3, max_size=3), st.integers(0, 3), st.booleans())
+def test_every_row_names_the_row_it_comes_from(strategy, counts, seed, gaps):
+    X, y = rows(counts, seed=seed)
+    order = np.random.default_rng(seed).permutation(len(y))
+    X, y = X[order], y[order]
+    X[:, 0] = np.arange(len(y)) % 4
+    if gaps:
+        X[::5, 2] = np.nan
+    try:
+        made = resample(strategy, X, y, CLASSES, seed, n_categorical=1)
+    except CannotResample:
+        return
+    check_lineage(X, y, made)
+
+
+def test_a_synthetic_row_lies_between_its_source_and_a_neighbour_of_its_class():
+    X, y = rows([30, 9, 9])
+    made = resample(SmoteStrategy(kind="smote", k_neighbors=8), X, y, CLASSES, seed=0)
+    for row, source, code in zip(made.X[48:], made.source[48:], made.y[48:], strict=True):
+        start, others = X[source], X[(y == code) & (np.arange(48) != source)]
+        steps = (row - start) @ (others - start).T / np.sum((others - start) ** 2, axis=1)
+        off = np.linalg.norm(start + steps[:, None] * (others - start) - row, axis=1)
+        assert off.min() < 1e-9
+        assert -1e-9 <= steps[off.argmin()] <= 1

@@ -1,0 +1,83 @@
+"""The rows a model is fitted on, where each comes from, and the ledger of what was done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from evenhand.problem.strategies import AnyStrategy
+
+
+class CannotResample(ValueError):
+    """The strategy can't run on these rows; the message is the reason for the ledger."""
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One line of the resampling ledger: class counts before and after, and every adaptation."""
+
+    strategy: str
+    fold: str
+    before: dict[str, int]
+    after: dict[str, int]
+    adaptations: tuple[str, ...] = ()
+
+    def to_record(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """The rows a model is fitted on.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+    y : ndarray of int, shape (n_rows,)
+    source : ndarray of int, shape (n_rows,)
+        Position, in the rows that were given, of the row that this one is or was copied from. For a synthetic row: of
+        the row that it starts from, or -1 where that can't be told.
+    weight : ndarray of shape (n_rows,) or None
+    adaptations : tuple of str
+        What had to be done differently from what the strategy says.
+    n_synthetic : int
+        How many rows are made up. They are the last ones.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    source: np.ndarray
+    weight: np.ndarray | None = None
+    adaptations: tuple[str, ...] = ()
+    n_synthetic: int = 0
+
+
+def class_counts(y: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
+    """Count the rows of each class.
+
+    Examples
+    --------
+    >>> class_counts(np.array([0, 1, 1]), ["Arson", "Theft"])
+    {'Arson': 1, 'Theft': 2}
+    """
+    counts = np.bincount(y, minlength=len(classes))
+    return {name: int(n) for name, n in zip(classes, counts, strict=True)}
+
+
+def ledger_entry(
+    strategy: AnyStrategy, fold: str, y: np.ndarray, rows: TrainingRows, classes: Sequence[str]
+) -> LedgerEntry:
+    """Write down what a strategy did to a fold's training rows."""
+    entry = LedgerEntry(strategy.name, fold, class_counts(y, classes), class_counts(rows.y, classes), rows.adaptations)
+    vanished = [name for name, n in entry.after.items() if n == 0 and entry.before[name] > 0]
+    if vanished:
+        raise CannotResample(f"{strategy.name}: would drop every row of {', '.join(vanished)}")
+    absent = [name for name, n in entry.before.items() if n == 0]
+    if absent:
+        note = f"no training row of {', '.join(absent)} in this fold: it is never predicted there"
+        entry = replace(entry, adaptations=(*entry.adaptations, note))
+    return entry
