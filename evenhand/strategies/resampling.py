@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from imblearn.over_sampling import RandomOverSampler
@@ -48,6 +49,12 @@ def resample(
     CannotResample
         When the strategy can't run on these rows.
     """
+    return replace(_resampled(strategy, X, y, classes, seed, n_categorical), given=X)
+
+
+def _resampled(
+    strategy: AnyStrategy, X: np.ndarray, y: np.ndarray, classes: Sequence[str], seed: int, n_categorical: int
+) -> TrainingRows:
     if isinstance(strategy, CappedStrategy):
         return capped(strategy, X, y, classes)
     if isinstance(strategy, SmoteStrategy):

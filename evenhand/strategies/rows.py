@@ -46,6 +46,8 @@ class TrainingRows:
         What had to be done differently from what the strategy says.
     n_synthetic : int
         How many rows are made up. They are the last ones.
+    given : ndarray of shape (n_given_rows, n_features) or None
+        The very array that the strategy worked on: every row, and every parent of a synthetic one, is in it.
     """
 
     X: np.ndarray
@@ -54,6 +56,7 @@ class TrainingRows:
     weight: np.ndarray | None = None
     adaptations: tuple[str, ...] = ()
     n_synthetic: int = 0
+    given: np.ndarray | None = None
 
 
 def class_counts(y: np.ndarray, classes: Sequence[str]) -> dict[str, int]:

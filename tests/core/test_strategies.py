@@ -72,6 +72,7 @@ def test_every_strategy_keeps_every_class_and_repeats_itself(strategy):
     X, y = rows([60, 25, 8])
     first, again = (resample(strategy, X, y, CLASSES, seed=3) for _ in range(2))
     assert set(np.unique(first.y)) == {0, 1, 2}
+    assert first.given is X
     np.testing.assert_array_equal(first.X, again.X)
     np.testing.assert_array_equal(first.y, again.y)
 
