@@ -8,13 +8,15 @@ from evenhand.errors import ProblemError
 from evenhand.problem import CostDecision
 
 
-def cost_matrix(spec: CostDecision, classes: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+def cost_matrix(spec: CostDecision, classes: Sequence[str], where: str = "decisions") -> tuple[tuple[float, ...], ...]:
     """Fill in the costs.
 
     Parameters
     ----------
     spec : CostDecision
     classes : sequence of K str
+    where : str
+        The part of the problem that is named in an error.
 
     Returns
     -------
@@ -33,25 +35,29 @@ def cost_matrix(spec: CostDecision, classes: Sequence[str]) -> tuple[tuple[float
     >>> cost_matrix(spec, ["Assault", "Robbery"])
     ((0.0, 1.0), (5.0, 0.0))
     """
-    costs = _named(spec, spec.costs, classes) if isinstance(spec.costs, Mapping) else _square(spec, spec.costs, classes)
+    costs = (
+        _named(spec, spec.costs, classes, where)
+        if isinstance(spec.costs, Mapping)
+        else _square(spec, spec.costs, classes, where)
+    )
     for truth, row in zip(classes, costs, strict=True):
         right = row[classes.index(truth)]
         if right > min(row):
             cheaper = classes[row.index(min(row))]
             raise ProblemError(
-                f"decisions: {spec.name}: {truth} called {cheaper} costs {min(row):g}, less than called rightly "
+                f"{where}: {spec.name}: {truth} called {cheaper} costs {min(row):g}, less than called rightly "
                 f"({right:g}); the right answer must cost the least"
             )
     return costs
 
 
 def _named(
-    spec: CostDecision, costs: Mapping[str, Mapping[str, float]], classes: Sequence[str]
+    spec: CostDecision, costs: Mapping[str, Mapping[str, float]], classes: Sequence[str], where: str
 ) -> tuple[tuple[float, ...], ...]:
     strangers = sorted({*costs, *(name for row in costs.values() for name in row)} - set(classes))
     if strangers:
         raise ProblemError(
-            f"decisions: {spec.name}: no class {', '.join(map(repr, strangers))}; allowed: {', '.join(classes)}"
+            f"{where}: {spec.name}: no class {', '.join(map(repr, strangers))}; allowed: {', '.join(classes)}"
         )
     return tuple(
         tuple(float(costs.get(truth, {}).get(said, 0.0 if said == truth else spec.other)) for said in classes)
@@ -60,11 +66,11 @@ def _named(
 
 
 def _square(
-    spec: CostDecision, rows: Sequence[Sequence[float]], classes: Sequence[str]
+    spec: CostDecision, rows: Sequence[Sequence[float]], classes: Sequence[str], where: str
 ) -> tuple[tuple[float, ...], ...]:
     if len(rows) != len(classes) or any(len(row) != len(classes) for row in rows):
         raise ProblemError(
-            f"decisions: {spec.name}: needed {len(classes)} rows of {len(classes)} costs in the order "
+            f"{where}: {spec.name}: needed {len(classes)} rows of {len(classes)} costs in the order "
             f"{', '.join(classes)}; found rows of {', '.join(str(len(row)) for row in rows) or 'nothing'}"
         )
     return tuple(tuple(row) for row in rows)

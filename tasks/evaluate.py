@@ -117,9 +117,8 @@ def _row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray)
 
 def _trained_share(candidate: Candidate, units: Sequence[Unit]) -> np.ndarray:
     """Class shares, of weight where rows have weights, that the models were fitted on."""
-    after = np.sum([list(unit.ledger.after.values()) for unit in units if unit.ledger is not None], axis=0)
-    weighted = candidate.strategy.kind == "class_weight" or getattr(candidate.strategy, "class_weight", False)
-    total = (after > 0).astype(float) if weighted else after
+    ledgers = [unit.ledger for unit in units if unit.ledger is not None]
+    total = np.sum([list((ledger.weight or ledger.after).values()) for ledger in ledgers], axis=0)
     return total / total.sum()
 
 

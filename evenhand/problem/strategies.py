@@ -1,70 +1,109 @@
-"""Imbalance strategies as a problem declares them."""
+"""Imbalance strategies as a problem declares them, and all of them in one list."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from evenhand.problem.common import Frozen, as_kind
+from evenhand.problem.common import as_kind
+from evenhand.problem.neighbour_strategies import (
+    AdasynStrategy,
+    BorderlineSmoteStrategy,
+    EnnStrategy,
+    NearMissStrategy,
+    NeighbourStrategy,
+    SmoteEnnStrategy,
+    SmoteStrategy,
+    SmoteTomekStrategy,
+    TomekStrategy,
+)
+from evenhand.problem.simple_strategies import (
+    CappedStrategy,
+    CostWeightStrategy,
+    EffectiveNumberStrategy,
+    RoseStrategy,
+    SimpleStrategy,
+    SimpleStrategyKind,
+)
 
-
-def _checked_cap(value: int | float) -> int | float:
-    if isinstance(value, bool) or value <= 0:
-        raise ValueError(f"{value!r}: a cap is a positive factor (1.5) or a whole number of rows (35000)")
-    if isinstance(value, int) and value < 10:
-        raise ValueError(f"{value}: write {value}.0 for a factor; a number of rows is 10 or more")
-    return value
-
-
-Cap = Annotated[int | float, BeforeValidator(_checked_cap)]
-SimpleStrategyKind = Literal["none", "class_weight", "random_over", "random_under"]
-
-
-class SimpleStrategy(Frozen):
-    """A strategy without settings."""
-
-    kind: SimpleStrategyKind
-
-    @property
-    def name(self) -> str:
-        """Name in tables, ledgers and runs."""
-        return self.kind
-
-
-class SmoteStrategy(Frozen):
-    """Synthetic minority rows between neighbours (Chawla et al. 2002), on the encoded columns or mixed (SMOTENC)."""
-
-    kind: Literal["smote", "smotenc"]
-    k_neighbors: int = Field(default=5, ge=1)
-
-    @property
-    def name(self) -> str:
-        """Name in tables, ledgers and runs."""
-        return self.kind
-
-
-class CappedStrategy(Frozen):
-    """Random undersampling to a target per class; a class with fewer rows keeps all it has.
-
-    A float for a named class is a factor of ``cap``, a whole number is a number of rows.
-    """
-
-    kind: Literal["capped"]
-    cap: int = Field(gt=0)
-    per_class: dict[str, Cap] = Field(default={})
-    class_weight: bool = False
-    seed: int = 42
-    label: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Name in tables, ledgers and runs."""
-        return self.label or ("capped+class_weight" if self.class_weight else "capped")
-
-
-AnyStrategy = SimpleStrategy | SmoteStrategy | CappedStrategy
-Strategy = Annotated[
-    Annotated[AnyStrategy, Field(discriminator="kind")],
-    BeforeValidator(as_kind),
+__all__ = [
+    "FULL",
+    "AdasynStrategy",
+    "AnyStrategy",
+    "BorderlineSmoteStrategy",
+    "CappedStrategy",
+    "CostWeightStrategy",
+    "EffectiveNumberStrategy",
+    "EnnStrategy",
+    "NearMissStrategy",
+    "NeighbourStrategy",
+    "RoseStrategy",
+    "SimpleStrategy",
+    "SimpleStrategyKind",
+    "SmoteEnnStrategy",
+    "SmoteStrategy",
+    "SmoteTomekStrategy",
+    "Strategy",
+    "TomekStrategy",
+    "named_classes",
 ]
+
+AnyStrategy = (
+    SimpleStrategy
+    | EffectiveNumberStrategy
+    | CostWeightStrategy
+    | RoseStrategy
+    | CappedStrategy
+    | SmoteStrategy
+    | BorderlineSmoteStrategy
+    | AdasynStrategy
+    | NearMissStrategy
+    | TomekStrategy
+    | EnnStrategy
+    | SmoteTomekStrategy
+    | SmoteEnnStrategy
+)
+Strategy = Annotated[Annotated[AnyStrategy, Field(discriminator="kind")], BeforeValidator(as_kind)]
+
+# Every strategy that needs no knowledge of the problem (cost weights do). The caps bound the cost on large data.
+FULL: tuple[AnyStrategy, ...] = (
+    SimpleStrategy(kind="none"),
+    SimpleStrategy(kind="class_weight"),
+    SimpleStrategy(kind="sqrt_weight"),
+    EffectiveNumberStrategy(kind="effective_number"),
+    SimpleStrategy(kind="random_over"),
+    SimpleStrategy(kind="random_over", ratio=0.5),
+    SimpleStrategy(kind="random_under"),
+    SimpleStrategy(kind="random_under", ratio=0.5),
+    CappedStrategy(kind="capped", cap=20_000),
+    RoseStrategy(kind="rose"),
+    SmoteStrategy(kind="smote", max_rows=200_000),
+    SmoteStrategy(kind="smote", max_rows=200_000, standardise=True, label="smote standardised"),
+    SmoteStrategy(kind="smotenc", max_rows=20_000, standardise=True),
+    BorderlineSmoteStrategy(kind="borderline_smote", max_rows=20_000),
+    AdasynStrategy(kind="adasyn", max_rows=20_000),
+    NearMissStrategy(kind="near_miss", version=1, max_rows=20_000),
+    NearMissStrategy(kind="near_miss", version=2, max_rows=20_000),
+    NearMissStrategy(kind="near_miss", version=3, max_rows=20_000),
+    TomekStrategy(kind="tomek", max_rows=20_000),
+    EnnStrategy(kind="enn", max_rows=20_000),
+    SmoteTomekStrategy(kind="smote_tomek", max_rows=20_000),
+    SmoteEnnStrategy(kind="smote_enn", max_rows=20_000),
+)
+
+
+def named_classes(strategy: AnyStrategy) -> Iterator[tuple[str, str]]:
+    """Yield every class that a strategy names, with the key that names it.
+
+    Examples
+    --------
+    >>> list(named_classes(SimpleStrategy(kind="random_over", ratio={"Robbery": 0.5})))
+    [('ratio', 'Robbery')]
+    """
+    for key in ("per_class", "ratio", "costs"):
+        named = getattr(strategy, key, None)
+        if isinstance(named, dict):
+            yield from ((key, name) for name in named)
+            yield from ((key, name) for row in named.values() if isinstance(row, dict) for name in row)

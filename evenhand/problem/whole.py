@@ -22,7 +22,7 @@ from evenhand.problem.models import ExtraCandidate, ModelSpec
 from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
 from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
-from evenhand.problem.strategies import Strategy
+from evenhand.problem.strategies import Strategy, named_classes
 
 
 class Problem(Frozen):
@@ -184,7 +184,7 @@ def check_classes(problem: Problem, classes: Sequence[str]) -> None:
     """
     named: list[tuple[str, str]] = [("gate.floors", name) for name in problem.gate.floors]
     for strategy in problem.strategies:
-        named += [(f"strategies.{strategy.name}.per_class", name) for name in getattr(strategy, "per_class", {})]
+        named += [(f"strategies.{strategy.name}.{key}", name) for key, name in named_classes(strategy)]
     for decision in problem.decisions:
         if isinstance(decision, CapacityDecision):
             named.append((f"decisions.{decision.name}", decision.class_name))

@@ -1,7 +1,8 @@
 """What is done to a fold's training rows before a model is fitted, and the ledger of it."""
 
-from evenhand.problem.strategies import AnyStrategy
+from evenhand.problem import AnyStrategy
 from evenhand.strategies.capped import at_scale, capped_rows, capped_targets
+from evenhand.strategies.cost import cost_note
 from evenhand.strategies.resampling import resample
 from evenhand.strategies.rows import CannotResample, LedgerEntry, TrainingRows, class_counts, ledger_entry
 
@@ -14,6 +15,7 @@ __all__ = [
     "capped_rows",
     "capped_targets",
     "class_counts",
+    "cost_note",
     "ledger_entry",
     "resample",
 ]

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
-from evenhand.problem import CappedStrategy
-from evenhand.problem.strategies import AnyStrategy
+from evenhand.problem import AnyStrategy, CappedStrategy
 from evenhand.strategies.rows import CannotResample, TrainingRows, class_counts
 
 

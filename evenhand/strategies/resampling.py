@@ -6,15 +6,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from imblearn.over_sampling import RandomOverSampler
-from imblearn.under_sampling import RandomUnderSampler
-from sklearn.utils.class_weight import compute_sample_weight
 
-from evenhand.problem import CappedStrategy, SmoteStrategy
-from evenhand.problem.strategies import AnyStrategy
+from evenhand.problem import (
+    AdasynStrategy,
+    AnyStrategy,
+    BorderlineSmoteStrategy,
+    CappedStrategy,
+    CostWeightStrategy,
+    EffectiveNumberStrategy,
+    EnnStrategy,
+    NearMissStrategy,
+    RoseStrategy,
+    SimpleStrategy,
+    SmoteEnnStrategy,
+    SmoteStrategy,
+    SmoteTomekStrategy,
+    TomekStrategy,
+)
+from evenhand.strategies.bounded import bounded
 from evenhand.strategies.capped import capped
+from evenhand.strategies.cleaning import clean, near_miss
+from evenhand.strategies.copies import random_over, random_under, rose
 from evenhand.strategies.rows import TrainingRows
-from evenhand.strategies.synthetic import smote
+from evenhand.strategies.synthetic import synthetic
+from evenhand.strategies.weights import weigh
 
 
 def resample(
@@ -29,7 +44,7 @@ def resample(
 
     Parameters
     ----------
-    strategy : SimpleStrategy, SmoteStrategy or CappedStrategy
+    strategy : AnyStrategy
     X : ndarray of shape (n_rows, n_features)
         Encoded columns, categories first.
     y : ndarray of int, shape (n_rows,)
@@ -38,32 +53,57 @@ def resample(
     seed : int
         Of the sampler; the capped strategy has a seed of its own.
     n_categorical : int
-        How many leading columns are categories (SMOTENC).
+        How many leading columns are categories.
 
     Returns
     -------
     TrainingRows
+        Of a sample of the rows, if there are more than the strategy's ``max_rows``.
 
     Raises
     ------
     CannotResample
         When the strategy can't run on these rows.
     """
-    return replace(_resampled(strategy, X, y, classes, seed, n_categorical), given=X)
+    here = bounded(strategy, y, seed)
+    if here is None:
+        return replace(_resample(strategy, X, y, classes, seed, n_categorical), given=X)
+    rows = _resample(strategy, X[here], y[here], classes, seed, n_categorical)
+    note = f"fitted on {len(here):,} of {len(y):,} rows"
+    return replace(rows, source=here[rows.source], adaptations=(note, *rows.adaptations), given=X)
 
 
-def _resampled(
+def _resample(  # noqa: PLR0911  one return a family
     strategy: AnyStrategy, X: np.ndarray, y: np.ndarray, classes: Sequence[str], seed: int, n_categorical: int
 ) -> TrainingRows:
-    if isinstance(strategy, CappedStrategy):
-        return capped(strategy, X, y, classes)
-    if isinstance(strategy, SmoteStrategy):
-        return smote(strategy, X, y, classes, seed, n_categorical)
-    if strategy.kind == "class_weight":
-        return TrainingRows(X, y, np.arange(len(y)), compute_sample_weight("balanced", y))
-    if strategy.kind == "none":
-        return TrainingRows(X, y, np.arange(len(y)))
-    sampler = RandomOverSampler if strategy.kind == "random_over" else RandomUnderSampler
-    found, _ = sampler(random_state=seed).fit_resample(np.arange(len(y)).reshape(-1, 1), y)
-    rows = found[:, 0]
-    return TrainingRows(X[rows], y[rows], rows)
+    match strategy:
+        case CappedStrategy():
+            return capped(strategy, X, y, classes)
+        case RoseStrategy():
+            return rose(strategy, X, y, classes, seed, n_categorical)
+        case NearMissStrategy():
+            return near_miss(strategy, X, y, classes)
+        case TomekStrategy() | EnnStrategy():
+            return clean(strategy, TrainingRows(X, y, np.arange(len(y))), classes)
+        case SmoteTomekStrategy() | SmoteEnnStrategy():
+            return clean(strategy, synthetic(strategy, X, y, classes, seed, n_categorical), classes)
+        case SmoteStrategy() | BorderlineSmoteStrategy() | AdasynStrategy():
+            return synthetic(strategy, X, y, classes, seed, n_categorical)
+    return _by_class(strategy, X, y, classes, seed)
+
+
+def _by_class(
+    strategy: SimpleStrategy | EffectiveNumberStrategy | CostWeightStrategy,
+    X: np.ndarray,
+    y: np.ndarray,
+    classes: Sequence[str],
+    seed: int,
+) -> TrainingRows:
+    if isinstance(strategy, SimpleStrategy):
+        if strategy.kind == "none":
+            return TrainingRows(X, y, np.arange(len(y)))
+        if strategy.kind == "random_over":
+            return random_over(strategy, X, y, classes, seed)
+        if strategy.kind == "random_under":
+            return random_under(strategy, X, y, classes, seed)
+    return weigh(strategy, X, y, classes)

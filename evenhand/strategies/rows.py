@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evenhand.problem.strategies import AnyStrategy
+from evenhand.problem import AnyStrategy
 
 
 class CannotResample(ValueError):
@@ -17,13 +17,17 @@ class CannotResample(ValueError):
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One line of the resampling ledger: class counts before and after, and every adaptation."""
+    """One line of the resampling ledger: class counts before and after, and every adaptation.
+
+    ``weight`` is what the rows of each class weigh together, where rows have weights.
+    """
 
     strategy: str
     fold: str
     before: dict[str, int]
     after: dict[str, int]
     adaptations: tuple[str, ...] = ()
+    weight: dict[str, float] | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -39,8 +43,8 @@ class TrainingRows:
     X : ndarray of shape (n_rows, n_features)
     y : ndarray of int, shape (n_rows,)
     source : ndarray of int, shape (n_rows,)
-        Position, in the rows that were given, of the row that this one is or was copied from. For a synthetic row: of
-        the row that it starts from, or -1 where that can't be told.
+        Position, in the rows that were given, of the row that this one is or was copied from, or that a synthetic row
+        starts from.
     weight : ndarray of shape (n_rows,) or None
     adaptations : tuple of str
         What had to be done differently from what the strategy says.
@@ -75,7 +79,8 @@ def ledger_entry(
     strategy: AnyStrategy, fold: str, y: np.ndarray, rows: TrainingRows, classes: Sequence[str]
 ) -> LedgerEntry:
     """Write down what a strategy did to a fold's training rows."""
-    entry = LedgerEntry(strategy.name, fold, class_counts(y, classes), class_counts(rows.y, classes), rows.adaptations)
+    before, after = class_counts(y, classes), class_counts(rows.y, classes)
+    entry = LedgerEntry(strategy.name, fold, before, after, rows.adaptations, _weights(rows, classes))
     vanished = [name for name, n in entry.after.items() if n == 0 and entry.before[name] > 0]
     if vanished:
         raise CannotResample(f"{strategy.name}: would drop every row of {', '.join(vanished)}")
@@ -84,3 +89,10 @@ def ledger_entry(
         note = f"no training row of {', '.join(absent)} in this fold: it is never predicted there"
         entry = replace(entry, adaptations=(*entry.adaptations, note))
     return entry
+
+
+def _weights(rows: TrainingRows, classes: Sequence[str]) -> dict[str, float] | None:
+    if rows.weight is None:
+        return None
+    totals = np.bincount(rows.y, rows.weight, minlength=len(classes))
+    return {name: float(total) for name, total in zip(classes, totals, strict=True)}

@@ -131,4 +131,5 @@ def test_names_in_problem_files_are_the_names_in_the_code():
     assert {name.removesuffix(" exact") for name in DEFAULTS} == set(
         get_args(ModelSpec.model_fields["kind"].annotation)
     )
-    assert set(get_args(SimpleStrategyKind)) == {"none", "class_weight", "random_over", "random_under"}
+    simple = {"none", "class_weight", "sqrt_weight", "random_over", "random_under"}
+    assert set(get_args(SimpleStrategyKind)) == simple

@@ -1,0 +1,70 @@
+"""What a strategy costs before a model is fitted, roughly."""
+
+from __future__ import annotations
+
+from evenhand.problem import AnyStrategy
+
+# CPU seconds on 20,000 rows of 13 columns and 5 classes (14 : 1), and the power of the rows that they grow with;
+# measured by benchmarks/strategy_cost.py on one core. What is not named takes a second or less on 200,000 rows.
+MEASURED: dict[str, tuple[float, float]] = {
+    "smote": (0.3, 1.5),
+    "smotenc": (2.2, 1.7),
+    "borderline_smote": (1.9, 1.8),
+    "adasyn": (1.8, 1.8),
+    "near_miss": (0.2, 1.8),
+    "near_miss 2": (1.9, 2.0),
+    "tomek": (1.6, 1.8),
+    "enn": (2.1, 1.8),
+    "smote_tomek": (10.0, 1.8),
+    "smote_enn": (12.0, 1.8),
+}
+AT_ROWS = 20_000
+WORTH_SAYING = 60.0
+TOO_LONG = 3600.0
+
+
+def seconds(strategy: AnyStrategy, n_rows: int) -> float:
+    """Estimate the CPU seconds of a strategy on so many training rows; other data can take three times as long."""
+    bound = min(n_rows, getattr(strategy, "max_rows", None) or n_rows)
+    key = f"{strategy.kind} 2" if getattr(strategy, "version", 1) == 2 else strategy.kind
+    at, power = MEASURED.get(key, (0.1, 1.0))
+    return at * (bound / AT_ROWS) ** power
+
+
+def too_long(strategy: AnyStrategy, n_rows: int) -> bool:
+    """Whether a strategy would take more than about an hour a fold."""
+    return seconds(strategy, n_rows) > TOO_LONG
+
+
+def cost_note(strategy: AnyStrategy, n_rows: int) -> str | None:
+    """Say what a strategy costs if that is far more than others, which take seconds.
+
+    Parameters
+    ----------
+    strategy : AnyStrategy
+    n_rows : int
+        Training rows of a fold.
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> from evenhand.problem import EnnStrategy
+    >>> cost_note(EnnStrategy(kind="enn"), 200_000)
+    'about 2 minutes a fold on 200,000 rows; max_rows: 20000 takes about 2 seconds'
+    >>> cost_note(EnnStrategy(kind="enn", max_rows=20_000), 200_000)
+    """
+    took = seconds(strategy, n_rows)
+    if took <= WORTH_SAYING:
+        return None
+    bounded = seconds(strategy.model_copy(update={"max_rows": AT_ROWS}), n_rows)
+    return f"about {_duration(took)} a fold on {n_rows:,} rows; max_rows: {AT_ROWS} takes about {_duration(bounded)}"
+
+
+def _duration(value: float) -> str:
+    for unit, length in (("hour", 3600), ("minute", 60), ("second", 1)):
+        if value >= 1.5 * length:
+            return f"{value / length:.0f} {unit}s"
+    return "1 second"

@@ -1,0 +1,81 @@
+"""Encoded rows made fit for distances: gaps filled, columns on one scale. What is trained on keeps its gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+
+def filled(X: np.ndarray) -> tuple[np.ndarray, int]:
+    """Set missing values to the column's median, or to 0 in a column without a value; count them."""
+    gaps = np.isnan(X)
+    n_gaps = int(gaps.sum())
+    if n_gaps == 0:
+        return X, 0
+    seen = ~gaps.all(axis=0)
+    medians = np.zeros(X.shape[1])
+    medians[seen] = np.nanmedian(X[:, seen], axis=0)
+    return np.where(gaps, medians, X), n_gaps
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Rows as points between which distances are measured.
+
+    Attributes
+    ----------
+    points : ndarray of shape (n_rows, n_features)
+    centre, scale : ndarray of shape (n_features,)
+        Of the columns: ``points * scale + centre`` are the rows, gaps filled.
+    notes : tuple of str
+    """
+
+    points: np.ndarray
+    centre: np.ndarray
+    scale: np.ndarray
+    notes: tuple[str, ...]
+
+    def rows(self, points: np.ndarray) -> np.ndarray:
+        """Turn points back into rows."""
+        return points * self.scale + self.centre
+
+
+def space(X: np.ndarray, standardise: bool, n_left: int = 0) -> Space:
+    """Make rows into points.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+    standardise : bool
+        Whether columns are brought to mean 0 and deviation 1; a constant one to 0.
+    n_left : int
+        How many leading columns are left on their scale.
+    """
+    points, n_gaps = filled(X)
+    centre, scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    if standardise:
+        centre[n_left:] = points[:, n_left:].mean(axis=0)
+        spread = points[:, n_left:].std(axis=0)
+        scale[n_left:] = np.where(spread > 0, spread, 1.0)
+        points = (points - centre) / scale
+    notes = (f"{n_gaps} missing values set to the fold's median before the search for neighbours",) if n_gaps else ()
+    return Space(points, centre, scale, notes)
+
+
+def neighbours(points: np.ndarray, k: int, of: np.ndarray | None = None) -> np.ndarray:
+    """Find the k nearest other rows of every row, or of the rows at positions ``of``.
+
+    Returns
+    -------
+    ndarray of int, shape (n_rows or len(of), k)
+    """
+    search = NearestNeighbors(n_neighbors=k).fit(points)
+    if of is None:
+        return search.kneighbors(return_distance=False)
+    found = search.kneighbors(points[of], k + 1, return_distance=False)
+    # A row is among its own nearest; of several at one point it may not be the first.
+    own = found == of[:, None]
+    own[~own.any(axis=1), -1] = True
+    return found[~own].reshape(len(of), k)
