@@ -102,12 +102,11 @@ def test_the_rows_given_are_left_alone(strategy):
 @pytest.mark.parametrize("few", [1, 2, 3])
 def test_a_tiny_class_stays_or_the_reason_names_it(strategy, few):
     X, y, classes = rows((60, 20, few))
-    try:
-        result = made(strategy, X, y, classes)
-    except CannotResample as reason:
-        assert few == 1, reason
-        assert "c has a single row" in str(reason)
+    if strategy.kind == "near_miss" and few == 1:
+        with pytest.raises(CannotResample, match="c has a single row"):
+            made(strategy, X, y, classes)
         return
+    result = made(strategy, X, y, classes)
     assert (result.y == 2).sum() >= few
     grows_by_neighbours = strategy.kind in OVER - {"random_over", "rose"} or strategy.kind.startswith("smote_")
     if grows_by_neighbours:
