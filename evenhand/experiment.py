@@ -26,9 +26,9 @@ from evenhand.decision import AnyDecision
 from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
+from evenhand.models import CannotFit, build_model, importances
 from evenhand.models import at_scale as model_at_scale
-from evenhand.models import build_model, importances
-from evenhand.problem import ARGMAX, BASE, FeatureSet, ModelSpec, Problem
+from evenhand.problem import ARGMAX, BASE, FeatureSet, ModelSpec, Problem, SimpleStrategy
 from evenhand.rules import DecisionRule
 from evenhand.split import Fold
 from evenhand.strategies import AnyStrategy, CannotResample, LedgerEntry, TrainingRows, at_scale, ledger_entry, resample
@@ -88,7 +88,8 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
     """List the grid of a problem, models within strategies, so that neighbours share their resampled rows.
 
     Every model is tried under every strategy on the feature set `base`, and as ``problem.extra`` says on others. The
-    decision rules are tried on the fits without resampling: a rule costs no refit.
+    decision rules are tried on the fits without resampling: a rule costs no refit. Last come the models that handle
+    imbalance by themselves, on the rows as they are.
 
     Parameters
     ----------
@@ -109,7 +110,8 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
         # Undoing a resampling is for resampled fits; every other rule is for probabilities at natural prevalence.
         if decision != ARGMAX and (candidate.strategy.name == "none") != (decision.kind == "prior_correction")
     ]
-    return grid + ruled
+    unaided = SimpleStrategy(kind="none")
+    return grid + ruled + [Candidate(model_at_scale(model, share), unaided) for model in problem.balancing_models]
 
 
 def fits(grid: Sequence[Candidate]) -> list[Candidate]:
@@ -222,9 +224,12 @@ class Experiment:
             started = time.thread_time()
             try:
                 model.fit(rows.X, rows.y, sample_weight=rows.weight)
+            except CannotFit as reason:
+                return Outcome(None, None, 0.0, skipped=str(reason))
             except (ValueError, TypeError, LightGBMError) as error:
                 raise ProblemError(f"{candidate.name} can't be fitted with its settings: {error}") from error
             seconds = time.thread_time() - started
+            entry = replace(entry, adaptations=(*entry.adaptations, *getattr(model, "adaptations_", ())))
             probabilities = full_probabilities(model, encoded.valid, len(self.classes))
             weights = self._importance(model, encoded.valid, fold) if fold_number < 0 else None
         fitted = FittedCandidate(encoded.encoder, model, self.classes, rule) if keep_model else None

@@ -15,7 +15,7 @@ from evenhand.problem.decisions import (
     PriorPowerDecision,
     SimpleDecision,
 )
-from evenhand.problem.models import ModelSpec
+from evenhand.problem.models import FULL_MODELS, SELF_BALANCING, ModelSpec
 from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy
 from evenhand.problem.reading import parse_problem
 from evenhand.problem.sources import (
@@ -52,10 +52,12 @@ from evenhand.problem.whole import Problem, check_classes
 __all__ = [
     "ARGMAX",
     "BASE",
+    "FULL_MODELS",
     "LABEL_METRICS",
     "LOWER_IS_BETTER",
     "METRICS",
     "REVIEW_KEYS",
+    "SELF_BALANCING",
     "AdasynStrategy",
     "AnyStrategy",
     "BorderlineSmoteStrategy",

@@ -8,15 +8,32 @@ from pydantic import Field
 
 from evenhand.problem.common import Frozen
 
-Params = dict[str, int | float | str | bool | None]
+Params = dict[str, int | float | str | bool | tuple[float, ...] | None]
+# They take no weights: what they are for is done inside.
+SELF_BALANCING = frozenset({"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "smote_bagging"})
 
 
 class ModelSpec(Frozen):
     """A model family and the settings that differ from the family's defaults."""
 
-    kind: Literal["random_forest", "gradient_boosting", "lightgbm"]
+    kind: Literal[
+        "random_forest",
+        "gradient_boosting",
+        "lightgbm",
+        "balanced_bagging",
+        "balanced_random_forest",
+        "easy_ensemble",
+        "rusboost",
+        "adaboost",
+        "smote_bagging",
+        "lightgbm_focal",
+        "lightgbm_continued",
+    ]
     exact: bool = Field(default=False, description="gradient_boosting without histograms; slow past 50,000 rows")
     params: Params = Field(default={})
+    max_rows: int | None = Field(
+        default=None, ge=2_000, description="fit on a sample of so many training rows, every class at its share"
+    )
     label: str | None = None
 
     @property
@@ -32,3 +49,17 @@ class ExtraCandidate(Frozen):
     strategy: str = "none"
     features: str
     params: Params = Field(default={}, description="settings that differ from those of the problem's model")
+
+
+# Every family that handles imbalance by itself.
+FULL_MODELS = (
+    ModelSpec(kind="balanced_bagging"),
+    ModelSpec(kind="balanced_random_forest"),
+    ModelSpec(kind="easy_ensemble"),
+    ModelSpec(kind="rusboost"),
+    ModelSpec(kind="adaboost"),
+    ModelSpec(kind="smote_bagging"),
+    ModelSpec(kind="lightgbm_focal"),
+    ModelSpec(kind="lightgbm_focal", params={"alpha": "balanced"}, label="lightgbm_focal_balanced"),
+    ModelSpec(kind="lightgbm_continued"),
+)

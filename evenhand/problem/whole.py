@@ -18,7 +18,7 @@ from evenhand.problem.decisions import (
     Decision,
     MultipliersDecision,
 )
-from evenhand.problem.models import ExtraCandidate, ModelSpec
+from evenhand.problem.models import SELF_BALANCING, ExtraCandidate, ModelSpec
 from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
 from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
@@ -52,6 +52,9 @@ class Problem(Frozen):
     )
     strategies: tuple[Strategy, ...] = Field(min_length=1)
     extra: tuple[ExtraCandidate, ...] = Field(default=(), description="candidates on other feature sets than base")
+    balancing_models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
+        default=(), description="models that handle imbalance by themselves: tried without resampling, beside the grid"
+    )
     decisions: tuple[Decision, ...] = Field(
         default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
     )
@@ -150,6 +153,13 @@ class Problem(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _balancing_apart(self) -> Problem:
+        for model in self.models:
+            if model.kind in SELF_BALANCING:
+                raise ValueError(f"models: {model.name} balances by itself; name it under balancing_models")
+        return self
+
+    @model_validator(mode="after")
     def _review_possible(self) -> Problem:
         if self.review == "never" and self.reviewers:
             raise ValueError("review: never asks nobody, and reviewers are declared; allowed is one of the two")
@@ -162,7 +172,7 @@ class Problem(Frozen):
     @model_validator(mode="after")
     def _names_once(self) -> Problem:
         for what, names in (
-            ("models", [m.name for m in self.models]),
+            ("models", [m.name for m in (*self.models, *self.balancing_models)]),
             ("strategies", [s.name for s in self.strategies]),
             ("decisions", [d.name for d in self.decisions]),
             ("reviewers", [r.name for r in self.reviewers]),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import mlflow
 import numpy as np
@@ -54,7 +55,26 @@ FAMILIES = {
     "gradient_boosting": {"kind": "gradient_boosting", "params": {"max_iter": 8}},
     "gradient_boosting exact": {"kind": "gradient_boosting", "exact": True, "params": {"n_estimators": 8}},
     "lightgbm": {"kind": "lightgbm", "params": {"n_estimators": 8}},
+    "balanced_bagging": {"kind": "balanced_bagging", "params": {"n_estimators": 3}},
+    "balanced_random_forest": {"kind": "balanced_random_forest", "params": {"n_estimators": 5}},
+    "easy_ensemble": {"kind": "easy_ensemble", "params": {"n_estimators": 2, "rounds": 3}},
+    "rusboost": {"kind": "rusboost", "params": {"n_estimators": 3}},
+    "adaboost": {"kind": "adaboost", "params": {"n_estimators": 3}},
+    "smote_bagging": {"kind": "smote_bagging", "params": {"n_estimators": 3}},
+    "lightgbm_focal": {"kind": "lightgbm_focal", "params": {"n_estimators": 8, "alpha": "balanced"}},
+    "lightgbm_continued": {"kind": "lightgbm_continued", "params": {"n_estimators": 8, "first_rounds": 4}},
+    "lightgbm on fewer rows": {"kind": "lightgbm", "params": {"n_estimators": 8}, "max_rows": 2000},
 }
+# Those that go through the whole of MLflow: one for each way of keeping a model.
+LOGGED = (
+    "random_forest",
+    "gradient_boosting",
+    "gradient_boosting exact",
+    "lightgbm",
+    "smote_bagging",
+    "lightgbm_focal",
+    "lightgbm_continued",
+)
 
 
 def raw_rows(n, seed):
@@ -84,11 +104,15 @@ def new_rows():
     return parse_columns(rows, TYPES)[0]
 
 
-@pytest.fixture(scope="module")
-def typed():
+def training_rows():
     rows = raw_rows(200, seed=0)
     rows.loc[7, ["age", "lat", "place", "month"]] = None
     return parse_columns(rows, TYPES)[0]
+
+
+@pytest.fixture(scope="module")
+def typed():
+    return training_rows()
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +121,7 @@ def fitted(typed):
     encoder = build_encoder(FEATURES)
     X = encoder.fit_transform(typed[list(FEATURES.columns)])
     assert np.isnan(X).any(), "missing numbers must be met in training too"
+    assert {spec["kind"] for spec in FAMILIES.values()} == set(get_args(ModelSpec.model_fields["kind"].annotation))
     models = {
         name: build_model(ModelSpec.model_validate(spec), seed=0, n_rows=len(y)).fit(X, y)
         for name, spec in FAMILIES.items()
@@ -106,14 +131,14 @@ def fitted(typed):
 
 @pytest.fixture(scope="module")
 def logged(fitted, typed, tmp_path_factory):
-    """One store with a model of each family; its home is the first value."""
+    """One store with a model of each way of keeping one; its home is the first value."""
     patch = pytest.MonkeyPatch()
     home = tmp_path_factory.mktemp("models")
     patch.setenv("EVENHAND_HOME", str(home))
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     settings.cache_clear()
     run_id = tracking.start_training("toy", "models", {"seed": 42}, {})
-    uris = {name: log_model(run_id, model, typed, metadata={"family": name}) for name, model in fitted.items()}
+    uris = {name: log_model(run_id, fitted[name], typed, metadata={"family": name}) for name in LOGGED}
     patch.undo()
     settings.cache_clear()
     return home, run_id, uris
@@ -139,21 +164,55 @@ np.savez(sys.argv[2], **out)
 """
 
 
-def test_every_family_predicts_the_same_to_the_last_bit_in_a_fresh_process(logged, fitted, tmp_path):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_predicts_the_same_to_the_last_bit_from_its_file(fitted, tmp_path, family):
+    rows, model = new_rows(), fitted[family]
+    loaded = load_model(str(hand_made(tmp_path / "m", model)))
+    assert type(loaded.classifier) is type(model.classifier)
+    assert np.array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_file_holds_no_function_no_sampler_and_nothing_of_the_training_rows(fitted, tmp_path, family):
+    file = hand_made(tmp_path / "m", fitted[family]) / "model.skops"
+    with zipfile.ZipFile(file) as packed:
+        schema = packed.read("schema.json").decode()
+        arrays = [np.load(packed.open(name)) for name in packed.namelist() if name.endswith(".npy")]
+    assert "imblearn" not in schema
+    assert "FunctionNode" not in schema
+    assert "MethodNode" not in schema
+    encoded = fitted[family].encoder.transform(training_rows())
+    assert not any(array.shape == encoded.shape for array in arrays)
+
+
+def test_models_stored_before_the_families_had_files_of_their_own_still_load(fitted, tmp_path):
+    folder = hand_made(tmp_path / "m", fitted["gradient_boosting exact"])
+    old = tmp_path / "old.skops"
+    with zipfile.ZipFile(folder / "model.skops") as new, zipfile.ZipFile(old, "w") as older:
+        for name in new.namelist():
+            older.writestr(name, new.read(name).replace(b'"evenhand.models.filling"', b'"evenhand.models"'))
+    assert "evenhand.models.FilledGradientBoosting" in skops.io.get_untrusted_types(file=old)
+    old.replace(folder / "model.skops")
+    rows = new_rows()
+    expected = fitted["gradient_boosting exact"].predict_proba(rows)
+    assert np.array_equal(load_model(str(folder)).predict_proba(rows), expected)
+
+
+def test_every_way_of_keeping_a_model_predicts_the_same_to_the_last_bit_in_a_fresh_process(logged, fitted, tmp_path):
     rows, source, target = new_rows(), tmp_path / "rows.parquet", tmp_path / "out.npz"
     rows.to_parquet(source)
     command = [sys.executable, "-c", PREDICT_ELSEWHERE, str(source), str(target), *logged[2].values()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     with np.load(target) as out:
-        for i, model in enumerate(fitted.values()):
+        for i, model in enumerate(fitted[name] for name in LOGGED):
             expected = model.predict_proba(rows)
             assert len(np.unique(expected, axis=0)) > 5
             assert np.array_equal(out[f"proba{i}"], expected)
             assert out[f"names{i}"].tolist() == model.predict(rows).tolist()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", LOGGED)
 def test_the_plain_mlflow_loader_gives_class_names(logged, fitted, family):
     rows = new_rows()[list(TYPES)]
     rows["when"] = rows["when"].dt.tz_localize(None)  # MLflow knows no time zones

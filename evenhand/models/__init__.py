@@ -1,0 +1,16 @@
+"""Model families: those that take resampled rows, and those that balance inside themselves."""
+
+from evenhand.models.building import at_scale, build_model, check_models, importances
+from evenhand.models.families import DEFAULTS
+from evenhand.models.filling import FilledGradientBoosting
+from evenhand.models.prepared import CannotFit
+
+__all__ = [
+    "DEFAULTS",
+    "CannotFit",
+    "FilledGradientBoosting",
+    "at_scale",
+    "build_model",
+    "check_models",
+    "importances",
+]

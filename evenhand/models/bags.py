@@ -1,0 +1,207 @@
+"""Ensembles that balance inside themselves, and what is kept of them: trees, never a sampler with training rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from imblearn.ensemble import (
+    BalancedBaggingClassifier,
+    BalancedRandomForestClassifier,
+    EasyEnsembleClassifier,
+    RUSBoostClassifier,
+)
+from imblearn.over_sampling import SMOTE
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import AdaBoostClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+
+class MeanOfModels(ClassifierMixin, BaseEstimator):
+    """The mean of the members' probabilities; a member that never saw a class gives it zero.
+
+    Parameters
+    ----------
+    members : list of ClassifierMixin
+        Their labels are positions in ``labels``.
+    labels : ndarray of shape (n_classes,)
+    """
+
+    def __init__(self, members: list[Any], labels: np.ndarray) -> None:
+        self.members = members
+        self.labels = labels
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels in the order of the probability columns."""
+        return self.labels
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Mean of the members' importances, of shape (n_features,)."""
+        return np.asarray(np.mean([member.feature_importances_ for member in self.members], axis=0))
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Return probabilities of shape (n_rows, n_classes)."""
+        total = np.zeros((len(X), len(self.labels)))
+        for member in self.members:
+            total[:, np.asarray(member.classes_, dtype=int)] += member.predict_proba(X)
+        return total / len(self.members)
+
+
+class BagSmote(BaseEstimator):
+    """SMOTE (Chawla et al. 2002) in one bag: the largest class thinned to a bound, every other grown to it.
+
+    Neighbours are searched on standardised columns, among as many as the class has. A class of one row is repeated.
+
+    Parameters
+    ----------
+    rows_per_class : int
+        No class gets more rows, and none more than the bag's largest has.
+    k_neighbors : int
+    random_state : int
+
+    Attributes
+    ----------
+    fewest_neighbors_ : int
+        Zero where a class had a single row.
+    """
+
+    _sampling_type = "bypass"  # imblearn would set a strategy for both directions otherwise
+
+    def __init__(self, rows_per_class: int = 4_000, k_neighbors: int = 5, random_state: int | None = None) -> None:
+        self.rows_per_class = rows_per_class
+        self.k_neighbors = k_neighbors
+        self.random_state = random_state
+
+    def fit_resample(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the balanced rows and their classes."""
+        generator = np.random.default_rng(self.random_state)
+        labels, counts = np.unique(y, return_counts=True)
+        target = min(int(counts.max()), self.rows_per_class)
+        scale = X.std(axis=0)
+        scale[scale == 0] = 1.0
+        parts = [self._part(X[y == label] / scale, target, generator) * scale for label in labels]
+        self.fewest_neighbors_ = min(self.k_neighbors, int(counts.min()) - 1)
+        return np.vstack(parts), np.repeat(labels, target)
+
+    def _part(self, rows: np.ndarray, target: int, generator: np.random.Generator) -> np.ndarray:
+        if len(rows) >= target:
+            return rows[generator.choice(len(rows), target, replace=False)]
+        if len(rows) == 1:
+            return np.repeat(rows, target, axis=0)
+        # SMOTE wants a second class; only the rows it adds to the first are taken.
+        other = np.zeros((target, rows.shape[1]))
+        y = np.repeat([0, 1], [len(rows), target])
+        seed = int(generator.integers(2**31))
+        smote = SMOTE(
+            sampling_strategy={0: target}, k_neighbors=min(self.k_neighbors, len(rows) - 1), random_state=seed
+        )
+        grown, grown_y = smote.fit_resample(np.vstack([rows, other]), y)
+        return np.asarray(grown[grown_y == 0])
+
+
+def balanced_bagging(*, random_state: int, n_estimators: int, max_depth: int | None, min_samples_leaf: int) -> Any:
+    """Make bagging with every bag undersampled (Hido et al. 2009, Breiman 1996)."""
+    tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf)
+    return BalancedBaggingClassifier(tree, n_estimators, n_jobs=1, random_state=random_state)
+
+
+def smote_bagging(
+    *,
+    random_state: int,
+    n_estimators: int,
+    max_depth: int | None,
+    min_samples_leaf: int,
+    rows_per_class: int,
+    k_neighbors: int,
+) -> Any:
+    """Make bagging with SMOTE inside each bag (Wang & Yao 2009)."""
+    tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf)
+    sampler = BagSmote(rows_per_class, k_neighbors)
+    return BalancedBaggingClassifier(tree, n_estimators, sampler=sampler, n_jobs=1, random_state=random_state)
+
+
+def balanced_random_forest(
+    *,
+    random_state: int,
+    n_estimators: int,
+    max_depth: int | None,
+    min_samples_leaf: int,
+    max_features: str | float | int | None,
+) -> Any:
+    """Make a random forest with every tree's rows drawn alike from each class (Chen et al. 2004)."""
+    return BalancedRandomForestClassifier(
+        n_estimators,
+        max_depth=max_depth,
+        min_samples_leaf=min_samples_leaf,
+        max_features=max_features,
+        sampling_strategy="all",
+        replacement=True,
+        bootstrap=False,
+        n_jobs=1,
+        random_state=random_state,
+    )
+
+
+def easy_ensemble(
+    *, random_state: int, n_estimators: int, rounds: int, max_depth: int | None, learning_rate: float
+) -> Any:
+    """Make bags of boosted trees, every bag undersampled (Liu et al. 2009)."""
+    boosted = AdaBoostClassifier(
+        DecisionTreeClassifier(max_depth=max_depth), n_estimators=rounds, learning_rate=learning_rate
+    )
+    return EasyEnsembleClassifier(n_estimators, boosted, n_jobs=1, random_state=random_state)
+
+
+def rusboost(
+    *, random_state: int, n_estimators: int, max_depth: int | None, min_samples_leaf: int, learning_rate: float
+) -> Any:
+    """Make boosting with every round's rows undersampled (Seiffert et al. 2010)."""
+    tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf)
+    return RUSBoostClassifier(tree, n_estimators=n_estimators, learning_rate=learning_rate, random_state=random_state)
+
+
+def adaboost(
+    *, random_state: int, n_estimators: int, max_depth: int | None, min_samples_leaf: int, learning_rate: float
+) -> Any:
+    """Make boosting by reweighting (Freund & Schapire 1997; SAMME of Zhu et al. 2009 for several classes)."""
+    tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf)
+    return AdaBoostClassifier(tree, n_estimators=n_estimators, learning_rate=learning_rate, random_state=random_state)
+
+
+def kept(model: Any) -> Any:
+    """Return what predicts of a fitted ensemble, without its samplers: they hold training rows."""
+    if isinstance(model, BalancedBaggingClassifier | EasyEnsembleClassifier):
+        return MeanOfModels([pipeline[-1] for pipeline in model.estimators_], model.classes_)
+    if isinstance(model, BalancedRandomForestClassifier):
+        return MeanOfModels(list(model.estimators_), model.classes_)
+    if isinstance(model, RUSBoostClassifier):
+        plain = AdaBoostClassifier(model.estimator, learning_rate=model.learning_rate)
+        for name in ("estimators_", "estimator_weights_", "estimator_errors_", "classes_", "n_classes_"):
+            setattr(plain, name, getattr(model, name))
+        plain.n_features_in_ = model.n_features_in_
+        return plain
+    return model
+
+
+def notes(model: Any, y: np.ndarray) -> tuple[str, ...]:
+    """Say what a fitted ensemble did to its rows."""
+    sampler = getattr(model, "sampler", None)
+    if isinstance(sampler, BagSmote):
+        fewest = min(pipeline[0].fewest_neighbors_ for pipeline in model.estimators_)
+        if fewest >= sampler.k_neighbors:
+            return ()
+        if fewest == 0:
+            return ("a class with a single row in a bag has no neighbour: the row is repeated",)
+        return (f"{fewest} neighbours instead of {sampler.k_neighbors}: a class has {fewest + 1} rows in a bag",)
+    thinned = (
+        BalancedBaggingClassifier,
+        BalancedRandomForestClassifier,
+        EasyEnsembleClassifier,
+        RUSBoostClassifier,
+    )
+    if not isinstance(model, thinned):
+        return ()
+    _, counts = np.unique(y, return_counts=True)
+    return (f"every member sees about {counts.min():,} rows of each class, as many as the smallest has",)

@@ -1,0 +1,106 @@
+"""From a model's declaration to an unfitted classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from evenhand.errors import ProblemError
+from evenhand.models.families import DEFAULTS, FAMILIES, FILLED, LIGHTGBM, allowed_settings, wrong_value
+from evenhand.models.prepared import Prepared
+from evenhand.problem import ModelSpec
+
+SMALLEST_BAG = 2_000
+
+
+def build_model(spec: ModelSpec, seed: int, n_rows: int) -> ClassifierMixin:
+    """Make an unfitted classifier.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    seed : int
+    n_rows : int
+        Rows it will be fitted on; a forest's bag is no larger.
+
+    Returns
+    -------
+    ClassifierMixin
+        Where it does anything but fit the rows it is given, its ``adaptations_`` say so after the fit.
+
+    Raises
+    ------
+    ProblemError
+        On a setting the family does not have, or one that the project sets itself.
+    """
+    family = _family(spec)
+    settings = {**DEFAULTS[family], **spec.params}
+    _check(spec, family)
+    if family == "random_forest":
+        bag = settings["max_samples"]
+        most = min(n_rows, spec.max_rows or n_rows)
+        settings["max_samples"] = min(bag, most) if isinstance(bag, int) else bag
+        if settings.get("bootstrap") is False:
+            del settings["max_samples"]
+    if family == "random_forest" or family in LIGHTGBM:
+        settings["n_jobs"] = 1
+    if family in FILLED or spec.max_rows is not None:
+        return Prepared(family, settings, seed, spec.max_rows)
+    return FAMILIES[family](random_state=seed, **settings)
+
+
+def at_scale(spec: ModelSpec, share: float) -> ModelSpec:
+    """Shrink a forest's bag to a sample of the training rows, as far as 2,000 rows.
+
+    Examples
+    --------
+    >>> at_scale(ModelSpec(kind="random_forest"), 0.1).params
+    {'max_samples': 5000}
+    >>> at_scale(ModelSpec(kind="random_forest", params={"max_samples": 0.5}), 0.1).params
+    {'max_samples': 0.5}
+    """
+    if spec.kind != "random_forest" or share >= 1:
+        return spec
+    bag = {**DEFAULTS["random_forest"], **spec.params}["max_samples"]
+    if isinstance(bag, int):
+        bag = max(min(bag, SMALLEST_BAG), round(bag * share))
+    return spec.model_copy(update={"params": {**spec.params, "max_samples": bag}})
+
+
+def check_models(specs: Sequence[ModelSpec]) -> None:
+    """Refuse settings that do not exist before any data is read.
+
+    Raises
+    ------
+    ProblemError
+    """
+    for spec in specs:
+        _check(spec, _family(spec))
+
+
+def _family(spec: ModelSpec) -> str:
+    if spec.exact and spec.kind != "gradient_boosting":
+        raise ProblemError(f"models: `exact` belongs to gradient_boosting, found with {spec.kind}")
+    return f"{spec.kind} exact" if spec.exact else spec.kind
+
+
+def _check(spec: ModelSpec, family: str) -> None:
+    allowed = allowed_settings(family)
+    strangers = sorted(set(spec.params) - set(allowed))
+    if strangers:
+        raise ProblemError(f"models: {spec.name} has no setting {', '.join(strangers)}; allowed: {', '.join(allowed)}")
+    wrong = wrong_value(family, spec.params)
+    if wrong:
+        raise ProblemError(f"models: {spec.name}.{wrong}")
+
+
+def importances(model: ClassifierMixin) -> np.ndarray | None:
+    """Return the model's own feature importances, adding up to one, or None where the family has none."""
+    if isinstance(model, Prepared):
+        model = model.model_
+    booster = getattr(model, "booster_", None)
+    gains = getattr(model, "feature_importances_", []) if booster is None else booster.feature_importance("gain")
+    shares = np.asarray(gains, dtype=float)
+    return shares / shares.sum() if shares.size and shares.sum() > 0 else None

@@ -1,0 +1,129 @@
+"""Every model family: how it is made, its defaults and the settings it takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from lightgbm import LGBMClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+
+from evenhand.models import bags
+from evenhand.models.continued import ContinuedLightGBM
+from evenhand.models.filling import FilledGradientBoosting
+from evenhand.models.focal import FocalLightGBM
+
+# Bags of at most 50,000 rows: on 180,000 Toronto rows a forest costs a quarter to a tenth of one grown on full bags.
+FOREST_BAG = 50_000
+# Row or column order is otherwise chosen by a stopwatch, and with it the last digits.
+_LIGHTGBM = {"n_estimators": 100, "verbose": -1, "deterministic": True, "force_col_wise": True}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "random_forest": {"n_estimators": 100, "max_samples": FOREST_BAG},
+    "gradient_boosting": {"max_iter": 100, "early_stopping": False},
+    "gradient_boosting exact": {"n_estimators": 100},
+    "lightgbm": _LIGHTGBM,
+    "balanced_bagging": {"n_estimators": 30, "max_depth": None, "min_samples_leaf": 5},
+    "balanced_random_forest": {
+        "n_estimators": 100,
+        "max_depth": None,
+        "min_samples_leaf": 1,
+        "max_features": "sqrt",
+    },
+    "easy_ensemble": {"n_estimators": 10, "rounds": 30, "max_depth": 2, "learning_rate": 1.0},
+    "rusboost": {
+        "n_estimators": 50,
+        "max_depth": 4,
+        "min_samples_leaf": 5,
+        "learning_rate": 0.5,
+    },
+    "adaboost": {
+        "n_estimators": 30,
+        "max_depth": 4,
+        "min_samples_leaf": 5,
+        "learning_rate": 0.5,
+    },
+    "smote_bagging": {
+        "n_estimators": 20,
+        "max_depth": None,
+        "min_samples_leaf": 5,
+        "rows_per_class": 5_000,
+        "k_neighbors": 5,
+    },
+    "lightgbm_focal": {**_LIGHTGBM, "gamma": 2.0, "alpha": None},
+    "lightgbm_continued": {**_LIGHTGBM, "first": "balanced", "first_rounds": 50},
+}
+
+
+def lightgbm_focal(*, random_state: int, gamma: float, alpha: Any, **settings: Any) -> FocalLightGBM:
+    """Make LightGBM with focal loss."""
+    return FocalLightGBM(gamma, alpha, {**settings, "random_state": random_state})
+
+
+def lightgbm_continued(*, random_state: int, first: str, first_rounds: int, **settings: Any) -> ContinuedLightGBM:
+    """Make LightGBM that starts on balanced rows."""
+    return ContinuedLightGBM(first, first_rounds, random_state, settings)
+
+
+FAMILIES: dict[str, Callable[..., Any]] = {
+    "random_forest": RandomForestClassifier,
+    "gradient_boosting": HistGradientBoostingClassifier,
+    "gradient_boosting exact": FilledGradientBoosting,
+    "lightgbm": LGBMClassifier,
+    "balanced_bagging": bags.balanced_bagging,
+    "balanced_random_forest": bags.balanced_random_forest,
+    "easy_ensemble": bags.easy_ensemble,
+    "rusboost": bags.rusboost,
+    "adaboost": bags.adaboost,
+    "smote_bagging": bags.smote_bagging,
+    "lightgbm_focal": lightgbm_focal,
+    "lightgbm_continued": lightgbm_continued,
+}
+# Families whose rows need filling, or sampling of their own, before they are fitted.
+FILLED = frozenset(
+    {"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "adaboost", "smote_bagging"}
+)
+LIGHTGBM = frozenset({"lightgbm", "lightgbm_focal", "lightgbm_continued"})
+# Settings that LightGBM's scikit-learn class takes without naming them in its signature.
+_LIGHTGBM_NATIVE = frozenset({"extra_trees", "feature_fraction_bynode", "max_bin", "min_data_in_bin", "path_smooth"})
+_OURS = frozenset({"random_state", "n_jobs", "class_weight", "num_threads", "verbose", "warm_start"})
+
+
+def allowed_settings(family: str) -> list[str]:
+    """Name the settings of a family, apart from those that the project sets itself.
+
+    Examples
+    --------
+    >>> allowed_settings("easy_ensemble")
+    ['learning_rate', 'max_depth', 'n_estimators', 'rounds']
+    """
+    known = set(inspect.signature(FAMILIES[family]).parameters) - {"settings"}
+    if family in LIGHTGBM:
+        known |= set(inspect.signature(LGBMClassifier).parameters) | _LIGHTGBM_NATIVE
+    if family == "lightgbm_focal":
+        known -= {"objective"}
+    return sorted(known - _OURS - {"kwargs"})
+
+
+def wrong_value(family: str, settings: dict[str, Any]) -> str | None:
+    """Say what is wrong with the value of a setting of our own families, or return None."""
+    gamma, alpha = settings.get("gamma", 0), settings.get("alpha")
+    if not _is_number(gamma) or gamma < 0:
+        return f"gamma: {gamma!r}; allowed: a number of 0 or more"
+    if family == "lightgbm_focal" and not (alpha in (None, "balanced") or _all_positive(alpha)):
+        return f"alpha: {alpha!r}; allowed: balanced, or a positive number for each class in the order of their names"
+    if settings.get("first", "balanced") != "balanced":
+        return f"first: {settings['first']!r}; allowed: balanced"
+    for name in ("first_rounds", "rounds", "rows_per_class", "k_neighbors"):
+        value = settings.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            return f"{name}: {value!r}; allowed: a whole number of 1 or more"
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _all_positive(values: Any) -> bool:
+    return isinstance(values, list | tuple) and all(_is_number(value) and value > 0 for value in values)
