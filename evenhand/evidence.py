@@ -166,12 +166,21 @@ def resampled_confusions(
     """Draw rows that agree in truth and predictions as one cell: counts (models, 1 + resamples, K, K)."""
     counts = np.zeros((len(predicted), 1 + resamples, k, k))
     for truth in np.unique(y):
-        rows = y == truth
-        cells, size = np.unique(np.stack([codes[rows] for codes in predicted]), axis=1, return_counts=True)
+        cells, size = _cells([codes[y == truth] for codes in predicted], k)
         drawn = np.vstack([size, rng.multinomial(size.sum(), size / size.sum(), size=resamples)])
         for model, codes in enumerate(cells):
             counts[model, :, truth] = drawn @ np.eye(k)[codes]
     return counts
+
+
+def _cells(predicted: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Combinations of classes that occur, shape (models, cells), in order, and how often each does."""
+    if k ** len(predicted) > CHUNK:
+        return np.unique(np.stack(predicted), axis=1, return_counts=True)
+    shape = (k,) * len(predicted)
+    counts = np.bincount(np.ravel_multi_index(tuple(predicted), shape), minlength=k ** len(predicted))
+    held = np.flatnonzero(counts)
+    return np.stack(np.unravel_index(held, shape)), counts[held]
 
 
 def _from_rows(

@@ -73,6 +73,8 @@ FROM_CONFUSION: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "macro_recall": lambda c: _macro(_class_recall(c)),
     "accuracy": lambda c: _ratio(_hits(c).sum(-1), c.sum((-2, -1)))[..., None],
     "recall by class": _class_recall,
+    "precision by class": _class_precision,
+    "f1 by class": _class_f1,
 }
 
 

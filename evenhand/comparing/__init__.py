@@ -1,5 +1,9 @@
 """Evidence: which way of handling imbalance helps, and how sure that is."""
 
+from evenhand.comparing.entries import Entry
+from evenhand.comparing.influence import OF_PROBABILITIES, Influence, influences
+from evenhand.comparing.measure import Answers, Rules
+from evenhand.comparing.rows import JudgedRows
 from evenhand.comparing.types import (
     PLACE_NAMES,
     PLACES,
@@ -15,19 +19,30 @@ from evenhand.comparing.types import (
     PlaceEvidence,
     Simplest,
 )
+from evenhand.comparing.whole import Heard, compare, headline
 
 __all__ = [
+    "OF_PROBABILITIES",
     "PLACES",
     "PLACE_NAMES",
+    "Answers",
     "CandidateEvidence",
     "ClassEvidence",
     "ClassSupport",
     "Conclusion",
     "Difference",
+    "Entry",
     "Evidence",
     "Ground",
+    "Heard",
+    "Influence",
+    "JudgedRows",
     "MetricEvidence",
     "Place",
     "PlaceEvidence",
+    "Rules",
     "Simplest",
+    "compare",
+    "headline",
+    "influences",
 ]

@@ -1,0 +1,72 @@
+"""All the evidence of a training, from what its candidates said out of fold and on the held-out period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evenhand.comparing.entries import Entry, reference_of, simplest
+from evenhand.comparing.measure import Answers, Rules
+from evenhand.comparing.place import Judged, judge_place
+from evenhand.comparing.rows import JudgedRows
+from evenhand.comparing.types import CandidateEvidence, Evidence, Place
+from evenhand.comparing.words import conclusion, disagreements
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """Rows of one place, and what each candidate said of them, by candidate name."""
+
+    rows: JudgedRows
+    answers: Mapping[str, Answers]
+
+
+def headline(metric: str) -> tuple[str, ...]:
+    """Return the metrics that evidence is given for: the primary one and average precision."""
+    return tuple(dict.fromkeys((metric, "average_precision")))
+
+
+def compare(
+    entries: Sequence[Entry],
+    heard: Mapping[Place, Heard],
+    metric: str,
+    rules: Rules | None = None,
+    folds_kind: str = "stratified",
+) -> Evidence:
+    """Find which way of handling imbalance helps, and how sure that is.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The grid; those without answers in a place have no evidence there.
+    heard : mapping of {"oof", "test"} to Heard
+    metric : str
+        The problem's primary metric.
+    rules : Rules, optional
+    folds_kind : {"stratified", "group", "forward"}
+        For the advice when folds and held-out period disagree.
+
+    Returns
+    -------
+    Evidence
+    """
+    rules, metrics = rules or Rules(), headline(metric)
+    references = {entry.name: found.name for entry in entries if (found := reference_of(entry, entries))}
+    judged: dict[Place, Judged] = {
+        place: judge_place(place, said.rows, said.answers, references, metrics, rules) for place, said in heard.items()
+    }
+    candidates = tuple(_candidate(entry, judged) for entry in entries)
+    chosen = None
+    if "oof" in judged:
+        known = {name: found.metrics[metric] for name, found in judged["oof"].found.items()}
+        chosen = simplest(entries, known, judged["oof"].errors[metric], metric)
+    grounds = {place: one.ground for place, one in judged.items()}
+    bare = Evidence(metric, metrics, rules.confidence, rules.min_positives, grounds, candidates, chosen, "", ())
+    warnings = disagreements(bare, folds_kind)
+    said = conclusion(bare, entries, warnings)
+    return Evidence(metric, metrics, rules.confidence, rules.min_positives, grounds, candidates, chosen, said, warnings)
+
+
+def _candidate(entry: Entry, judged: Mapping[Place, Judged]) -> CandidateEvidence:
+    oof, test = (judged[place].found.get(entry.name) if place in judged else None for place in ("oof", "test"))
+    return CandidateEvidence(entry.name, entry.model, entry.strategy, entry.features, entry.decision, oof, test)

@@ -1,0 +1,140 @@
+"""The evidence in a few sentences, computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evenhand.comparing.entries import Entry, way_of
+from evenhand.comparing.types import PLACE_NAMES, Conclusion, Difference, Evidence, Place
+
+NAMED = 4  # ways named in a sentence; the rest are counted
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way of handling imbalance, over the models that it was tried with."""
+
+    name: str
+    differences: tuple[Difference, ...]
+    tried: int
+
+    @property
+    def said(self) -> str:
+        values = [difference.estimate for difference in self.differences]
+        low, high = f"{min(values):+.3f}", f"{max(values):+.3f}"
+        size = low if low == high else f"{low} to {high}"
+        where = f", {len(values)} of {self.tried} candidates" if self.tried > 1 else ""
+        return f"{self.name} ({size}{where})"
+
+
+def conclusion(evidence: Evidence, entries: Sequence[Entry], warnings: Sequence[str]) -> str:
+    """Say what helps and by how much, what hurts average precision, what can't be told, and what to beware of."""
+    place: Place = "oof" if "oof" in evidence.grounds else "test"
+    sentences = [_helping(evidence, entries, place)]
+    if evidence.metric != "average_precision":
+        sentences.append(_hurting(evidence, entries, place))
+    sentences += [said for said in (_untold(evidence, entries, place),) if said]
+    return " ".join([*sentences, *warnings])
+
+
+def disagreements(evidence: Evidence, folds_kind: str) -> tuple[str, ...]:
+    """Warn when the best candidate's interval out of fold and that on the held-out period do not overlap."""
+    if evidence.simplest is None:
+        return ()
+    best = evidence.candidate(evidence.simplest.best)
+    if best.oof is None or best.test is None:
+        return ()
+    promised, given = best.oof.metrics[evidence.metric], best.test.metrics[evidence.metric]
+    a, b = promised.interval, given.interval
+    if not np.isfinite([a.low, a.high, b.low, b.high]).all() or (a.low <= b.high and b.low <= a.high):
+        return ()
+    kind = {"stratified": "random folds", "group": "folds by group", "forward": "folds forward in time"}[folds_kind]
+    advice = (
+        "the data change from period to period: expect the next one to differ as much"
+        if folds_kind == "forward"
+        else "prefer forward folds"
+    )
+    return (
+        f"Warning: folds and held-out period disagree: {kind} promised {evidence.metric} {promised.estimate:.3f} for "
+        f"{best.name}, the held-out period gave {given.estimate:.3f}: {advice}.",
+    )
+
+
+def _ways(evidence: Evidence, entries: Sequence[Entry], place: Place, metric: str, wanted: Conclusion) -> list[_Way]:
+    """Group the comparisons of one conclusion by what was done, those with the largest difference first."""
+    by_name = {entry.name: entry for entry in entries}
+    tried: dict[str, int] = {}
+    names: dict[str, list[Difference]] = {}
+    for candidate in evidence.candidates:
+        found = candidate.difference(place, metric)
+        if found is None:
+            continue
+        way = way_of(by_name[candidate.name], by_name[found.versus])
+        tried[way] = tried.get(way, 0) + 1
+        if found.conclusion == wanted:
+            names.setdefault(way, []).append(found)
+    ways = [_Way(name, tuple(found), tried[name]) for name, found in names.items()]
+    return sorted(ways, key=lambda way: (-max(abs(one.estimate) for one in way.differences), way.name))
+
+
+def _list(ways: Sequence[_Way]) -> str:
+    named = [way.said for way in ways[:NAMED]]
+    named += [f"{len(ways) - NAMED} more"] if len(ways) > NAMED else []
+    return named[0] if len(named) == 1 else ", ".join(named[:-1]) + " and " + named[-1]
+
+
+def _helping(evidence: Evidence, entries: Sequence[Entry], place: Place) -> str:
+    metric, ground = evidence.metric, evidence.grounds[place]
+    where = PLACE_NAMES[place].capitalize()
+    if not ground.comparisons:
+        return f"{where}, there is nothing to compare: no candidate stands beside the same model without its strategy."
+    ways = _ways(evidence, entries, place, metric, "helps")
+    if not ways:
+        return f"{where}, no way of handling imbalance is shown to help {metric}."
+    return f"{where}, {metric} is better with {_list(ways)}{_confirmed(evidence, place)}."
+
+
+def _confirmed(evidence: Evidence, place: Place) -> str:
+    if place == "test" or "test" not in evidence.grounds:
+        return ""
+    helps = [c for c in evidence.candidates if _concluded(evidence, c.name, "oof") == "helps"]
+    too = sum(_concluded(evidence, c.name, "test") == "helps" for c in helps)
+    if too == len(helps):
+        return "; on the held-out period, too"
+    return f"; on the held-out period {too} of these {len(helps)} candidates are"
+
+
+def _concluded(evidence: Evidence, name: str, place: Place) -> Conclusion | None:
+    found = evidence.candidate(name).difference(place, evidence.metric)
+    return found.conclusion if found else None
+
+
+def _hurting(evidence: Evidence, entries: Sequence[Entry], place: Place) -> str:
+    ways = _ways(evidence, entries, place, "average_precision", "hurts")
+    if not ways:
+        return "No way is shown to hurt average precision."
+    return f"Average precision is worse with {_list(ways)}."
+
+
+def _untold(evidence: Evidence, entries: Sequence[Entry], place: Place) -> str:
+    said = []
+    unsure = _ways(evidence, entries, place, evidence.metric, "no difference shown")
+    if unsure:
+        seen = max(one.detectable for way in unsure for one in way.differences)
+        said.append(f"no {evidence.metric} difference shown for {_list(unsure)}: one under {seen:.3f} can't be seen")
+    blank = _ways(evidence, entries, place, evidence.metric, "not enough data")
+    if blank:
+        said.append(f"not enough data for {_list_names(blank)}")
+    few = [support for support in evidence.grounds[place].classes if not support.enough]
+    if few:
+        said.append("not enough data on " + ", ".join(f"{one.name} ({one.positives:,} rows)" for one in few))
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _list_names(ways: Sequence[_Way]) -> str:
+    more = f" and {len(ways) - NAMED} more" if len(ways) > NAMED else ""
+    return ", ".join(way.name for way in ways[:NAMED]) + more
