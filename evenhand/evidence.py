@@ -174,7 +174,7 @@ def resampled_confusions(
 
 
 def _cells(predicted: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Combinations of classes that occur, shape (models, cells), in order, and how often each does."""
+    """Find the combinations of classes that occur, shape (models, cells), in order, and how often each does."""
     if k ** len(predicted) > CHUNK:
         return np.unique(np.stack(predicted), axis=1, return_counts=True)
     shape = (k,) * len(predicted)

@@ -11,9 +11,9 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from evenhand.errors import ProblemError
-from evenhand.problem import ForwardFolds, GroupFolds, Holdout, StratifiedFolds, Target
+from evenhand.problem import Blocks, ForwardFolds, GroupFolds, Holdout, StratifiedFolds, Target
 
-_PERIOD = {"month": "%Y-%m", "year": "%Y"}
+_PERIOD = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +134,38 @@ def make_folds(
         splitter = StratifiedKFold(folds.n, shuffle=True, random_state=seed)
         pairs = list(splitter.split(np.zeros(len(y)), y))
     return [Fold(number, train, valid) for number, (train, valid) in enumerate(pairs)]
+
+
+def block_numbers(column: pd.Series, blocks: Blocks) -> np.ndarray:
+    """Give a number to the block that each row belongs to.
+
+    Parameters
+    ----------
+    column : Series, shape (n_rows,)
+        ``blocks.column``, typed.
+    blocks : Blocks
+
+    Returns
+    -------
+    ndarray of int, shape (n_rows,)
+        -1 where the value is missing.
+
+    Raises
+    ------
+    ProblemError
+        When a period is asked for of a column that holds no times.
+
+    Examples
+    --------
+    >>> when = pd.Series(pd.to_datetime(["2020-01-01 09:00", "2020-01-01 23:00", "2020-01-02 01:00", None]))
+    >>> block_numbers(when, Blocks(column="when", period="day")).tolist()
+    [0, 0, 1, -1]
+    """
+    if blocks.period != "value":
+        if not pd.api.types.is_datetime64_any_dtype(column):
+            raise ProblemError(f"split.blocks: period {blocks.period} needs times in {blocks.column!r}")
+        column = column.dt.strftime(_PERIOD[blocks.period])
+    return pd.factorize(column, sort=True)[0]
 
 
 def _forward(column: pd.Series, folds: ForwardFolds) -> Sequence[tuple[np.ndarray, np.ndarray]]:

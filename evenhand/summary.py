@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.comparing import Conclusion, Evidence
 from evenhand.evaluate import Scores
 
 
@@ -59,6 +60,16 @@ class ModelSummary(_Part):
     aliases: tuple[str, ...]
 
 
+class EvidenceSummary(_Part):
+    """Which way of handling imbalance helps; evidence.json beside this file holds all of it."""
+
+    conclusion: str
+    simplest: str | None = Field(description="simplest candidate within one standard error of the best out of fold")
+    helps: tuple[str, ...] = Field(description="candidates shown to help the primary metric out of fold")
+    hurts_average_precision: tuple[str, ...] = Field(description="candidates shown to hurt it out of fold")
+    not_enough_data: tuple[str, ...] = Field(description="classes with too few held-out rows")
+
+
 class Summary(_Part):
     """A whole training."""
 
@@ -77,6 +88,23 @@ class Summary(_Part):
     warnings: tuple[str, ...]
     seconds: dict[str, float] = Field(description="wall seconds of each step, and total")
     versions: dict[str, str]
+    evidence: EvidenceSummary | None = None
+
+
+def summed_up(evidence: Evidence) -> EvidenceSummary:
+    """Take what scripts ask for out of the evidence."""
+
+    def concluded(metric: str, conclusion: Conclusion) -> tuple[str, ...]:
+        differences = ((found.name, found.difference("oof", metric)) for found in evidence.candidates)
+        return tuple(name for name, found in differences if found and found.conclusion == conclusion)
+
+    return EvidenceSummary(
+        conclusion=evidence.conclusion,
+        simplest=evidence.simplest.name if evidence.simplest else None,
+        helps=concluded(evidence.metric, "helps"),
+        hurts_average_precision=concluded("average_precision", "hurts"),
+        not_enough_data=evidence.grounds["test"].left_out if "test" in evidence.grounds else (),
+    )
 
 
 def metric_values(scores: Scores | None) -> dict[str, float | None] | None:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 WIDTH = 110  # columns of a terminal
 NAMES = ("model", "strategy", "features", "decision")
+WORDS = (*NAMES, "way")  # columns of words; all others are of numbers
 DIFFERENCE = " vs none"  # how the name of a difference column ends
 LEFT_OUT_FIRST = ("fit_seconds", "mcc", "ece", "g_mean", "log_loss", "balanced_accuracy")
 
@@ -42,7 +43,7 @@ def render_markdown(frame: pd.DataFrame) -> str:
     """``frame`` as a Markdown table; candidates without scores are listed below it."""
     shown, skipped = _without_skipped(frame)
     names = list(shown.columns)
-    rules = ["---" if name in NAMES else "---:" for name in names]
+    rules = ["---" if name in WORDS else "---:" for name in names]
     body = _lines(shown)
     lines = ["| " + " | ".join(map(_escaped, line)) + " |" for line in ([_heading(n) for n in names], rules, *body)]
     below = ["", "Without scores:", "", *(f"- {_escaped(line)}" for line in skipped)] if skipped else []
@@ -60,7 +61,7 @@ def _without_skipped(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _narrowed(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     left_out: list[str] = []
-    numbers = [str(name) for name in frame if name not in (*NAMES, "rank")]
+    numbers = [str(name) for name in frame if name not in (*WORDS, "rank")]
     for name in LEFT_OUT_FIRST:
         if _width(frame) <= WIDTH:
             break
@@ -78,7 +79,7 @@ def _width(frame: pd.DataFrame) -> int:
 def _table(frame: pd.DataFrame) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for name in map(str, frame):
-        text = name in NAMES
+        text = name in WORDS
         heading = Text(_heading(name) if text else _heading(name).replace(" ", "\n"))
         table.add_column(heading, "", justify="left" if text else "right", no_wrap=not text, overflow="fold")
     grouped = "rank" not in frame and "model" in frame

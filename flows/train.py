@@ -17,6 +17,7 @@ from evenhand.problem import Problem
 from flows.commands import run_command
 from flows.grid import is_telling, log_all, run_units
 from tasks.balance import balance
+from tasks.compare import compare
 from tasks.evaluate import choose, evaluate_all, score_all, winning_rule
 from tasks.ingest import ingest
 from tasks.problems import load_problem
@@ -97,6 +98,8 @@ def train(request: TrainRequest) -> dict[str, Any]:
         outer = step("refit", "the others", run_units, training, parts, problem, seed, others, [HOLDOUT_FOLD])
         outer[winner.fit_name] = [whole.unit]
         results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
+        doing = "find out what helps, and how sure that is"
+        evidence = step("compare", doing, compare, parts, problem, seed, results, training.folder)
         drawn = [fit.fit_name for fit in fits(grid) if not quick or is_telling(fit, winner)]
         step("log", "draw and log every candidate", log_all, training, parts, problem, seed, results, drawn)
 
@@ -104,7 +107,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         registered = step("register", "register the winner", register_winner, *args)
         verdict = step("gate", "judge it against the champion", judge, problem, parts.holdout, registered)
         status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
-        outcome = (results, winner, registered, verdict, status)
+        outcome = (results, evidence, winner, registered, verdict, status)
         summary = finish(training, problem, request.preset, seed, snapshot, validated, parts, *outcome)
         if verdict.outcome == "error":
             raise GateError(" ".join(verdict.reasons))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,9 @@ class Result:
     units: tuple[Unit, ...]
     oof: Scores | None
     test: Scores | None
+    oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """Classes that the decision rule chose, shape (n_judged,); None where they are the most probable ones."""
+    test_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     @property
     def inner(self) -> list[Unit]:
@@ -142,7 +145,8 @@ def evaluate(parts: Parts, problem: Problem, seed: int, candidate: Candidate, un
         predicted = cross_fitted(
             spec, known.probabilities, known.y, known.folds, parts.classes, problem.metric, trained
         )
-    return Result(candidate, tuple(units), score(known.y, known.probabilities, parts.classes, predicted), None)
+    scores = score(known.y, known.probabilities, parts.classes, predicted)
+    return Result(candidate, tuple(units), scores, None, oof_codes=_compact(predicted))
 
 
 @task(name="score", cache_policy=NO_CACHE)
@@ -163,7 +167,11 @@ def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, out
     rule = fitted_rule(experiment, problem, result.candidate, result.units)
     predicted = rule.decide(unseen.probabilities)
     test = score(unseen.y, unseen.probabilities, parts.classes, predicted)
-    return replace(result, units=units, test=test)
+    return replace(result, units=units, test=test, test_codes=_compact(predicted))
+
+
+def _compact(codes: np.ndarray | None) -> np.ndarray | None:
+    return None if codes is None else codes.astype(np.int16)
 
 
 def choose(problem: Problem, results: Sequence[Result]) -> Candidate:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evenhand import figures
+from evenhand.comparing import Evidence
+from evenhand.comparing.text import as_markdown, as_text
 from evenhand.evaluate import flat
 from evenhand.experiment import Candidate
 from evenhand.problem import Problem
@@ -23,6 +25,7 @@ from evenhand.summary import (
     VerdictSummary,
     WinnerSummary,
     metric_values,
+    summed_up,
 )
 from evenhand.tables import Row, baseline_against_resampled, leaderboard, render_markdown, render_text
 from evenhand.verdict import Verdict
@@ -81,6 +84,7 @@ def finish(
     validated: Validated,
     parts: Parts,
     results: Sequence[Result],
+    evidence: Evidence,
     winner: Candidate,
     registered: Registered,
     verdict: Verdict,
@@ -88,7 +92,7 @@ def finish(
 ) -> dict[str, Any]:
     """Write the summary and the comparison, show them, and tell where to look."""
     won = next(result for result in results if result.candidate == winner)
-    _write_comparison(training, problem, results)
+    _write_comparison(training, problem, results, evidence)
     training.seconds["total"] = round(time.monotonic() - training.started, 2)
     summary = Summary(
         id=training.id,
@@ -108,9 +112,10 @@ def finish(
         winner=_named(winner),
         verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
         model=_model_summary(registered),
-        warnings=(*validated.warnings, *parts.warnings),
+        warnings=(*validated.warnings, *parts.warnings, *evidence.warnings),
         seconds=training.seconds,
         versions=versions(),
+        evidence=summed_up(evidence),
     )
     content = summary.model_dump(mode="json")
     path = training.folder / "summary.json"
@@ -119,7 +124,7 @@ def finish(
     shutil.rmtree(training.folder / "units")
     _log_parent(training, [result.row() for result in results], problem.metric, won, verdict)
     point_latest(training.folder)
-    _show(training, problem, results, won, registered, verdict, status, path)
+    _show(training, problem, results, evidence, won, registered, verdict, status, path)
     return content
 
 
@@ -149,10 +154,10 @@ def _candidate_summary(result: Result) -> CandidateSummary:
     )
 
 
-def _write_comparison(training: Training, problem: Problem, results: Sequence[Result]) -> None:
+def _write_comparison(training: Training, problem: Problem, results: Sequence[Result], evidence: Evidence) -> None:
     rows = [result.row() for result in results]
     note = caption(problem)
-    text = f"# {note}\n"
+    text = f"# {note}\n\n{as_markdown(evidence)}"
     places: tuple[tuple[Literal["oof", "test"], str], ...] = (("oof", "out of fold"), ("test", "held-out period"))
     for on, heading in places:
         against = render_markdown(baseline_against_resampled(rows, problem.metric, on))
@@ -195,6 +200,7 @@ def _show(
     training: Training,
     problem: Problem,
     results: Sequence[Result],
+    evidence: Evidence,
     won: Result,
     registered: Registered,
     verdict: Verdict,
@@ -205,6 +211,7 @@ def _show(
     synthetic = " SYNTHETIC DATA" if problem.synthetic else ""
     table = baseline_against_resampled(rows, problem.metric)
     training.say("\n" + render_text(table, title=f"Baseline against resampled, out of fold{synthetic}"))
+    training.say("\n" + as_text(evidence))
     for label, scores in (("out of fold", won.oof), ("held-out period", won.test)):
         if scores is not None:
             m = scores.metrics

@@ -72,7 +72,7 @@ def bonett_price(won: float, lost: float, n: float, z: float) -> Interval:
     --------
     >>> found = bonett_price(0.10, 0.02, 50, 1.96)
     >>> round(found.estimate, 3), round(found.low, 3), round(found.high, 3)
-    (0.08, -0.025, 0.179)
+    (0.08, -0.028, 0.181)
     """
     up, down = (won * n + 1) / (n + 2), (lost * n + 1) / (n + 2)
     half = z * np.sqrt((up + down - (up - down) ** 2) / (n + 2))

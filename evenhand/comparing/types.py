@@ -98,6 +98,8 @@ class CandidateEvidence:
     decision: str
     oof: PlaceEvidence | None
     test: PlaceEvidence | None
+    way: str = ""
+    """What it does that its reference does not; empty where it has none."""
 
     def at(self, place: Place) -> PlaceEvidence | None:
         """Return the evidence of one place."""

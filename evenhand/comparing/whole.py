@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from evenhand.comparing.entries import Entry, reference_of, simplest
+from evenhand.comparing.entries import Entry, reference_of, simplest, way_of
 from evenhand.comparing.measure import Answers, Rules
 from evenhand.comparing.place import Judged, judge_place
 from evenhand.comparing.rows import JudgedRows
@@ -51,22 +51,23 @@ def compare(
     Evidence
     """
     rules, metrics = rules or Rules(), headline(metric)
-    references = {entry.name: found.name for entry in entries if (found := reference_of(entry, entries))}
+    found = {entry.name: reference_of(entry, entries) for entry in entries}
+    references = {name: reference.name for name, reference in found.items() if reference}
     judged: dict[Place, Judged] = {
         place: judge_place(place, said.rows, said.answers, references, metrics, rules) for place, said in heard.items()
     }
-    candidates = tuple(_candidate(entry, judged) for entry in entries)
+    candidates = tuple(_candidate(entry, found[entry.name], judged) for entry in entries)
     chosen = None
     if "oof" in judged:
-        known = {name: found.metrics[metric] for name, found in judged["oof"].found.items()}
+        known = {name: one.metrics[metric] for name, one in judged["oof"].found.items()}
         chosen = simplest(entries, known, judged["oof"].errors[metric], metric)
     grounds = {place: one.ground for place, one in judged.items()}
     bare = Evidence(metric, metrics, rules.confidence, rules.min_positives, grounds, candidates, chosen, "", ())
     warnings = disagreements(bare, folds_kind)
-    said = conclusion(bare, entries, warnings)
-    return Evidence(metric, metrics, rules.confidence, rules.min_positives, grounds, candidates, chosen, said, warnings)
+    return replace(bare, conclusion=conclusion(bare, warnings), warnings=warnings)
 
 
-def _candidate(entry: Entry, judged: Mapping[Place, Judged]) -> CandidateEvidence:
+def _candidate(entry: Entry, reference: Entry | None, judged: Mapping[Place, Judged]) -> CandidateEvidence:
     oof, test = (judged[place].found.get(entry.name) if place in judged else None for place in ("oof", "test"))
-    return CandidateEvidence(entry.name, entry.model, entry.strategy, entry.features, entry.decision, oof, test)
+    way = way_of(entry, reference) if reference else ""
+    return CandidateEvidence(entry.name, entry.model, entry.strategy, entry.features, entry.decision, oof, test, way)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.comparing.entries import Entry, way_of
+from evenhand.comparing.tables import signed
 from evenhand.comparing.types import PLACE_NAMES, Conclusion, Difference, Evidence, Place
 
 NAMED = 4  # ways named in a sentence; the rest are counted
@@ -24,19 +24,19 @@ class _Way:
     @property
     def said(self) -> str:
         values = [difference.estimate for difference in self.differences]
-        low, high = f"{min(values):+.3f}", f"{max(values):+.3f}"
+        low, high = signed(min(values)), signed(max(values))
         size = low if low == high else f"{low} to {high}"
         where = f", {len(values)} of {self.tried} candidates" if self.tried > 1 else ""
         return f"{self.name} ({size}{where})"
 
 
-def conclusion(evidence: Evidence, entries: Sequence[Entry], warnings: Sequence[str]) -> str:
+def conclusion(evidence: Evidence, warnings: Sequence[str]) -> str:
     """Say what helps and by how much, what hurts average precision, what can't be told, and what to beware of."""
     place: Place = "oof" if "oof" in evidence.grounds else "test"
-    sentences = [_helping(evidence, entries, place)]
+    sentences = [_helping(evidence, place)]
     if evidence.metric != "average_precision":
-        sentences.append(_hurting(evidence, entries, place))
-    sentences += [said for said in (_untold(evidence, entries, place),) if said]
+        sentences.append(_hurting(evidence, place))
+    sentences += [said for said in (_untold(evidence, place),) if said]
     return " ".join([*sentences, *warnings])
 
 
@@ -63,19 +63,17 @@ def disagreements(evidence: Evidence, folds_kind: str) -> tuple[str, ...]:
     )
 
 
-def _ways(evidence: Evidence, entries: Sequence[Entry], place: Place, metric: str, wanted: Conclusion) -> list[_Way]:
+def _ways(evidence: Evidence, place: Place, metric: str, wanted: Conclusion) -> list[_Way]:
     """Group the comparisons of one conclusion by what was done, those with the largest difference first."""
-    by_name = {entry.name: entry for entry in entries}
     tried: dict[str, int] = {}
     names: dict[str, list[Difference]] = {}
     for candidate in evidence.candidates:
         found = candidate.difference(place, metric)
         if found is None:
             continue
-        way = way_of(by_name[candidate.name], by_name[found.versus])
-        tried[way] = tried.get(way, 0) + 1
+        tried[candidate.way] = tried.get(candidate.way, 0) + 1
         if found.conclusion == wanted:
-            names.setdefault(way, []).append(found)
+            names.setdefault(candidate.way, []).append(found)
     ways = [_Way(name, tuple(found), tried[name]) for name, found in names.items()]
     return sorted(ways, key=lambda way: (-max(abs(one.estimate) for one in way.differences), way.name))
 
@@ -86,15 +84,25 @@ def _list(ways: Sequence[_Way]) -> str:
     return named[0] if len(named) == 1 else ", ".join(named[:-1]) + " and " + named[-1]
 
 
-def _helping(evidence: Evidence, entries: Sequence[Entry], place: Place) -> str:
+def _helping(evidence: Evidence, place: Place) -> str:
     metric, ground = evidence.metric, evidence.grounds[place]
     where = PLACE_NAMES[place].capitalize()
     if not ground.comparisons:
         return f"{where}, there is nothing to compare: no candidate stands beside the same model without its strategy."
-    ways = _ways(evidence, entries, place, metric, "helps")
-    if not ways:
-        return f"{where}, no way of handling imbalance is shown to help {metric}."
-    return f"{where}, {metric} is better with {_list(ways)}{_confirmed(evidence, place)}."
+    ways, worse = (_ways(evidence, place, metric, wanted) for wanted in ("helps", "hurts"))
+    if ways:
+        end = f", and worse with {_list(worse)}" if worse else ""
+        return f"{where}, {metric} is better with {_list(ways)}{_confirmed(evidence, place)}{end}."
+    end = f", and it is worse with {_list(worse)}" if worse else ""
+    return f"{where}, no way of handling imbalance is shown to help {metric}{end}{_held_out(evidence, place)}."
+
+
+def _held_out(evidence: Evidence, place: Place) -> str:
+    """Tell what the held-out period shows where the folds show nothing."""
+    ways = (
+        [] if place == "test" or "test" not in evidence.grounds else _ways(evidence, "test", evidence.metric, "helps")
+    )
+    return f"; on the held-out period these fits are better with {_list(ways)}" if ways else ""
 
 
 def _confirmed(evidence: Evidence, place: Place) -> str:
@@ -103,8 +111,8 @@ def _confirmed(evidence: Evidence, place: Place) -> str:
     helps = [c for c in evidence.candidates if _concluded(evidence, c.name, "oof") == "helps"]
     too = sum(_concluded(evidence, c.name, "test") == "helps" for c in helps)
     if too == len(helps):
-        return "; on the held-out period, too"
-    return f"; on the held-out period {too} of these {len(helps)} candidates are"
+        return " (on the held-out period, too)"
+    return f" (on the held-out period {too} of these {len(helps)} candidates are)"
 
 
 def _concluded(evidence: Evidence, name: str, place: Place) -> Conclusion | None:
@@ -112,20 +120,23 @@ def _concluded(evidence: Evidence, name: str, place: Place) -> Conclusion | None
     return found.conclusion if found else None
 
 
-def _hurting(evidence: Evidence, entries: Sequence[Entry], place: Place) -> str:
-    ways = _ways(evidence, entries, place, "average_precision", "hurts")
+def _hurting(evidence: Evidence, place: Place) -> str:
+    ways = _ways(evidence, place, "average_precision", "hurts")
     if not ways:
         return "No way is shown to hurt average precision."
     return f"Average precision is worse with {_list(ways)}."
 
 
-def _untold(evidence: Evidence, entries: Sequence[Entry], place: Place) -> str:
+def _untold(evidence: Evidence, place: Place) -> str:
     said = []
-    unsure = _ways(evidence, entries, place, evidence.metric, "no difference shown")
+    unsure = _ways(evidence, place, evidence.metric, "no difference shown")
     if unsure:
         seen = max(one.detectable for way in unsure for one in way.differences)
-        said.append(f"no {evidence.metric} difference shown for {_list(unsure)}: one under {seen:.3f} can't be seen")
-    blank = _ways(evidence, entries, place, evidence.metric, "not enough data")
+        folds = evidence.grounds[place].folds
+        by = f" with {folds} folds" if evidence.grounds[place].basis == "folds" else ""
+        shown = f"no {evidence.metric} difference shown for {_list(unsure)}"
+        said.append(f"{shown}: one under {seen:.3f} can't be seen{by}")
+    blank = _ways(evidence, place, evidence.metric, "not enough data")
     if blank:
         said.append(f"not enough data for {_list_names(blank)}")
     few = [support for support in evidence.grounds[place].classes if not support.enough]

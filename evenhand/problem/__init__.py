@@ -28,7 +28,7 @@ from evenhand.problem.sources import (
     Source,
     SyntheticSource,
 )
-from evenhand.problem.splits import ForwardFolds, GroupFolds, Holdout, StratifiedFolds
+from evenhand.problem.splits import Blocks, ForwardFolds, GroupFolds, Holdout, StratifiedFolds
 from evenhand.problem.strategies import (
     AdasynStrategy,
     AnyStrategy,
@@ -61,6 +61,7 @@ __all__ = [
     "AdasynStrategy",
     "AnyStrategy",
     "BorderlineSmoteStrategy",
+    "Blocks",
     "CapacityDecision",
     "CappedStrategy",
     "Categorical",

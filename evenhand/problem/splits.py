@@ -44,8 +44,16 @@ class ForwardFolds(Frozen):
 Folds = Annotated[StratifiedFolds | GroupFolds | ForwardFolds, Field(discriminator="kind")]
 
 
+class Blocks(Frozen):
+    """Rows that may hang together, such as those of one day or one place: intervals draw them as a whole."""
+
+    column: str
+    period: Literal["value", "day", "month", "year"] = "value"
+
+
 class Split(Frozen):
     """Held-out period, and folds inside the rest."""
 
     holdout: Holdout
     folds: Folds = StratifiedFolds(kind="stratified")
+    blocks: Blocks | None = Field(default=None, description="what intervals draw in the place of single rows")

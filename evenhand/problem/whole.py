@@ -95,6 +95,7 @@ class Problem(Frozen):
         names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
         names += [d.per for d in self.decisions if isinstance(d, CapacityDecision) and d.per]
         names += [*self.sensitive, *self.gate.slices]
+        names += [self.split.blocks.column] if self.split.blocks else []
         names += [self.gate.training_age.column] if self.gate.training_age else []
         return tuple(dict.fromkeys(names))
 
