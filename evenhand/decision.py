@@ -17,6 +17,7 @@ from evenhand.multipliers import OBJECTIVES, fit_multipliers
 from evenhand.probabilities import DecisionError, checked, checked_codes, checked_shares
 from evenhand.problem import CapacityDecision, CostDecision, MultipliersDecision, PriorPowerDecision, SimpleDecision
 from evenhand.rules import Capacity, DecisionRule, LargestWeighted, LeastCost
+from evenhand.sentinel import apart
 
 AnyDecision = SimpleDecision | MultipliersDecision | PriorPowerDecision | CostDecision | CapacityDecision
 _PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
@@ -123,6 +124,7 @@ def cross_fitted(
         spec = spec.model_copy(update={"share": share_of(spec, len(y), groups)})
     predicted = np.empty(len(y), dtype=np.int64)
     for fitted, judged in fitting_rows(fold_of_row, y):
+        apart(fitted, judged, f"decision rule {spec.name}, out of fold")
         prior = np.bincount(y[fitted], minlength=len(classes)) / len(fitted)
         rule = fit_rule(spec, proba[fitted], y[fitted], classes, metric, prior, trained_share)
         predicted[judged] = rule.decide(proba[judged])

@@ -23,3 +23,7 @@ class StorageError(EvenhandError):
 
 class GateError(EvenhandError):
     """Something went wrong while checking a model, so it was not promoted."""
+
+
+class LeakFound(EvenhandError):
+    """What a model is judged on had a part in making it; no score of it can be believed."""

@@ -19,17 +19,18 @@ import pandas as pd
 from lightgbm.basic import LightGBMError
 from sklearn.base import ClassifierMixin
 from sklearn.inspection import permutation_importance
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from evenhand.decision import AnyDecision
 from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
+from evenhand.lineage import Encoder
 from evenhand.models import CannotFit, build_model, importances
 from evenhand.models import at_scale as model_at_scale
 from evenhand.problem import ARGMAX, BASE, FeatureSet, ModelSpec, Problem, SimpleStrategy
 from evenhand.rules import DecisionRule
+from evenhand.sentinel import Lineage, unit_leaks
 from evenhand.split import Fold
 from evenhand.strategies import AnyStrategy, CannotResample, LedgerEntry, TrainingRows, at_scale, ledger_entry, resample
 
@@ -74,6 +75,8 @@ class Outcome:
     importance : ndarray of shape (n_features,) or None
         On the held-out period: the family's own importances, or else by permutation. Adds up to one.
     fitted : FittedCandidate or None
+    leaks : tuple of str or None
+        What the leak sentinel found; None where nothing was fitted.
     """
 
     probabilities: np.ndarray | None
@@ -82,6 +85,7 @@ class Outcome:
     skipped: str | None = None
     importance: np.ndarray | None = None
     fitted: FittedCandidate | None = None
+    leaks: tuple[str, ...] | None = None
 
 
 def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
@@ -151,7 +155,7 @@ class OnceCache:
 class Encoded:
     """One fold in numbers."""
 
-    encoder: Pipeline
+    encoder: Encoder
     train: np.ndarray
     valid: np.ndarray
 
@@ -181,7 +185,7 @@ class Experiment:
         features: dict[str, FeatureSet],
         seed: int,
     ) -> None:
-        self.frame = frame
+        self.frame = frame.reset_index(drop=True)  # a row's name is its position, wherever it goes
         self.y = y
         self.classes = list(classes)
         self.folds = {fold.number: fold for fold in folds}
@@ -220,6 +224,7 @@ class Experiment:
                 rows, entry = self._rows(candidate, fold, encoded)
             except CannotResample as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
+            leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
             model = build_model(candidate.model, self.seed, len(rows.y))
             started = time.thread_time()
             try:
@@ -233,7 +238,7 @@ class Experiment:
             probabilities = full_probabilities(model, encoded.valid, len(self.classes))
             weights = self._importance(model, encoded.valid, fold) if fold_number < 0 else None
         fitted = FittedCandidate(encoded.encoder, model, self.classes, rule) if keep_model else None
-        return Outcome(probabilities, entry, seconds, importance=weights, fitted=fitted)
+        return Outcome(probabilities, entry, seconds, importance=weights, fitted=fitted, leaks=leaks)
 
     def feature_names(self, features: str, fold_number: int) -> list[str]:
         """Name the encoded columns of a feature set."""

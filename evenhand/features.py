@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
+from evenhand.lineage import Encoder
 from evenhand.problem import Categorical, FeatureSet, Numeric
 from evenhand.rates import part_of_time, rate_steps
 from evenhand.schema import ColumnType, parse_columns
@@ -198,7 +199,7 @@ class NewGapFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.where(gaps, self.medians_, X) if gaps.any() else X
 
 
-def build_encoder(features: FeatureSet) -> Pipeline:
+def build_encoder(features: FeatureSet) -> Encoder:
     """Make the transformer of a feature set.
 
     Parameters
@@ -207,7 +208,7 @@ def build_encoder(features: FeatureSet) -> Pipeline:
 
     Returns
     -------
-    Pipeline
+    Encoder
         Unfitted; takes a frame with the raw columns (text or typed) and gives a float array, categories first. A
         category is a whole number, an unseen one -1, and the rare ones of a column share one number.
 
@@ -235,7 +236,8 @@ def build_encoder(features: FeatureSet) -> Pipeline:
         box = None if pair.box is None else list(pair.box)
         steps.append((f"place {pair.latitude}", CoordinateCells(box=box), [pair.latitude, pair.longitude]))
     steps += rate_steps(features.rates)
-    return make_pipeline(ColumnTransformer(steps, verbose_feature_names_out=False), NewGapFiller())
+    whole = make_pipeline(ColumnTransformer(steps, verbose_feature_names_out=False), NewGapFiller())
+    return Encoder(whole.steps)
 
 
 def _categorical_steps(parts: Sequence[Categorical]) -> list[tuple]:

@@ -83,6 +83,9 @@ class Summary(_Part):
     data: DataSummary
     candidates: tuple[CandidateSummary, ...]
     winner: WinnerSummary
+    leak_sentinel: Literal["clean"] | None = Field(
+        default=None, description="clean: no judged row had a part in a fit; a training where one had stops before this"
+    )
     verdict: VerdictSummary
     model: ModelSummary
     warnings: tuple[str, ...]

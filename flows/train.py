@@ -25,6 +25,7 @@ from tasks.register import register_winner
 from tasks.registry import judge
 from tasks.report import finish, log_inputs
 from tasks.review import file_verdict
+from tasks.sentinel import find_leaks
 from tasks.split import split
 from tasks.train import HOLDOUT_FOLD, fold_numbers, refit
 from tasks.training import open_training
@@ -98,16 +99,18 @@ def train(request: TrainRequest) -> dict[str, Any]:
         outer = step("refit", "the others", run_units, training, parts, problem, seed, others, [HOLDOUT_FOLD])
         outer[winner.fit_name] = [whole.unit]
         results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
+        proven = (training, validated.good, parts, problem, seed, results)
+        leaks = step("leak_sentinel", "look for leaks", find_leaks, *proven)
         doing = "find out what helps, and how sure that is"
         evidence = step("compare", doing, compare, parts, problem, seed, results, training.folder)
         drawn = [fit.fit_name for fit in fits(grid) if not quick or is_telling(fit, winner)]
         step("log", "draw and log every candidate", log_all, training, parts, problem, seed, results, drawn)
 
-        args = (training, problem, request.preset, seed, snapshot, parts, winner, whole)
+        args = (training, problem, request.preset, seed, snapshot, parts, winner, whole, leaks)
         registered = step("register", "register the winner", register_winner, *args)
         verdict = step("gate", "judge it against the champion", judge, problem, parts.holdout, registered)
         status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
-        outcome = (results, evidence, winner, registered, verdict, status)
+        outcome = (results, evidence, winner, leaks, registered, verdict, status)
         summary = finish(training, problem, request.preset, seed, snapshot, validated, parts, *outcome)
         if verdict.outcome == "error":
             raise GateError(" ".join(verdict.reasons))

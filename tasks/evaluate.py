@@ -17,6 +17,7 @@ from evenhand.evaluate import Scores, score
 from evenhand.experiment import Candidate, Experiment
 from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
 from evenhand.rules import DecisionRule
+from evenhand.sentinel import apart
 from evenhand.strategies import LedgerEntry
 from evenhand.tables import Row
 from tasks.split import Parts
@@ -99,6 +100,8 @@ def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
 def fitted_rule(experiment: Experiment, problem: Problem, candidate: Candidate, inner: Sequence[Unit]) -> DecisionRule:
     """Fit the candidate's decision rule on all its out-of-fold rows."""
     known = judged(experiment, inner)
+    what = f"{candidate.name}: decision rule {candidate.decision.name}, held-out period"
+    apart(known.rows, experiment.folds[HOLDOUT_FOLD].valid, what)
     prior = np.bincount(known.y, minlength=len(experiment.classes)) / len(known.y)
     spec, trained = _row_by_row(experiment, candidate.decision, known.rows), _trained_share(candidate, inner)
     return fit_rule(spec, known.probabilities, known.y, experiment.classes, problem.metric, prior, trained)

@@ -27,6 +27,7 @@ TRUSTED_TYPES = (
     "evenhand.features.TextCells",
     "evenhand.features.TimeCells",
     "evenhand.fitted.FittedCandidate",
+    "evenhand.lineage.Encoder",
     "evenhand.models.FilledGradientBoosting",  # where it was when older models were stored
     "evenhand.models.bags.MeanOfModels",
     "evenhand.models.continued.ContinuedLightGBM",

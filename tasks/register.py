@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.experiment import Candidate
 from evenhand.problem import Problem
 from evenhand.references import Reference
+from evenhand.sentinel import LEAK_SENTINEL, LeakReport
 from tasks import tracking
 from tasks.registry import Registered, find_identity, register
 from tasks.split import Parts
@@ -25,6 +26,7 @@ def register_winner(
     parts: Parts,
     winner: Candidate,
     whole: Refitted,
+    leaks: LeakReport,
 ) -> Registered:
     """Log the fitted whole and make it the challenger.
 
@@ -44,6 +46,7 @@ def register_winner(
         "train_sha256": parts.train.sha256,
         "holdout_sha256": parts.holdout.sha256,
         "validation": "passed",  # a failed one never gets here
+        LEAK_SENTINEL: leaks.leak_sentinel,
     }
     known = find_identity(training.experiment, own)
     metadata = {**tags, "identity": own}

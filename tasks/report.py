@@ -16,6 +16,7 @@ from evenhand.experiment import Candidate
 from evenhand.problem import Problem
 from evenhand.references import Reference
 from evenhand.schema import column_types
+from evenhand.sentinel import LEAK_SENTINEL, LeakReport
 from evenhand.strategies import LedgerEntry
 from evenhand.summary import (
     CandidateSummary,
@@ -86,6 +87,7 @@ def finish(
     results: Sequence[Result],
     evidence: Evidence,
     winner: Candidate,
+    leaks: LeakReport,
     registered: Registered,
     verdict: Verdict,
     status: str,
@@ -110,6 +112,7 @@ def finish(
         ),
         candidates=tuple(_candidate_summary(result) for result in results),
         winner=_named(winner),
+        leak_sentinel=leaks.leak_sentinel,
         verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
         model=_model_summary(registered),
         warnings=(*validated.warnings, *parts.warnings, *evidence.warnings),
@@ -122,7 +125,7 @@ def finish(
     write_json(path, content)
     write_json(training.folder / "verdict.json", verdict.model_dump(mode="json"))
     shutil.rmtree(training.folder / "units")
-    _log_parent(training, [result.row() for result in results], problem.metric, won, verdict)
+    _log_parent(training, [result.row() for result in results], problem.metric, won, leaks, verdict)
     point_latest(training.folder)
     _show(training, problem, results, evidence, won, registered, verdict, status, path)
     return content
@@ -184,11 +187,14 @@ def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[
     return before, {name: entry.after for name, entry in whole.items()}
 
 
-def _log_parent(training: Training, rows: Sequence[Row], metric: str, won: Result, verdict: Verdict) -> None:
+def _log_parent(
+    training: Training, rows: Sequence[Row], metric: str, won: Result, leaks: LeakReport, verdict: Verdict
+) -> None:
     metrics = {f"seconds/{name}": value for name, value in training.seconds.items()}
     for prefix, scores in (("oof", won.oof), ("test", won.test)):
         metrics |= flat(scores, prefix) if scores is not None else {}
     tags = {"winner": won.candidate.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
+    tags[LEAK_SENTINEL] = leaks.leak_sentinel
     against = render_markdown(baseline_against_resampled(rows, metric))
     compare = f"[Compare the candidates]({tracking.compare_page(training.run_id)})"
     reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)

@@ -43,6 +43,8 @@ class Unit:
     skipped: str | None
     primary: float | None
     importance: tuple[float, ...] | None = None
+    leaks: tuple[str, ...] | None = None
+    """What the leak sentinel found; None where nothing was fitted."""
 
 
 def experiment_of(parts: Parts, problem: Problem, seed: int) -> Experiment:
@@ -139,4 +141,4 @@ def _left(
     judged = score(experiment.y[experiment.folds[fold].valid], outcome.probabilities, experiment.classes)
     importance = None if outcome.importance is None else tuple(float(v) for v in outcome.importance)
     primary = judged.metrics[problem.metric]
-    return Unit(candidate, fold, outcome.fit_seconds, path, outcome.ledger, None, primary, importance)
+    return Unit(candidate, fold, outcome.fit_seconds, path, outcome.ledger, None, primary, importance, outcome.leaks)

@@ -16,7 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+from evenhand.errors import LeakFound
 from evenhand.problem import REVIEW_KEYS, Problem
+from evenhand.sentinel import LEAK_SENTINEL
 from tasks import tracking
 from tasks.settings import ROOT, settings
 
@@ -25,6 +27,7 @@ T = TypeVar("T")
 LIBRARIES = ("scikit-learn", "imbalanced-learn", "lightgbm", "pandas", "numpy", "mlflow", "prefect", "evenhand")
 # A change in one of these may change a score, so they are part of what makes two trainings the same.
 DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scipy")
+TAG_LENGTH = 5_000  # what every store of MLflow takes
 _TELLING = ("source", "title", "about", "licence")
 
 
@@ -74,6 +77,8 @@ def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
         with suppress(Exception):  # what went wrong first is what the user must see
+            if isinstance(error, LeakFound):
+                tracking.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
             tracking.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
     tracking.end_training(run_id, "FINISHED", None)
