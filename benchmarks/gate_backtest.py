@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.backtest_models import Rows, bootstrap_models, kept_model, read_rows
 from benchmarks.injections import macro_f1, made_right, made_wrong, recall, share_for
 from evenhand.evidence import Predictions, paired_class_differences, paired_difference
-from evenhand.gate import Case, Scored, Verdict, decide
+from evenhand.gate import Case, Facts, Scored, Verdict, decide
 from evenhand.looks import look_confidence
 from evenhand.problem import GatePolicy
 from tasks.settings import settings
@@ -121,7 +121,8 @@ def judged(
         return Scored(name, tuple(classes), said, names[said.argmax(axis=1)], "simulated")
 
     rival = None if champion is None else scored(champion, "the champion")
-    return decide(Case(names[y], scored(challenger, "the challenger"), rival, "macro_f1"), policy)
+    facts = Facts(leak_free=True)  # by construction: its models are fitted on earlier years
+    return decide(Case(names[y], scored(challenger, "the challenger"), rival, "macro_f1", facts=facts), policy)
 
 
 def past_periods(rows: Rows, policy: GatePolicy) -> list[dict[str, Any]]:

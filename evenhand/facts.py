@@ -8,10 +8,11 @@ from evenhand.problem import GatePolicy
 from evenhand.verdict import Condition, Facts, Kind
 
 MEGABYTE = 1e6
+_LEAKS = {True: "found nothing", False: "found a leak", None: "nobody looked for leaks in its training: train it again"}
 
 
 def fact_conditions(facts: Facts, policy: GatePolicy) -> Iterator[Condition]:
-    """Check what is known; what a policy sets a limit for and nobody measured is undecided.
+    """Check what is known; what must be known and is not, or has a limit and nobody measured it, is undecided.
 
     Yields
     ------
@@ -24,9 +25,7 @@ def fact_conditions(facts: Facts, policy: GatePolicy) -> Iterator[Condition]:
     if facts.validated is not None:
         detail = "passed" if facts.validated else "did not pass"
         yield _said("validation of its training data", "validation", facts.validated, detail)
-    if facts.leak_free is not None:
-        detail = "found nothing" if facts.leak_free else "found a leak"
-        yield _said("leak sentinel", "leaks", facts.leak_free, detail)
+    yield _said("leak sentinel", "leaks", facts.leak_free, _LEAKS[facts.leak_free])
     yield from _age(facts, policy)
     if policy.min_rows_per_second is not None:
         yield _measured("speed", facts.rows_per_second, policy.min_rows_per_second, "rows a second", least=True)

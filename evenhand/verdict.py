@@ -55,7 +55,7 @@ class Facts:
     validated: bool | None = None
     """Whether its training data passed validation."""
     leak_free: bool | None = None
-    """Whether the leak sentinel found nothing; None where it was not run, and then it is no condition."""
+    """Whether the leak sentinel found nothing; None where nobody says so, and then it is undecided."""
     newest: date | None = None
     """Of its training rows."""
     rows_per_second: float | None = None

@@ -18,6 +18,7 @@ from evenhand.errors import GateError
 from evenhand.gate import Case, Facts, Scored, decide, error_verdict, no_look_left, unfit
 from evenhand.problem import Problem
 from evenhand.references import Reference
+from evenhand.sentinel import CLEAN, LEAK_SENTINEL
 from evenhand.verdict import Verdict
 from tasks.gate_page import write_report
 from tasks.looks import labels_sha256, next_look, take_look
@@ -44,9 +45,9 @@ if TYPE_CHECKING:
 
     from evenhand.fitted import FittedCandidate
 
-# Tags of a version that others write: what they say is a condition, their absence is none.
-VALIDATION, LEAK_SENTINEL = "validation", "leak_sentinel"
-PASSED, CLEAN = "passed", "clean"
+# Tags of a version that a training writes: what they say is a condition.
+VALIDATION = "validation"
+PASSED = "passed"
 MISSING = "missing"  # the group of rows without a value
 
 

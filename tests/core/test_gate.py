@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.gate import Case, Scored, Verdict, decide, error_verdict
+from evenhand.gate import Case, Facts, Scored, Verdict, decide, error_verdict
 from evenhand.problem import METRICS, GatePolicy
 
 CLASSES = ("Assault", "Auto Theft", "Robbery")
@@ -20,6 +20,11 @@ JUDGED_BY_ROW = [metric for metric in METRICS if metric != "ece"]
 
 def truth(counts=(600, 300, 150)):
     return np.repeat(np.array(CLASSES), counts)
+
+
+def clean(*args, **changes):
+    """A case whose training the leak sentinel has passed."""
+    return Case(*args, **{"facts": Facts(leak_free=True), **changes})
 
 
 def scored(labels, skill, seed, name="version 2", classes=CLASSES, rows=ROWS):
@@ -35,7 +40,7 @@ def scored(labels, skill, seed, name="version 2", classes=CLASSES, rows=ROWS):
 def case(challenger_skill, champion_skill=None, labels=None, metric="macro_f1", review="required"):
     labels = truth() if labels is None else labels
     champion = None if champion_skill is None else scored(labels, champion_skill, 1, "version 1")
-    return Case(labels, scored(labels, challenger_skill, 2), champion, metric, review)
+    return clean(labels, scored(labels, challenger_skill, 2), champion, metric, review)
 
 
 def status(verdict, name):
@@ -49,7 +54,7 @@ class TestFirstModel:
         assert (verdict.outcome, verdict.passes, verdict.estimate) == ("promote (first)", True, None)
         assert "No champion yet" in verdict.reasons[0]
         assert "reviewer decides" in verdict.reasons[-1]
-        assert [c.status for c in verdict.conditions] == ["pass"] * 3
+        assert [c.status for c in verdict.conditions] == ["pass"] * 4
 
     def test_one_that_knows_nothing_does_not(self):
         assert not any(decide(case_of_chance(seed), QUICK).passes for seed in range(20))
@@ -78,7 +83,7 @@ class TestFirstModel:
 
 
 def case_of_chance(seed):
-    return Case(truth(), scored(truth(), 0.0, seed), None, "macro_f1")
+    return clean(truth(), scored(truth(), 0.0, seed), None, "macro_f1")
 
 
 class TestAgainstAChampion:
@@ -98,7 +103,7 @@ class TestAgainstAChampion:
     @pytest.mark.parametrize("margin", [0.0, 0.005])
     def test_a_tie_is_rejected_as_equivalent(self, metric, margin):
         one = scored(truth(), 2.0, 1)
-        verdict = decide(Case(truth(), one, one, metric), GatePolicy(resamples=200, margin=margin))
+        verdict = decide(clean(truth(), one, one, metric), GatePolicy(resamples=200, margin=margin))
         assert verdict.outcome == "reject"
         assert "equivalent" in verdict.reasons[0]
 
@@ -127,7 +132,7 @@ class TestAgainstAChampion:
         champion = scored(labels, 1.5, 1, "version 1")
         better = scored(labels, 4.0, 2)
         lost = np.where(labels == "Robbery", "Assault", better.predicted)
-        verdict = decide(Case(labels, dataclasses.replace(better, predicted=lost), champion, "accuracy"), QUICK)
+        verdict = decide(clean(labels, dataclasses.replace(better, predicted=lost), champion, "accuracy"), QUICK)
         assert verdict.low > QUICK.margin
         assert verdict.outcome == "reject"
         assert "recall of Robbery" in verdict.reasons[0]
@@ -217,7 +222,7 @@ def test_a_challenger_worse_on_every_row_is_never_promoted(seed, metric, skill, 
     proba = np.where(right, champion.proba * (1 - loss), champion.proba)
     proba += np.where(right, 0, (1 - proba.sum(axis=1, keepdims=True)) / (len(CLASSES) - 1))
     worse = Scored("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS)
-    verdict = decide(Case(labels, worse, champion, metric), QUICK)
+    verdict = decide(clean(labels, worse, champion, metric), QUICK)
     assert not verdict.passes
 
 
@@ -231,7 +236,7 @@ def test_a_challenger_worse_on_every_row_is_never_promoted(seed, metric, skill, 
 def test_the_order_of_rows_and_classes_changes_nothing(seed, metric, order, first):
     labels = truth((120, 80, 60))
     champion = None if first else scored(labels, 1.0, seed, "version 1")
-    given_case = Case(labels, scored(labels, 1.5, seed + 1), champion, metric)
+    given_case = clean(labels, scored(labels, 1.5, seed + 1), champion, metric)
     rows = np.random.default_rng(seed).permutation(len(labels))
 
     def shuffled(model, columns):
@@ -242,7 +247,7 @@ def test_the_order_of_rows_and_classes_changes_nothing(seed, metric, order, firs
             predicted=model.predicted[rows],
         )
 
-    again = Case(
+    again = clean(
         labels[rows],
         shuffled(given_case.challenger, list(order)),
         champion and shuffled(champion, [2, 0, 1]),

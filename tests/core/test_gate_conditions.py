@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_gate import CLASSES, QUICK, ROWS, case, scored, truth
+from test_gate import CLASSES, QUICK, ROWS, case, clean, scored, truth
 
 from evenhand.conditions import rows_to_decide
 from evenhand.evaluate import score
 from evenhand.evidence import Interval
-from evenhand.gate import Case, Facts, Scored, decide, no_look_left, unfit
+from evenhand.gate import Facts, Scored, decide, no_look_left, unfit
 from evenhand.looks import look_confidence
 from evenhand.problem import LOWER_IS_BETTER, METRICS, Floor, Freshness, GatePolicy
 
@@ -43,8 +43,8 @@ class TestSigns:
         if metric == "ece":
             good, bad = scored(LABELS, 2.0, 1), sharpened(scored(LABELS, 2.0, 1), 0.4)
         policy = quick(ece_tolerance=None)
-        assert decide(Case(LABELS, good, bad, metric), policy).outcome == "promote"
-        worse = decide(Case(LABELS, bad, good, metric), policy)
+        assert decide(clean(LABELS, good, bad, metric), policy).outcome == "promote"
+        worse = decide(clean(LABELS, bad, good, metric), policy)
         assert (worse.outcome, worse.high < 0) == ("reject", True)
 
     @pytest.mark.parametrize("metric", METRICS)
@@ -53,7 +53,7 @@ class TestSigns:
         y = np.array([CLASSES.index(label) for label in LABELS])
         first, second = (score(y, m.proba, CLASSES).metrics[metric] for m in (one, two))
         sign = -1 if metric in LOWER_IS_BETTER else 1
-        verdict = decide(Case(LABELS, two, one, metric), quick(ece_tolerance=None))
+        verdict = decide(clean(LABELS, two, one, metric), quick(ece_tolerance=None))
         assert verdict.metric == metric
         assert verdict.estimate == pytest.approx(sign * (second - first), abs=1e-12)
 
@@ -64,14 +64,14 @@ class TestTolerance:
         champion = scored(labels, 2.0, 1)
         taken = (labels == "Robbery") & (np.random.default_rng(0).random(len(labels)) < 0.2)
         predicted = np.where((labels == "Assault") | taken, "Assault", champion.predicted)
-        whole = Case(labels, dataclasses.replace(champion, predicted=predicted), champion, "accuracy")
+        whole = clean(labels, dataclasses.replace(champion, predicted=predicted), champion, "accuracy")
         outcomes = [decide(whole, quick(tolerance=t, margin=0.0)).outcome for t in (0.05, 0.3)]
         assert outcomes == ["reject", "promote"]
 
 
 class TestFloors:
     def test_a_floor_binds_the_first_model_too(self):
-        first = Case(LABELS, scored(LABELS, 1.5, 1), None, "macro_f1")
+        first = clean(LABELS, scored(LABELS, 1.5, 1), None, "macro_f1")
         assert decide(first, QUICK).passes
         for floor in (Floor(recall=0.99), Floor(average_precision=0.99)):
             verdict = decide(first, quick(floors={"Robbery": floor}))
@@ -80,7 +80,7 @@ class TestFloors:
         assert decide(first, quick(floors={"Robbery": Floor(recall=0.05, average_precision=0.2)})).passes
 
     def test_a_value_at_the_floor_is_undecided(self):
-        first = Case(LABELS, scored(LABELS, 1.5, 1), None, "macro_f1")
+        first = clean(LABELS, scored(LABELS, 1.5, 1), None, "macro_f1")
         at = found(decide(first, quick(floors={"Robbery": Floor(recall=0.1)})), "floor")[0].estimate
         verdict = decide(first, quick(floors={"Robbery": Floor(recall=at - 0.01)}))
         assert verdict.outcome == "insufficient evidence"
@@ -89,7 +89,7 @@ class TestFloors:
     def test_a_class_with_too_few_rows_does_not_reach_its_floor(self):
         labels = truth((600, 300, 20))
         verdict = decide(
-            Case(labels, scored(labels, 4.0, 1), None, "macro_f1"), quick(floors={"Robbery": Floor(recall=0.1)})
+            clean(labels, scored(labels, 4.0, 1), None, "macro_f1"), quick(floors={"Robbery": Floor(recall=0.1)})
         )
         assert [c.status for c in found(verdict, "floor")] == ["undecided"]
 
@@ -102,33 +102,33 @@ class TestFloors:
 class TestCalibration:
     def test_a_better_model_that_is_much_worse_calibrated_is_rejected(self):
         unsure = sharpened(scored(LABELS, 3.0, 2), 0.3)
-        verdict = decide(Case(LABELS, unsure, scored(LABELS, 1.0, 1), "macro_f1"), QUICK)
+        verdict = decide(clean(LABELS, unsure, scored(LABELS, 1.0, 1), "macro_f1"), QUICK)
         assert verdict.low > QUICK.margin
         assert verdict.outcome == "reject"
         assert "growth of the calibration error" in verdict.reasons[0]
         again = quick(ece_tolerance=None)
-        assert decide(Case(LABELS, unsure, scored(LABELS, 1.0, 1), "macro_f1"), again).outcome == "promote"
+        assert decide(clean(LABELS, unsure, scored(LABELS, 1.0, 1), "macro_f1"), again).outcome == "promote"
 
     def test_one_that_is_much_better_calibrated_passes(self):
         unsure = sharpened(scored(LABELS, 1.0, 1), 0.3)
-        verdict = decide(Case(LABELS, scored(LABELS, 2.0, 2), unsure, "macro_f1"), QUICK)
+        verdict = decide(clean(LABELS, scored(LABELS, 2.0, 2), unsure, "macro_f1"), QUICK)
         (growth,) = found(verdict, "calibration")
         assert growth.status == "pass"
         assert growth.high < 0
 
     def test_a_bound_of_its_own_binds_the_first_model(self):
         unsure = sharpened(scored(LABELS, 2.0, 1), 0.3)
-        assert decide(Case(LABELS, unsure, None, "macro_f1"), quick(max_ece=0.05)).outcome == "reject"
-        assert decide(Case(LABELS, scored(LABELS, 2.0, 1), None, "macro_f1"), quick(max_ece=0.08)).passes
+        assert decide(clean(LABELS, unsure, None, "macro_f1"), quick(max_ece=0.05)).outcome == "reject"
+        assert decide(clean(LABELS, scored(LABELS, 2.0, 1), None, "macro_f1"), quick(max_ece=0.08)).passes
 
     def test_the_interval_holds_its_estimate(self):
-        verdict = decide(Case(LABELS, scored(LABELS, 2.0, 1), None, "macro_f1"), quick(max_ece=0.08))
+        verdict = decide(clean(LABELS, scored(LABELS, 2.0, 1), None, "macro_f1"), quick(max_ece=0.08))
         (error,) = found(verdict, "calibration")
         assert error.low < error.estimate < error.high
 
     @pytest.mark.parametrize("beside", [-0.001, 0.001])
     def test_a_value_beside_its_bound_is_undecided_on_either_side(self, beside):
-        whole = Case(LABELS, scored(LABELS, 2.0, 2), scored(LABELS, 1.0, 1), "macro_f1")
+        whole = clean(LABELS, scored(LABELS, 2.0, 2), scored(LABELS, 1.0, 1), "macro_f1")
         unsure = dataclasses.replace(whole, challenger=sharpened(whole.challenger, 0.6))
         (growth,) = found(decide(unsure, quick(ece_tolerance=1.0)), "calibration")
         verdict = decide(unsure, quick(ece_tolerance=growth.estimate + beside))
@@ -140,7 +140,7 @@ class TestSlices:
     sex = np.where(np.arange(len(LABELS)) % 2, "F", "M")
 
     def case(self, challenger, champion=None, **groups):
-        return Case(LABELS, challenger, champion, "macro_f1", groups=groups or {"sex": self.sex})
+        return clean(LABELS, challenger, champion, "macro_f1", groups=groups or {"sex": self.sex})
 
     def unfair(self, skill=3.0):
         """Good for one group, no better than before for the other."""
@@ -204,10 +204,16 @@ class TestFacts:
     )
     def test_each_fact_passes_and_fails(self, policy, good, bad):
         better = dataclasses.replace(case(3.0, 1.0))
-        outcomes = [
-            decide(dataclasses.replace(better, facts=Facts(**facts)), quick(**policy)).outcome for facts in (good, bad)
-        ]
+        known = [Facts(**{"leak_free": True, **facts}) for facts in (good, bad)]
+        outcomes = [decide(dataclasses.replace(better, facts=facts), quick(**policy)).outcome for facts in known]
         assert outcomes == ["promote", "reject"]
+
+    @pytest.mark.parametrize("champion", [1.0, None])
+    def test_a_training_that_nobody_searched_for_leaks_is_never_passed(self, champion):
+        verdict = decide(dataclasses.replace(case(3.0, champion), facts=Facts()), QUICK)
+        assert verdict.outcome == "insufficient evidence"
+        assert [c.status for c in found(verdict, "leaks")] == ["undecided"]
+        assert any("leak sentinel: nobody looked" in reason for reason in verdict.reasons)
 
     @pytest.mark.parametrize("policy", [{"training_age": RULE}, {"min_rows_per_second": 1.0}, {"max_model_mb": 1.0}])
     def test_a_limit_on_what_nobody_measured_is_undecided(self, policy):
@@ -238,7 +244,7 @@ class TestLooks:
     @settings(max_examples=15, deadline=None)
     def test_a_later_look_never_passes_what_an_earlier_one_did_not(self, look, skill, seed):
         labels = truth((300, 200, 150))
-        whole = Case(labels, scored(labels, skill, seed), scored(labels, 1.0, seed + 1), "macro_f1", look=look)
+        whole = clean(labels, scored(labels, skill, seed), scored(labels, 1.0, seed + 1), "macro_f1", look=look)
         earlier, later = (decide(dataclasses.replace(whole, look=k), QUICK) for k in (look, look + 1))
         assert later.low <= earlier.low
         assert later.high >= earlier.high
@@ -284,7 +290,7 @@ def test_no_policy_promotes_a_challenger_worse_on_every_row(seed, metric, loss, 
     proba += np.where(right, 0, (1 - proba.sum(axis=1, keepdims=True)) / (len(CLASSES) - 1))
     worse = Scored("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS)
     policy = quick(margin=0.0, tolerance=1.0, ece_tolerance=None, min_positives=1) if generous else QUICK
-    assert not decide(Case(labels, worse, champion, metric), policy).passes
+    assert not decide(clean(labels, worse, champion, metric), policy).passes
 
 
 @given(seed=st.integers(0, 2**16), order=st.permutations(range(3)), look=st.integers(1, 3), first=st.booleans())
@@ -293,7 +299,7 @@ def test_the_order_of_rows_and_classes_changes_no_condition(seed, order, look, f
     labels = truth((200, 150, 120))
     sex = np.where(np.random.default_rng(seed).random(len(labels)) < 0.5, "F", "M")
     champion = None if first else scored(labels, 1.0, seed, "version 1")
-    whole = Case(labels, scored(labels, 1.5, seed + 1), champion, "macro_f1", look=look, groups={"sex": sex})
+    whole = clean(labels, scored(labels, 1.5, seed + 1), champion, "macro_f1", look=look, groups={"sex": sex})
     rows = np.random.default_rng(seed).permutation(len(labels))
 
     def shuffled(model, columns):

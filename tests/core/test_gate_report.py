@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from test_gate import CLASSES, QUICK, case, scored, truth
+from test_gate import CLASSES, QUICK, case, clean, scored, truth
 
 from evenhand.evaluate import score
-from evenhand.gate import Case, Scored, decide, error_verdict, no_look_left
+from evenhand.gate import Scored, decide, error_verdict, no_look_left
 from evenhand.gate_details import describe, reliability
 from evenhand.gate_plots import Bar, interval_plot, nice_ticks
 from evenhand.gate_report import About, Change, gate_report
@@ -74,7 +74,7 @@ class TestPage:
         assert places == sorted(places)
         assert page.index("<h1>") < page.index("</header>") < page.index("<section>")
         if outcome.startswith("promote"):
-            assert "Conditions: 3 pass" in text or "Conditions: 7 pass" in text
+            assert "Conditions: 4 pass" in text or "Conditions: 8 pass" in text
 
     @pytest.mark.parametrize("outcome", [*OUTCOMES, "error", "no look"])
     def test_it_is_whole_and_reaches_nothing_outside(self, outcome):
@@ -98,7 +98,7 @@ class TestPage:
             predicted = np.array([name_of[n] for n in model.predicted])
             return dataclasses.replace(model, classes=evil, predicted=predicted)
 
-        named = Case(
+        named = clean(
             np.array([name_of[n] for n in whole.truth]), renamed(whole.challenger), renamed(whole.champion), "macro_f1",
             groups={evil[0]: np.where(np.arange(len(whole.truth)) % 2, evil[1], evil[0])},
         )  # fmt: skip
@@ -132,7 +132,7 @@ class TestPage:
 
     def test_a_long_list_of_reasons_is_cut_at_the_top_and_whole_below(self):
         labels = truth((60, 60, 60))
-        whole = Case(labels, scored(labels, 1.0, 2), scored(labels, 1.0, 1), "macro_f1")
+        whole = clean(labels, scored(labels, 1.0, 2), scored(labels, 1.0, 1), "macro_f1")
         verdict, page = report(whole)
         assert len(verdict.reasons) > 7
         head = page[: page.index("</header>")]
@@ -168,7 +168,7 @@ class TestDetails:
 
     def test_a_class_without_rows_is_not_defined_rather_than_a_number(self):
         labels = truth((300, 200, 0))
-        whole = Case(labels, scored(labels, 2.0, 2), scored(labels, 1.0, 1), "accuracy")
+        whole = clean(labels, scored(labels, 2.0, 2), scored(labels, 1.0, 1), "accuracy")
         page = gate_report(decide(whole, QUICK), about(), describe(whole, QUICK))
         assert "not defined" in page
         assert "nan" not in page

@@ -43,7 +43,13 @@ def test_a_training_from_data_to_a_review_that_waits_and_the_same_again(finished
         assert (path.parent / name).stat().st_size > 0
     assert not (path.parent / "units").exists()
 
+    assert first.leak_sentinel == "clean"
+    leaks = json.loads((path.parent / "leak_sentinel.json").read_text())
+    assert (leaks["leak_sentinel"], leaks["rows"], leaks["fits"]) == ("clean", 1500, 6)
+    conditions = json.loads((path.parent / "verdict.json").read_text())["conditions"]
+    assert [c["status"] for c in conditions if c["name"] == "leak sentinel"] == ["pass"]
     runs = mlflow_runs("small")
+    assert {r.data.tags.get("leak_sentinel") for r in runs if r.info.run_name == first.id} == {"clean"}
     assert sorted(r.info.run_name for r in runs) == sorted(["lightgbm / none", "lightgbm / random_over", first.id])
     assert {r.info.status for r in runs} == {"FINISHED"}
 

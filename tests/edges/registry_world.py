@@ -117,7 +117,8 @@ class World:
 
     def version(self, *columns, identity=None, logged=None):
         run_id, uri = logged or self.logged[columns]
-        return register(uri, run_id, "tiny", identity or uuid.uuid4().hex, {"training": "20260101-tiny"})
+        tags = {"training": "20260101-tiny", "leak_sentinel": "clean"}
+        return register(uri, run_id, "tiny", identity or uuid.uuid4().hex, tags)
 
     def judge(self, registered, problem=PROBLEM):
         verdict = judge.fn(problem, self.holdout, registered)

@@ -147,6 +147,13 @@ class TestFacts:
             world.client.set_model_version_tag(MODEL, made.version, tag, value)
             assert world.judge(made)[0].outcome == outcome
 
+    def test_a_version_that_nobody_searched_for_leaks_is_never_passed(self, world):
+        made = world.version("clear")
+        world.client.delete_model_version_tag(MODEL, made.version, "leak_sentinel")
+        verdict, _ = world.judge(made)
+        assert verdict.outcome == "insufficient evidence"
+        assert "leak sentinel: nobody looked for leaks" in " ".join(verdict.reasons)
+
     def test_size_and_speed_are_measured(self, world):
         made = world.version("clear")
         generous = world.judge(made, with_gate(max_model_mb=100, min_rows_per_second=1))[0]
