@@ -1,18 +1,38 @@
-"""Promote: a named person's decision on a version that passed the gate. ``python -m flows.promote --help``."""
+"""Promote: named people decide on a version that passed the gate. ``python -m flows.promote --help``."""
 
 from __future__ import annotations
 
 from prefect import flow
+from prefect.client.schemas.objects import State
+from pydantic import BaseModel, ConfigDict, Field
 
 from flows.commands import run_command
-from tasks.review import Decision
-from tasks.review_dialogue import ReviewRequest, review_at_terminal, take_decision
+from tasks.review_cases import ClosedReview, read_review
+from tasks.review_dialogue import ReviewRequest, form_text, review_at_terminal
+from tasks.review_prefect import ended, release, take_answer, wait_for_answer
 
 
-@flow(name="promote")
-def promote(request: ReviewRequest) -> Decision:
-    """Take the decision that a deployment's form was filled in with; every field but the comment is needed."""
-    return take_decision(request)
+class PromoteRequest(BaseModel):
+    """Wait for a decision on a version that passed the gate, and carry it out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    problem: str = Field(description="whose model, such as toronto")
+    version: str = Field(pattern=r"^\d+$", description="which version of it")
+
+
+@flow(name="promote", flow_run_name="{request.problem} version {request.version}", log_prints=True)
+def promote(request: PromoteRequest) -> State[None]:
+    """Wait, suspended, until the review is closed; every answer to the form starts this from the top."""
+    which, refusal = (request.problem, request.version), ""
+    review = read_review(*which)
+    if not isinstance(review, ClosedReview):
+        refusal = take_answer(review)
+        review = read_review(*which)
+    if not isinstance(review, ClosedReview):
+        wait_for_answer(review, form_text(review, refusal))
+    release(*which, review)
+    return ended(review)
 
 
 if __name__ == "__main__":

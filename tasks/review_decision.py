@@ -35,6 +35,7 @@ class Decision(BaseModel):
     comment: str
     aliases: tuple[str, ...]
     lacks: str = Field(default="", description="what a pending one still needs")
+    signature: str = Field(default="", description="of the reviewer, as it is in the ledger; empty where none is asked")
 
 
 def decide_review(
@@ -44,6 +45,7 @@ def decide_review(
     reviewer: str,
     comment: str = "",
     signature: str | None = None,
+    request: str = "",
 ) -> Decision:
     """Take a decision on a pending review; the last approval needed moves alias champion.
 
@@ -56,7 +58,9 @@ def decide_review(
         Who decides; nobody is nobody. Where reviewers are declared, one of them.
     comment : str
     signature : str, optional
-        HMAC-SHA256 of the decision by the reviewer's key; made here when the key is at hand.
+        HMAC-SHA256 of the decision by the reviewer's key; made here when the key is at hand. An empty one is none.
+    request : str
+        Hash of the request that the reviewer was shown, where it may have been filed anew since.
 
     Raises
     ------
@@ -71,15 +75,15 @@ def decide_review(
     with registry_errors(f"reviewing {name} version {version}"):
         client = connect()
         client.get_model_version(name, version)
-        asked = _Asked(client, name, version, decision, reviewer, comment, signature)
+        asked = _Asked(client, name, version, decision, reviewer, comment, signature, request)
         records = transact(client, name, asked.decide)
         if asked.refusal is None and decision == "approve":
             records, asked.refusal = _promote_approved(client, name, version, records)
         show(client, name, version, records)
         if asked.refusal is not None:
             raise GateError(asked.refusal)
-        request = request_for(records, version)
-        lacks = (missing(request) or "") if request and request.state == "pending" else ""
+        found = request_for(records, version)
+        lacks = (missing(found) or "") if found and found.state == "pending" else ""
         aliases = read_version(client, name, version).aliases
     state: Literal["approved", "rejected", "pending"] = "rejected" if decision == "reject" else "approved"
     return Decision(
@@ -90,6 +94,7 @@ def decide_review(
         comment=comment,
         aliases=aliases,
         lacks=lacks,
+        signature=asked.signed,
     )
 
 
@@ -107,6 +112,8 @@ class _Asked:
     reviewer: str
     comment: str
     signature: str | None
+    shown: str = ""
+    signed: str = ""
     refusal: str | None = None
 
     def decide(self, records: Records) -> Entry | None:
@@ -115,10 +122,13 @@ class _Asked:
         if request is None or request.state not in ("pending", "approved"):
             self.refusal = closed(self.name, self.version, request)
             return self._late(request, records) if request else None
+        if self.shown not in ("", request.record.hash):
+            self.refusal = f"the review of {self.name} version {self.version} was filed anew after it was shown"
+            return None
         return self._on_open(request, records)
 
     def _on_open(self, request: Request, records: Records) -> Entry | None:
-        signed = self._signed(request)
+        self.signed = signed = self._signed(request)
         if is_due(request):
             self.refusal = f"the request for {self.name} version {self.version} expired; train again to have it judged"
             return expiry(request)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
-from tasks.review import Choice, Decision, PendingReview, decide_review, find_pending, pending_reviews
+from tasks.review_cases import PendingReview, approval_code, find_pending, pending_reviews
+from tasks.review_decision import Choice, Decision, decide_review
+from tasks.review_prefect import resume_waiting
 from tasks.settings import settings
 
 DECISIONS: dict[str, Choice] = {"approve": "approve", "reject": "reject"}
@@ -26,6 +28,10 @@ class ReviewRequest(BaseModel):
     signature: str | None = Field(
         default=None, description="made elsewhere with the reviewer's key, where that key is not at hand here"
     )
+    code: bool = Field(
+        default=False,
+        description="decide nothing: print the code by which this decision is signed in a form or on another machine",
+    )
 
 
 def take_decision(request: ReviewRequest) -> Decision:
@@ -36,11 +42,7 @@ def take_decision(request: ReviewRequest) -> Decision:
     GateError
         When something is missing from the request, or the decision can't be taken.
     """
-    if request.problem is None or request.version is None or request.decision is None or request.reviewer is None:
-        missing = [name for name in ("problem", "version", "decision", "reviewer") if getattr(request, name) is None]
-        raise GateError(f"a decision needs {', '.join(missing)} as well")
-    told = (request.problem, request.version, request.decision, request.reviewer, request.comment or "")
-    return decide_review(*told, signature=request.signature)
+    return decide_review(*_complete(request), request.comment or "", signature=request.signature)
 
 
 def review_at_terminal(request: ReviewRequest) -> None:
@@ -51,6 +53,9 @@ def review_at_terminal(request: ReviewRequest) -> None:
     GateError
         When nothing fits the request, or the decision can't be taken.
     """
+    if request.code:
+        _say(approval_code(*_complete(request)))
+        return
     review = _chosen(request)
     if review is None:
         return
@@ -68,8 +73,10 @@ def review_at_terminal(request: ReviewRequest) -> None:
     where = f"{review.name} version {review.version}"
     if taken.lacks:
         _say(f"Approved by {taken.reviewer}; {where} still waits: {taken.lacks}.")
-        return
-    _say(f"{where} is {taken.state} by {taken.reviewer}; its aliases: {', '.join(taken.aliases) or 'none'}.")
+    else:
+        _say(f"{where} is {taken.state} by {taken.reviewer}; its aliases: {', '.join(taken.aliases) or 'none'}.")
+    for said in resume_waiting(taken):
+        _say(said)
 
 
 def describe(review: PendingReview) -> str:
@@ -86,10 +93,31 @@ def describe(review: PendingReview) -> str:
         "approved by": ", ".join(review.approved_by),
         "report": str(settings().runs / review.training) if review.training else "",
         "MLflow run": review.run_id or "",
+        "gate report": review.report,
+        "expires": review.due,
     }
     lines += [f"  {name:13} {value}" for name, value in facts.items() if value]
     lines += [f"  {c.status:13} {c.name}: {c.detail}" for c in verdict.conditions]
     return "\n".join(lines)
+
+
+def form_text(review: PendingReview, refusal: str = "") -> str:
+    """Say in Markdown what a form's reader decides on, and how a declared reviewer makes the approval code."""
+    parts = [f"**The last answer was refused:** {refusal}"] if refusal else []
+    parts.append(f"```\n{describe(review).strip()}\n```")
+    if review.reviewers:
+        told = f'--problem {review.problem} --version {review.version} --decision approve --reviewer "{{name}}" --code'
+        parts.append("This prints your approval code where your key is at hand (or with `--decision reject`):")
+        parts += [f"    make review ARGS='{told.format(name=name)}'" for name in review.reviewers]
+    return "\n\n".join(parts)
+
+
+def _complete(request: ReviewRequest) -> tuple[str, str, Choice, str]:
+    problem, version, decision, reviewer = request.problem, request.version, request.decision, request.reviewer
+    if problem is None or version is None or decision is None or reviewer is None:
+        missing = [name for name in ("problem", "version", "decision", "reviewer") if getattr(request, name) is None]
+        raise GateError(f"a decision needs {', '.join(missing)} as well")
+    return problem, version, decision, reviewer
 
 
 def _chosen(request: ReviewRequest) -> PendingReview | None:

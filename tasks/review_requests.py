@@ -87,10 +87,14 @@ def _other_champion(at_present: str, compared: str) -> str | None:
 
 def is_due(request: Request) -> bool:
     """Tell whether nobody answered in time."""
+    due = due_at(request)
+    return due is not None and request.state in ("pending", "approved") and datetime.fromisoformat(now()) >= due
+
+
+def due_at(request: Request) -> datetime | None:
+    """Tell when a request expires; None for never."""
     days = request.policy.expires_days
-    if days is None or request.state not in ("pending", "approved"):
-        return False
-    return datetime.fromisoformat(now()) >= datetime.fromisoformat(request.record.at) + timedelta(days=days)
+    return None if days is None else datetime.fromisoformat(request.record.at) + timedelta(days=days)
 
 
 def ending(kind: str, request: Request, reason: str, by: str = "", **facts: str) -> Entry:

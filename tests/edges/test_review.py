@@ -244,16 +244,6 @@ class TestCommand:
         assert "moves alias champion" in " ".join(shown.out.split())
 
 
-def test_the_flow_takes_the_same_request(world, pending):
-    from flows.promote import promote
-
-    with pytest.raises(GateError, match="needs reviewer as well"):
-        promote.fn(ReviewRequest(problem="tiny", version=pending.version, decision="approve"))
-    request = ReviewRequest(problem="tiny", version=pending.version, decision="approve", reviewer="A. Person")
-    assert promote.fn(request).state == "approved"
-    assert world.aliases() == {"champion": pending.version}
-
-
 def test_without_review_nothing_is_filed(world):
     made = world.version("clear")
     world.judge(made, WITHOUT_REVIEW)

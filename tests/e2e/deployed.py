@@ -1,0 +1,126 @@
+"""A deployment's parts for tests: Prefect's server and worker as processes that can be killed, and their HTTP API."""
+
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import STDOUT, Popen, run
+
+import httpx
+
+from tasks.settings import ROOT
+from tests.edges.servers import answers, free_ports
+
+PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+@dataclass
+class Deployed:
+    """A folder, an environment and the processes that run there."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    running: dict[str, Popen] = field(default_factory=dict)
+
+    def __post_init__(self):
+        (port,) = free_ports(1)
+        own = {"PREFECT_HOME": str(self.folder / "prefect"), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+        self.port = port
+        self.environment = {**os.environ, **own, "PREFECT_WORKER_QUERY_SECONDS": "1", **self.environment}
+        self.api = httpx.Client(base_url=own["PREFECT_API_URL"], trust_env=False, timeout=60)
+
+    def start_server(self):
+        health = f"{self.environment['PREFECT_API_URL']}/health"
+        self._start("server", "server", "start", "--host", "127.0.0.1", "--port", str(self.port))
+        self.until(lambda: answers(health), "the server answers", 180)
+
+    def start_worker(self):
+        self._start("worker", "worker", "start", "--pool", "evenhand")
+
+    def _start(self, name, *words):
+        with (self.folder / f"{name}.log").open("ab") as out:
+            self.running[name] = Popen(
+                [*PREFECT, *words], cwd=ROOT, env=self.environment, stdout=out, stderr=STDOUT, start_new_session=True
+            )
+
+    def kill(self):
+        """SIGKILL to the server, the worker and every process of theirs."""
+        while self.running:
+            _, process = self.running.popitem()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(20)
+
+    def prefect(self, *words):
+        done = run(
+            [*PREFECT, *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def deploy(self):
+        self.prefect("work-pool", "create", "evenhand", "--type", "process")
+        self.prefect("deploy", "--all")
+
+    def flow_run(self, run_id):
+        return self.api.get(f"/flow_runs/{run_id}").raise_for_status().json()
+
+    def flow_runs(self, flow):
+        query = {"flows": {"name": {"any_": [flow]}}}
+        return self.api.post("/flow_runs/filter", json=query).raise_for_status().json()
+
+    def until(self, holds, what, timeout=120):
+        """Wait for something to hold; what it is."""
+        deadline = time.monotonic() + timeout
+        while not (found := holds()):
+            logs = "\n".join(f"{p.name}: {p.read_text(errors='replace')[-3000:]}" for p in self.folder.glob("*.log"))
+            assert time.monotonic() < deadline, f"not in {timeout} s: {what}\n{logs}"
+            time.sleep(0.3)
+        return found
+
+    def ended(self, run_id, timeout=240):
+        return self.until(lambda: (r := self.flow_run(run_id))["state_type"] in FINAL and r, "the run ends", timeout)
+
+    def suspended(self, run_id, turn=0):
+        """Wait until a run shows its form for the n-th time; the keys of what it shows."""
+
+        def form():
+            found = self.flow_run(run_id)
+            assert found["state_type"] not in FINAL, found["state"]
+            keys = (found["state"]["state_details"] or {}).get("run_input_keyset")
+            shown = found["state_name"] == "Suspended" and keys["schema"].endswith(f"-{turn}-schema")
+            return keys if shown and self.input(run_id, keys["schema"]) else None
+
+        return self.until(form, "the run waits for its form")
+
+    def input(self, run_id, key):
+        answer = self.api.get(f"/flow_runs/{run_id}/input/{key}")
+        return answer.json() if answer.status_code == 200 else None
+
+    def resume(self, run_id, **form):
+        """Answer as the UI's form does."""
+        return self.api.post(f"/flow_runs/{run_id}/resume", json={"run_input": form}).raise_for_status().json()
+
+    def said(self, run_id, last, timeout=60):
+        """Messages of a flow run; the last ones are sent after its final state."""
+        query = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC"}
+        deadline = time.monotonic() + timeout
+        while True:
+            said = [log["message"] for log in self.api.post("/logs/filter", json=query).raise_for_status().json()]
+            if last in said or time.monotonic() > deadline:
+                return said
+            time.sleep(0.5)
+
+
+@contextmanager
+def deployed(folder, **environment):
+    """A place for a server and a worker; what still runs at the end is killed."""
+    place = Deployed(folder, environment)
+    try:
+        yield place
+    finally:
+        place.kill()
+        place.api.close()
