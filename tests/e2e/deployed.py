@@ -25,6 +25,8 @@ class Deployed:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     running: dict[str, Popen] = field(default_factory=dict)
+    seconds: float = 30.0
+    """Until a run that was asked for waits for its form."""
 
     def __post_init__(self):
         (port,) = free_ports(1)
@@ -61,6 +63,14 @@ class Deployed:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def deployment(self, name):
+        return self.api.get(f"/deployments/name/{name}").raise_for_status().json()
+
+    def start_run(self, name, **request):
+        asked = {"parameters": {"request": request}}
+        told = self.api.post(f"/deployments/{self.deployment(name)['id']}/create_flow_run", json=asked)
+        return told.raise_for_status().json()["id"]
+
     def deploy(self):
         self.prefect("work-pool", "create", "evenhand", "--type", "process")
         self.prefect("deploy", "--all")
@@ -72,7 +82,7 @@ class Deployed:
         query = {"flows": {"name": {"any_": [flow]}}}
         return self.api.post("/flow_runs/filter", json=query).raise_for_status().json()
 
-    def until(self, holds, what, timeout=120):
+    def until(self, holds, what, timeout=240):
         """Wait for something to hold; what it is."""
         deadline = time.monotonic() + timeout
         while not (found := holds()):
@@ -101,8 +111,13 @@ class Deployed:
         return answer.json() if answer.status_code == 200 else None
 
     def resume(self, run_id, **form):
-        """Answer as the UI's form does."""
-        return self.api.post(f"/flow_runs/{run_id}/resume", json={"run_input": form}).raise_for_status().json()
+        """Answer as the UI's form does; a server whose database is locked just now is asked again."""
+
+        def answer():
+            told = self.api.post(f"/flow_runs/{run_id}/resume", json={"run_input": form})
+            return None if told.status_code == 503 else told.raise_for_status().json()["status"]
+
+        return self.until(answer, "the server takes the answer")
 
     def said(self, run_id, last, timeout=60):
         """Messages of a flow run; the last ones are sent after its final state."""

@@ -1,37 +1,158 @@
-"""The deployment as an operator sees it: a Prefect server, a work pool, `make deploy`'s command, a worker, a run."""
+"""Deployments as an operator sees them: a Prefect server, a worker, `make deploy`'s command, a training, its review."""
 
+import hashlib
 import json
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
 
+import pytest
+from conftest import write_problem
 from deployed import deployed
+from prefect.blocks.system import Secret
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.settings import settings
+from tasks.ledger import open_ledger
+from tasks.mlflow_client import connect
+from tasks.registry import judge, register
+from tasks.review import approval_code, file_verdict
+from tasks.settings import ROOT, settings
+from tasks.storage import write_frame
+from tests.edges.registry_world import PROBLEM, log, rows
+
+KEYS = {"Ann": "a" * 40, "Bob": "b" * 40}
 
 
-def test_a_worker_runs_what_is_deployed_and_its_words_are_in_the_log(small, tmp_path):
-    problem = small()
-    with deployed(tmp_path) as place:
+def reviewer(name, key):
+    return {"name": name, "key": key, "fingerprint": hashlib.sha256(KEYS[name].encode()).hexdigest()}
+
+
+@pytest.fixture(scope="module")
+def one_place(tmp_path_factory):
+    """Server, deployments and worker, once for the module."""
+    folder = tmp_path_factory.mktemp("deployed")
+    stores = {"EVENHAND_HOME": str(folder / "var"), "EVENHAND_RUNS": str(folder / "runs"), "KEY_OF_BOB": KEYS["Bob"]}
+    with deployed(folder, **stores) as place:
         place.start_server()
         place.deploy()
-        deployment = place.api.get("/deployments/name/train/train-weekly").raise_for_status().json()
-        assert deployment["parameters"] == {"request": {"problem": "toronto"}}
-        assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
-        assert deployment["global_concurrency_limit"]["limit"] == 1
-        (schedule,) = deployment["schedules"]
-        assert schedule["active"]
-        assert schedule["schedule"]["cron"] == "0 3 * * 1"
-        assert schedule["schedule"]["timezone"] == "America/Toronto"
-
-        asked = {"parameters": {"request": {"problem": str(problem), "seed": 7}}}
-        answer = place.api.post(f"/deployments/{deployment['id']}/create_flow_run", json=asked)
-        started = answer.raise_for_status().json()["id"]
         place.start_worker()
-        done = place.ended(started)
-        assert done["state_type"] == "COMPLETED", (tmp_path / "worker.log").read_text()
-        summary = json.loads((settings().runs / "latest" / "summary.json").read_text())
-        last = str(settings().runs / summary["id"] / "summary.json")
-        said = place.said(started, last)
+        yield place
 
+
+@pytest.fixture(scope="module")
+def trained(one_place):
+    """A training that the worker ran, of a problem with two reviewers."""
+    with temporary_settings({PREFECT_API_URL: one_place.environment["PREFECT_API_URL"]}):
+        Secret(value=KEYS["Ann"]).save("ann-key")
+    reviewers = [reviewer("Ann", "block:ann-key"), reviewer("Bob", "env:KEY_OF_BOB")]
+    problem = write_problem(one_place.folder, reviewers=reviewers, four_eyes=False)
+    run_id = one_place.start_run("train/train-weekly", problem=str(problem), seed=7)
+    done = one_place.ended(run_id)
+    assert done["state_type"] == "COMPLETED", (one_place.folder / "worker.log").read_text()
+    return SimpleNamespace(problem=problem, run=done)
+
+
+@pytest.fixture
+def place(one_place, home, monkeypatch):
+    """The same, with this process's settings pointing at its stores and its server."""
+    for name in ("EVENHAND_HOME", "EVENHAND_RUNS"):
+        monkeypatch.setenv(name, one_place.environment[name])
+    settings.cache_clear()
+    with temporary_settings({PREFECT_API_URL: one_place.environment["PREFECT_API_URL"]}):
+        yield one_place
+
+
+def kinds(problem_name):
+    return [record.kind for record in open_ledger(problem_name).chain.sound()]
+
+
+def test_what_is_deployed(place):
+    train = place.deployment("train/train-weekly")
+    assert train["parameters"] == {"request": {"problem": "toronto"}}
+    assert train["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert train["global_concurrency_limit"]["limit"] == 1
+    (schedule,) = train["schedules"]
+    assert schedule["active"]
+    assert schedule["schedule"]["cron"] == "0 3 * * 1"
+    assert schedule["schedule"]["timezone"] == "America/Toronto"
+    assert place.deployment("promote/review")["schedules"] == []
+
+
+def test_a_worker_runs_a_training_and_its_words_are_in_the_log(place, trained):
+    summary = json.loads((settings().runs / "latest" / "summary.json").read_text())
+    last = str(settings().runs / summary["id"] / "summary.json")
+    said = place.said(trained.run["id"], last)
     assert (summary["problem"], summary["seed"]) == ("small", 7)
-    assert done["name"] == f"{problem} standard"
+    assert trained.run["name"] == f"{trained.problem} standard"
     assert any("Baseline against resampled" in message for message in said), said
     assert said.count(last) == 1
+
+
+def test_its_review_survives_a_kill_of_server_and_worker_and_takes_no_name_without_its_code(place, trained):
+    (run,) = place.flow_runs("promote")
+    place.suspended(run["id"])
+    assert any(run["id"] in message for message in place.said(trained.run["id"], ""))
+
+    place.kill()
+    place.start_server()
+    place.start_worker()
+    shown = place.suspended(run["id"])
+    assert place.input(run["id"], shown["schema"])["required"] == ["reviewer", "decision"]
+    case = place.input(run["id"], shown["description"])
+    assert "promote (first)" in case
+    assert '--reviewer "Ann" --code' in case
+    assert place.resume(run["id"], reviewer="Ann", decision="perhaps") == "REJECT"
+
+    # The worker can read both keys, and that makes nobody Ann.
+    assert place.resume(run["id"], reviewer="Ann", decision="approve") == "ACCEPT"
+    again = place.suspended(run["id"], turn=1)
+    assert "the signature is not the one of Ann" in place.input(run["id"], again["description"])
+    assert kinds("small") == ["registration", "verdict", "request"]
+
+    code = approval_code("small", "1", "approve", "Ann")
+    assert place.resume(run["id"], reviewer="Ann", decision="approve", approval_code=code) == "ACCEPT"
+    done = place.ended(run["id"])
+    assert (done["state_type"], done["state_name"]) == ("COMPLETED", "Approved")
+    assert kinds("small") == ["registration", "verdict", "request", "approval", "promotion"]
+    assert dict(connect().get_registered_model("evenhand-small").aliases) == {"champion": "1"}
+    for path in place.folder.glob("*.log"):
+        assert not any(key in path.read_text() for key in KEYS.values())
+
+
+def filed(place, **rules):
+    """A version of the tiny problem that waits, and its flow run."""
+    problem = PROBLEM.model_copy(update=rules)
+    run_id, uri = log(["clear"])
+    made = register(uri, run_id, "tiny", run_id)
+    verdict = judge.fn(problem, write_frame(rows(2), "splits/{sha256}/holdout.parquet"), made)
+    said = file_verdict.fn(problem, made, verdict)
+    return made.version, next(run["id"] for run in place.flow_runs("promote") if run["id"] in said)
+
+
+def test_a_decision_at_a_terminal_resumes_the_run(place):
+    version, run_id = filed(place)
+    begun = time.monotonic()
+    place.suspended(run_id)
+    place.seconds = time.monotonic() - begun
+    told = ["--problem", "tiny", "--version", version, "--decision", "reject", "--reviewer", "Cy", "--comment", "no"]
+    command = [sys.executable, "-m", "flows.promote", *told]
+    done = subprocess.run(
+        command, cwd=ROOT, env=place.environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "rejected by Cy" in done.stdout
+    assert "accept" in done.stdout
+    ended = place.ended(run_id)
+    assert (ended["state_type"], ended["state_name"]) == ("COMPLETED", "Rejected")
+    assert kinds("tiny")[-1] == "rejection"
+
+
+def test_what_nobody_decides_in_time_is_rejected_and_waits_no_more(place):
+    seconds = 10 + 2 * place.seconds  # so that the run waits before: how long it takes to start is the machine's
+    version, run_id = filed(place, expires_days=seconds / 86_400)
+    place.suspended(run_id)
+    done = place.ended(run_id)
+    assert (done["state_type"], done["state_name"]) == ("COMPLETED", "Expired")
+    assert kinds("tiny")[-1] == "expiry"
+    assert connect().get_model_version("evenhand-tiny", version).tags["review"] == "rejected"

@@ -278,7 +278,7 @@ class TestDefects:
 
     def test_only_keys_and_accounts_are_read_from_the_environment(self):
         deciding = ["judge", "ledger", "review", "review_decision", "review_dialogue", "review_requests", "rollback"]
-        deciding += ["registry", "verdicts", "bound", "model_versions"]
+        deciding += ["registry", "verdicts", "bound", "model_versions", "review_cases", "review_prefect"]
         for module in deciding:
             tree = ast.parse((ROOT / "tasks" / f"{module}.py").read_text())
             read = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
