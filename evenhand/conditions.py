@@ -27,6 +27,7 @@ from evenhand.verdict import Case, Condition, Kind, Status
 
 CLASS_METRICS: tuple[tuple[ClassMetric, Kind], ...] = (("recall", "recall"), ("average_precision", "average precision"))
 Side = Literal["above", "at most"]
+CALIBRATE = "correct the model's probabilities, or judge by the chosen classes alone (docs/gate.md, Calibration)"
 MOST_TIMES = 1000  # the rows there are: what would take more is not told by labelling
 
 
@@ -105,10 +106,10 @@ class Judge:
             gain = paired_difference(a.y, a.champion, a.challenger, "ece", *self.draws, centred=True)
             growth = Interval(-gain.estimate, -gain.high, -gain.low)
             title = "growth of the calibration error against the champion"
-            yield self._decided(title, "calibration", "", growth, policy.ece_tolerance, "at most")
+            yield _advised(self._decided(title, "calibration", "", growth, policy.ece_tolerance, "at most"))
         if policy.max_ece is not None:
             found = single(a.y, a.challenger, "ece", *self.draws, centred=True)
-            yield self._decided("calibration error", "calibration", "", found, policy.max_ece, "at most")
+            yield _advised(self._decided("calibration error", "calibration", "", found, policy.max_ece, "at most"))
 
     def slices(self, case: Case) -> Iterator[Condition]:
         """Ask that the gap between the best and the worst served group is not too large and has not grown too much."""
@@ -177,6 +178,13 @@ class Judge:
             high=found.high,
             bound=bound,
         )
+
+
+def _advised(calibration: Condition) -> Condition:
+    """Say beside a calibration that is not good enough what can be done about it."""
+    if calibration.status == "pass":
+        return calibration
+    return calibration.model_copy(update={"detail": f"{calibration.detail}; {CALIBRATE}"})
 
 
 def finite(interval: Interval, what: str) -> Interval:

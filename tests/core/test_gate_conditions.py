@@ -106,6 +106,7 @@ class TestCalibration:
         assert verdict.low > QUICK.margin
         assert verdict.outcome == "reject"
         assert "growth of the calibration error" in verdict.reasons[0]
+        assert "correct the model's probabilities" in verdict.reasons[0]
         again = quick(ece_tolerance=None)
         assert decide(clean(LABELS, unsure, scored(LABELS, 1.0, 1), "macro_f1"), again).outcome == "promote"
 
