@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import EvenhandError, GateError
-from evenhand.history import standing
+from evenhand.history import Standing, standing
 from evenhand.ledger import Entry, sha256
 from evenhand.problem import ReviewPolicy
 from tasks.ledger import Records, move, settle, transact, unfinished
@@ -32,6 +32,9 @@ class RollbackRequest(BaseModel):
     reviewer: str = Field(default="", description="name of the person who decides; needed")
     signature: str | None = Field(
         default=None, description="made elsewhere with the reviewer's key, where that key is not at hand here"
+    )
+    code: bool = Field(
+        default=False, description="roll nothing back: print the code by which this rollback is signed elsewhere"
     )
 
 
@@ -65,13 +68,34 @@ def roll_back(request: RollbackRequest) -> Registered:
         return read_version(client, name, standing(records).champion)
 
 
+def rollback_code(request: RollbackRequest) -> str:
+    """Sign the rollback that would be done now with the key of a declared reviewer, and do nothing.
+
+    Raises
+    ------
+    GateError
+        When there is nothing to roll back, no reviewers are declared, or the reviewer's key is not at hand.
+    """
+    name, reviewer = model_name(request.problem), named(request.reviewer)
+    with registry_errors(f"reading {name}"):
+        records = settle(connect(), name)
+    policy = _policy(records)
+    if not policy.reviewers:
+        raise GateError(f"{request.problem} declares no reviewers, so a rollback of its champion needs no code")
+    return sign(policy, reviewer, _digest(name, standing(records), reviewer, " ".join(request.reason.split())))
+
+
+def _digest(name: str, now: Standing, reviewer: str, reason: str) -> str:
+    if not now.previous:
+        raise GateError(f"{name} has no previous {CHAMPION} in its ledger, so there is nothing to roll back to")
+    return sha256({"rollback": name, "from": now.champion, "to": now.previous, "by": reviewer, "reason": reason})
+
+
 def _add(client: MlflowClient, name: str, reviewer: str, reason: str, signature: str | None) -> Records:
     def decide(records: Records) -> Entry | None:
         now = standing(records)
-        if not now.previous:
-            raise GateError(f"{name} has no previous {CHAMPION} in its ledger, so there is nothing to roll back to")
+        digest = _digest(name, now, reviewer, reason)
         _check_loads(client, name, now.previous)
-        digest = sha256({"rollback": name, "from": now.champion, "to": now.previous, "by": reviewer, "reason": reason})
         policy = _policy(records)
         signed = signature if signature is not None else sign(policy, reviewer, digest)
         check_signature(policy, reviewer, digest, signed)

@@ -1,6 +1,7 @@
 """Deployments as an operator sees them: a Prefect server, a worker, `make deploy`'s command, a training, its review."""
 
 import hashlib
+import hmac
 import json
 import subprocess
 import sys
@@ -13,10 +14,13 @@ from deployed import deployed
 from prefect.blocks.system import Secret
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from evenhand.errors import GateError
 from tasks.ledger import open_ledger
 from tasks.mlflow_client import connect
+from tasks.problems import load_problem
 from tasks.registry import judge, register
 from tasks.review import approval_code, file_verdict
+from tasks.reviewers import sign
 from tasks.settings import ROOT, settings
 from tasks.storage import write_frame
 from tests.edges.registry_world import PROBLEM, log, rows
@@ -119,6 +123,18 @@ def test_its_review_survives_a_kill_of_server_and_worker_and_takes_no_name_witho
     assert dict(connect().get_registered_model("evenhand-small").aliases) == {"champion": "1"}
     for path in place.folder.glob("*.log"):
         assert not any(key in path.read_text() for key in KEYS.values())
+
+
+def test_a_key_is_read_from_a_secret_block_and_from_no_other(place, trained):
+    policy = load_problem(str(trained.problem)).review_policy
+    expected = hmac.new(KEYS["Ann"].encode(), b"digest", hashlib.sha256).hexdigest()
+    assert sign(policy, "Ann", "digest") == expected
+    Secret(value="x" * 40).save("another-key")
+    for block, reason in (("another-key", "not the one that is declared"), ("no-key", "can't be read from Prefect")):
+        ann = policy.reviewers[0].model_copy(update={"key": f"block:{block}"})
+        with pytest.raises(GateError, match=reason) as refused:
+            sign(policy.model_copy(update={"reviewers": (ann,)}), "Ann", "digest")
+        assert "x" * 40 not in str(refused.value)
 
 
 def filed(place, **rules):

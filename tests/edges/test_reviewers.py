@@ -14,11 +14,12 @@ from registry_world import MODEL, PROBLEM, log, remembered, world
 from evenhand.errors import GateError, ProblemError
 from evenhand.history import decision_digest, request_for
 from evenhand.problem import GatePolicy, ReviewPolicy, parse_problem
+from flows.rollback import rollback
 from tasks import review_requests
-from tasks.review import decide_review, file_verdict, find_pending, pending_reviews
-from tasks.review_dialogue import ReviewRequest
+from tasks.review import approval_code, decide_review, file_verdict, find_pending, pending_reviews
+from tasks.review_dialogue import ReviewRequest, review_at_terminal
 from tasks.reviewers import sign, who_trains
-from tasks.rollback import RollbackRequest, roll_back
+from tasks.rollback import RollbackRequest, roll_back, rollback_code
 from tasks.settings import ROOT, settings
 
 __all__ = ["world"]
@@ -118,6 +119,42 @@ class TestKeys:
         with pytest.raises(GateError, match="not the one that is declared"):
             roll_back(RollbackRequest(problem="tiny", reason="worse", reviewer="Bob"))
         assert roll_back(RollbackRequest(problem="tiny", reason="worse", reviewer="Cy")).version == pending.version
+
+    def test_in_a_form_nobody_rolls_back_in_the_name_of_one_whose_key_the_worker_has(self, world, pending):
+        decide_review("tiny", pending.version, "approve", "Bob")
+        world.champion("faint")
+        asked = RollbackRequest(problem="tiny", reason="worse", reviewer="Cy")
+        with pytest.raises(GateError, match="the signature is not the one of Cy"):
+            rollback.fn(asked)
+        code = rollback_code(asked)
+        with pytest.raises(GateError, match="the signature is not the one of Bob"):
+            rollback.fn(asked.model_copy(update={"reviewer": "Bob", "signature": code}))
+        assert rollback.fn(asked.model_copy(update={"signature": code})).version == pending.version
+
+    def test_a_code_stands_for_the_key_in_one_decision(self, world, pending):
+        code = approval_code("tiny", pending.version, "approve", "Bob")
+        assert world.records("approval") == []
+        with pytest.raises(GateError, match="not the one of Bob"):
+            decide_review("tiny", pending.version, "reject", "Bob", signature=code)
+        assert decide_review("tiny", pending.version, "approve", "Bob", signature=code).signature == code
+
+    def test_an_answer_to_another_request_decides_nothing(self, world, pending):
+        with pytest.raises(GateError, match="filed anew"):
+            decide_review("tiny", pending.version, "approve", "Bob", request="0" * 64)
+        assert world.records("approval", "void", "promotion") == []
+        asked = find_pending("tiny", pending.version).request
+        assert decide_review("tiny", pending.version, "approve", "Bob", request=asked).state == "approved"
+
+    def test_without_declared_reviewers_there_is_no_code(self, world):
+        world.judge(made := world.version("clear"))
+        with pytest.raises(GateError, match="declares no reviewers"):
+            approval_code("tiny", made.version, "approve", "Bob")
+
+    def test_the_command_prints_the_code_alone(self, world, pending, capsys):
+        asked = {"problem": "tiny", "version": pending.version, "decision": "approve", "reviewer": "Bob", "code": True}
+        review_at_terminal(ReviewRequest(**asked))
+        assert capsys.readouterr().out.strip() == approval_code("tiny", pending.version, "approve", "Bob")
+        assert world.records("approval") == []
 
 
 class TestWhoMustAgree:
