@@ -97,7 +97,7 @@ def test_eight_at_once_through_a_server(tmp_path):
     stores = ["--backend-store-uri", f"sqlite:///{tmp_path / 'mlflow.db'}"]
     stores += ["--artifacts-destination", str(tmp_path / "artifacts")]
     command = [executable("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "2", *stores]
-    with serve(command, lambda: answers(f"{address}/health"), tmp_path / "log", timeout=120):
+    with serve(command, lambda: answers(f"{address}/health"), tmp_path / "log", timeout=600):
         work("race", tmp_path, 5, PEOPLE, address)
     check_rounds(tmp_path, 5)
 
