@@ -18,12 +18,10 @@ from evenhand.errors import GateError
 from tasks.ledger import open_ledger
 from tasks.mlflow_client import connect
 from tasks.problems import load_problem
-from tasks.registry import judge, register
-from tasks.review import approval_code, file_verdict
+from tasks.review import approval_code
 from tasks.reviewers import sign
 from tasks.settings import ROOT, settings
-from tasks.storage import write_frame
-from tests.edges.registry_world import PROBLEM, log, rows
+from tests.edges.registry_world import PROBLEM, World, log
 
 KEYS = {"Ann": "a" * 40, "Bob": "b" * 40}
 
@@ -140,11 +138,9 @@ def test_a_key_is_read_from_a_secret_block_and_from_no_other(place, trained):
 
 def filed(place, **rules):
     """A version of the tiny problem that waits, and its flow run."""
-    problem = PROBLEM.model_copy(update=rules)
-    run_id, uri = log(["clear"])
-    made = register(uri, run_id, "tiny", run_id)
-    verdict = judge.fn(problem, write_frame(rows(2), "splits/{sha256}/holdout.parquet"), made)
-    said = file_verdict.fn(problem, made, verdict)
+    world = World({("clear",): log(["clear"])})
+    made = world.version("clear")
+    _, said = world.judge(made, PROBLEM.model_copy(update=rules))
     return made.version, next(run["id"] for run in place.flow_runs("promote") if run["id"] in said)
 
 
