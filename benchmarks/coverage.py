@@ -1,0 +1,139 @@
+"""How often the evidence's 95 % intervals hold the truth: ``python -m benchmarks.coverage``.
+
+Two models of known skill answer on rows drawn class by class; the truth is what they score on a population so large
+that its own error does not count. Design, limits and figures: docs/evidence.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evenhand.comparing import Answers, Entry, Evidence, Heard, JudgedRows, Rules, compare, influences
+from evenhand.evaluate import Scores, score
+from evenhand.evidence import Interval
+from tasks.settings import settings
+
+LOWEST, HIGHEST = 0.93, 0.97
+SIMULATIONS = 2000
+POPULATION = 400_000
+METRIC = "macro_f1"
+
+
+@dataclass(frozen=True)
+class World:
+    """Rows of each class, and how well the plain and the other model know the truth."""
+
+    name: str
+    sizes: tuple[int, ...]
+    plain: float = 1.0
+    other: float = 1.3
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return tuple(f"{size} rows" for size in self.sizes)
+
+
+WORLDS = (World("two classes", (950, 50)), World("five classes", (1500, 600, 400, 200, 50)))
+
+
+def answered(y: np.ndarray, world: World, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Let both models answer; their errors hang together, as those of two fits on the same data do."""
+    k = len(world.sizes)
+    shared = rng.normal(size=(len(y), k))
+    prior = np.log(np.array(world.sizes) / sum(world.sizes))
+
+    def proba(skill: float) -> np.ndarray:
+        z = 0.5 * prior + 0.8 * shared + 0.6 * rng.normal(size=shared.shape)
+        z[np.arange(len(y)), y] += skill
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        found: np.ndarray = e / e.sum(axis=1, keepdims=True)
+        return found
+
+    return proba(world.plain), proba(world.other)
+
+
+def truth_of(world: World) -> tuple[Scores, Scores]:
+    """Score both models on the population."""
+    share = np.array(world.sizes) / sum(world.sizes)
+    y = np.repeat(np.arange(len(share)), np.round(share * POPULATION).astype(int))
+    a, b = answered(y, world, np.random.default_rng(1))
+    return score(y, a, world.classes), score(y, b, world.classes)
+
+
+def evidence_of(world: World, rng: np.random.Generator) -> Evidence:
+    """Draw rows and give the evidence on them, as a training does for its held-out period."""
+    y = np.repeat(np.arange(len(world.sizes)), world.sizes)
+    rows = JudgedRows(y, world.classes)
+    entries = [Entry(name, "model", "model", name, name, "base", "argmax") for name in ("none", "other")]
+    known = np.ones(len(world.sizes), dtype=bool)
+    answers = {
+        entry.name: Answers(p.argmax(axis=1), {"average_precision": influences(rows, p, "average_precision", known)})
+        for entry, p in zip(entries, answered(y, world, rng), strict=True)
+    }
+    return compare(entries, {"test": Heard(rows, answers)}, METRIC, Rules(seed=int(rng.integers(2**31))))
+
+
+def intervals_of(found: Evidence, truth: tuple[Scores, Scores]) -> Iterator[tuple[str, Interval, float]]:
+    """Pair every interval with what it should hold.
+
+    Yields
+    ------
+    tuple of str, Interval, float
+        What it is of, the interval, the truth.
+    """
+    plain, other = (scores.metrics for scores in truth)
+    at = found.candidates[1].test
+    if at is None:
+        raise ValueError("no evidence")
+    for metric in found.metrics:
+        yield metric, at.metrics[metric].rows, other[metric]
+        difference = at.metrics[metric].difference
+        if difference is not None:
+            yield f"{metric}, difference", difference.interval, other[metric] - plain[metric]
+    for one in at.classes:
+        a, b = (scores.per_class[one.name].recall for scores in truth)
+        if one.recall is not None and one.recall_difference is not None:
+            yield f"recall, class of {one.name}", one.recall, b
+            yield f"recall, difference, class of {one.name}", one.recall_difference, b - a
+
+
+def coverage(world: World, simulations: int, seed: int = 0) -> dict[str, float]:
+    """Return the share of simulations in which each interval holds the truth."""
+    truth = truth_of(world)
+    held: defaultdict[str, int] = defaultdict(int)
+    for simulation in range(simulations):
+        rng = np.random.default_rng([seed, simulation])
+        for name, interval, true in intervals_of(evidence_of(world, rng), truth):
+            held[name] += bool(interval.low <= true <= interval.high)
+    return {name: count / simulations for name, count in held.items()}
+
+
+def main() -> int:
+    """Read the command line, run, write the figures; 1 when an interval holds the truth too seldom or too often."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=SIMULATIONS)
+    given = parser.parse_args()
+    begun, lines = time.process_time(), []
+    for world in WORLDS:
+        for name, share in coverage(world, given.simulations).items():
+            lines.append({"world": world.name, "interval": name, "coverage": share, "met": LOWEST <= share <= HIGHEST})
+            print(f"{world.name:13s} {name:42s} {share:7.2%}  {'met' if lines[-1]['met'] else 'MISSED'}", flush=True)
+    path = Path(settings().home) / "coverage.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"simulations": given.simulations, "lines": lines}, indent=2) + "\n")
+    print(f"{time.process_time() - begun:.0f} CPU s; figures: {path}")
+    return 0 if all(line["met"] for line in lines) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""How often the evidence says that a strategy helps when none does: ``python -m benchmarks.family_error``.
+
+Design, limits and figures: docs/evidence.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.gate_backtest import upper_bound
+from evenhand.comparing import Answers, Entry, Evidence, Heard, JudgedRows, Place, Rules, compare, influences
+from tasks.settings import settings
+
+MOST = 0.05
+SIMULATIONS = 1000
+STRATEGIES = 6
+SIZES = (700, 200, 100)
+CLASSES = ("common", "rare", "rarest")
+FOLDS = 5
+COLUMNS = 6
+METRICS = ("macro_f1", "average_precision")
+
+
+def refitted(rng: np.random.Generator) -> Evidence:
+    """Compare strategies that do nothing, out of fold: every fit is one on a bootstrap sample of the training rows.
+
+    All fits are alike in distribution, the plain one too, so that no strategy helps; each of them differs by its fit.
+    """
+    y = rng.permutation(np.repeat(np.arange(len(SIZES)), SIZES))
+    X = rng.normal(size=(len(y), COLUMNS))
+    X[np.arange(len(y)), y] += 1.2
+    fold = rng.permutation(np.arange(len(y)) % FOLDS)
+    said = np.empty((1 + STRATEGIES, len(y), len(SIZES)))
+    for number in range(FOLDS):
+        train, valid = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        for model in said:
+            drawn = rng.choice(train, len(train))
+            model[valid] = discriminant(X[drawn], y[drawn], X[valid])
+    rows = JudgedRows(y, CLASSES, fold, (1 / (FOLDS - 1),) * FOLDS)
+    return judged("oof", rows, said, rng)
+
+
+def equal(rng: np.random.Generator) -> Evidence:
+    """Compare models of equal skill on held-out rows: fits that are what they are, and rows drawn at random."""
+    y = np.repeat(np.arange(len(SIZES)), SIZES)
+    z = 0.7 * rng.normal(size=(1 + STRATEGIES, len(y), len(SIZES))) + rng.normal(size=(len(y), len(SIZES)))
+    z[:, np.arange(len(y)), y] += 1.2
+    e = np.exp(z)
+    return judged("test", JudgedRows(y, CLASSES), e / e.sum(axis=2, keepdims=True), rng)
+
+
+def discriminant(X: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Fit a linear discriminant and return its probabilities of new rows."""
+    means = np.stack([X[y == code].mean(axis=0) for code in range(len(SIZES))])
+    within = (X - means[y]).T @ (X - means[y]) / len(y)
+    weights = np.linalg.solve(within, means.T)
+    z = new @ weights - 0.5 * np.einsum("kc,ck->k", means, weights) + np.log(np.bincount(y) / len(y))
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    proba: np.ndarray = e / e.sum(axis=1, keepdims=True)
+    return proba
+
+
+def judged(place: Place, rows: JudgedRows, said: np.ndarray, rng: np.random.Generator) -> Evidence:
+    """Give the evidence, as a training does; the first model is the plain one."""
+    names = ["none", *(f"strategy {number}" for number in range(1, len(said)))]
+    entries = [Entry(name, "model", "model", name, name, "base", "argmax") for name in names]
+    known = np.ones(len(CLASSES), dtype=bool)
+    answers = {
+        name: Answers(p.argmax(axis=1), {"average_precision": influences(rows, p, "average_precision", known)})
+        for name, p in zip(names, said, strict=True)
+    }
+    rules = Rules(resamples=1000, seed=int(rng.integers(2**31)))
+    return compare(entries, {place: Heard(rows, answers)}, METRICS[0], rules)
+
+
+SCENARIOS: dict[str, tuple[Place, Callable[[np.random.Generator], Evidence]]] = {
+    "out of fold, each strategy a refit": ("oof", refitted),
+    "held-out period, models of equal skill": ("test", equal),
+}
+
+
+def false_claims(scenario: str, simulations: int, seed: int = 0) -> dict[str, int]:
+    """Count the simulations in which at least one strategy is said to help, by metric."""
+    place, draw = SCENARIOS[scenario]
+    claims = dict.fromkeys(METRICS, 0)
+    for simulation in range(simulations):
+        found = draw(np.random.default_rng([seed, simulation]))
+        for metric in METRICS:
+            differences = [candidate.difference(place, metric) for candidate in found.candidates]
+            claims[metric] += any(one is not None and one.conclusion == "helps" for one in differences)
+    return claims
+
+
+def main() -> int:
+    """Read the command line, run, write the figures; 1 when an upper bound is above 5 %."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=SIMULATIONS)
+    given = parser.parse_args()
+    begun, lines = time.process_time(), []
+    for scenario in SCENARIOS:
+        for metric, count in false_claims(scenario, given.simulations).items():
+            bound = upper_bound(count, given.simulations)
+            met = bound <= MOST
+            lines.append({"scenario": scenario, "metric": metric, "false": count, "upper_bound": bound, "met": met})
+            print(
+                f"{scenario:40s} {metric:18s} {count:4d} of {given.simulations}, upper 95 % bound {bound:6.2%}  "
+                f"{'met' if met else 'MISSED'}",
+                flush=True,
+            )
+    path = Path(settings().home) / "family_error.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"simulations": given.simulations, "lines": lines}, indent=2) + "\n")
+    print(f"{time.process_time() - begun:.0f} CPU s; figures: {path}")
+    return 0 if all(line["met"] for line in lines) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

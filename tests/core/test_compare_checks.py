@@ -1,0 +1,19 @@
+"""Small versions of the two checks of the checkers in benchmarks/; the full figures are in docs/evidence.md."""
+
+from benchmarks.coverage import World, coverage
+from benchmarks.family_error import METRICS, SCENARIOS, false_claims
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    """Nineteen of twenty times, give or take what chance does in 150 simulations."""
+    found = coverage(World("two classes", (350, 50)), 150)
+    assert len(found) == 8
+    for name, share in found.items():
+        assert 0.90 <= share <= 0.99, name
+
+
+def test_strategies_that_do_nothing_are_seldom_said_to_help():
+    for scenario in SCENARIOS:
+        claims = false_claims(scenario, 40)
+        for metric in METRICS:
+            assert claims[metric] <= 3, (scenario, metric)
