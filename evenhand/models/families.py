@@ -30,19 +30,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "min_samples_leaf": 1,
         "max_features": "sqrt",
     },
-    "easy_ensemble": {"n_estimators": 10, "rounds": 30, "max_depth": 2, "learning_rate": 1.0},
-    "rusboost": {
-        "n_estimators": 50,
-        "max_depth": 4,
-        "min_samples_leaf": 5,
-        "learning_rate": 0.5,
-    },
-    "adaboost": {
-        "n_estimators": 30,
-        "max_depth": 4,
-        "min_samples_leaf": 5,
-        "learning_rate": 0.5,
-    },
+    "easy_ensemble": {"n_estimators": 10, "rounds": 15, "max_depth": 6, "learning_rate": 0.3},
+    "rusboost": {"n_estimators": 50, "max_depth": 8, "min_samples_leaf": 5, "learning_rate": 0.1},
+    "adaboost": {"n_estimators": 30, "max_depth": 8, "min_samples_leaf": 5, "learning_rate": 0.3},
     "smote_bagging": {
         "n_estimators": 20,
         "max_depth": None,

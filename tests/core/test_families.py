@@ -1,10 +1,12 @@
 """Families that balance inside themselves, focal loss and continued boosting."""
 
 import warnings
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -15,14 +17,24 @@ from evenhand.errors import ProblemError
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, candidates
 from evenhand.models import DEFAULTS, CannotFit, build_model, check_models, importances
-from evenhand.models.bags import BagSmote, kept
+from evenhand.models.bag_smote import BagSmote
+from evenhand.models.bags import kept
 from evenhand.models.continued import balanced_rows
 from evenhand.models.families import FAMILIES
 from evenhand.models.focal import FocalLightGBM, best_constant, focal_gradient, focal_loss
 from evenhand.models.prepared import Prepared, stratified_rows
-from evenhand.problem import FULL_MODELS, SELF_BALANCING, FeatureSet, ModelSpec, SimpleStrategy, StratifiedFolds
+from evenhand.problem import (
+    FULL_MODELS,
+    SELF_BALANCING,
+    FeatureSet,
+    ModelSpec,
+    SimpleStrategy,
+    StratifiedFolds,
+    parse_problem,
+)
 from evenhand.split import make_folds
 from tasks.problems import load_problem
+from tasks.settings import ROOT
 
 FEW = {
     "balanced_bagging": {"n_estimators": 5},
@@ -89,11 +101,10 @@ def test_a_signal_is_found(spec):
     assert score(truth, said, list("abcde")).metrics["average_precision"] > 0.4  # 0.2 knows nothing
 
 
-@by_name
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.kind != "lightgbm_focal"], ids=lambda s: s.name)
 def test_another_seed_gives_another_ensemble(spec):
     X, y = small(5, rare=30)
-    same = np.array_equal(fitted(spec, X, y).predict_proba(X), fitted(spec, X, y, seed=1).predict_proba(X))
-    assert same == (spec.kind in ("adaboost", "lightgbm_focal")), "those draw nothing"
+    assert not np.array_equal(fitted(spec, X, y).predict_proba(X), fitted(spec, X, y, seed=1).predict_proba(X))
 
 
 @by_name
@@ -123,12 +134,55 @@ def test_a_value_that_means_nothing_is_refused_before_any_data_is_read(kind, par
         check_models([ModelSpec(kind=kind, params=params)])
 
 
-@pytest.mark.parametrize("kind", sorted(SELF_BALANCING))
-def test_what_balances_by_itself_is_asked_for_beside_the_grid(kind):
+@pytest.mark.parametrize("kind", ["balanced_bagging", "easy_ensemble", "smote_bagging"])
+def test_weights_are_refused_where_they_would_not_be_used(kind):
     X, y = small(2)
-    if kind not in ("rusboost", "balanced_random_forest"):
-        with pytest.raises(ValueError, match="takes no weights"):
-            fitted(ModelSpec(kind=kind), X, y, weight=np.ones(len(y)))
+    with pytest.raises(ValueError, match=f"{kind} balances by itself and takes no weights"):
+        fitted(ModelSpec(kind=kind), X, y, weight=np.ones(len(y)))
+
+
+@pytest.mark.parametrize("kind", ["adaboost", "lightgbm_focal", "lightgbm_continued"])
+def test_a_weight_counts_as_often_as_the_row(kind):
+    X, y = small(5, rare=40)
+    weight = np.where(y == 4, 50.0, 1.0)
+    spec = ModelSpec(kind=kind, params=FEW[kind])
+    plain, weighted = (fitted(spec, X, y, weight=given).predict_proba(X)[:, 4].mean() for given in (None, weight))
+    assert weighted > plain
+
+
+TORONTO = yaml.safe_load((ROOT / "problems" / "toronto.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"models": ["rusboost", "lightgbm"]}, "models: rusboost balances by itself; name it under balancing_models"),
+        ({"balancing_models": ["lightgbm"]}, "models: lightgbm is named twice; give one a label"),
+        ({"balancing_models": ["boost"]}, "'balanced_bagging'"),
+        ({"balancing_models": [{"kind": "adaboost", "rows": 5}]}, "rows: unknown key"),
+        ({"balancing_models": [{"kind": "adaboost", "rows": 5}]}, "allowed: exact, kind, label, max_rows, params"),
+        ({"balancing_models": [{"kind": "adaboost", "max_rows": 5}]}, "greater than or equal to 2000"),
+        ({"balancing_model": ["adaboost"]}, "did you mean balancing_models?"),
+    ],
+)
+def test_a_wrong_list_of_them_is_refused_with_what_is_allowed(change, said):
+    with pytest.raises(ProblemError) as caught:
+        parse_problem({**TORONTO, **change}, "my.yaml")
+    assert said in str(caught.value)
+
+
+def test_a_list_of_them_is_read():
+    focal = {"kind": "lightgbm_focal", "params": {"gamma": 1, "alpha": [1, 2, 3, 4, 5.5]}, "label": "mine"}
+    problem = parse_problem({**TORONTO, "balancing_models": ["rusboost", focal]}, "my.yaml")
+    assert [model.name for model in problem.balancing_models] == ["rusboost", "mine"]
+    assert problem.balancing_models[1].params["alpha"] == (1, 2, 3, 4, 5.5)
+    check_models(problem.balancing_models)
+
+
+def test_the_catalogue_holds_every_family_beside_the_plain_ones():
+    kinds = set(get_args(ModelSpec.model_fields["kind"].annotation))
+    assert {spec.kind for spec in FULL_MODELS} == kinds - {"random_forest", "gradient_boosting", "lightgbm"}
+    assert {spec.kind for spec in FULL_MODELS} > SELF_BALANCING
 
 
 # Focal loss
