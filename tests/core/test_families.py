@@ -21,7 +21,7 @@ from evenhand.models.bag_smote import BagSmote
 from evenhand.models.bags import kept
 from evenhand.models.continued import balanced_rows
 from evenhand.models.families import FAMILIES
-from evenhand.models.focal import FocalLightGBM, best_constant, focal_gradient, focal_loss
+from evenhand.models.focal import FocalLightGBM, _Objective, best_constant, focal_gradient, focal_loss
 from evenhand.models.prepared import Prepared, stratified_rows
 from evenhand.problem import (
     FULL_MODELS,
@@ -148,6 +148,17 @@ def test_a_weight_counts_as_often_as_the_row(kind):
     spec = ModelSpec(kind=kind, params=FEW[kind])
     plain, weighted = (fitted(spec, X, y, weight=given).predict_proba(X)[:, 4].mean() for given in (None, weight))
     assert weighted > plain
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_weight_multiplies_a_row_of_the_focal_objective(n_classes):
+    generator = np.random.default_rng(0)
+    y, weight = generator.integers(0, n_classes, 20).astype(float), generator.uniform(0.1, 5, 20)
+    scores = generator.normal(size=20 if n_classes == 2 else (20, n_classes))
+    objective = _Objective(2.0, np.linspace(1, 2, n_classes))
+    for plain, weighted in zip(objective(y, scores, None), objective(y, scores, weight), strict=True):
+        assert plain.shape == scores.shape
+        assert weighted == pytest.approx((weight * plain.T).T)
 
 
 TORONTO = yaml.safe_load((ROOT / "problems" / "toronto.yaml").read_text())
