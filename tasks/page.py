@@ -1,0 +1,150 @@
+"""Page: report.html and the model card of a training, made of what its steps left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evenhand.comparing import Evidence
+from evenhand.evidence import Predictions
+from evenhand.experiment import Candidate, Experiment
+from evenhand.model_card import model_card, model_card_page
+from evenhand.problem import Problem
+from evenhand.report_page import report_page
+from evenhand.report_page_data import Made, Measured, Report, row_name
+from evenhand.report_page_measure import measure
+from evenhand.strategies import LedgerEntry
+from evenhand.summary import Summary
+from evenhand.tables import Row, is_baseline
+from evenhand.verdict import Verdict
+from tasks.evaluate import Result, judged
+from tasks.split import Parts
+from tasks.train import HOLDOUT_FOLD, experiment_of, slug
+from tasks.training import code_hash
+from tasks.validate import Validated
+
+REPORT, CARD = "report.html", "model_card"
+OF_WINNER, OF_ALL = ("precision_recall", "calibration"), ("strategy_comparison", "class_counts")
+MISSING = "missing"  # the group of rows without a value
+
+
+def write_page(
+    folder: Path,
+    problem: Problem,
+    summary: Summary,
+    verdict: Verdict,
+    validated: Validated,
+    parts: Parts,
+    results: Sequence[Result],
+    winner: Candidate,
+    evidence: Evidence | None = None,
+) -> None:
+    """Write ``report.html``, ``model_card.md`` and ``model_card.html`` into a training's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the figures that were drawn, and the probabilities below ``units/``.
+    """
+    experiment = experiment_of(parts, problem, summary.seed)
+    won = next(result for result in results if result.candidate == winner)
+    reference = _reference(won, results)
+    rows = {result.candidate.name: result.row() for result in results}
+    report = Report(
+        problem=problem,
+        summary=summary,
+        verdict=verdict,
+        rows=tuple(rows.values()),
+        winner=rows[winner.name],
+        reference=rows[reference.candidate.name] if reference else None,
+        made=_made(experiment, problem, validated, parts, won),
+        measured=_measured(experiment, problem, won, reference),
+        evidence=evidence,
+        ledger=_ledger(results),
+        figures=_figures(folder, winner),
+    )
+    pages = {
+        REPORT: report_page(report),
+        f"{CARD}.md": model_card(report),
+        f"{CARD}.html": model_card_page(report),
+    }
+    for name, text in pages.items():
+        temporary = folder / f".{name}.part"
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(folder / name)
+
+
+def _reference(won: Result, results: Sequence[Result]) -> Result | None:
+    """Find the winner's model with nothing done about imbalance."""
+    for result in results:
+        row: Row = result.row()
+        if is_baseline(row) and row.model == won.candidate.model.name and row_name(row) != won.candidate.name:
+            return result
+    return None
+
+
+def _measured(experiment: Experiment, problem: Problem, won: Result, reference: Result | None) -> Measured | None:
+    found = _held_out(experiment, won)
+    if found is None:
+        return None
+    y, model, rows = found
+    other = _held_out(experiment, reference) if reference else None
+    columns = dict.fromkeys((*problem.sensitive, *problem.gate.slices))
+    groups = {column: _as_groups(experiment.frame[column].iloc[rows]) for column in columns}
+    against = other[1] if other else None
+    return measure(y, model, against, experiment.classes, problem.metric, problem.gate, groups)
+
+
+def _held_out(experiment: Experiment, result: Result) -> tuple[np.ndarray, Predictions, np.ndarray] | None:
+    """Read the held-out rows of a candidate: truth, what it said, and where the rows are."""
+    units = [unit for unit in result.units if unit.fold == HOLDOUT_FOLD and unit.probabilities is not None]
+    if result.test is None or not units:
+        return None
+    found = judged(experiment, units)
+    codes = result.test_codes
+    chosen = found.probabilities.argmax(axis=1) if codes is None else codes.astype(np.int64)
+    return found.y, Predictions(found.probabilities, chosen), found.rows
+
+
+def _as_groups(values: pd.Series) -> np.ndarray:
+    return values.astype("str").where(values.notna(), MISSING).to_numpy()
+
+
+def _made(experiment: Experiment, problem: Problem, validated: Validated, parts: Parts, won: Result) -> Made:
+    when = experiment.frame[problem.split.holdout.column]
+    return Made(
+        train_sha256=parts.train.sha256,
+        holdout_sha256=parts.holdout.sha256,
+        train_period=_period(when.iloc[: parts.train.rows]),
+        holdout_period=_period(when.iloc[parts.train.rows :]),
+        suite=validated.suite,
+        checked=validated.checked,
+        dropped_duplicates=validated.dropped_duplicates,
+        folds=won.folds_done,
+        identity=code_hash(),
+    )
+
+
+def _period(values: pd.Series) -> tuple[str, str] | None:
+    known = values.dropna()
+    if known.empty:
+        return None
+    first, last = known.min(), known.max()
+    if isinstance(first, pd.Timestamp):
+        return str(first.date()), str(last.date())
+    return f"{first:g}", f"{last:g}"
+
+
+def _ledger(results: Sequence[Result]) -> tuple[LedgerEntry, ...]:
+    """Take the last line of every strategy: the fit on all training rows where there was one."""
+    last = {result.candidate.strategy.name: result.ledger[-1] for result in results if result.ledger}
+    return tuple(last.values())
+
+
+def _figures(folder: Path, winner: Candidate) -> dict[str, bytes]:
+    paths = {name: folder / f"{name}.png" for name in OF_ALL}
+    paths |= {name: folder / "candidates" / slug(winner.name) / f"{name}.png" for name in OF_WINNER}
+    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
