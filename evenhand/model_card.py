@@ -9,7 +9,7 @@ from evenhand.evidence import Interval
 from evenhand.model_card_text import Chapter, Grid, Part, as_html, as_markdown, plain_markdown
 from evenhand.problem import LOWER_IS_BETTER
 from evenhand.report_page import SYNTHETIC, banner, whole_page
-from evenhand.report_page_data import Report, row_name
+from evenhand.report_page_data import ClassLine, Report, row_name
 from evenhand.report_page_measure import CLASS_METRICS
 from evenhand.report_page_winner import worst_gap
 from evenhand.report_page_words import NOT_ENOUGH, WHAT_IT_IS, answer, decimal, metric_name, percentage, scarce
@@ -111,9 +111,8 @@ def _decides(report: Report) -> list[Part]:
     winner = report.winner
     decision = next((d for d in report.problem.decisions if d.name == winner.decision), None)
     kind = decision.kind if decision else winner.decision
-    rule = RULES.get(kind, winner.decision).format(
-        metric=metric_name(getattr(decision, "metric", None) or _metric(report))
-    )
+    fitted_for = metric_name(getattr(decision, "metric", None) or _metric(report))
+    rule = RULES.get(kind, winner.decision).format(metric=fitted_for)
     strategy = "its training rows are as they are" if winner.strategy == "none" else f"strategy {winner.strategy}"
     chosen_by = metric_name(_metric(report))
     said = [
@@ -129,20 +128,18 @@ def _decides(report: Report) -> list[Part]:
 def _classes(report: Report) -> list[Part]:
     if report.measured is None:
         return []
-    rows = []
-    for line in report.measured.classes:
-        known = line.measures
-        figures = [
-            _sure(known[name], name in ("recall", "precision")) if known else NOT_ENOUGH for name in CLASS_METRICS
-        ]
-        rows.append([line.name, f"{line.rows:,}", *figures])
-    overall = report.measured.primary
+    rows = [
+        [line.name, f"{line.rows:,}", *(_of_class(line, name) for name in CLASS_METRICS)]
+        for line in report.measured.classes
+    ]
     metric = _metric(report)
-    what = f"Overall {metric_name(metric)} {_sure(overall)}: {WHAT_IT_IS.get(metric, '')}."
-    intervals = (
-        "In brackets 95 % intervals. Recall: the share of true ones that it finds. Precision: how often it is right."
-    )
-    return [Grid(("class", "rows", *CLASS_METRICS), rows), what, intervals]
+    what = f"Overall {metric_name(metric)} {_sure(report.measured.primary)}: {WHAT_IT_IS.get(metric, '')}."
+    key = "In brackets 95 % intervals. Recall: the share of true ones that it finds. Precision: how often it is right."
+    return [Grid(("class", "rows", *CLASS_METRICS), rows), what, key]
+
+
+def _of_class(line: ClassLine, name: str) -> str:
+    return NOT_ENOUGH if line.measures is None else _sure(line.measures[name], name in ("recall", "precision"))
 
 
 def _groups(report: Report) -> list[Part]:
@@ -162,13 +159,11 @@ def _groups(report: Report) -> list[Part]:
 
 def _limits(report: Report) -> list[Part]:
     said = [scarce(report)]
-    worst = [line for line in report.measured.classes if line.measures] if report.measured else []
-    if worst:
-        least = min(worst, key=lambda line: line.measures["recall"].estimate if line.measures else 1.0)
-        assert least.measures is not None  # noqa: S101 - those without were left out
-        said.append(
-            f"It misses {percentage(1 - least.measures['recall'].estimate)} of {least.name}, more than of any other."
-        )
+    lines = report.measured.classes if report.measured else ()
+    found = {line.name: line.measures["recall"].estimate for line in lines if line.measures is not None}
+    if found:
+        worst = min(found, key=lambda name: found[name])
+        said.append(f"It misses {percentage(1 - found[worst])} of {worst}, more than of any other class.")
     said.append(_drift(report))
     said += list(report.evidence.warnings) if report.evidence else []
     said += ["It was trained on a sample of the training rows, for a first look."] * (report.summary.preset == "quick")
@@ -189,9 +184,7 @@ def _drift(report: Report) -> str:
 def _promoted(report: Report) -> list[Part]:
     verdict = report.verdict
     who = "a named reviewer decides" if verdict.review == "required" else "the gate decides alone (review: never)"
-    said = (
-        f"The gate's verdict when this card was written: {verdict.outcome}; {who}. The registry holds what came of it."
-    )
+    said = f"The gate's verdict when this card was written: {verdict.outcome}; {who}. The registry's ledger holds what came of it."
     return [said, list(verdict.reasons)]
 
 
