@@ -184,8 +184,8 @@ def _drift(report: Report) -> str:
 def _promoted(report: Report) -> list[Part]:
     verdict = report.verdict
     who = "a named reviewer decides" if verdict.review == "required" else "the gate decides alone (review: never)"
-    said = f"The gate's verdict when this card was written: {verdict.outcome}; {who}. The registry's ledger holds what came of it."
-    return [said, list(verdict.reasons)]
+    said = f"The gate's verdict when this card was written: {verdict.outcome}; {who}."
+    return [f"{said} The registry's ledger holds what came of it.", list(verdict.reasons)]
 
 
 def _metric(report: Report) -> str:

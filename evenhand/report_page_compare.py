@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from html import escape
 
 from evenhand.comparing import Place
+from evenhand.comparing.tables import by_way
+from evenhand.comparing.text import simplest_said
 from evenhand.conditions import percent
 from evenhand.evaluate import Scores
 from evenhand.evidence import Interval
@@ -88,8 +90,10 @@ def comparison_section(report: Report) -> str:
     """Tell which way of handling imbalance helped, then each model beside itself without any."""
     metric, found = report.problem.metric, report.evidence
     frame = baseline_against_resampled(report.rows, metric)
-    parts = [paragraph(found.conclusion)] if found else []
+    parts = [paragraph(found.conclusion), paragraph(simplest_said(found))] if found else []
     if found:
+        ways = by_way(found)
+        parts.append("" if ways.empty else frame_table(ways))
         few = [one.said for one in found.grounds["test"].classes] if "test" in found.grounds else []
         parts.append(folded("How small a change these rows can show", _list(few)) if few else "")
     parts.append(picture(report.figures.get("strategy_comparison"), f"{metric_name(metric)} of every strategy"))

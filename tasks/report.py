@@ -37,6 +37,7 @@ from tasks.evaluate import Result
 from tasks.files import write_json
 from tasks.mlflow_client import connect
 from tasks.model_versions import Registered, read_version
+from tasks.page import REPORT, write_page
 from tasks.split import Parts
 from tasks.storage import open_store
 from tasks.training import Training, point_latest, versions
@@ -124,6 +125,7 @@ def finish(
     path = training.folder / "summary.json"
     write_json(path, content)
     write_json(training.folder / "verdict.json", verdict.model_dump(mode="json"))
+    write_page(training.folder, problem, summary, verdict, validated, parts, results, winner, evidence)
     shutil.rmtree(training.folder / "units")
     _log_parent(training, [result.row() for result in results], problem.metric, won, leaks, verdict)
     point_latest(training.folder)
@@ -231,5 +233,6 @@ def _show(
     training.say(status)
     spent = ", ".join(f"{name} {value:.0f}" for name, value in training.seconds.items())
     training.say(f"\nSeconds: {spent}")
+    training.say("The report, to read: " + str(path.parent / REPORT))
     training.say("Compare the runs: make ui     Everything of this training: " + str(path.parent))
     training.say(str(path))
