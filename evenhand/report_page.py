@@ -39,7 +39,7 @@ def report_page(report: Report) -> str:
         A page without a script and without a link to anything outside it.
     """
     parts = {anchor: write(report) for anchor, (_, write) in SECTIONS.items()}
-    links = "".join(f'<a href="#{anchor}">{SECTIONS[anchor][0]}</a>' for anchor, part in parts.items() if part)
+    links = " ".join(f'<a href="#{anchor}">{SECTIONS[anchor][0]}</a>' for anchor, part in parts.items() if part)
     body = f"{_answer(report)}<nav>{links}</nav>{''.join(parts.values())}"
     return whole_page(f"{report.problem.title}: {report.summary.id}", body)
 

@@ -37,7 +37,7 @@ CONDITIONS = ("fail", "undecided", "pass")
 def verdict_section(report: Report) -> str:
     """Tell what the gate said, why, and who decides."""
     verdict, model = report.verdict, report.summary.model
-    about = f"{model.name} version {model.version}: {verdict.outcome}, {SAYS[verdict.outcome]}."
+    about = f"Version {model.version} of {model.name}: {verdict.outcome}, {SAYS[verdict.outcome]}."
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict.reasons)
     counts = {status: sum(c.status == status for c in verdict.conditions) for status in CONDITIONS}
     told = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
@@ -80,8 +80,8 @@ def leaderboard_section(report: Report) -> str:
         ),
         key + rank_plot(bars, f"{name} of the best candidates"),
         table(head, top, "ranked"),
-        folded(f"{len(rest)} more candidates", table(head, rest, "ranked")) if rest else "",
-        folded(f"{len(unscored)} candidates without scores", _list(unscored)) if unscored else "",
+        folded(f"Candidates from rank {SHOWN + 1} on", table(head, rest, "ranked")) if rest else "",
+        folded(f"Without scores: {len(unscored)}", _list(unscored)) if unscored else "",
         paragraph(_accuracy(report), "note"),
     )
 

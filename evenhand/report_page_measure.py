@@ -106,8 +106,13 @@ def _groups(
 ) -> GroupTable:
     found = slices(y, of_row, [model], len(names), policy.min_slice_rows, policy.min_positives, resamples)
     lines = tuple(_group(found, place) for place in range(len(found.groups)) if found.classes)
-    gaps = dict(zip(SLICE_METRICS, found.gap(0, CONFIDENCE), strict=True)) if found.comparable else {}
+    gaps = dict(zip(SLICE_METRICS, map(_of_gap, found.gap(0, CONFIDENCE)), strict=True)) if found.comparable else {}
     return GroupTable(column, lines, gaps, tuple(names[code] for code in found.classes), found.left_out)
+
+
+def _of_gap(gap: Interval) -> Interval:
+    """Stop at nought: best minus worst is never less."""
+    return Interval(gap.estimate, max(0.0, gap.low), max(0.0, gap.high))
 
 
 def _group(found: Slices, place: int) -> GroupLine:

@@ -32,7 +32,8 @@ h1 span.plain::after{content:""}@media print{details>*{display:block}nav{display
 @media (max-width:40rem){body{padding:1rem .6rem 3rem}th,td{padding:.3rem .4rem}h1{font-size:1.3rem}}
 """
 )
-LEFT, RIGHT, TOP, ROW, BOTTOM, WIDTH = 300, 20, 8, 24, 40, 900
+RIGHT, TOP, ROW, BOTTOM, WIDTH = 20, 8, 24, 40, 900
+LONGEST, LETTER = 44, 6.9  # letters of a label, and the width of one
 
 
 def cell(text: object) -> str:
@@ -128,9 +129,10 @@ def rank_plot(ranked: Sequence[Ranked], about: str) -> str:
     room = 0.04 * (max(known) - min(known) or 0.1)
     low, high = min(known) - room, max(known) + room
     end = TOP + ROW * len(ranked)
+    left = 20 + LETTER * min(LONGEST, max(len(one.name) for one in ranked))
 
     def x(value: float) -> float:
-        return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+        return left + (value - low) / (high - low) * (WIDTH - left - RIGHT)
 
     parts = [
         f'<line x1="{x(v):.1f}" x2="{x(v):.1f}" y1="{TOP}" y2="{end}"/>'
@@ -140,8 +142,8 @@ def rank_plot(ranked: Sequence[Ranked], about: str) -> str:
     for place, one in enumerate(ranked):
         y = TOP + ROW * (place + 0.5)
         bold = ' font-weight="bold"' if one.chosen else ""
-        shown = one.name if len(one.name) <= 44 else one.name[:43] + "…"
-        parts.append(f'<text class="label" x="{LEFT - 10}" y="{y + 4:.1f}"{bold}>{escape(shown)}</text>')
+        shown = one.name if len(one.name) <= LONGEST else one.name[: LONGEST - 1] + "…"
+        parts.append(f'<text class="label" x="{left - 10:.1f}" y="{y + 4:.1f}"{bold}>{escape(shown)}</text>')
         parts += [
             _mark(one.out_of_fold, x, y + 5, "champion", "ring"),
             _mark(one.held_out, x, y - 4, "challenger", "dot"),
