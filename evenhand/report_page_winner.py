@@ -22,6 +22,8 @@ HEADS = {
     "average precision": "ranking (average precision)",
 }
 NOT_SHOWN = "Not enough data (fewer than {:,} rows):"
+KEPT = "Corrections were tried. None was clearly better out of fold, so probabilities stay as the model gives them."
+AS_IT_IS = "none"  # the correction that changes nothing
 JUDGED = ("ece", "log_loss", "brier")
 
 
@@ -93,7 +95,8 @@ def calibration_section(report: Report) -> str:
 
 def _of_winner(report: Report) -> str:
     name = row_name(report.winner)
-    after = report.corrected.get(name)
+    tried = report.corrected.get(name)
+    after = None if tried is None or tried.method == AS_IT_IS else tried
     rows = []
     places = (("held-out period", "test"), ("out of fold", "oof"))
     for where, place in places:
@@ -111,7 +114,8 @@ def _of_winner(report: Report) -> str:
         "Of all rows given a probability of 30 %, about 30 of 100 should come true. The calibration error is how far "
         "off that is on average: 0.02 means two percentage points. Lower is better in all three."
     )
-    return paragraph(said, "note") + table(head, rows, "compact")
+    kept = paragraph(KEPT) if tried and after is None else ""
+    return paragraph(said, "note") + kept + table(head, rows, "compact")
 
 
 def _correction(report: Report, name: str) -> list[str] | None:

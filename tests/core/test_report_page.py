@@ -13,7 +13,7 @@ from evenhand.report_page import SECTIONS, SYNTHETIC, report_page
 from evenhand.report_page_data import Corrected, Made, row_name
 from evenhand.report_page_measure import CLASS_METRICS, measure
 from evenhand.report_page_parts import rank_plot, sure
-from evenhand.report_page_winner import worst_gap
+from evenhand.report_page_winner import KEPT, worst_gap
 from evenhand.report_page_words import answer, decimal, percentage, scarce
 
 EVIL = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "Robbery & 'co'", "#1 https://evil.example")
@@ -144,6 +144,10 @@ def test_calibration_shows_before_and_after_where_it_was_corrected(whole):
     assert "corrected (temperature)" in text
     assert f"{after.test.metrics['ece']:.4f}" in text
     assert "corrected (" not in read(report_page(whole))[1]
+    kept = dataclasses.replace(after, method="none")
+    _, text = read(report_page(dataclasses.replace(whole, corrected={name: kept})))
+    assert KEPT in text
+    assert "corrected (" not in text
 
 
 def test_groups_name_the_widest_gap_with_its_interval(whole):
