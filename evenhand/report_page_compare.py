@@ -45,7 +45,7 @@ def verdict_section(report: Report) -> str:
     tone = {"passes": "pass", "doubt": "undecided", "fails": "fail"}[look]
     note = f"Conditions: {told}." if told else ""
     note += f" Their intervals are at {percent(verdict.confidence)}." if verdict.confidence else ""
-    note += " All of them, and both models side by side, are in gate_report.html beside this page in the run."
+    note += " All of them, and both models side by side, are in gate_report.html in the run of this training."
     lead = f'<p class="lead"><b class="{tone}">{escape(about)}</b></p>'
     return section("verdict", "What the gate said", lead, f"<ul>{reasons}</ul>", paragraph(note.strip(), "note"))
 
