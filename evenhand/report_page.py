@@ -9,7 +9,7 @@ from evenhand.report_page_data import Report
 from evenhand.report_page_made import ledger_section, made_section, validation_section
 from evenhand.report_page_parts import PAGE_STYLE, paragraph
 from evenhand.report_page_winner import calibration_section, classes_section, groups_section
-from evenhand.report_page_words import answer, scarce
+from evenhand.report_page_words import answer, scarce, unconfirmed
 
 SECTIONS = {
     "verdict": ("verdict", verdict_section),
@@ -63,7 +63,11 @@ def _answer(report: Report) -> str:
     sentences = "".join(paragraph(said, "answer") for said in answer(report))
     quick = "a quick look at a sample of the training rows: train again with the standard preset before acting on it"
     notes = [quick] if report.summary.preset == "quick" else []
-    notes += [said for said in (scarce(report), *(report.evidence.warnings if report.evidence else ())) if said]
+    notes += [
+        said
+        for said in (unconfirmed(report), scarce(report), *(report.evidence.warnings if report.evidence else ()))
+        if said
+    ]
     told = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return (
         f'{banner(report)}<header class="{look}"><p class="kicker">training {escape(report.summary.id)}</p>'

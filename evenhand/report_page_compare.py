@@ -73,9 +73,9 @@ def leaderboard_section(report: Report) -> str:
         "leaderboard",
         f"All candidates by {name}",
         paragraph(
-            f"{name[0].upper()}{name[1:]}: {what}. Out of fold means judged on training rows that a fit had not "
-            "seen; by that, best first, the chosen one was found. The held-out period is newer than all of them and "
-            "shows what to expect." + _interval_note(report),
+            f"A name reads model / strategy / columns / decision rule. {name[0].upper()}{name[1:]}: {what}. Out of fold "
+            "means judged on training rows that a fit had not seen; by that, best first, the chosen one was found. The "
+            "held-out period is newer than all of them and shows what to expect." + _interval_note(report),
             "note",
         ),
         key + rank_plot(bars, f"{name} of the best candidates"),
@@ -146,7 +146,11 @@ def _interval(report: Report, row: Row, place: Place) -> Interval | None:
 
 
 def _interval_note(report: Report) -> str:
-    return " Behind each score stands its 95 % interval." if report.evidence else ""
+    return (
+        " Behind each score stands its 95 % interval; the one out of fold allows for other fits, too."
+        if report.evidence
+        else ""
+    )
 
 
 def _accuracy(report: Report) -> str:

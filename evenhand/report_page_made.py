@@ -75,6 +75,8 @@ def made_section(report: Report) -> str:
         ("preset", summary.preset + (" (a sample of the training rows)" if summary.preset == "quick" else "")),
         ("chosen by", f"the best {summary.metric} out of fold; the held-out period chose nothing"),
     ]
+    if summary.leak_sentinel is not None:
+        facts.append(("leak sentinel", f"{summary.leak_sentinel}: no row a fit was judged on had a part in it"))
     hashes = (
         ("snapshot", summary.data.sha256),
         ("training rows", made.train_sha256),

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -105,6 +106,8 @@ def frame_table(frame: pd.DataFrame, css: str = "") -> str:
 def _value(name: str, value: Any, is_text: bool) -> str:
     if isinstance(value, str):
         return ("" if is_text else "#") + cell(value)
+    if isinstance(value, Integral):
+        return f"#{value:,}"
     if pd.isna(value):
         return "" if is_text else "#–"
     return f"#{decimal(value, '+' if name.endswith(DIFFERENCE) and value else '')}"
@@ -141,7 +144,7 @@ def rank_plot(ranked: Sequence[Ranked], about: str) -> str:
     ]
     for place, one in enumerate(ranked):
         y = TOP + ROW * (place + 0.5)
-        bold = ' font-weight="bold"' if one.chosen else ""
+        bold = ' style="font-weight:700"' if one.chosen else ""
         shown = one.name if len(one.name) <= LONGEST else one.name[: LONGEST - 1] + "…"
         parts.append(f'<text class="label" x="{left - 10:.1f}" y="{y + 4:.1f}"{bold}>{escape(shown)}</text>')
         parts += [

@@ -6,7 +6,7 @@ import math
 
 from evenhand.evidence import Interval
 from evenhand.problem import ARGMAX, BASE, LOWER_IS_BETTER
-from evenhand.report_page_data import ClassLine, Report
+from evenhand.report_page_data import ClassLine, Report, row_name
 from evenhand.tables import Row
 
 NOT_ENOUGH = "not enough data"
@@ -87,6 +87,20 @@ def scarce(report: Report) -> str:
     named = ", ".join(f"{line.name} ({line.rows:,} rows)" for line in few)
     needed = report.problem.gate.min_positives
     return f"{NOT_ENOUGH.capitalize()} to judge {named}: {needed:,} held-out rows are needed."
+
+
+def unconfirmed(report: Report) -> str:
+    """Warn where the held-out rows show a gain that the folds do not; empty where they agree."""
+    found, measured = report.evidence, report.measured
+    if found is None or measured is None or measured.difference is None or measured.difference.low <= 0:
+        return ""
+    difference = found.candidate(row_name(report.winner)).difference("oof", found.metric)
+    if difference is None or difference.conclusion == "helps":
+        return ""
+    return (
+        "The interval is that of these very fits. Out of fold, where refits show how much they vary, the gain is not "
+        f"confirmed: {difference.conclusion}."
+    )
 
 
 def judged_rarest(report: Report) -> ClassLine | None:

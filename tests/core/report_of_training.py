@@ -2,10 +2,20 @@
 
 import numpy as np
 
+from evenhand.comparing import (
+    CandidateEvidence,
+    ClassSupport,
+    Difference,
+    Evidence,
+    Ground,
+    MetricEvidence,
+    PlaceEvidence,
+    Simplest,
+)
 from evenhand.evaluate import score
-from evenhand.evidence import Predictions
+from evenhand.evidence import Interval, Predictions
 from evenhand.problem import parse_problem
-from evenhand.report_page_data import Made, Report
+from evenhand.report_page_data import Made, Report, row_name
 from evenhand.report_page_measure import measure
 from evenhand.strategies import LedgerEntry
 from evenhand.summary import (
@@ -70,6 +80,33 @@ def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **
         "figures": dict.fromkeys(("precision_recall", "calibration", "strategy_comparison", "class_counts"), PNG),
     }
     return Report(**{**parts, **changes})
+
+
+def evidence_of(rows, conclusion="helps"):
+    """What a comparison says of every candidate that has scores, with intervals made up around them."""
+
+    def at(scores, other):
+        value = scores.metrics["macro_f1"]
+        near, gain = Interval(value, value - 0.031, value + 0.029), Interval(0.1, 0.05, 0.15)
+        differs = Difference("lightgbm / none", 0.1, gain, "folds", 0.01, 0.02, 0.04, conclusion, gain, gain)
+        metric = MetricEvidence("macro_f1", value, near, near, (), differs if other else None)
+        return PlaceEvidence({"macro_f1": metric, "average_precision": metric}, ())
+
+    candidates = tuple(
+        CandidateEvidence(
+            row_name(one), one.model, one.strategy, one.features, one.decision,
+            at(one.oof, one.strategy != "none"), at(one.test, one.strategy != "none"),
+            one.strategy if one.strategy != "none" else "",
+        )
+        for one in rows
+        if one.oof is not None
+    )  # fmt: skip
+    support = ClassSupport("Arson", 12, False, 0.4)
+    ground = Ground("test", 622, 0, "rows", None, 1, (support,), ())
+    simplest = Simplest("lightgbm / none", "lightgbm / smote", 0.01, 0.5, ("lightgbm / none",))
+    said, warning = "smote is concluded to do something", "Warning: folds and held-out period disagree"
+    metrics = ("macro_f1", "average_precision")
+    return Evidence("macro_f1", metrics, 0.95, 50, {"test": ground}, candidates, simplest, said, (warning,))
 
 
 def problem_of(title, synthetic):

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from report_of_training import CLASSES, ROWS, answers, report, row
+from report_of_training import CLASSES, ROWS, answers, evidence_of, report, row
 from test_gate_report import Reader as GateReader
 
 from evenhand.evidence import Interval
@@ -148,6 +148,31 @@ def test_calibration_shows_before_and_after_where_it_was_corrected(whole):
     _, text = read(report_page(dataclasses.replace(whole, corrected={name: kept})))
     assert KEPT in text
     assert "corrected (" not in text
+
+
+def test_evidence_gives_every_candidate_its_interval_and_the_conclusion(whole):
+    found = evidence_of(whole.rows)
+    reader, text = read(report_page(dataclasses.replace(whole, evidence=found)))
+    assert reader.outside == reader.open == []
+    for candidate in found.candidates:
+        for place in (candidate.oof, candidate.test):
+            near = place.metrics["macro_f1"].interval
+            assert f"{decimal(near.low)} to {decimal(near.high)}" in text
+    for told in (found.conclusion, found.warnings[0], found.grounds["test"].classes[0].said, "one standard error"):
+        assert told in text
+
+
+def test_a_gain_that_the_folds_do_not_show_is_not_told_alone(whole):
+    assert "not confirmed" not in answer_of(whole, "helps")
+    assert "not confirmed: no difference shown" in answer_of(whole, "no difference shown")
+    lost = Interval(-0.1, -0.2, -0.05)
+    worse = dataclasses.replace(whole, measured=dataclasses.replace(whole.measured, difference=lost))
+    assert "not confirmed" not in answer_of(worse, "no difference shown")
+
+
+def answer_of(whole, conclusion):
+    page = report_page(dataclasses.replace(whole, evidence=evidence_of(whole.rows, conclusion)))
+    return read(page[: page.index("</header>")])[1]
 
 
 def test_groups_name_the_widest_gap_with_its_interval(whole):
