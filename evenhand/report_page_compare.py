@@ -73,7 +73,7 @@ def leaderboard_section(report: Report) -> str:
         "leaderboard",
         f"All candidates by {name}",
         paragraph(
-            f"A name reads model / strategy / columns / decision rule. {name[0].upper()}{name[1:]}: {what}. Out of fold "
+            f"Names read model / strategy / columns / decision rule. {name[0].upper()}{name[1:]}: {what}. Out of fold "
             "means judged on training rows that a fit had not seen; by that, best first, the chosen one was found. The "
             "held-out period is newer than all of them and shows what to expect." + _interval_note(report),
             "note",
