@@ -141,6 +141,53 @@ class Isotonic(Calibrator):
         return normalised(self.curves(proba))
 
 
+@dataclass(frozen=True, eq=False)
+class PriorCorrection(Calibrator):
+    """Each class times one number, then rows normalised: Bayes' rule where the class shares were changed (Elkan 2001).
+
+    Examples
+    --------
+    >>> PriorCorrection(np.array([1.8, 0.2])).apply(np.array([[0.5, 0.5]])).round(3).tolist()
+    [[0.9, 0.1]]
+    """
+
+    ratios: np.ndarray
+    """Share of each class at natural prevalence over its share among the rows that the model was fitted on."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of columns."""
+        return len(self.ratios)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what was fitted as plain data for JSON."""
+        return {"kind": "prior", "ratios": self.ratios.tolist()}
+
+    def _apply(self, proba: np.ndarray) -> np.ndarray:
+        return normalised(proba * self.ratios)
+
+
+@dataclass(frozen=True, eq=False)
+class Chained(Calibrator):
+    """One calibrator after the other."""
+
+    parts: tuple[Calibrator, ...]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of columns."""
+        return self.parts[0].n_classes
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what was fitted as plain data for JSON."""
+        return {"kind": "chained", "parts": [part.to_record() for part in self.parts]}
+
+    def _apply(self, proba: np.ndarray) -> np.ndarray:
+        for part in self.parts:
+            proba = part.apply(proba)
+        return proba
+
+
 def logs(proba: np.ndarray) -> np.ndarray:
     """Logarithms, none below that of 1e-7."""
     return np.log(np.maximum(proba, FLOOR))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from evenhand.calibrators import Calibrator
 from evenhand.rules import DecisionRule
+
+DecidesOn = Literal["raw", "calibrated"]
 
 
 def full_probabilities(model: ClassifierMixin, X: np.ndarray, n_classes: int) -> np.ndarray:
@@ -25,7 +28,7 @@ def full_probabilities(model: ClassifierMixin, X: np.ndarray, n_classes: int) ->
 
 
 class FittedCandidate(ClassifierMixin, BaseEstimator):
-    """Encoder, classifier and decision rule as one unit: raw columns in, class names out.
+    """Encoder, classifier, calibrator and decision rule as one unit: raw columns in, class names out.
 
     Parameters
     ----------
@@ -37,17 +40,33 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
         Name of each code.
     rule : DecisionRule, optional
         From probabilities to a class, fitted out of fold; the most probable class without it.
+    calibrator : Calibrator, optional
+        Of the probabilities, fitted out of fold; they stay as the classifier gives them without it.
+    decides_on : {"calibrated", "raw"}
+        Which probabilities the class is chosen from. On raw ones, the class need not be the most probable of
+        :meth:`predict_proba`: a model trained on balanced rows favours rare classes, and its calibrated
+        probabilities say how seldom that is right.
 
     Attributes
     ----------
     classes_ : ndarray of str, shape (n_classes,)
     """
 
-    def __init__(self, encoder: Any, classifier: Any, class_names: list[str], rule: DecisionRule | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Any,
+        classifier: Any,
+        class_names: list[str],
+        rule: DecisionRule | None = None,
+        calibrator: Calibrator | None = None,
+        decides_on: DecidesOn = "calibrated",
+    ) -> None:
         self.encoder = encoder
         self.classifier = classifier
         self.class_names = class_names
         self.rule = rule
+        self.calibrator = calibrator
+        self.decides_on = decides_on
 
     @property
     def classes_(self) -> np.ndarray:
@@ -59,11 +78,18 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
         return True
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
-        """Return probabilities of shape (n_rows, n_classes)."""
-        return full_probabilities(self.classifier, self.encoder.transform(X), len(self.class_names))
+        """Return calibrated probabilities of shape (n_rows, n_classes)."""
+        return self._calibrated(self._raw(X))
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
         """Return class names of shape (n_rows,)."""
-        probabilities = self.predict_proba(X)
-        codes = probabilities.argmax(axis=1) if self.rule is None else self.rule.decide(probabilities)
+        raw = self._raw(X)
+        read = raw if self.decides_on == "raw" else self._calibrated(raw)
+        codes = read.argmax(axis=1) if self.rule is None else self.rule.decide(read)
         return self.classes_[codes]
+
+    def _raw(self, X: pd.DataFrame) -> np.ndarray:
+        return full_probabilities(self.classifier, self.encoder.transform(X), len(self.class_names))
+
+    def _calibrated(self, raw: np.ndarray) -> np.ndarray:
+        return raw if self.calibrator is None else self.calibrator.apply(raw)

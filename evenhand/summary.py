@@ -34,6 +34,14 @@ class WinnerSummary(_Part):
     decision: str
 
 
+class ShippedSummary(_Part):
+    """A candidate's scores as a model made of it answers: its probabilities corrected, its classes the same."""
+
+    correction: str = Field(description="none, prior, temperature, prior + isotonic, ...: chosen out of fold")
+    oof: dict[str, float | None] | None
+    test: dict[str, float | None] | None
+
+
 class CandidateSummary(WinnerSummary):
     """One line of the grid."""
 
@@ -42,6 +50,7 @@ class CandidateSummary(WinnerSummary):
     folds_done: int
     fit_seconds: float = Field(description="CPU seconds of all its fits")
     skipped: str | None = Field(description="why the strategy could not run")
+    shipped: ShippedSummary | None = Field(default=None, description="with probabilities corrected; null if skipped")
 
 
 class VerdictSummary(_Part):

@@ -18,7 +18,7 @@ from flows.commands import run_command
 from flows.grid import is_telling, log_all, run_units
 from tasks.balance import balance
 from tasks.compare import compare
-from tasks.evaluate import choose, evaluate_all, score_all, winning_rule
+from tasks.evaluate import choose, evaluate_all, score_all, winning_ending
 from tasks.ingest import ingest
 from tasks.problems import load_problem
 from tasks.register import register_winner
@@ -93,8 +93,8 @@ def train(request: TrainRequest) -> dict[str, Any]:
         winner = choose(problem, scored)
 
         doing = f"{winner.name} wins: refit all on every training row, judge on {parts.holdout.rows:,} held-out rows"
-        rule = winning_rule(parts, problem, seed, winner, inner[winner.fit_name])
-        whole = step("refit_winner", doing, refit, parts, problem, seed, winner, rule, training.folder)
+        ending = winning_ending(parts, problem, seed, winner, inner[winner.fit_name])
+        whole = step("refit_winner", doing, refit, parts, problem, seed, winner, ending, training.folder)
         others = [candidate for candidate in fits(grid) if candidate.fit_name != winner.fit_name]
         outer = step("refit", "the others", run_units, training, parts, problem, seed, others, [HOLDOUT_FOLD])
         outer[winner.fit_name] = [whole.unit]

@@ -7,8 +7,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from evenhand import figures
+from evenhand.correction import Known
 from evenhand.problem import Problem
-from tasks.evaluate import Result, judged
+from tasks.results import Result, known_rows
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, experiment_of
 
@@ -24,14 +25,23 @@ def draw_fit(parts: Parts, problem: Problem, seed: int, result: Result) -> dict[
     experiment, note = experiment_of(parts, problem, seed), caption(problem)
     drawn: dict[str, Figure] = {}
     if result.oof is not None:
-        known = judged(experiment, result.inner)
-        for name in ("precision_recall", "roc", "calibration"):
-            drawn[name] = getattr(figures, name)(known.y, known.probabilities, parts.classes, note=note)
+        known = known_rows(experiment, result.inner)
+        for name in ("precision_recall", "roc"):
+            drawn[name] = getattr(figures, name)(known.y, known.raw, parts.classes, note=note)
+        drawn["calibration"] = _calibration(known, result, parts.classes, note)
     importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
     if importance is not None:
         names = experiment.feature_names(result.candidate.features, HOLDOUT_FOLD)
         drawn["feature_importance"] = figures.feature_importance(names, importance, note=note)
     return {name: figures.to_png(figure) for name, figure in drawn.items()}
+
+
+def _calibration(known: Known, result: Result, classes: tuple[str, ...], note: str) -> Figure:
+    if result.corrections is None or not result.corrections.changes:
+        return figures.calibration(known.y, known.raw, classes, note=note)
+    corrected = result.corrections.out_of_fold(known)
+    how = f"{note}; correction: {result.corrections.whole.name}"
+    return figures.calibration(known.y, known.raw, classes, note=how, corrected=corrected)
 
 
 def draw_candidate(problem: Problem, result: Result, classes: tuple[str, ...]) -> dict[str, bytes]:

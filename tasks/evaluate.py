@@ -4,112 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from evenhand.decision import AnyDecision, cross_fitted, fit_rule, period_groups, share_of
+from evenhand.correction import Correction, Corrections, fit_correction, fit_corrections
+from evenhand.decision import AnyDecision, period_groups, share_of
+from evenhand.ending import Ending, cross_decided, fit_ending
 from evenhand.errors import ValidationFailed
-from evenhand.evaluate import Scores, score
+from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment
 from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
-from evenhand.rules import DecisionRule
 from evenhand.sentinel import apart
-from evenhand.strategies import LedgerEntry
-from evenhand.tables import Row
+from tasks.results import Judged, Result, Shipped, judged, known_rows, shares_of
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
 
-
-@dataclass(frozen=True)
-class Result:
-    """A candidate with what all its units gave."""
-
-    candidate: Candidate
-    units: tuple[Unit, ...]
-    oof: Scores | None
-    test: Scores | None
-    oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
-    """Classes that the decision rule chose, shape (n_judged,); None where they are the most probable ones."""
-    test_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def inner(self) -> list[Unit]:
-        """The units inside the training rows."""
-        return [unit for unit in self.units if unit.fold != HOLDOUT_FOLD]
-
-    @property
-    def skipped(self) -> str | None:
-        """Why there is no out-of-fold score: the reason of the first fold that could not be fitted."""
-        return next((unit.skipped for unit in self.inner if unit.skipped), None)
-
-    @property
-    def folds_done(self) -> int:
-        """Folds inside the training rows that were fitted."""
-        return sum(unit.skipped is None for unit in self.inner)
-
-    @property
-    def fit_seconds(self) -> float:
-        """CPU seconds of all fits."""
-        return round(sum(unit.fit_seconds for unit in self.units), 2)
-
-    @property
-    def ledger(self) -> list[LedgerEntry]:
-        """Resampling ledger, a line a fold."""
-        return [unit.ledger for unit in self.units if unit.ledger is not None]
-
-    def row(self) -> Row:
-        """Return the line of the comparison tables."""
-        c = self.candidate
-        return Row(
-            c.model.name,
-            c.strategy.name,
-            c.features,
-            c.decision.name,
-            self.oof,
-            self.test,
-            self.fit_seconds,
-            self.skipped,
-        )
+__all__ = ["Judged", "Result", "choose", "evaluate_all", "judged", "score_all", "winning_ending"]
 
 
-class Judged(NamedTuple):
-    """Rows that models have not seen, and what they answered."""
-
-    y: np.ndarray
-    probabilities: np.ndarray
-    folds: np.ndarray
-    rows: np.ndarray
+def winning_ending(parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]) -> Ending:
+    """Fit the winner's correction and decision rule on all its out-of-fold rows; both become part of the model."""
+    experiment = experiment_of(parts, problem, seed)
+    correction = fit_correction(problem.calibration, known_rows(experiment, inner))
+    return _ending(experiment, problem, winner, inner, correction)
 
 
-def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
-    """Put the judged rows of several folds one after the other; arrays of shape (n_judged, ...)."""
-    files = sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
-    rows = [experiment.folds[fold].valid for fold, _ in files]
-    return Judged(
-        experiment.y[np.concatenate(rows)],
-        np.concatenate([np.load(path, allow_pickle=False) for _, path in files]),
-        np.repeat([fold for fold, _ in files], [len(some) for some in rows]),
-        np.concatenate(rows),
-    )
-
-
-def fitted_rule(experiment: Experiment, problem: Problem, candidate: Candidate, inner: Sequence[Unit]) -> DecisionRule:
-    """Fit the candidate's decision rule on all its out-of-fold rows."""
-    known = judged(experiment, inner)
-    what = f"{candidate.name}: decision rule {candidate.decision.name}, held-out period"
-    apart(known.rows, experiment.folds[HOLDOUT_FOLD].valid, what)
-    prior = np.bincount(known.y, minlength=len(experiment.classes)) / len(known.y)
-    spec, trained = _row_by_row(experiment, candidate.decision, known.rows), _trained_share(candidate, inner)
-    return fit_rule(spec, known.probabilities, known.y, experiment.classes, problem.metric, prior, trained)
-
-
-def winning_rule(parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]) -> DecisionRule:
-    """Fit the winner's decision rule, which becomes part of the model."""
-    return fitted_rule(experiment_of(parts, problem, seed), problem, winner, inner)
+def _ending(
+    experiment: Experiment, problem: Problem, candidate: Candidate, inner: Sequence[Unit], correction: Correction
+) -> Ending:
+    known, rows = known_rows(experiment, inner), judged(experiment, inner).rows
+    what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
+    apart(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
+    spec, trained = _row_by_row(experiment, candidate.decision, rows), _trained_share(inner)
+    return fit_ending(spec, known, correction, experiment.classes, problem.metric, trained)
 
 
 def _row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
@@ -121,10 +51,10 @@ def _row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray)
     return decision.model_copy(update={"share": share, "k": None, "per": None})
 
 
-def _trained_share(candidate: Candidate, units: Sequence[Unit]) -> np.ndarray:
+def _trained_share(units: Sequence[Unit]) -> np.ndarray:
     """Class shares, of weight where rows have weights, that the models were fitted on."""
-    ledgers = [unit.ledger for unit in units if unit.ledger is not None]
-    total = np.sum([list((ledger.weight or ledger.after).values()) for ledger in ledgers], axis=0)
+    entries = [unit.ledger for unit in units if unit.ledger is not None]
+    total = np.sum([list((entry.weight or entry.after).values()) for entry in entries], axis=0)
     return total / total.sum()
 
 
@@ -133,23 +63,37 @@ def evaluate_all(
     parts: Parts, problem: Problem, seed: int, grid: Sequence[Candidate], inner: Mapping[str, Sequence[Unit]]
 ) -> list[Result]:
     """Score every candidate out of fold; ``inner`` holds the units of each fit."""
-    return [evaluate(parts, problem, seed, candidate, inner[candidate.fit_name]) for candidate in grid]
+    experiment = experiment_of(parts, problem, seed)
+    corrections = {
+        name: fit_corrections(problem.calibration, known_rows(experiment, units))
+        for name, units in inner.items()
+        if not any(unit.skipped for unit in units)
+    }
+    return [
+        evaluate(parts, problem, seed, candidate, inner[candidate.fit_name], corrections.get(candidate.fit_name))
+        for candidate in grid
+    ]
 
 
-def evaluate(parts: Parts, problem: Problem, seed: int, candidate: Candidate, units: Sequence[Unit]) -> Result:
+def evaluate(
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    candidate: Candidate,
+    units: Sequence[Unit],
+    corrections: Corrections | None,
+) -> Result:
     """Score a candidate out of fold; its decision rule is fitted on the other folds. A missed fold means no score."""
-    if any(unit.skipped for unit in units):
+    if corrections is None:
         return Result(candidate, tuple(units), None, None)
     experiment = experiment_of(parts, problem, seed)
-    known = judged(experiment, units)
-    predicted = None
-    if candidate.decision != ARGMAX:
-        spec, trained = _row_by_row(experiment, candidate.decision, known.rows), _trained_share(candidate, units)
-        predicted = cross_fitted(
-            spec, known.probabilities, known.y, known.folds, parts.classes, problem.metric, trained
-        )
-    scores = score(known.y, known.probabilities, parts.classes, predicted)
-    return Result(candidate, tuple(units), scores, None, oof_codes=_compact(predicted))
+    known = known_rows(experiment, units)
+    spec = _row_by_row(experiment, candidate.decision, judged(experiment, units).rows)
+    predicted = cross_decided(spec, known, corrections, parts.classes, problem.metric, _trained_share(units))
+    raw = score(known.y, known.raw, parts.classes, predicted)
+    after = score(known.y, corrections.out_of_fold(known), parts.classes, predicted) if corrections.changes else raw
+    shipped = Shipped(corrections.whole.name, after)
+    return Result(candidate, tuple(units), raw, None, corrections, shipped, oof_codes=_compact(candidate, predicted))
 
 
 @task(name="score", cache_policy=NO_CACHE)
@@ -161,20 +105,22 @@ def score_all(
 
 
 def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, outer: Sequence[Unit]) -> Result:
-    """Add the scores on the held-out rows; the decision rule is the one fitted out of fold."""
+    """Add the scores on the held-out rows; correction and decision rule are those fitted out of fold."""
     units = (*result.units, *outer)
-    if any(unit.skipped for unit in units):
+    if result.corrections is None or result.shipped is None or any(unit.skipped for unit in units):
         return replace(result, units=units)
     experiment = experiment_of(parts, problem, seed)
     unseen = judged(experiment, outer)
-    rule = fitted_rule(experiment, problem, result.candidate, result.units)
-    predicted = rule.decide(unseen.probabilities)
-    test = score(unseen.y, unseen.probabilities, parts.classes, predicted)
-    return replace(result, units=units, test=test, test_codes=_compact(predicted))
+    ending = _ending(experiment, problem, result.candidate, result.units, result.corrections.whole)
+    proba, predicted = ending.answer(unseen.probabilities, shares_of(outer[0]))
+    raw = score(unseen.y, unseen.probabilities, parts.classes, predicted)
+    after = raw if proba is unseen.probabilities else score(unseen.y, proba, parts.classes, predicted)
+    shipped = replace(result.shipped, test=after)
+    return replace(result, units=units, test=raw, shipped=shipped, test_codes=_compact(result.candidate, predicted))
 
 
-def _compact(codes: np.ndarray | None) -> np.ndarray | None:
-    return None if codes is None else codes.astype(np.int16)
+def _compact(candidate: Candidate, codes: np.ndarray) -> np.ndarray | None:
+    return None if candidate.decision == ARGMAX else codes.astype(np.int16)
 
 
 def choose(problem: Problem, results: Sequence[Result]) -> Candidate:

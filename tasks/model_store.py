@@ -20,6 +20,11 @@ from tasks.mlflow_client import connect
 TRUSTED_TYPES = (
     "collections.OrderedDict",
     "collections.defaultdict",
+    "evenhand.calibrators.Chained",
+    "evenhand.calibrators.Isotonic",
+    "evenhand.calibrators.PriorCorrection",
+    "evenhand.calibrators.Sigmoid",
+    "evenhand.calibrators.Temperature",
     "evenhand.features.CoordinateCells",
     "evenhand.features.CyclicCells",
     "evenhand.features.NewGapFiller",

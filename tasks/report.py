@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evenhand import figures
+from evenhand.calibration_table import calibration_table
 from evenhand.comparing import Evidence
 from evenhand.comparing.text import as_markdown, as_text
 from evenhand.evaluate import flat
@@ -22,6 +23,7 @@ from evenhand.summary import (
     CandidateSummary,
     DataSummary,
     ModelSummary,
+    ShippedSummary,
     Summary,
     VerdictSummary,
     WinnerSummary,
@@ -133,6 +135,15 @@ def finish(
     return content
 
 
+def _about_correction(won: Result) -> str:
+    shipped = won.shipped
+    if shipped is None or shipped.correction == "none":
+        return "Its probabilities are shipped as they are: no correction made them clearly better out of fold."
+    places = (("out of fold", shipped.oof), ("on the held-out period", shipped.test))
+    errors = " and ".join(f"{scores.metrics['ece']:.4f} {place}" for place, scores in places if scores is not None)
+    return f"Its probabilities are shipped with the correction {shipped.correction}: calibration error {errors}."
+
+
 def _model_summary(registered: Registered) -> ModelSummary:
     # Judging and reviewing may have moved an alias since.
     now = read_version(connect(), registered.name, registered.version)
@@ -156,6 +167,16 @@ def _candidate_summary(result: Result) -> CandidateSummary:
         folds_done=result.folds_done,
         fit_seconds=result.fit_seconds,
         skipped=result.skipped,
+        shipped=_shipped_summary(result),
+    )
+
+
+def _shipped_summary(result: Result) -> ShippedSummary | None:
+    if result.shipped is None:
+        return None
+    shipped = result.shipped
+    return ShippedSummary(
+        correction=shipped.correction, oof=metric_values(shipped.oof), test=metric_values(shipped.test)
     )
 
 
@@ -168,6 +189,7 @@ def _write_comparison(training: Training, problem: Problem, results: Sequence[Re
         against = render_markdown(baseline_against_resampled(rows, problem.metric, on))
         ranked = render_markdown(leaderboard(rows, problem.metric, on))
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
+        text += _calibration(results, on, heading)
     (training.folder / "comparison.md").write_text(text, encoding="utf-8")
     ledger = {result.candidate.strategy.name: result.ledger for result in results if result.ledger}
     write_json(
@@ -181,6 +203,15 @@ def _write_comparison(training: Training, problem: Problem, results: Sequence[Re
     }
     for name, figure in drawn.items():
         (training.folder / f"{name}.png").write_bytes(figures.to_png(figure))
+
+
+def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading: str) -> str:
+    """Tell of every fit once: its candidates share their probabilities."""
+    of_fit = {result.candidate.fit_name: result.calibrated(on) for result in results}
+    fits = [line for line in of_fit.values() if line is not None]
+    if not fits:
+        return ""
+    return f"\n## Calibration before and after correction, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
 
 
 def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
@@ -227,6 +258,7 @@ def _show(
                 f"{won.candidate.name}, {label}: {problem.metric} {m[problem.metric]:.4f}, average precision "
                 f"{m['average_precision']:.4f}, calibration error {m['ece']:.4f}"
             )
+    training.say(_about_correction(won))
     training.say(f"\nVerdict on {registered.name} version {registered.version}: {verdict.outcome}")
     for reason in verdict.reasons:
         training.say(f"  - {reason}")

@@ -14,12 +14,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import task_run
 
+from evenhand.correction import Shares
+from evenhand.ending import Ending
 from evenhand.errors import ValidationFailed
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, OnceCache, Outcome
 from evenhand.fitted import FittedCandidate
 from evenhand.problem import Problem
-from evenhand.rules import DecisionRule
 from evenhand.split import Fold, make_folds
 from evenhand.strategies import LedgerEntry
 from tasks.split import Parts
@@ -111,10 +112,8 @@ class Refitted(NamedTuple):
 
 
 @task(name="refit winner", task_run_name="refit {candidate.name}", cache_policy=NO_CACHE)
-def refit(
-    parts: Parts, problem: Problem, seed: int, candidate: Candidate, rule: DecisionRule, folder: Path
-) -> Refitted:
-    """Fit the winner on all training rows, never the held-out ones.
+def refit(parts: Parts, problem: Problem, seed: int, candidate: Candidate, ending: Ending, folder: Path) -> Refitted:
+    """Fit the winner on all training rows, never the held-out ones, and give it the ending fitted out of fold.
 
     Returns
     -------
@@ -122,12 +121,14 @@ def refit(
         With an example of the raw columns that the model takes.
     """
     experiment = experiment_of(parts, problem, seed)
-    outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=rule)
-    if outcome.fitted is None:
+    outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=ending.rule)
+    if outcome.fitted is None or outcome.ledger is None:
         raise ValidationFailed(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
+    calibrator = ending.correction.for_model(Shares.of(outcome.ledger))
+    fitted = outcome.fitted.set_params(calibrator=calibrator, decides_on=ending.decides_on)
     example = experiment.frame[list(problem.features[candidate.features].columns)].head(EXAMPLE_ROWS)
     unit = _left(experiment, problem, candidate, HOLDOUT_FOLD, folder, outcome)
-    return Refitted(unit, outcome.fitted, example)
+    return Refitted(unit, fitted, example)
 
 
 def _left(

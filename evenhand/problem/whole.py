@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from evenhand.errors import ProblemError
+from evenhand.problem.calibration import CalibrationMethod
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.decisions import (
@@ -57,6 +58,10 @@ class Problem(Frozen):
     )
     decisions: tuple[Decision, ...] = Field(
         default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
+    )
+    calibration: tuple[CalibrationMethod, ...] = Field(
+        default=("none", "prior", "temperature"),
+        description="corrections of probabilities that are tried on every fit; `none` is always one",
     )
     quick_rows: int = Field(default=6_000, ge=200, description="training rows of the quick preset")
     metric: MetricName = "macro_f1"
@@ -169,6 +174,14 @@ class Problem(Frozen):
         if self.four_eyes and not self.reviewers:
             raise ValueError("four_eyes: nobody can be told from who trained without declared reviewers")
         return self
+
+    @field_validator("calibration")
+    @classmethod
+    def _none_is_a_choice(cls, methods: tuple[CalibrationMethod, ...]) -> tuple[CalibrationMethod, ...]:
+        if "none" not in methods or len(set(methods)) < len(methods):
+            asked = dict.fromkeys(("none", *methods))
+            raise ValueError(f"each method once, and none is always one: write [{', '.join(asked)}]")
+        return methods
 
     @model_validator(mode="after")
     def _names_once(self) -> Problem:

@@ -1,0 +1,121 @@
+"""What the units of a candidate gave, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from evenhand.calibration_table import Calibrated
+from evenhand.correction import Corrections, Known, Shares
+from evenhand.evaluate import Scores
+from evenhand.experiment import Candidate, Experiment
+from evenhand.strategies import LedgerEntry
+from evenhand.tables import Row
+from tasks.train import HOLDOUT_FOLD, Unit
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """Scores of a candidate with its probabilities corrected, as a model made of it would answer."""
+
+    correction: str
+    oof: Scores
+    test: Scores | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A candidate with what all its units gave."""
+
+    candidate: Candidate
+    units: tuple[Unit, ...]
+    oof: Scores | None
+    test: Scores | None
+    corrections: Corrections | None = None
+    shipped: Shipped | None = None
+    oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """Classes that the decision rule chose, shape (n_judged,); None where they are the most probable ones."""
+    test_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def inner(self) -> list[Unit]:
+        """The units inside the training rows."""
+        return [unit for unit in self.units if unit.fold != HOLDOUT_FOLD]
+
+    @property
+    def skipped(self) -> str | None:
+        """Why there is no out-of-fold score: the reason of the first fold that could not be fitted."""
+        return next((unit.skipped for unit in self.inner if unit.skipped), None)
+
+    @property
+    def folds_done(self) -> int:
+        """Folds inside the training rows that were fitted."""
+        return sum(unit.skipped is None for unit in self.inner)
+
+    @property
+    def fit_seconds(self) -> float:
+        """CPU seconds of all fits."""
+        return round(sum(unit.fit_seconds for unit in self.units), 2)
+
+    @property
+    def ledger(self) -> list[LedgerEntry]:
+        """Resampling ledger, a line a fold."""
+        return [unit.ledger for unit in self.units if unit.ledger is not None]
+
+    def calibrated(self, on: Literal["oof", "test"]) -> Calibrated | None:
+        """Return the line of the table of calibration, out of fold or on the held-out period."""
+        raw, corrected = getattr(self, on), getattr(self.shipped, on, None)
+        if self.shipped is None or raw is None or corrected is None:
+            return None
+        c = self.candidate
+        return Calibrated(c.model.name, c.strategy.name, c.features, self.shipped.correction, raw, corrected)
+
+    def row(self) -> Row:
+        """Return the line of the comparison tables."""
+        c = self.candidate
+        return Row(
+            c.model.name,
+            c.strategy.name,
+            c.features,
+            c.decision.name,
+            self.oof,
+            self.test,
+            self.fit_seconds,
+            self.skipped,
+        )
+
+
+class Judged(NamedTuple):
+    """Rows that models have not seen, and what they answered."""
+
+    y: np.ndarray
+    probabilities: np.ndarray
+    folds: np.ndarray
+    rows: np.ndarray
+
+
+def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
+    """Put the judged rows of several folds one after the other; arrays of shape (n_judged, ...)."""
+    files = sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
+    rows = [experiment.folds[fold].valid for fold, _ in files]
+    return Judged(
+        experiment.y[np.concatenate(rows)],
+        np.concatenate([np.load(path, allow_pickle=False) for _, path in files]),
+        np.repeat([fold for fold, _ in files], [len(some) for some in rows]),
+        np.concatenate(rows),
+    )
+
+
+def known_rows(experiment: Experiment, inner: Sequence[Unit]) -> Known:
+    """Put the out-of-fold rows of a fit together with what corrections need to know of its models."""
+    found = judged(experiment, inner)
+    return Known.of(found.y, found.probabilities, found.folds, {unit.fold: shares_of(unit) for unit in inner})
+
+
+def shares_of(unit: Unit) -> Shares:
+    """Class shares of the rows that a unit's model was fitted on."""
+    assert unit.ledger is not None  # noqa: S101 - a unit that was fitted has one
+    return Shares.of(unit.ledger)
