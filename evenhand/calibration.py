@@ -13,6 +13,7 @@ from evenhand.calibrators import Calibrator, Isotonic, Sigmoid, Temperature, log
 from evenhand.crossfit import fitting_rows
 from evenhand.probabilities import DecisionError, checked, checked_codes
 from evenhand.resampled import FROM_ROWS
+from evenhand.sentinel import apart
 
 CalibratorKind = Literal["temperature", "sigmoid", "isotonic"]
 JUDGED_BY = ("log_loss", "ece", "brier")
@@ -65,6 +66,7 @@ def cross_calibrated(kind: CalibratorKind, proba: np.ndarray, y: np.ndarray, fol
     """
     calibrated = np.empty(np.shape(proba))
     for fitted, judged in fitting_rows(fold_of_row, y):
+        apart(fitted, judged, f"calibration {kind}, out of fold")
         calibrated[judged] = fit_calibrator(kind, proba[fitted], y[fitted]).apply(proba[judged])
     return calibrated
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from test_experiment import CLASSES, FEATURES, MODELS, STRATEGIES, looks_better_than_chance, made, out_of_fold
 
-from evenhand import decision
+from evenhand import calibration, decision
 from evenhand.errors import LeakFound
 from evenhand.experiment import Candidate, Encoded, Experiment
 from evenhand.features import build_encoder
@@ -222,6 +222,12 @@ class TestDecisionRules:
             LeakFound, match=r"multipliers, out of fold: fitted and judged on 40 rows \(0, 3, 6, 9, 12, "
         ):
             self.decided()
+
+    def test_a_calibrator_fitted_on_the_rows_it_is_judged_on(self, monkeypatch):
+        leaking = [(np.arange(120), np.flatnonzero(self.folds == 0))]
+        monkeypatch.setattr(calibration, "fitting_rows", lambda folds, y: leaking)
+        with pytest.raises(LeakFound, match="calibration temperature, out of fold: fitted and judged on 40 rows"):
+            calibration.cross_calibrated("temperature", self.proba, self.y, self.folds)
 
     @given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)))
     @settings(max_examples=40, deadline=None)
