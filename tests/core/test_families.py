@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from imblearn.ensemble import BalancedBaggingClassifier, EasyEnsembleClassifier, RUSBoostClassifier
 from lightgbm import LGBMClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from evenhand.errors import ProblemError
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, candidates
 from evenhand.models import DEFAULTS, CannotFit, build_model, check_models, importances
 from evenhand.models.bag_smote import BagSmote
-from evenhand.models.bags import kept
+from evenhand.models.bags import MeanOfModels, kept
 from evenhand.models.continued import balanced_rows
-from evenhand.models.families import FAMILIES
+from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.focal import FocalLightGBM, _Objective, best_constant, focal_gradient, focal_loss
 from evenhand.models.prepared import Prepared, stratified_rows
 from evenhand.problem import (
@@ -360,6 +361,24 @@ def test_smote_in_a_bag_brings_every_class_to_the_same_number(counts, bound):
         given_rows, made = X[y == label], new_X[new_y == label]
         assert (made >= given_rows.min(axis=0) - 1e-9).all()
         assert (made <= given_rows.max(axis=0) + 1e-9).all()
+
+
+def test_a_member_that_never_saw_a_class_gives_it_nothing():
+    X, y = np.arange(12.0).reshape(-1, 1), np.repeat([0, 1, 2], 4)
+    whole, without = (DecisionTreeClassifier().fit(X[rows], y[rows]) for rows in (y >= 0, y != 1))
+    said = MeanOfModels([whole, without], np.array([3, 5, 9])).predict_proba(X)
+    assert said[y == 1, 1] == pytest.approx(0.5)
+    assert said[y == 2].tolist() == [[0, 0, 1]] * 4
+
+
+@pytest.mark.parametrize("kind", sorted(FILLED))
+def test_a_missing_number_counts_as_the_median_of_the_training_rows(kind):
+    X, y = small(5, rare=30)
+    X[:, :3] += 10
+    model = fitted(ModelSpec(kind=kind, params=FEW[kind]), X, y)
+    gap, middle = X[:50].copy(), X[:50].copy()
+    gap[:, 0], middle[:, 0] = np.nan, np.nanmedian(X[:, 0])
+    assert np.array_equal(model.predict_proba(gap), model.predict_proba(middle))
 
 
 def test_few_neighbours_are_told():
