@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit, logit, ndtri
 
-from evenhand.comparing.folds import FoldSpread, fold_spread
+from evenhand.comparing.folds import FEWEST_FOLDS, FoldSpread, fold_spread
 from evenhand.comparing.influence import OF_PROBABILITIES, Influence
 from evenhand.comparing.rows import (
     FEWEST_BLOCKS,
@@ -25,6 +25,7 @@ from evenhand.comparing.rows import (
 from evenhand.evidence import Interval
 from evenhand.problem import LOWER_IS_BETTER
 
+BESIDE_FOLDS = 500
 AREAS = ("average_precision", "roc_auc")
 
 
@@ -103,7 +104,9 @@ def measure(
                 metrics}  # fmt: skip
     pair = [mine.codes] if other is None else [mine.codes, other.codes]
     labelled = any(metric not in OF_PROBABILITIES for metric in metrics)
-    draws = drawn_confusions(rows, pair, rules.resamples, rules.seed) if labelled else np.empty(0)
+    # Where folds decide, the draws are shown beside them and need no far tail.
+    resamples = min(rules.resamples, BESIDE_FOLDS) if len(rows.ratios) >= FEWEST_FOLDS else rules.resamples
+    draws = drawn_confusions(rows, pair, resamples, rules.seed) if labelled else np.empty(0)
     folds = [fold_confusions(rows, codes) for codes in pair] if labelled else []
     found = {}
     for metric in metrics:
