@@ -59,6 +59,8 @@ def wrong(change):
         (lambda p: p["features"].update(base={}), "names at least one column"),
         (lambda p: p["target"].update(groups={"a": ["x"], "b": ["x"]}), "x is in two groups"),
         (lambda p: p["target"].update(groups={"a": ["x"]}, other="a"), "which is a group already"),
+        (lambda p: p.update(calibration=["platt"]), "'none', 'prior', 'temperature', 'sigmoid' or 'isotonic'"),
+        (lambda p: p.update(calibration=["prior"]), "none is always one: write [none, prior]"),
         (lambda p: p.update(review="sometimes"), "'required' or 'never'"),
         (lambda p: p.update(name="Toronto 2"), "name: "),
     ],
