@@ -14,7 +14,7 @@ from evenhand.experiment import Candidate, Experiment
 from evenhand.model_card import model_card, model_card_page
 from evenhand.problem import Problem
 from evenhand.report_page import report_page
-from evenhand.report_page_data import Made, Measured, Report, row_name
+from evenhand.report_page_data import Corrected, Made, Measured, Report, row_name
 from evenhand.report_page_measure import measure
 from evenhand.strategies import LedgerEntry
 from evenhand.summary import Summary
@@ -63,6 +63,7 @@ def write_page(
         made=_made(experiment, problem, validated, parts, won),
         measured=_measured(experiment, problem, won, reference),
         evidence=evidence,
+        corrected=_corrected(results),
         ledger=_ledger(results),
         figures=_figures(folder, winner),
     )
@@ -136,6 +137,12 @@ def _period(values: pd.Series) -> tuple[str, str] | None:
     if isinstance(first, pd.Timestamp):
         return str(first.date()), str(last.date())
     return f"{first:g}", f"{last:g}"
+
+
+def _corrected(results: Sequence[Result]) -> dict[str, Corrected]:
+    """Take the scores of corrected probabilities of every candidate that has them."""
+    found = ((result.candidate.name, result.shipped) for result in results)
+    return {name: Corrected(s.correction, s.oof, s.test) for name, s in found if s is not None}
 
 
 def _ledger(results: Sequence[Result]) -> tuple[LedgerEntry, ...]:
