@@ -29,6 +29,7 @@ from evenhand.lineage import Encoder
 from evenhand.models import CannotFit, build_model, importances
 from evenhand.models import at_scale as model_at_scale
 from evenhand.problem import ARGMAX, BASE, FeatureSet, ModelSpec, Problem, SimpleStrategy
+from evenhand.recency import aged
 from evenhand.rules import DecisionRule
 from evenhand.sentinel import Lineage, unit_leaks
 from evenhand.split import Fold
@@ -46,6 +47,7 @@ class Candidate:
     strategy: AnyStrategy
     features: str = "base"
     decision: AnyDecision = ARGMAX
+    half_life_days: float | None = None
 
     @property
     def name(self) -> str:
@@ -106,7 +108,9 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
     grid = [Candidate(model, strategy) for strategy in strategies.values() for model in models.values()]
     for more in problem.extra:
         model = models[more.model].model_copy(update={"params": {**models[more.model].params, **more.params}})
-        grid.append(Candidate(model, strategies[more.strategy], more.features))
+        grid.append(
+            Candidate(model, strategies[more.strategy], more.features, half_life_days=more.half_life_days)
+        )
     ruled = [
         replace(candidate, decision=decision)
         for candidate in grid
@@ -174,6 +178,8 @@ class Experiment:
         Positions into ``frame``. The last one may be the held-out period, numbered -1.
     features : dict of str to FeatureSet
     seed : int
+    when : Series of timestamps, shape (n_rows,), optional
+        What a candidate with a half-life goes by.
     """
 
     def __init__(
@@ -184,6 +190,7 @@ class Experiment:
         folds: Sequence[Fold],
         features: dict[str, FeatureSet],
         seed: int,
+        when: pd.Series | None = None,
     ) -> None:
         self.frame = frame.reset_index(drop=True)  # a row's name is its position, wherever it goes
         self.y = y
@@ -191,6 +198,7 @@ class Experiment:
         self.folds = {fold.number: fold for fold in folds}
         self.features = features
         self.seed = seed
+        self.when = when
         self._encoded = OnceCache(size=2)
         self._resampled = OnceCache(size=3)
 
@@ -267,12 +275,16 @@ class Experiment:
         return Encoded(encoder, train, encoder.transform(self.frame[columns].iloc[fold.valid]))
 
     def _rows(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> tuple[TrainingRows, LedgerEntry]:
-        key = (candidate.features, fold.number, candidate.strategy.name)
+        key = (candidate.features, fold.number, candidate.strategy.name, candidate.half_life_days)
         return self._resampled.get(key, lambda: self._resample_now(candidate, fold, encoded))
 
     def _resample_now(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> tuple[TrainingRows, LedgerEntry]:
         y = self.y[fold.train]
         first_numbers = n_categorical(self.features[candidate.features])
         rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers)
+        if candidate.half_life_days is not None:
+            if self.when is None:
+                raise ProblemError("half_life_days: the rows have no time to go by")
+            rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
         name = HOLDOUT if fold.number < 0 else str(fold.number)
         return rows, ledger_entry(candidate.strategy, name, y, rows, self.classes)

@@ -76,6 +76,7 @@ def _config(problem: Problem, candidate: Candidate, seed: int) -> dict[str, Any]
         "model": candidate.model.model_dump(mode="json"),
         "strategy": candidate.strategy.model_dump(mode="json"),
         "features": {candidate.features: problem.features[candidate.features].model_dump(mode="json")},
+        "half_life_days": candidate.half_life_days,
         "decision": candidate.decision.model_dump(mode="json"),
         "seed": seed,
         "split": problem.split.model_dump(mode="json"),

@@ -60,7 +60,9 @@ def _experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
     y = pd.Categorical(frame[target], categories=list(parts.classes)).codes.astype(np.int64)
     inner = make_folds(train, y[: len(train)], problem.split.folds, seed)
     outer = Fold(HOLDOUT_FOLD, np.arange(len(train)), np.arange(len(train), len(frame)))
-    return Experiment(frame.drop(columns=target), y, parts.classes, [*inner, outer], problem.features, seed)
+    when = frame[problem.split.holdout.column]
+    times = when if pd.api.types.is_datetime64_any_dtype(when) else None
+    return Experiment(frame.drop(columns=target), y, parts.classes, [*inner, outer], problem.features, seed, times)
 
 
 def fold_numbers(parts: Parts, problem: Problem, seed: int) -> list[int]:

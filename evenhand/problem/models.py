@@ -49,6 +49,9 @@ class ExtraCandidate(Frozen):
     strategy: str = "none"
     features: str
     params: Params = Field(default={}, description="settings that differ from those of the problem's model")
+    half_life_days: float | None = Field(
+        default=None, gt=0, description="a training row weighs half as much for every so many days of age"
+    )
 
 
 # Every family that handles imbalance by itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -151,6 +152,11 @@ class Problem(Frozen):
                     raise ValueError(f"extra: no {what} {getattr(extra, what)!r}; there is: {', '.join(names)}")
             if extra.features == BASE:
                 raise ValueError(f"extra: {extra.model} on {BASE} is in the grid already; name another feature set")
+            if extra.half_life_days is not None and not isinstance(self.split.holdout.start, date):
+                raise ValueError(
+                    f"extra: half_life_days counts days, and split.holdout.start is {self.split.holdout.start!r}; "
+                    "needed is a date"
+                )
         named = [(extra.model, extra.strategy, extra.features) for extra in self.extra]
         if len(set(named)) < len(named):
             raise ValueError("extra: the same model, strategy and features are named twice")
