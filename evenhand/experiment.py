@@ -108,9 +108,7 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
     grid = [Candidate(model, strategy) for strategy in strategies.values() for model in models.values()]
     for more in problem.extra:
         model = models[more.model].model_copy(update={"params": {**models[more.model].params, **more.params}})
-        grid.append(
-            Candidate(model, strategies[more.strategy], more.features, half_life_days=more.half_life_days)
-        )
+        grid.append(Candidate(model, strategies[more.strategy], more.features, half_life_days=more.half_life_days))
     ruled = [
         replace(candidate, decision=decision)
         for candidate in grid

@@ -4,8 +4,7 @@ A category column is made of several raw columns (premises x hour), of a grid ov
 timestamp; scikit-learn's ``TargetEncoder`` turns it into one rate a class, cross-fitted on the training rows.
 
 Left out, because on Toronto they added nothing that could be told from noise (about .003 of average precision): class
-densities of the nearest neighbours in space, and rates of earlier periods. So did crossings beyond the few in
-``problems/toronto.yaml``: four rates gave what seventeen gave, at half the cost.
+densities of the nearest neighbours in space, and rates of earlier periods.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class RateCategories(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     values_ : dict of str to list of str
-        Values of each raw column in the training rows, sorted.
+        Values of each raw column, in steps where the crossing has them, in the training rows, sorted.
 
     Examples
     --------
@@ -69,9 +68,9 @@ class RateCategories(TransformerMixin, BaseEstimator):
         ProblemError
             When a crossing has more categories than can be counted.
         """
+        named = dict.fromkeys((column, _step(part, column)) for part in self.parts for column in part["columns"])
         self.values_ = {
-            column: sorted(set(_names(X[column])[1]) - {""})
-            for column in dict.fromkeys(c for part in self.parts for c in part["columns"])
+            _stepped(column, step): sorted(set(_names(X[column], step)[1]) - {""}) for column, step in named
         }
         self.n_features_in_ = X.shape[1]
         for part in self.parts:
@@ -97,17 +96,17 @@ class RateCategories(TransformerMixin, BaseEstimator):
 
     def _factors(self, part: dict, X: pd.DataFrame) -> list[tuple[np.ndarray, int]]:
         """Codes of each thing that is crossed, 0 for missing, and how many codes there can be."""
-        factors = [self._column_codes(X[column]) for column in part["columns"]]
+        factors = [self._column_codes(X[column], _step(part, column)) for column in part["columns"]]
         if part["time"]:
             factors += _time_codes(X, part["time"])
         if part["latitude"]:
             factors.append(_cell_codes(X[part["latitude"]], X[part["longitude"]], part["cell"]))
         return factors
 
-    def _column_codes(self, column: pd.Series) -> tuple[np.ndarray, int]:
-        values = self.values_[str(column.name)]
+    def _column_codes(self, column: pd.Series, step: float | None) -> tuple[np.ndarray, int]:
+        values = self.values_[_stepped(str(column.name), step)]
         code_of = {"": 0, **{value: i for i, value in enumerate(values, start=1)}}
-        codes, names = _names(column)
+        codes, names = _names(column, step)
         known = np.asarray([code_of.get(name, UNSEEN) for name in names] + [0], dtype=np.int64)
         return known[codes], len(values) + 1
 
@@ -149,7 +148,7 @@ def rate_steps(rates: Sequence[Rate]) -> list[tuple[str, Pipeline, list[str]]]:
 
 def rate_name(part: dict[str, Any]) -> str:
     """Name a crossing: ``premises_type x occurrencehour``."""
-    names = list(part["columns"])
+    names = [_stepped(column, _step(part, column)) for column in part["columns"]]
     if part["time"]:
         names += [f"{part['time']['column']} {unit}" for unit in part["time"]["parts"]]
     if part["latitude"]:
@@ -157,22 +156,32 @@ def rate_name(part: dict[str, Any]) -> str:
     return " x ".join(names)
 
 
-def _names(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+def _step(part: dict[str, Any], column: str) -> float | None:
+    return part.get("steps", {}).get(column)
+
+
+def _stepped(column: str, step: float | None) -> str:
+    return column if step is None else f"{column} in steps of {step:g}"
+
+
+def _names(column: pd.Series, step: float | None = None) -> tuple[np.ndarray, list[str]]:
     """Code every cell by its place among the column's distinct values, -1 and "" for missing.
 
     A number has one name however it is written, so that raw text and typed columns agree: ``5``, ``5.0`` and 5.
     """
     codes, distinct = pd.factorize(column)
-    return codes, [_name(value) for value in distinct]
+    return codes, [_name(value, step) for value in distinct]
 
 
-def _name(value: Any) -> str:
+def _name(value: Any, step: float | None) -> str:
     text = str(value).strip()
     try:
         number = float(text)
     except ValueError:
         return text
-    return f"{number:.15g}" if math.isfinite(number) else text
+    if not math.isfinite(number):
+        return text
+    return f"{number:.15g}" if step is None else f"{math.floor(number / step)}"
 
 
 def part_of_time(times: pd.Series, part: str) -> np.ndarray:

@@ -108,6 +108,9 @@ class Rate(Frozen):
     """How often each class occurs by what is named here, crossed: columns, parts of a time, a cell of a grid."""
 
     columns: tuple[str, ...] = ()
+    steps: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default={}, description="numeric column -> width: 3 makes one category of the hours 0 to 2"
+    )
     time: TimeParts | None = None
     latitude: str | None = None
     longitude: str | None = None
@@ -130,6 +133,9 @@ class Rate(Frozen):
             raise ValueError(f"a grid needs latitude, longitude and cell; absent: {', '.join(absent)}")
         if not self.read:
             raise ValueError("name what the rate is by: columns, time, or latitude, longitude and cell")
+        strangers = sorted(set(self.steps) - set(self.columns))
+        if strangers:
+            raise ValueError(f"steps: {', '.join(strangers)} is none of the columns: {', '.join(self.columns)}")
         return self
 
 

@@ -14,7 +14,7 @@ from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment
 from evenhand.features import build_encoder
 from evenhand.fitted import FittedCandidate
-from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy, StratifiedFolds, parse_problem
+from evenhand.problem import FeatureSet, ModelSpec, Rate, SimpleStrategy, StratifiedFolds, parse_problem
 from evenhand.rates import UNSEEN, RateCategories, rate_name
 from evenhand.split import make_folds
 from tasks.model_store import TRUSTED_TYPES
@@ -247,6 +247,19 @@ def test_raw_text_and_typed_columns_have_the_same_categories():
     np.testing.assert_array_equal(encoder.transform(raw), encoder.transform(frame))
 
 
+def test_steps_make_one_category_of_near_numbers_and_leave_the_plain_column_alone():
+    stepped = Rate(columns=("hour",), steps={"hour": 3}).model_dump(mode="json")
+    plain = Rate(columns=("hour",)).model_dump(mode="json")
+    categories = RateCategories([stepped, plain]).fit(pd.DataFrame({"hour": ["0", "2", "3", "23"]}))
+    found = categories.transform(pd.DataFrame({"hour": ["0", "2.0", "1", "3", "22", None, "12"]}))
+    assert found[0, 0] == found[1, 0] == found[2, 0] != found[3, 0]
+    assert found[4, 0] == categories.transform(pd.DataFrame({"hour": ["23"]}))[0, 0]
+    assert (found[5, 0], found[6, 0]) == (0, -1)
+    assert found[0, 1] != found[1, 1]
+    assert found[2, 1] == -1
+    assert list(categories.get_feature_names_out()) == ["hour in steps of 3", "hour"]
+
+
 def test_crossings_never_run_into_one_another():
     values = [str(i) for i in range(12)]
     frame = pd.DataFrame([(a, b, c) for a in values for b in [*values, None] for c in values[:5]], columns=list("abc"))
@@ -328,6 +341,7 @@ def test_a_rate_by_a_leak_is_refused(rate, leak):
         ({"extend": "bse"}, "no feature set 'bse' before it; there is: base"),
         ({"extend": "enriched"}, "no feature set 'enriched' before it"),
         ({"rates": [{"colums": ["street"]}]}, "did you mean columns"),
+        ({"rates": [{"columns": ["street"], "steps": {"hour": 3}}]}, "hour is none of the columns: street"),
         ({"rates": [{"latitude": "lat", "cell": 500}]}, "absent: longitude"),
         ({"rates": [{**FINE, "cell": 0.01}]}, "greater than or equal to 1"),
         ({"rates": [{"smooth": 5}]}, "name what the rate is by"),

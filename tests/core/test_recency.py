@@ -26,7 +26,9 @@ def experiment(with_time=True):
     frame, y, when = drifting()
     older, newest = np.arange(1_600), np.arange(1_600, 2_000)
     features = {"base": FeatureSet(numeric=("hour",))}
-    return Experiment(frame, y, ["burglary", "theft"], [Fold(0, older, newest)], features, 0, when if with_time else None)
+    return Experiment(
+        frame, y, ["burglary", "theft"], [Fold(0, older, newest)], features, 0, when if with_time else None
+    )
 
 
 def candidate(strategy="none", half_life=None):
