@@ -13,7 +13,7 @@ from evenhand.errors import LeakFound
 from evenhand.experiment import Encoded, Experiment, OnceCache, candidates, fits
 from evenhand.features import build_encoder
 from evenhand.problem import Problem
-from tasks.evaluate import evaluate, score_holdout
+from tasks.evaluate import evaluate_all, score_all
 from tasks.sentinel import find_leaks
 from tasks.split import split
 from tasks.storage import read_frame, write_frame
@@ -53,13 +53,11 @@ def training(tmp_path):
 
 def trained(training, rows, parts):
     """What a training gives to the sentinel."""
-    args, results = (parts, PROBLEM, 0), []
+    args = (parts, PROBLEM, 0)
     grid, folds = candidates(PROBLEM), fold_numbers(*args)
     inner = {c.fit_name: [fit.fn(*args, c, fold, training.folder) for fold in folds] for c in fits(grid)}
     outer = {c.fit_name: [fit.fn(*args, c, HOLDOUT_FOLD, training.folder)] for c in fits(grid)}
-    for candidate in grid:
-        found = evaluate(*args, candidate, inner[candidate.fit_name])
-        results.append(score_holdout(*args, found, outer[candidate.fit_name]))
+    results = score_all.fn(*args, evaluate_all.fn(*args, grid, inner), outer)
     return training, rows, *args, results
 
 
@@ -131,12 +129,12 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
 
     def train():
         with open_training(PROBLEM, "standard", 0):
-            score_holdout(parts, PROBLEM, 0, ruled, outer)
+            score_all.fn(parts, PROBLEM, 0, [ruled], {ruled.candidate.fit_name: outer})
 
     with pytest.raises(LeakFound) as caught:
         train()
     said = str(caught.value)
-    assert said.startswith("lightgbm / none / multipliers: decision rule multipliers, held-out period: fitted and")
+    assert said.startswith("lightgbm / none / multipliers: correction and decision rule multipliers, held-out period: ")
     experiment = world.client.get_experiment_by_name("tiny")
     (run,) = world.client.search_runs([experiment.experiment_id], "tags.leak_sentinel LIKE '%'")
     assert (run.info.status, run.data.tags["leak_sentinel"]) == ("FAILED", said)
