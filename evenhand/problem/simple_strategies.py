@@ -40,6 +40,12 @@ class NamedStrategy(Frozen):
     kind: str
     label: str | None = None
 
+    @model_validator(mode="after")
+    def _baseline_is_none(self) -> NamedStrategy:
+        if self.label is not None and "none" in (self.kind, self.label):
+            raise ValueError("`none` is the name of the baseline: it has no other, and nothing else has it")
+        return self
+
     @property
     def name(self) -> str:
         """Name in tables, ledgers and runs."""

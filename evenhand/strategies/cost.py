@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from evenhand.problem import AnyStrategy
 
-# CPU seconds on 20,000 rows of 13 columns and 5 classes (14 : 1), and the power of the rows that they grow with;
-# measured by benchmarks/strategy_cost.py on one core. What is not named takes a second or less on 200,000 rows.
+# CPU seconds on 20,000 Toronto rows (13 columns, 5 classes), and the power of the rows that they grow with; measured by
+# `python -m benchmarks.strategies cost`. What is not named takes a second or less on 200,000 rows.
 MEASURED: dict[str, tuple[float, float]] = {
     "smote": (0.3, 1.5),
-    "smotenc": (2.2, 1.7),
-    "borderline_smote": (1.9, 1.8),
-    "adasyn": (1.8, 1.8),
-    "near_miss": (0.2, 1.8),
-    "near_miss 2": (1.9, 2.0),
-    "tomek": (1.6, 1.8),
-    "enn": (2.1, 1.8),
-    "smote_tomek": (10.0, 1.8),
-    "smote_enn": (12.0, 1.8),
+    "smotenc": (2.0, 1.6),
+    "borderline_smote": (1.4, 1.6),
+    "adasyn": (1.1, 1.4),
+    "near_miss": (0.2, 1.2),
+    "near_miss 2": (1.7, 1.7),
+    "tomek": (0.9, 1.6),
+    "enn": (1.6, 1.8),
+    "smote_tomek": (7.4, 1.8),
+    "smote_enn": (11.2, 2.0),
 }
 AT_ROWS = 20_000
 WORTH_SAYING = 60.0

@@ -67,13 +67,13 @@ class BorderlineSMOTE(_Recorder, over_sampling.BorderlineSMOTE):
 class ADASYN:
     """ADASYN with lineage (He et al. 2008), one class against the rest.
 
-    A class without foreign neighbours is left as it is; imbalanced-learn's sampler, with equal counts otherwise, would
-    refuse the whole set.
+    A class without foreign neighbours is left as it is, where imbalanced-learn's sampler refuses the whole set, and
+    counts are shared out to the last row, where it rounds each (all of them to nought, if few rows are wanted).
 
     Parameters
     ----------
     targets : dict of int to int
-        Rows of each class that grows; what comes out can differ by rounding.
+        Rows of each class that grows.
     n_neighbors : int
     random_state : int
     """
@@ -103,4 +103,7 @@ class ADASYN:
 
 
 def _shared_out(n: int, weight: np.ndarray) -> np.ndarray:
-    return np.rint(n * weight / weight.sum()).astype(int)
+    share = n * weight / weight.sum()
+    whole = np.floor(share).astype(int)
+    whole[np.argsort(whole - share, kind="stable")[: n - whole.sum()]] += 1
+    return whole

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.problem import (
-    AdasynStrategy,
+    BorderlineSmoteStrategy,
     CostWeightStrategy,
     NearMissStrategy,
     NeighbourStrategy,
@@ -146,8 +146,8 @@ def test_more_rows_than_allowed_become_a_sample_and_the_ledger_says_so(strategy)
 
 @pytest.mark.parametrize(
     ("strategy", "n_rows"),
-    [(SmoteEnnStrategy(kind="smote_enn"), 2_000_000), (AdasynStrategy(kind="adasyn"), 5_000_000)],
-    ids=["smote_enn", "adasyn"],
+    [(SmoteEnnStrategy(kind="smote_enn"), 2_000_000), (BorderlineSmoteStrategy(kind="borderline_smote"), 5_000_000)],
+    ids=["smote_enn", "borderline_smote"],
 )
 def test_what_would_take_hours_is_refused_before_it_starts(strategy, n_rows):
     y = np.zeros(n_rows, dtype=int)

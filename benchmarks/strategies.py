@@ -1,0 +1,112 @@
+"""What strategies cost, and whether distances on standardised columns help.
+
+``python -m benchmarks.strategies cost`` and ``python -m benchmarks.strategies scale``: Toronto, trained on a stratified
+sample of the years before 2020, judged on 2020. The figures are in docs/strategies.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evenhand.evaluate import score
+from evenhand.features import build_encoder, n_categorical
+from evenhand.fitted import full_probabilities
+from evenhand.models import build_model
+from evenhand.problem import ModelSpec, NeighbourStrategy, SimpleStrategy
+from evenhand.problem.strategies import FULL
+from evenhand.strategies import AnyStrategy, resample
+from evenhand.strategies.bounded import bounded_rows
+from tasks.ingest import ingest
+from tasks.problems import load_problem
+from tasks.split import split
+from tasks.train import experiment_of
+from tasks.validate import validate
+
+SEED = 42
+JUDGED = 2020
+SEARCHING = [
+    strategy.model_copy(update={"max_rows": None}) for strategy in FULL if isinstance(strategy, NeighbourStrategy)
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Encoded rows of both periods; ``n_categorical`` leading columns are categories."""
+
+    X: np.ndarray
+    y: np.ndarray
+    judged_X: np.ndarray
+    judged_y: np.ndarray
+    classes: list[str]
+    n_categorical: int
+
+
+def toronto() -> Rows:
+    """Encode the years before 2020, and 2020."""
+    problem = load_problem("toronto", None)
+    good = validate.fn(ingest.fn(problem, False), problem).good
+    experiment = experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    year = pd.to_datetime(experiment.frame["occurrencedate"]).dt.year.to_numpy()
+    train, judged = np.flatnonzero(year < JUDGED), np.flatnonzero(year == JUDGED)
+    features = problem.features["base"]
+    encoder = build_encoder(features)
+    frame = experiment.frame[list(features.columns)]
+    X = encoder.fit_transform(frame.iloc[train], np.asarray(experiment.classes, dtype=object)[experiment.y[train]])
+    return Rows(
+        X,
+        experiment.y[train],
+        encoder.transform(frame.iloc[judged]),
+        experiment.y[judged],
+        experiment.classes,
+        n_categorical(features),
+    )
+
+
+def cost(rows: Rows, sizes: list[int]) -> None:
+    """Print the CPU seconds of each strategy, and the power of the rows that they grow with."""
+    print(f"{'strategy':22s}" + "".join(f"{size:>9,}" for size in sizes) + "   power")
+    for strategy in SEARCHING:
+        took = []
+        for size in sizes:
+            here = bounded_rows(rows.y, size, SEED)
+            started = time.thread_time()
+            resample(strategy, rows.X[here], rows.y[here], rows.classes, SEED, rows.n_categorical)
+            took.append(time.thread_time() - started)
+        power = np.polyfit(np.log(sizes), np.log(took), 1)[0]
+        print(f"{strategy.name:22s}" + "".join(f"{seconds:9.2f}" for seconds in took) + f"{power:8.2f}", flush=True)
+
+
+def scale(rows: Rows, size: int) -> None:
+    """Print what LightGBM scores with distances on the columns as they are, and on standardised ones."""
+    here = bounded_rows(rows.y, size, SEED)
+    X, y = rows.X[here], rows.y[here]
+    tried: list[tuple[str, AnyStrategy]] = [("", SimpleStrategy(kind="none"))]
+    kinds = {strategy.model_copy(update={"label": None}).name: strategy for strategy in SEARCHING}
+    for strategy in kinds.values():
+        for on in (False, True):
+            tried.append(("standardised" if on else "as they are", strategy.model_copy(update={"standardise": on})))
+    for columns, candidate in tried:
+        made = resample(candidate, X, y, rows.classes, SEED, rows.n_categorical)
+        model = build_model(ModelSpec(kind="lightgbm"), SEED, len(made.y)).fit(made.X, made.y)
+        found = score(rows.judged_y, full_probabilities(model, rows.judged_X, len(rows.classes)), rows.classes).metrics
+        print(
+            f"{candidate.kind} {getattr(candidate, 'version', '')} {columns:14s} rows {len(made.y):6,}  macro-F1 "
+            f"{found['macro_f1']:.4f}  average precision {found['average_precision']:.4f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["cost", "scale"])
+    parser.add_argument("--rows", type=int, nargs="+", default=[5_000, 10_000, 20_000])
+    asked = parser.parse_args()
+    if asked.what == "cost":
+        cost(toronto(), asked.rows)
+    else:
+        scale(toronto(), asked.rows[-1])
