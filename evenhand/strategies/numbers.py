@@ -26,20 +26,14 @@ class Space:
 
     Attributes
     ----------
-    points : ndarray of shape (n_rows, n_features)
-    centre, scale : ndarray of shape (n_features,)
-        Of the columns: ``points * scale + centre`` are the rows, gaps filled.
+    points, filled : ndarray of shape (n_rows, n_features)
+        Where distances are measured, and the rows with their gaps filled.
     notes : tuple of str
     """
 
     points: np.ndarray
-    centre: np.ndarray
-    scale: np.ndarray
+    filled: np.ndarray
     notes: tuple[str, ...]
-
-    def rows(self, points: np.ndarray) -> np.ndarray:
-        """Turn points back into rows."""
-        return points * self.scale + self.centre
 
 
 def space(X: np.ndarray, standardise: bool, n_left: int = 0) -> Space:
@@ -53,15 +47,14 @@ def space(X: np.ndarray, standardise: bool, n_left: int = 0) -> Space:
     n_left : int
         How many leading columns are left on their scale.
     """
-    points, n_gaps = filled(X)
-    centre, scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    full, n_gaps = filled(X)
+    points = full
     if standardise:
-        centre[n_left:] = points[:, n_left:].mean(axis=0)
-        spread = points[:, n_left:].std(axis=0)
-        scale[n_left:] = np.where(spread > 0, spread, 1.0)
-        points = (points - centre) / scale
+        part = full[:, n_left:]
+        spread = part.std(axis=0)
+        points = np.column_stack([full[:, :n_left], (part - part.mean(axis=0)) / np.where(spread > 0, spread, 1.0)])
     notes = (f"{n_gaps} missing values set to the fold's median before the search for neighbours",) if n_gaps else ()
-    return Space(points, centre, scale, notes)
+    return Space(points, full, notes)
 
 
 def neighbours(points: np.ndarray, k: int, of: np.ndarray | None = None) -> np.ndarray:

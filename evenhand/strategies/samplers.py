@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,42 +11,63 @@ from imblearn import over_sampling
 from evenhand.strategies.numbers import neighbours
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Synthetic rows as what was drawn for them: ``start + step * (end - start)``.
+
+    Attributes
+    ----------
+    y : ndarray of int, shape (n_new,)
+    start, end : ndarray of int, shape (n_new,)
+        Positions in the given rows.
+    step : ndarray of shape (n_new, 1)
+    X : ndarray of shape (n_new, n_features)
+        As the sampler made them.
+    """
+
+    y: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    step: np.ndarray
+    X: np.ndarray
+
+
 class Traced(Protocol):
     """A sampler with lineage."""
 
-    def traced(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Resample.
-
-        Returns
-        -------
-        X : ndarray of shape (n_rows, n_features)
-            The given rows, then the synthetic ones.
-        y : ndarray of int, shape (n_rows,)
-        source : ndarray of int, shape (n_rows,)
-            Position of the given row that a row is or starts from.
-        """
+    def drawn(self, X: np.ndarray, y: np.ndarray) -> Drawn:
+        """Draw synthetic rows for the given ones."""
         ...
 
 
 class _Recorder:
-    """Writes down the rows that imbalanced-learn draws to start from."""
+    """Writes down what imbalanced-learn draws."""
 
-    starts_: list[tuple[int, np.ndarray]]
+    draws_: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
 
     def _generate_samples(
-        self, X: Any, nn_data: Any, nn_num: Any, rows: np.ndarray, cols: Any, steps: Any, y_type: Any, y: Any = None
+        self, X: Any, nn_data: Any, nn_num: Any, rows: Any, cols: Any, steps: Any, y_type: Any, y: Any = None
     ) -> Any:
-        self.starts_.append((y_type, rows))
+        self.draws_.append((y_type, rows, nn_num[rows, cols], steps))
         return super()._generate_samples(X, nn_data, nn_num, rows, cols, steps, y_type, y)  # type: ignore[misc]
 
-    def traced(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Resample; see :class:`Traced`."""
-        self.starts_ = []
+    def drawn(self, X: np.ndarray, y: np.ndarray) -> Drawn:
+        """Draw synthetic rows for the given ones."""
+        self.draws_ = []
         new_X, new_y = self.fit_resample(X, y)  # type: ignore[attr-defined]
-        starts = [self._members(code, y)[rows] for code, rows in self.starts_]
-        return new_X, new_y, np.concatenate([np.arange(len(y)), *starts])
+        starts = [self._starts(code, y)[rows] for code, rows, _, _ in self.draws_]
+        ends = [np.flatnonzero(y == code)[rows] for code, _, rows, _ in self.draws_]
+        steps = [step for *_, step in self.draws_]
+        none = np.empty(0, dtype=int)
+        return Drawn(
+            new_y[len(y) :],
+            np.concatenate([none, *starts]),
+            np.concatenate([none, *ends]),
+            np.concatenate([np.empty((0, 1)), *steps]),
+            new_X[len(y) :],
+        )
 
-    def _members(self, code: int, y: np.ndarray) -> np.ndarray:
+    def _starts(self, code: int, y: np.ndarray) -> np.ndarray:
         return np.flatnonzero(y == code)
 
 
@@ -60,7 +82,7 @@ class SMOTENC(_Recorder, over_sampling.SMOTENC):
 class BorderlineSMOTE(_Recorder, over_sampling.BorderlineSMOTE):
     """Borderline-SMOTE with lineage."""
 
-    def _members(self, code: int, y: np.ndarray) -> np.ndarray:
+    def _starts(self, code: int, y: np.ndarray) -> np.ndarray:
         return self.in_danger_indices[code]
 
 
@@ -83,23 +105,22 @@ class ADASYN:
         self.n_neighbors = n_neighbors
         self.random_state = random_state
 
-    def traced(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Resample; see :class:`Traced`."""
+    def drawn(self, X: np.ndarray, y: np.ndarray) -> Drawn:
+        """Draw synthetic rows for the given ones."""
         generator = np.random.default_rng(self.random_state)
-        made, source = [X], [np.arange(len(y))]
+        starts, ends = [np.empty(0, dtype=int)], [np.empty(0, dtype=int)]
         for code, target in self.targets.items():
             members = np.flatnonzero(y == code)
             foreign = (y[neighbours(X, self.n_neighbors, members)] != code).sum(axis=1)
             if not foreign.any():
                 continue
-            start = np.repeat(np.arange(len(members)), _shared_out(target - len(members), foreign))
+            rows = np.repeat(np.arange(len(members)), _shared_out(target - len(members), foreign))
             near = neighbours(X[members], self.n_neighbors)
-            end = near[start, generator.integers(self.n_neighbors, size=len(start))]
-            step = generator.random((len(start), 1))
-            made.append(X[members[start]] + step * (X[members[end]] - X[members[start]]))
-            source.append(members[start])
-        rows = np.concatenate(source)
-        return np.concatenate(made), y[rows], rows
+            starts.append(members[rows])
+            ends.append(members[near[rows, generator.integers(self.n_neighbors, size=len(rows))]])
+        start, end = np.concatenate(starts), np.concatenate(ends)
+        step = generator.random((len(start), 1))
+        return Drawn(y[start], start, end, step, X[start] + step * (X[end] - X[start]))
 
 
 def _shared_out(n: int, weight: np.ndarray) -> np.ndarray:

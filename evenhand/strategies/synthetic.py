@@ -15,7 +15,7 @@ from evenhand.problem import (
 )
 from evenhand.strategies.numbers import space
 from evenhand.strategies.rows import CannotResample, TrainingRows
-from evenhand.strategies.samplers import ADASYN, SMOTE, SMOTENC, BorderlineSMOTE, Traced
+from evenhand.strategies.samplers import ADASYN, SMOTE, SMOTENC, BorderlineSMOTE, Drawn, Traced
 from evenhand.strategies.targets import over_targets
 
 Synthetic = SmoteStrategy | BorderlineSmoteStrategy | AdasynStrategy | SmoteTomekStrategy | SmoteEnnStrategy
@@ -44,18 +44,28 @@ def synthetic(
     k, k_notes = _fewer_neighbours(strategy, int(min(counts[code] for code in grown)))
     given = space(X, strategy.standardise, n_categorical if strategy.kind == "smotenc" else 0)
     sampler = _sampler(strategy, grown, k, seed, n_categorical, len(y))
-    points, new_y, source = sampler.traced(given.points, y)
-    new_X = given.rows(points)
-    new_X[: len(y)] = X  # real rows keep their missing values: only what is interpolated needs them filled
-    if strategy.kind not in ("smote", "smotenc"):
-        new_X[len(y) :, :n_categorical] = X[source[len(y) :], :n_categorical]
-    after = np.bincount(new_y, minlength=len(classes))
+    drawn = sampler.drawn(given.points, y)
+    fresh = _between(strategy, X, given.filled, drawn, n_categorical)
+    after = counts + np.bincount(drawn.y, minlength=len(classes))
     still = [classes[code] for code in grown if after[code] == counts[code]]
     if len(still) == len(grown):
         raise CannotResample(f"{strategy.name}: no row of a class to grow has foreign neighbours enough to start from")
     notes += [f"{name}: no row has foreign neighbours enough to start from; it stays as it is" for name in still]
     notes += [*k_notes, *given.notes]
-    return TrainingRows(new_X, new_y, source, adaptations=tuple(notes), n_synthetic=len(new_y) - len(y))
+    source = np.concatenate([np.arange(len(y)), drawn.start])
+    # Real rows keep their missing values: only what is interpolated needs them filled.
+    return TrainingRows(np.vstack([X, fresh]), y[source], source, adaptations=tuple(notes), n_synthetic=len(fresh))
+
+
+def _between(strategy: Synthetic, X: np.ndarray, full: np.ndarray, drawn: Drawn, n_categorical: int) -> np.ndarray:
+    # Drawn among points, computed from the rows: what two rows share, their synthetic row has to the last digit.
+    # A digit off, and a tree tells synthetic rows from real ones, and with them the classes that were grown.
+    fresh = full[drawn.start] + drawn.step * (full[drawn.end] - full[drawn.start])
+    if strategy.kind == "smotenc":
+        fresh[:, :n_categorical] = drawn.X[:, :n_categorical]
+    elif strategy.kind != "smote":
+        fresh[:, :n_categorical] = X[drawn.start, :n_categorical]
+    return fresh
 
 
 def _check_columns(strategy: Synthetic, n_categorical: int, n_features: int) -> None:

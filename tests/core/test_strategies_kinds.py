@@ -227,6 +227,17 @@ def test_standardised_distances_know_no_units(strategy):
     assert other.X.shape != plain.X.shape or not np.allclose(other.X, scaled.X)
 
 
+@pytest.mark.parametrize("kind", ["smote", "smotenc", "borderline_smote", "adasyn", "smote_tomek", "smote_enn"])
+def test_what_rows_share_their_synthetic_row_has_to_the_last_digit(kind):
+    X, y = rows()
+    X = np.column_stack([np.arange(len(y)) % 3, X, np.array([43.7, 79.1, 0.1])[y]])
+    strategy = next(s for s in FULL if s.kind == kind).model_copy(update={"standardise": True})
+    found = resample(strategy, X, y, CLASSES, 0, n_categorical=1)
+    new = found.X[len(found.y) - found.n_synthetic :, -1]
+    assert len(new) > 0
+    assert set(new) <= {79.1, 0.1}
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 5000), min_size=2, max_size=15), st.integers(100, 3000))
 def test_a_bounded_sample_is_full_and_keeps_rare_classes(sizes, max_rows):
