@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imblearn import under_sampling
+from imblearn import over_sampling, under_sampling
 from test_experiment import MODELS, looks_better_than_chance, made, out_of_fold
 
 from evenhand.errors import ProblemError
@@ -332,3 +332,15 @@ def test_a_cost_matrix_of_another_size_is_refused():
     strategy = CostWeightStrategy(kind="cost_weight", costs=[[0, 1], [1, 0]])
     with pytest.raises(ProblemError, match="strategies: cost_weight: needed 3 rows of 3 costs"):
         resample(strategy, *rows(), CLASSES, 0)
+
+
+@pytest.mark.parametrize("kind", ["smote", "smotenc"])
+def test_smote_makes_the_rows_that_imbalanced_learn_makes(kind):
+    X, y = rows()
+    X = np.column_stack([np.arange(len(y)) % 3, X])
+    theirs = (
+        over_sampling.SMOTE(random_state=0) if kind == "smote" else over_sampling.SMOTENC([0], random_state=0)
+    ).fit_resample(X, y)
+    ours = resample(SmoteStrategy(kind=kind), X, y, CLASSES, 0, n_categorical=1)
+    np.testing.assert_array_equal(ours.X, theirs[0])
+    np.testing.assert_array_equal(ours.y, theirs[1])
