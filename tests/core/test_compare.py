@@ -412,6 +412,12 @@ def test_blocks_widen_what_hangs_together_and_change_nothing_where_each_row_is_i
     assert variance_of(by_day, gain) > 6 * variance_of(alone, gain)
 
 
+def test_rows_are_drawn_class_by_class_so_that_what_classes_differ_in_adds_no_spread():
+    rows = rows_of(folds=0)
+    assert variance_of(rows, np.array([0.1, -0.2, 0.3])[rows.y]) == pytest.approx(0, abs=1e-12)
+    assert variance_of(replace(rows, blocks=np.arange(len(rows.y))), np.array([0.1, -0.2, 0.3])[rows.y]) > 1
+
+
 def test_few_blocks_say_nothing_sure():
     rows = replace(rows_of(folds=0), blocks=np.arange(1500) % 5)
     found = compare(GRID, {"test": heard_of(rows)}, "macro_f1", RULES)
