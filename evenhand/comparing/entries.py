@@ -31,7 +31,7 @@ _WEIGHTING_KINDS = ("lightgbm_focal",)
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate by its names and kinds; ``fit_seconds`` are CPU seconds of all its fits."""
+    """A candidate by its names and kinds."""
 
     name: str
     model: str
@@ -40,7 +40,6 @@ class Entry:
     strategy_kind: str
     features: str
     decision: str
-    fit_seconds: float = 0.0
 
 
 def reference_of(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
@@ -79,8 +78,8 @@ def way_of(entry: Entry, reference: Entry) -> str:
     return " + ".join(mine for mine, other in pairs if mine != other) or entry.name
 
 
-def simplicity(entry: Entry) -> tuple[int, int, bool, float, str]:
-    """Sort the simplest first: by the most involved part, how many parts, features, cost of the fits, name.
+def simplicity(entry: Entry) -> tuple[int, int, bool, str]:
+    """Sort the simplest first: by the most involved part, how many parts, features, name.
 
     none < weights < decision rule < undersampling < oversampling < synthetic rows < ensembles that balance inside; an
     unknown strategy counts as one that makes rows up.
@@ -90,7 +89,7 @@ def simplicity(entry: Entry) -> tuple[int, int, bool, float, str]:
     if entry.model_kind in PLAIN_KINDS:
         parts.append(1 if entry.model_kind in _WEIGHTING_KINDS else _ENSEMBLE)
     moving = sum(level > 0 for level in parts) + ("+" in entry.strategy)
-    return max(parts), moving, entry.features != BASE, entry.fit_seconds, entry.name
+    return max(parts), moving, entry.features != BASE, entry.name
 
 
 def simplest(
@@ -113,7 +112,7 @@ def simplest(
     ranked = [e for e in entries if e.name in found and np.isfinite([found[e.name].estimate, errors[e.name]]).all()]
     if not ranked:
         return None
-    best = max(ranked, key=lambda e: (sign * found[e.name].estimate, tuple(-v for v in simplicity(e)[:4])))
+    best = max(ranked, key=lambda e: (sign * found[e.name].estimate, tuple(-v for v in simplicity(e)[:3])))
     bound = sign * found[best.name].estimate - errors[best.name]
     within = sorted((e for e in ranked if sign * found[e.name].estimate >= bound), key=simplicity)
     return Simplest(

@@ -28,14 +28,14 @@ FOLDS = 5
 RULES = Rules(resamples=400)
 
 
-def entry(model="lightgbm", strategy="none", features="base", decision="argmax", kind=None, seconds=1.0):
+def entry(model="lightgbm", strategy="none", features="base", decision="argmax", kind=None):
     parts = [
         model,
         strategy,
         *([features] if features != "base" else []),
         *([decision] if decision != "argmax" else []),
     ]
-    return Entry(" / ".join(parts), model, kind or model, strategy, strategy, features, decision, seconds)
+    return Entry(" / ".join(parts), model, kind or model, strategy, strategy, features, decision)
 
 
 def rows_of(n=1500, seed=0, folds=FOLDS, blocks=None, shares=(0.6, 0.25, 0.15)):
@@ -280,8 +280,8 @@ def test_the_plain_model_has_no_reference():
 
 def test_fewer_moving_parts_are_simpler():
     order = [
-        entry(seconds=1),
-        entry(seconds=2, model="random_forest"),
+        entry(),
+        entry(model="random_forest"),
         entry(features="enriched"),
         entry(strategy="class_weight"),
         entry(decision="multipliers"),
@@ -289,7 +289,7 @@ def test_fewer_moving_parts_are_simpler():
         entry(strategy="random_under"),
         entry(strategy="random_over"),
         entry(strategy="smote"),
-        entry(strategy="unheard of", seconds=3),
+        entry(strategy="unheard of"),
         entry("b", kind="balanced_random_forest"),
     ]
     assert sorted(order[::-1], key=simplicity) == order
