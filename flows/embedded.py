@@ -9,13 +9,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import prefect
 from prefect.logging.configuration import setup_logging
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from evenhand.errors import EvenhandError
+
+if TYPE_CHECKING:
+    from prefect.server.api.server import SubprocessASGIServer
 
 _PREFECT = str(Path(prefect.__file__).parent)
 # What the embedded server, a process of its own, may write to the same terminal.
@@ -50,9 +53,12 @@ def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
     """
     if PREFECT_API_URL.value():
         return
+    # Imported before there are two threads: libraries change the filters of warnings, which threads share.
+    from prefect.server.api.server import SubprocessASGIServer
+
     failures: list[Exception] = []
     # A thread of its own, as the main one stays open to ctrl-c while it waits.
-    starter = Thread(target=_start_shielded, args=(failures,), daemon=True)
+    starter = Thread(target=_start_shielded, args=(SubprocessASGIServer(), failures), daemon=True)
     starter.start()
     if meanwhile is not None:
         meanwhile()
@@ -64,13 +70,11 @@ def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
         ) from failures[0]
 
 
-def _start_shielded(failures: list[Exception]) -> None:
-    from prefect.server.api.server import SubprocessASGIServer
-
+def _start_shielded(server: SubprocessASGIServer, failures: list[Exception]) -> None:
     # Ctrl-c goes to every process of the terminal. A process is born with the signals blocked that this thread blocks:
     # so the server outlives the flow and hears how it ended.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        SubprocessASGIServer().start()
+        server.start()
     except Exception as error:  # noqa: BLE001
         failures.append(error)
