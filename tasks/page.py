@@ -20,7 +20,7 @@ from evenhand.strategies import LedgerEntry
 from evenhand.summary import Summary
 from evenhand.tables import Row, is_baseline
 from evenhand.verdict import Verdict
-from tasks.evaluate import Result, judged
+from tasks.results import Result, judged, ledgers
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, experiment_of, slug
 from tasks.training import code_hash
@@ -147,7 +147,7 @@ def _corrected(results: Sequence[Result]) -> dict[str, Corrected]:
 
 def _ledger(results: Sequence[Result]) -> tuple[LedgerEntry, ...]:
     """Take the last line of every strategy: the fit on all training rows where there was one."""
-    last = {result.candidate.strategy.name: result.ledger[-1] for result in results if result.ledger}
+    last = {name: entries[-1] for name, entries in ledgers(results).items()}
     return tuple(last.values())
 
 

@@ -35,11 +35,11 @@ from evenhand.verdict import Verdict
 from tasks import tracking
 from tasks.balance import Balanced
 from tasks.draw import caption
-from tasks.evaluate import Result
 from tasks.files import write_json
 from tasks.mlflow_client import connect
 from tasks.model_versions import Registered, read_version
 from tasks.page import REPORT, write_page
+from tasks.results import Result, ledgers
 from tasks.split import Parts
 from tasks.storage import open_store
 from tasks.training import Training, point_latest, versions
@@ -191,7 +191,7 @@ def _write_comparison(training: Training, problem: Problem, results: Sequence[Re
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
         text += _calibration(results, on, heading)
     (training.folder / "comparison.md").write_text(text, encoding="utf-8")
-    ledger = {result.candidate.strategy.name: result.ledger for result in results if result.ledger}
+    ledger = ledgers(results)
     write_json(
         training.folder / "resampling_ledger.json",
         [entry.to_record() for entries in ledger.values() for entry in entries],

@@ -119,3 +119,12 @@ def shares_of(unit: Unit) -> Shares:
     """Class shares of the rows that a unit's model was fitted on."""
     assert unit.ledger is not None  # noqa: S101 - a unit that was fitted has one
     return Shares.of(unit.ledger)
+
+
+def ledgers(results: Sequence[Result]) -> dict[str, list[LedgerEntry]]:
+    """Return each strategy's resampling ledger: that of its first candidate, which is on the feature set `base`."""
+    found: dict[str, list[LedgerEntry]] = {}
+    for result in results:
+        if result.ledger:
+            found.setdefault(result.candidate.strategy.name, result.ledger)
+    return found

@@ -9,6 +9,8 @@ from evenhand.experiment import Candidate, Experiment
 from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy
 from evenhand.recency import recency_weights
 from evenhand.split import Fold
+from tasks.results import Result, ledgers
+from tasks.train import Unit
 
 DAYS = 730
 
@@ -71,3 +73,14 @@ def test_the_same_strategy_with_and_without_a_half_life_share_no_rows():
 def test_without_a_time_it_is_refused():
     with pytest.raises(ProblemError, match="no time to go by"):
         experiment(with_time=False).run(candidate(half_life=60), 0)
+
+
+def test_a_training_s_ledger_shows_a_strategy_as_the_grid_ran_it():
+    made = experiment()
+    results = [
+        Result(one, (Unit(one, 0, 0.0, None, made.run(one, 0).ledger, None, None),), None, None)
+        for one in (candidate(), candidate(half_life=60), candidate("random_over"))
+    ]
+    found = ledgers(results)
+    assert list(found) == ["none", "random_over"]
+    assert found["none"][0].adaptations == ()
