@@ -41,12 +41,22 @@ def conclusion(evidence: Evidence, warnings: Sequence[str]) -> str:
 
 
 def disagreements(evidence: Evidence, folds_kind: str) -> tuple[str, ...]:
-    """Warn when the best candidate's interval out of fold and that on the held-out period do not overlap."""
+    """Warn when the best candidate's interval out of fold and that on the held-out period do not overlap.
+
+    Means over other classes are no measure of each other: where not the same ones have enough rows, that is said.
+    """
     if evidence.simplest is None:
         return ()
     best = evidence.candidate(evidence.simplest.best)
     if best.oof is None or best.test is None:
         return ()
+    scarce = [set(evidence.grounds[place].left_out) for place in ("oof", "test")]
+    if scarce[0] != scarce[1]:
+        names = ", ".join(sorted(scarce[0] ^ scarce[1]))
+        return (
+            "Warning: whether folds and held-out period agree can't be told: "
+            f"{names} has enough rows in one of them only.",
+        )
     promised, given = best.oof.metrics[evidence.metric], best.test.metrics[evidence.metric]
     a, b = promised.interval, given.interval
     if not np.isfinite([a.low, a.high, b.low, b.high]).all() or (a.low <= b.high and b.low <= a.high):

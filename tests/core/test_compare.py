@@ -249,6 +249,14 @@ def test_a_promise_that_the_held_out_period_does_not_keep_is_warned_of(kind, adv
     assert found.warnings[0] in found.conclusion
 
 
+def test_means_over_other_classes_are_not_held_against_each_other():
+    scarce = rows_of(shares=(0.6, 0.38, 0.02))
+    found = compare(GRID, {"oof": heard_of(scarce), "test": heard_of(rows_of(seed=7, folds=0))}, "macro_f1", RULES)
+    assert len(found.warnings) == 1
+    assert "Rarest has enough rows in one of them only" in found.warnings[0]
+    assert "promised" not in found.conclusion
+
+
 def test_no_warning_where_they_agree(evidence):
     assert evidence.warnings == ()
 
