@@ -150,12 +150,14 @@ def _mean_of(loss: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> RowMetric:
     return prepare
 
 
-def _log_loss(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
+def log_losses(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
+    """Return the log-loss of each row, shape (n,)."""
     lifted = np.maximum(proba, FLOOR)
     return -np.log(lifted[np.arange(len(y)), y] / lifted.sum(axis=1))
 
 
-def _squared_error(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
+def squared_errors(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
+    """Return the squared error of each row, summed over the classes, shape (n,)."""
     return ((proba - np.eye(proba.shape[1])[y]) ** 2).sum(axis=1)
 
 
@@ -169,8 +171,8 @@ def _calibration_error(y: np.ndarray, proba: np.ndarray, _k: int) -> WeightedMet
 FROM_ROWS: dict[str, RowMetric] = {
     "average_precision": _rankings(_Ranking.average_precision, macro=True),
     "roc_auc": _rankings(_Ranking.roc_auc, macro=True),
-    "log_loss": _mean_of(_log_loss),
-    "brier": _mean_of(_squared_error),
+    "log_loss": _mean_of(log_losses),
+    "brier": _mean_of(squared_errors),
     "ece": _calibration_error,
     "average_precision by class": _rankings(_Ranking.average_precision, macro=False),
 }

@@ -11,8 +11,8 @@ from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.experiment import Candidate
 from evenhand.problem import Problem
-from tasks.evaluate import Result
 from tasks.log import log_fit
+from tasks.results import Result
 from tasks.split import Parts
 from tasks.train import Unit, fit, place
 from tasks.training import Training

@@ -14,8 +14,8 @@ from evenhand.comparing import OF_PROBABILITIES, Answers, Entry, Evidence, Heard
 from evenhand.experiment import Candidate, Experiment
 from evenhand.problem import Problem
 from evenhand.split import block_numbers
-from tasks.evaluate import Result, judged
 from tasks.files import write_json
+from tasks.results import Result, judged
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
 

@@ -15,8 +15,8 @@ from evenhand.experiment import Candidate
 from evenhand.problem import Problem
 from tasks import tracking
 from tasks.draw import draw_candidate, draw_fit, write_figures
-from tasks.evaluate import Result
 from tasks.files import write_json
+from tasks.results import Result
 from tasks.split import Parts
 from tasks.train import slug
 

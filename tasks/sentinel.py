@@ -22,8 +22,8 @@ from evenhand.sentinel import (
     row_hashes,
 )
 from evenhand.split import class_labels
-from tasks.evaluate import Result
 from tasks.files import write_json
+from tasks.results import Result
 from tasks.split import Parts
 from tasks.storage import read_frame
 from tasks.train import HOLDOUT_FOLD, Unit, experiment_of, place

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.comparing.rows import JudgedRows
-from evenhand.evaluate import BINS, FLOOR
+from evenhand.evaluate import BINS
+from evenhand.resampled import log_losses, squared_errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,15 +108,6 @@ def _mean_of(loss: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[.
     return of
 
 
-def _log_loss(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
-    lifted = np.maximum(proba, FLOOR)
-    return -np.log(lifted[np.arange(len(y)), y] / lifted.sum(axis=1))
-
-
-def _squared_error(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
-    return ((proba - np.eye(proba.shape[1])[y]) ** 2).sum(axis=1)
-
-
 def _calibration_gap(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
     """Each row's part of the calibration error, with the sign of its bin's gap."""
     confidence = proba.max(axis=1)
@@ -127,7 +119,7 @@ def _calibration_gap(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
 OF_PROBABILITIES: dict[str, Callable[..., Measured]] = {
     "average_precision": _over_classes(average_precision),
     "roc_auc": _over_classes(roc_auc),
-    "log_loss": _mean_of(_log_loss),
-    "brier": _mean_of(_squared_error),
+    "log_loss": _mean_of(log_losses),
+    "brier": _mean_of(squared_errors),
     "ece": _mean_of(_calibration_gap),
 }
