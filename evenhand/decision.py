@@ -18,9 +18,9 @@ from evenhand.probabilities import DecisionError, checked, checked_codes, checke
 from evenhand.problem import CapacityDecision, CostDecision, MultipliersDecision, PriorPowerDecision, SimpleDecision
 from evenhand.rules import Capacity, DecisionRule, LargestWeighted, LeastCost
 from evenhand.sentinel import apart
+from evenhand.split import period_numbers
 
 AnyDecision = SimpleDecision | MultipliersDecision | PriorPowerDecision | CostDecision | CapacityDecision
-_PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 
 def fit_rule(
@@ -149,11 +149,7 @@ def period_groups(values: pd.Series, spec: CapacityDecision) -> np.ndarray:
     >>> period_groups(when, spec).tolist()
     [0, 0, 1, -1]
     """
-    if spec.period != "value":
-        if not pd.api.types.is_datetime64_any_dtype(values):
-            raise ProblemError(f"decisions: {spec.name}: period {spec.period} needs times in {spec.per!r}")
-        values = values.dt.strftime(_PERIODS[spec.period])
-    return pd.factorize(values, sort=True)[0]
+    return period_numbers(values, spec.period, f"decisions: {spec.name}", str(spec.per))
 
 
 def share_of(spec: CapacityDecision, n_rows: int, groups: np.ndarray | None) -> float:

@@ -161,10 +161,21 @@ def block_numbers(column: pd.Series, blocks: Blocks) -> np.ndarray:
     >>> block_numbers(when, Blocks(column="when", period="day")).tolist()
     [0, 0, 1, -1]
     """
-    if blocks.period != "value":
+    return period_numbers(column, blocks.period, "split.blocks", blocks.column)
+
+
+def period_numbers(column: pd.Series, period: str, where: str, name: str) -> np.ndarray:
+    """Give a number to each value, day, month or year of a column, -1 to a gap; ``where`` and ``name`` are for errors.
+
+    Raises
+    ------
+    ProblemError
+        When a period is asked for of a column that holds no times.
+    """
+    if period != "value":
         if not pd.api.types.is_datetime64_any_dtype(column):
-            raise ProblemError(f"split.blocks: period {blocks.period} needs times in {blocks.column!r}")
-        column = column.dt.strftime(_PERIOD[blocks.period])
+            raise ProblemError(f"{where}: period {period} needs times in {name!r}")
+        column = column.dt.strftime(_PERIOD[period])
     return pd.factorize(column, sort=True)[0]
 
 
