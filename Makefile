@@ -22,7 +22,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help train review ledger rollback gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
+.PHONY: help train score review ledger rollback gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -48,6 +48,9 @@ setup-dev: $(DEV)
 train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 SEED=7 ARGS="--help"
 	@$(BIN)/python -m flows.train --problem $(PROBLEM) $(if $(DATA),--data '$(DATA)') $(if $(QUICK),--preset quick) \
 		$(if $(SEED),--seed $(SEED)) $(ARGS)
+
+score: $(RUNTIME) ## give new rows classes and probabilities by the champion: DATA=new.csv ARGS="--out scored.csv"
+	@$(BIN)/python -m flows.score --problem $(PROBLEM) --data '$(DATA)' $(ARGS)
 
 review: $(RUNTIME) ## list what waits for a decision, show the case, approve or reject it
 	@$(BIN)/python -m flows.promote $(ARGS)

@@ -79,17 +79,35 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
         """Return calibrated probabilities of shape (n_rows, n_classes)."""
-        return self._calibrated(self._raw(X))
+        return self._calibrated(self.raw_proba(X))
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
         """Return class names of shape (n_rows,)."""
-        raw = self._raw(X)
-        read = raw if self.decides_on == "raw" else self._calibrated(raw)
-        codes = read.argmax(axis=1) if self.rule is None else self.rule.decide(read)
-        return self.classes_[codes]
+        return self.decide(self.raw_proba(X))[0]
 
-    def _raw(self, X: pd.DataFrame) -> np.ndarray:
+    def raw_proba(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the classifier's own probabilities of shape (n_rows, n_classes)."""
         return full_probabilities(self.classifier, self.encoder.transform(X), len(self.class_names))
+
+    def decide(self, raw: np.ndarray, groups: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Choose a class for every row and calibrate its probabilities, from one prediction.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (n_rows, n_classes)
+            Of :meth:`raw_proba`.
+        groups : ndarray of int, shape (n_rows,), optional
+            Period or place of every row, negative where unknown; only a capacity asks for it.
+
+        Returns
+        -------
+        names : ndarray of str, shape (n_rows,)
+        probabilities : ndarray of shape (n_rows, n_classes)
+        """
+        calibrated = self._calibrated(raw)
+        read = raw if self.decides_on == "raw" else calibrated
+        codes = read.argmax(axis=1) if self.rule is None else self.rule.decide(read, groups)
+        return self.classes_[codes], calibrated
 
     def _calibrated(self, raw: np.ndarray) -> np.ndarray:
         return raw if self.calibrator is None else self.calibrator.apply(raw)

@@ -66,9 +66,10 @@ def test_a_store_that_mlflow_made_up_is_not_used_and_a_named_one_is(given, used)
 def test_every_parameter_of_an_entry_point_is_an_option_of_its_flow():
     from flows.promote import ReviewRequest
     from flows.train import TrainRequest
+    from tasks.score import ScoreRequest
 
     entries = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
-    requests = {"train": TrainRequest, "promote": ReviewRequest}
+    requests = {"train": TrainRequest, "promote": ReviewRequest, "score": ScoreRequest}
     assert set(entries) == set(requests)
     for name, entry in entries.items():
         assert f"python -m flows.{name} " in entry["command"]
