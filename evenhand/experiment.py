@@ -48,6 +48,8 @@ class Candidate:
     features: str = "base"
     decision: AnyDecision = ARGMAX
     half_life_days: float | None = None
+    variant_of: str | None = None
+    """The problem's model that this one is with other settings."""
 
     @property
     def name(self) -> str:
@@ -107,8 +109,10 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
     strategies = {strategy.name: at_scale(strategy, share) for strategy in problem.strategies}
     grid = [Candidate(model, strategy) for strategy in strategies.values() for model in models.values()]
     for more in problem.extra:
-        model = models[more.model].model_copy(update={"params": {**models[more.model].params, **more.params}})
-        grid.append(Candidate(model, strategies[more.strategy], more.features, half_life_days=more.half_life_days))
+        of = models[more.model]
+        model = of.model_copy(update={"params": {**of.params, **more.params}, "label": more.label or of.label})
+        aged, variant = more.half_life_days, more.model if more.label else None
+        grid.append(Candidate(model, strategies[more.strategy], more.features, half_life_days=aged, variant_of=variant))
     ruled = [
         replace(candidate, decision=decision)
         for candidate in grid

@@ -32,6 +32,12 @@ class Row:
     test: Scores | None
     fit_seconds: float
     skipped: str | None
+    variant_of: str | None = None
+
+    @property
+    def group(self) -> str:
+        """The model whose lines a table keeps together: with other settings it is still that model."""
+        return self.variant_of or self.model
 
 
 def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFrame:
@@ -61,20 +67,20 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
     """
     _check_metric(metric)
     scored, unscored = _parted(rows, on)
-    baselines = {row.model: scores for row, scores in scored if is_baseline(row)}
+    baselines = {row.group: scores for row, scores in scored if is_baseline(row)}
     best: dict[str, tuple[bool, float]] = {}
     for row, scores in scored:
-        best[row.model] = min(best.get(row.model, (True, math.inf)), _rank(scores, metric))
+        best[row.group] = min(best.get(row.group, (True, math.inf)), _rank(scores, metric))
     scored.sort(
         key=lambda pair: (
-            best[pair[0].model],
-            pair[0].model,
+            best[pair[0].group],
+            pair[0].group,
             not is_baseline(pair[0]),
             *_order(pair[0], pair[1], metric),
         )
     )
     shown = _shown(rows)
-    lines = [_names(row, shown) | _compared(scores, baselines.get(row.model), metric) for row, scores in scored]
+    lines = [_names(row, shown) | _compared(scores, baselines.get(row.group), metric) for row, scores in scored]
     return _framed(lines, unscored, shown, on)
 
 
@@ -155,7 +161,7 @@ def _shown(rows: Sequence[Row]) -> list[str]:
 
 def is_baseline(row: Row) -> bool:
     """Tell whether a candidate is its model with nothing done to it."""
-    return (row.strategy, row.features, row.decision) == PLAIN
+    return (row.strategy, row.features, row.decision) == PLAIN and row.variant_of is None
 
 
 def _compared(scores: Scores, baseline: Scores | None, metric: str) -> dict[str, float]:

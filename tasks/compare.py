@@ -40,7 +40,7 @@ def compare(parts: Parts, problem: Problem, seed: int, results: Sequence[Result]
 def _entry(result: Result) -> Entry:
     c: Candidate = result.candidate
     names = (c.model.name, c.model.kind, c.strategy.name, c.strategy.kind, c.features, c.decision.name)
-    return Entry(c.name, *names)
+    return Entry(c.name, *names, variant_of=c.variant_of)
 
 
 def _heard(experiment: Experiment, problem: Problem, place: Place, results: Sequence[Result], rules: Rules) -> Heard:

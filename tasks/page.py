@@ -82,7 +82,7 @@ def _reference(won: Result, results: Sequence[Result]) -> Result | None:
     """Find the winner's model with nothing done about imbalance."""
     for result in results:
         row: Row = result.row()
-        if is_baseline(row) and row.model == won.candidate.model.name and row_name(row) != won.candidate.name:
+        if is_baseline(row) and row.group == won.row().group and row_name(row) != won.candidate.name:
             return result
     return None
 

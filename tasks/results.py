@@ -85,6 +85,7 @@ class Result:
             self.test,
             self.fit_seconds,
             self.skipped,
+            c.variant_of,
         )
 
 

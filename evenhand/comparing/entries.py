@@ -40,18 +40,24 @@ class Entry:
     strategy_kind: str
     features: str
     decision: str
+    variant_of: str | None = None
+    """The model that this one is with other settings."""
 
 
 def reference_of(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
     """Find what a candidate is compared with, so that the difference is that of one thing.
 
     As a rule it is the same model on the same features, with strategy ``none`` and ``argmax``. Where that is the
-    candidate itself or does not exist: the same on ``base``; and for a family that balances inside itself, the plain
-    family. None where there is nothing of the kind.
+    candidate itself or does not exist: the same on ``base``; then the model that it is with other settings; and for a
+    family that balances inside itself, the plain family. None where there is nothing of the kind.
     """
     plain = [e for e in entries if (e.strategy_kind, e.decision) == (PLAIN_STRATEGY, PLAIN_DECISION) and e != entry]
     sibling = PLAIN_KINDS.get(entry.model_kind)
-    for model_fits in (lambda e: e.model == entry.model, lambda e: e.model_kind == sibling):
+    for model_fits in (
+        lambda e: e.model == entry.model,
+        lambda e: e.model == entry.variant_of,
+        lambda e: e.model_kind == sibling,
+    ):
         for features in dict.fromkeys((entry.features, BASE)):
             found = next((e for e in plain if e.features == features and model_fits(e)), None)
             if found is not None:
@@ -78,8 +84,8 @@ def way_of(entry: Entry, reference: Entry) -> str:
     return " + ".join(mine for mine, other in pairs if mine != other) or entry.name
 
 
-def simplicity(entry: Entry) -> tuple[int, int, bool, str]:
-    """Sort the simplest first: by the most involved part, how many parts, features, name.
+def simplicity(entry: Entry) -> tuple[int, int, bool, bool, str]:
+    """Sort the simplest first: by the most involved part, how many parts, features, settings, name.
 
     none < weights < decision rule < undersampling < oversampling < synthetic rows < ensembles that balance inside; an
     unknown strategy counts as one that makes rows up.
@@ -89,7 +95,7 @@ def simplicity(entry: Entry) -> tuple[int, int, bool, str]:
     if entry.model_kind in PLAIN_KINDS:
         parts.append(1 if entry.model_kind in _WEIGHTING_KINDS else _ENSEMBLE)
     moving = sum(level > 0 for level in parts) + ("+" in entry.strategy)
-    return max(parts), moving, entry.features != BASE, entry.name
+    return max(parts), moving, entry.features != BASE, entry.variant_of is not None, entry.name
 
 
 def simplest(
@@ -112,7 +118,7 @@ def simplest(
     ranked = [e for e in entries if e.name in found and np.isfinite([found[e.name].estimate, errors[e.name]]).all()]
     if not ranked:
         return None
-    best = max(ranked, key=lambda e: (sign * found[e.name].estimate, tuple(-v for v in simplicity(e)[:3])))
+    best = max(ranked, key=lambda e: (sign * found[e.name].estimate, tuple(-v for v in simplicity(e)[:4])))
     bound = sign * found[best.name].estimate - errors[best.name]
     within = sorted((e for e in ranked if sign * found[e.name].estimate >= bound), key=simplicity)
     return Simplest(

@@ -43,15 +43,21 @@ class ModelSpec(Frozen):
 
 
 class ExtraCandidate(Frozen):
-    """A candidate beside the grid: a model and a strategy of the problem on a feature set other than base."""
+    """A candidate beside the grid: a model and a strategy of the problem with other features or other settings."""
 
     model: str
     strategy: str = "none"
     features: str
+    label: str | None = Field(default=None, description="name of the model with these settings; needed on `base`")
     params: Params = Field(default={}, description="settings that differ from those of the problem's model")
     half_life_days: float | None = Field(
         default=None, gt=0, description="a training row weighs half as much for every so many days of age"
     )
+
+    @property
+    def name(self) -> str:
+        """Name of the model in tables, ledgers and runs."""
+        return self.label or self.model
 
 
 # Every family that handles imbalance by itself.

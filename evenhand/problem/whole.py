@@ -53,7 +53,7 @@ class Problem(Frozen):
         default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
     )
     strategies: tuple[Strategy, ...] = Field(min_length=1)
-    extra: tuple[ExtraCandidate, ...] = Field(default=(), description="candidates on other feature sets than base")
+    extra: tuple[ExtraCandidate, ...] = Field(default=(), description="candidates with other features or settings")
     balancing_models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
         default=(), description="models that handle imbalance by themselves: tried without resampling, beside the grid"
     )
@@ -150,14 +150,19 @@ class Problem(Frozen):
             for what, names in known.items():
                 if getattr(extra, what) not in names:
                     raise ValueError(f"extra: no {what} {getattr(extra, what)!r}; there is: {', '.join(names)}")
-            if extra.features == BASE:
-                raise ValueError(f"extra: {extra.model} on {BASE} is in the grid already; name another feature set")
+            if extra.features == BASE and extra.label is None:
+                raise ValueError(
+                    f"extra: {extra.model} on {BASE} is in the grid already; name another feature set, or give the "
+                    "model with other settings a label"
+                )
+            if extra.label in known["model"]:
+                raise ValueError(f"extra: label {extra.label!r} is the name of a model; give another")
             if extra.half_life_days is not None and not isinstance(self.split.holdout.start, date):
                 raise ValueError(
                     f"extra: half_life_days counts days, and split.holdout.start is {self.split.holdout.start!r}; "
                     "needed is a date"
                 )
-        named = [(extra.model, extra.strategy, extra.features) for extra in self.extra]
+        named = [(extra.name, extra.strategy, extra.features) for extra in self.extra]
         if len(set(named)) < len(named):
             raise ValueError("extra: the same model, strategy and features are named twice")
         if BASE not in self.features:
@@ -193,6 +198,7 @@ class Problem(Frozen):
     def _names_once(self) -> Problem:
         for what, names in (
             ("models", [m.name for m in (*self.models, *self.balancing_models)]),
+            ("models", [*{e.label for e in self.extra if e.label}, *(m.name for m in self.balancing_models)]),
             ("strategies", [s.name for s in self.strategies]),
             ("decisions", [d.name for d in self.decisions]),
             ("reviewers", [r.name for r in self.reviewers]),

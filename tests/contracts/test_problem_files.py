@@ -51,8 +51,15 @@ def wrong(change):
         (lambda p: p["strategies"][-1].update(per_class={"Assault": -1}), "positive factor"),
         (lambda p: p["split"]["folds"].update(n=1), "greater than or equal to 2"),
         (lambda p: p["split"].pop("holdout"), "split.holdout: required, but not there"),
-        (lambda p: p["extra"][0].update(features="base"), "is in the grid already"),
+        (lambda p: p["extra"][1].update(features="base"), "is in the grid already"),
         (lambda p: p["extra"].append(p["extra"][0]), "named twice"),
+        (lambda p: p["extra"][0].update(label="lightgbm"), "label 'lightgbm' is the name of a model"),
+        (
+            lambda p: (
+                p.update(balancing_models=[{"kind": "adaboost", "label": "deep"}]) or p["extra"][0].update(label="deep")
+            ),
+            "models: deep is named twice",
+        ),
         (lambda p: p["extra"][0].update(model="catboost"), "extra: no model 'catboost'; there is: random_forest"),
         (lambda p: p["features"]["base"]["numeric"].append("Neighbourhood"), "column Neighbourhood has two roles"),
         (lambda p: p["features"]["base"]["time"][0].pop("parts"), "give parts, cyclic or both"),
