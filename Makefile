@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PROBLEM ?= toronto
 DATA ?=
 QUICK ?=
+PRESET ?= $(if $(QUICK),quick)
 SEED ?=
 ARGS ?=
 
@@ -45,8 +46,8 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 setup: $(RUNTIME)
 setup-dev: $(DEV)
 
-train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 SEED=7 ARGS="--help"
-	@$(BIN)/python -m flows.train --problem $(PROBLEM) $(if $(DATA),--data '$(DATA)') $(if $(QUICK),--preset quick) \
+train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 ARGS="--help"
+	@$(BIN)/python -m flows.train --problem $(PROBLEM) $(if $(DATA),--data '$(DATA)') $(if $(PRESET),--preset $(PRESET)) \
 		$(if $(SEED),--seed $(SEED)) $(ARGS)
 
 score: $(RUNTIME) ## give new rows classes and probabilities by the champion: DATA=new.csv ARGS="--out scored.csv"

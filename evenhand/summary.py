@@ -87,7 +87,7 @@ class Summary(_Part):
     problem: str
     synthetic: bool = Field(description="whether the rows are made up")
     seed: int
-    preset: Literal["standard", "quick"]
+    preset: Literal["standard", "full", "quick"]
     metric: str = Field(description="the primary metric, by which the winner was chosen out of fold")
     data: DataSummary
     candidates: tuple[CandidateSummary, ...]

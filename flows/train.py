@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
-from evenhand.experiment import candidates, fits
+from evenhand.experiment import fits
 from evenhand.models import check_models
+from evenhand.presets import preset_candidates
 from evenhand.problem import Problem
+from evenhand.problem.presets import Preset
 from flows.commands import run_command
 from flows.grid import is_telling, log_all, run_units
 from tasks.balance import balance
@@ -43,10 +45,11 @@ class TrainRequest(BaseModel):
     data: str | None = Field(
         default=None, description="a CSV or Parquet file, or a glob, in the place of the problem's own source"
     )
-    preset: Literal["standard", "quick"] = Field(
+    preset: Preset = Field(
         default="standard",
-        description="standard: all training rows; quick: a sample of them on three folds, for a first look. "
-        "A quick training has an experiment and a registered model of its own",
+        description="standard: the problem's own grid; full: with it, every strategy there is; quick: the grid on a "
+        "sample of the training rows and three folds, for a first look, with an experiment and a registered model of "
+        "its own",
     )
     seed: int = Field(default=42, ge=0, description="of folds, samplers and models")
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
@@ -68,7 +71,7 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1)  # Any: its 
 def read_problem(request: TrainRequest) -> Problem:
     """Read the problem and refuse what can be refused without its data."""
     problem = load_problem(request.problem, request.data)
-    check_models([candidate.model for candidate in candidates(problem)])
+    check_models([candidate.model for candidate in preset_candidates(problem, request.preset)])
     return problem
 
 
@@ -85,7 +88,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         balanced = step("balance", "balance the training rows", balance, parts, problem, request.clear_cache)
         log_inputs(training, problem, snapshot, validated, parts, balanced)
 
-        grid = candidates(problem, parts.share)
+        grid = preset_candidates(problem, request.preset, parts.share)
         folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
         inner = step("cross_validate", doing, run_units, training, parts, problem, seed, fits(grid), folds)

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from evenhand.errors import LeakFound
 from evenhand.problem import REVIEW_KEYS, Problem
+from evenhand.problem.presets import registered_name
 from evenhand.sentinel import LEAK_SENTINEL
 from tasks import tracking
 from tasks.settings import ROOT, settings
@@ -63,7 +64,7 @@ def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training
     ------
     Training
     """
-    name = registered_name(problem, preset)
+    name = registered_name(problem.name, preset)
     identifier, folder = _new_folder(name)
     run_id = tracking.start_training(
         experiment=name,
@@ -82,11 +83,6 @@ def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training
             tracking.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
     tracking.end_training(run_id, "FINISHED", None)
-
-
-def registered_name(problem: Problem, preset: str) -> str:
-    """Name the experiment and the registered model; a quick try never touches those of the real problem."""
-    return problem.name if preset == "standard" else f"{problem.name}-{preset}"
 
 
 def identity(problem: Problem, rows: Sequence[str], preset: str, seed: int) -> str:

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 
 from evenhand.errors import EvenhandError
+from evenhand.problem.presets import registered_name
 from tasks.local_servers import HOST, Page, check_alive, check_port, get, served, wait_until_up
 from tasks.settings import settings
 
@@ -107,7 +108,7 @@ def _newest(mlflow: Page) -> str | None:
     """Address of the newest training's candidates in charts, best first; MLflow's own tables show no metric unasked."""
     try:
         summary = json.loads((settings().runs / "latest" / "summary.json").read_text(encoding="utf-8"))
-        name = summary["problem"] if summary["preset"] == "standard" else f"{summary['problem']}-{summary['preset']}"
+        name = registered_name(summary["problem"], summary["preset"])
         found = json.loads(get(f"{mlflow.address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}"))
     except (OSError, ValueError, KeyError):
         return None
