@@ -21,47 +21,23 @@ from sklearn.base import ClassifierMixin
 from sklearn.inspection import permutation_importance
 from threadpoolctl import threadpool_limits
 
-from evenhand.decision import AnyDecision
+from evenhand.candidates import Candidate, candidates, fits
 from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
 from evenhand.lineage import Encoder
 from evenhand.models import CannotFit, build_model, importances
-from evenhand.models import at_scale as model_at_scale
-from evenhand.problem import ARGMAX, BASE, FeatureSet, ModelSpec, Problem, SimpleStrategy
+from evenhand.problem import FeatureSet
 from evenhand.recency import aged
 from evenhand.rules import DecisionRule
-from evenhand.sentinel import Lineage, unit_leaks
+from evenhand.sentinel import Lineage, study_leaks, unit_leaks
 from evenhand.split import Fold
-from evenhand.strategies import AnyStrategy, CannotResample, LedgerEntry, TrainingRows, at_scale, ledger_entry, resample
+from evenhand.strategies import CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
+
+__all__ = ["Candidate", "Encoded", "Experiment", "OnceCache", "Outcome", "candidates", "fits"]
 
 HOLDOUT = "holdout"
 PERMUTED_ROWS = 1_000
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model, an imbalance strategy, a feature set and a decision rule."""
-
-    model: ModelSpec
-    strategy: AnyStrategy
-    features: str = "base"
-    decision: AnyDecision = ARGMAX
-    half_life_days: float | None = None
-    variant_of: str | None = None
-    """The problem's model that this one is with other settings."""
-
-    @property
-    def name(self) -> str:
-        """Reads well in a list of runs: ``lightgbm / smote``."""
-        decision = [] if self.decision == ARGMAX else [self.decision.name]
-        return " / ".join([self.fit_name, *decision])
-
-    @property
-    def fit_name(self) -> str:
-        """Name what is fitted: candidates that differ in the decision rule alone share it."""
-        features = [] if self.features == BASE else [self.features]
-        return " / ".join([self.model.name, self.strategy.name, *features])
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,43 +66,6 @@ class Outcome:
     importance: np.ndarray | None = None
     fitted: FittedCandidate | None = None
     leaks: tuple[str, ...] | None = None
-
-
-def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
-    """List the grid of a problem, models within strategies, so that neighbours share their resampled rows.
-
-    Every model is tried under every strategy on the feature set `base`, and as ``problem.extra`` says on others. The
-    decision rules are tried on the fits without resampling: a rule costs no refit. Last come the models that handle
-    imbalance by themselves, on the rows as they are.
-
-    Parameters
-    ----------
-    problem : Problem
-    share : float
-        Of the training rows that are used; numbers of rows in a strategy and a forest's bags shrink with it.
-    """
-    models = {model.name: model_at_scale(model, share) for model in problem.models}
-    strategies = {strategy.name: at_scale(strategy, share) for strategy in problem.strategies}
-    grid = [Candidate(model, strategy) for strategy in strategies.values() for model in models.values()]
-    for more in problem.extra:
-        of = models[more.model]
-        model = of.model_copy(update={"params": {**of.params, **more.params}, "label": more.label or of.label})
-        aged, variant = more.half_life_days, more.model if more.label else None
-        grid.append(Candidate(model, strategies[more.strategy], more.features, half_life_days=aged, variant_of=variant))
-    ruled = [
-        replace(candidate, decision=decision)
-        for candidate in grid
-        for decision in problem.decisions
-        # Undoing a resampling is for resampled fits; every other rule is for probabilities at natural prevalence.
-        if decision != ARGMAX and (candidate.strategy.name == "none") != (decision.kind == "prior_correction")
-    ]
-    unaided = SimpleStrategy(kind="none")
-    return grid + ruled + [Candidate(model_at_scale(model, share), unaided) for model in problem.balancing_models]
-
-
-def fits(grid: Sequence[Candidate]) -> list[Candidate]:
-    """List what has to be fitted for a grid: its candidates without their decision rules, each once."""
-    return list({candidate.fit_name: replace(candidate, decision=ARGMAX) for candidate in grid}.values())
 
 
 class OnceCache:
@@ -182,6 +121,8 @@ class Experiment:
     seed : int
     when : Series of timestamps, shape (n_rows,), optional
         What a candidate with a half-life goes by.
+    kept_folds : int
+        So many are kept encoded and resampled: what comes back to a fold finds it as it was.
     """
 
     def __init__(
@@ -193,6 +134,7 @@ class Experiment:
         features: dict[str, FeatureSet],
         seed: int,
         when: pd.Series | None = None,
+        kept_folds: int = 2,
     ) -> None:
         self.frame = frame.reset_index(drop=True)  # a row's name is its position, wherever it goes
         self.y = y
@@ -201,8 +143,8 @@ class Experiment:
         self.features = features
         self.seed = seed
         self.when = when
-        self._encoded = OnceCache(size=2)
-        self._resampled = OnceCache(size=3)
+        self._encoded = OnceCache(size=kept_folds)
+        self._resampled = OnceCache(size=max(3, kept_folds))
 
     def run(
         self, candidate: Candidate, fold_number: int, keep_model: bool = False, rule: DecisionRule | None = None
@@ -228,6 +170,9 @@ class Experiment:
         fold = self.folds[fold_number]
         if len(np.unique(self.y[fold.train])) < 2:
             return Outcome(None, None, 0.0, skipped="its training rows hold one class only")
+        chosen = candidate.chosen_on(fold_number)
+        if chosen is not None and chosen.skipped:
+            return Outcome(None, None, 0.0, skipped=chosen.skipped)
         with threadpool_limits(limits=1):
             encoded = self._encode(candidate.features, fold)
             try:
@@ -235,7 +180,8 @@ class Experiment:
             except CannotResample as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
             leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
-            model = build_model(candidate.model, self.seed, len(rows.y))
+            leaks += study_leaks(fold, chosen.seen if chosen else None)
+            model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y))
             started = time.thread_time()
             try:
                 model.fit(rows.X, rows.y, sample_weight=rows.weight)

@@ -156,6 +156,25 @@ def unit_leaks(fold: Fold, y: np.ndarray, lineage: Lineage) -> tuple[str, ...]:
     return tuple([*_of_fold(fold, lineage), *_of_encoder(fold, lineage), *_of_sampler(fold, y, lineage)])
 
 
+def study_leaks(fold: Fold, seen: RowsSeen | None) -> tuple[str, ...]:
+    """Check that settings were chosen on a fold's training rows alone.
+
+    Parameters
+    ----------
+    fold : Fold
+    seen : RowsSeen or None
+        The rows of the study; None where there was none.
+
+    Returns
+    -------
+    tuple of str
+        Findings.
+    """
+    if seen is None or seen == rows_seen(pd.DataFrame(index=fold.train)):
+        return ()
+    return (f"its settings were chosen on {seen.n:,} rows that are not the fold's {len(fold.train):,} training rows",)
+
+
 def apart(fitted: np.ndarray, judged: np.ndarray, what: str) -> None:
     """Check that something is fitted on other rows than it is judged on.
 

@@ -75,6 +75,8 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
         key=lambda pair: (
             best[pair[0].group],
             pair[0].group,
+            pair[0].variant_of is not None,
+            pair[0].model,
             not is_baseline(pair[0]),
             *_order(pair[0], pair[1], metric),
         )

@@ -70,7 +70,7 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1)  # Any: its 
 
 def read_problem(request: TrainRequest) -> Problem:
     """Read the problem and refuse what can be refused without its data."""
-    problem = load_problem(request.problem, request.data)
+    problem = load_problem(request.problem, request.data).model_copy(update={"tuning": ()})
     check_models([candidate.model for candidate in preset_candidates(problem, request.preset)])
     return problem
 

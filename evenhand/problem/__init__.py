@@ -15,7 +15,7 @@ from evenhand.problem.decisions import (
     PriorPowerDecision,
     SimpleDecision,
 )
-from evenhand.problem.models import FULL_MODELS, SELF_BALANCING, ModelSpec
+from evenhand.problem.models import FULL_MODELS, SELF_BALANCING, ExtraCandidate, ModelSpec
 from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy
 from evenhand.problem.reading import parse_problem
 from evenhand.problem.sources import (
@@ -47,6 +47,7 @@ from evenhand.problem.strategies import (
     SmoteTomekStrategy,
     TomekStrategy,
 )
+from evenhand.problem.tuning import SPACES, Setting, Tuning
 from evenhand.problem.whole import Problem, check_classes
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "METRICS",
     "REVIEW_KEYS",
     "SELF_BALANCING",
+    "SPACES",
     "AdasynStrategy",
     "AnyStrategy",
     "Blocks",
@@ -71,6 +73,7 @@ __all__ = [
     "Decision",
     "EffectiveNumberStrategy",
     "EnnStrategy",
+    "ExtraCandidate",
     "FeatureSet",
     "Floor",
     "ForwardFolds",
@@ -94,6 +97,7 @@ __all__ = [
     "ReviewPolicy",
     "Reviewer",
     "RoseStrategy",
+    "Setting",
     "SimpleDecision",
     "SimpleStrategy",
     "SimpleStrategyKind",
@@ -105,6 +109,7 @@ __all__ = [
     "SyntheticSource",
     "Target",
     "TomekStrategy",
+    "Tuning",
     "check_classes",
     "parse_problem",
 ]

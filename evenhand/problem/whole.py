@@ -25,6 +25,7 @@ from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, Valida
 from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
 from evenhand.problem.strategies import Strategy, named_classes
+from evenhand.problem.tuning import Tuning, tuning_fault
 
 
 class Problem(Frozen):
@@ -54,6 +55,7 @@ class Problem(Frozen):
     )
     strategies: tuple[Strategy, ...] = Field(min_length=1)
     extra: tuple[ExtraCandidate, ...] = Field(default=(), description="candidates with other features or settings")
+    tuning: tuple[Tuning, ...] = Field(default=(), description="candidates tuned where a training is asked to tune")
     balancing_models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
         default=(), description="models that handle imbalance by themselves: tried without resampling, beside the grid"
     )
@@ -141,33 +143,47 @@ class Problem(Frozen):
 
     @model_validator(mode="after")
     def _extra_exists(self) -> Problem:
-        known = {
-            "model": [model.name for model in self.models],
-            "strategy": [strategy.name for strategy in self.strategies],
-            "features": list(self.features),
-        }
+        names = [model.name for model in self.models]
         for extra in self.extra:
-            for what, names in known.items():
-                if getattr(extra, what) not in names:
-                    raise ValueError(f"extra: no {what} {getattr(extra, what)!r}; there is: {', '.join(names)}")
+            self._has("extra", extra, names)
             if extra.features == BASE and extra.label is None:
                 raise ValueError(
                     f"extra: {extra.model} on {BASE} is in the grid already; name another feature set, or give the "
                     "model with other settings a label"
                 )
-            if extra.label in known["model"]:
+            if extra.label in names:
                 raise ValueError(f"extra: label {extra.label!r} is the name of a model; give another")
-            if extra.half_life_days is not None and not isinstance(self.split.holdout.start, date):
-                raise ValueError(
-                    f"extra: half_life_days counts days, and split.holdout.start is {self.split.holdout.start!r}; "
-                    "needed is a date"
-                )
         named = [(extra.name, extra.strategy, extra.features) for extra in self.extra]
         if len(set(named)) < len(named):
             raise ValueError("extra: the same model, strategy and features are named twice")
         if BASE not in self.features:
             raise ValueError(f"features: one set is named {BASE}; found {', '.join(self.features)}")
         return self
+
+    @model_validator(mode="after")
+    def _tuned_exists(self) -> Problem:
+        models = (*self.models, *self.balancing_models)
+        for tuning in self.tuning:
+            self._has("tuning", tuning, [model.name for model in models])
+        fault = tuning_fault(self.tuning, models, {m.name for m in models} | {e.name for e in self.extra})
+        if fault:
+            raise ValueError(f"tuning: {fault}")
+        return self
+
+    def _has(self, where: str, more: ExtraCandidate | Tuning, models: list[str]) -> None:
+        known = {
+            "model": models,
+            "strategy": [strategy.name for strategy in self.strategies],
+            "features": list(self.features),
+        }
+        for what, names in known.items():
+            if getattr(more, what) not in names:
+                raise ValueError(f"{where}: no {what} {getattr(more, what)!r}; there is: {', '.join(names)}")
+        if more.half_life_days is not None and not isinstance(self.split.holdout.start, date):
+            raise ValueError(
+                f"{where}: half_life_days counts days, and split.holdout.start is {self.split.holdout.start!r}; "
+                "needed is a date"
+            )
 
     @model_validator(mode="after")
     def _balancing_apart(self) -> Problem:
