@@ -23,7 +23,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help train score review ledger rollback gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
+.PHONY: help train score review ledger rollback gate-backtest bench-keel ui deploy worker test check soak schema lock clean setup setup-dev
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -64,6 +64,9 @@ rollback: $(RUNTIME) ## put the previous champion back: ARGS='--reviewer "A. Per
 
 gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs and past years
 	@$(BIN)/python -m benchmarks.gate_backtest --problem $(PROBLEM) $(ARGS)
+
+bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about 25 minutes; goes on where it was stopped)
+	@$(BIN)/python -m benchmarks.keel $(ARGS)
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c ends both)
 	@$(BIN)/python -m tasks.ui

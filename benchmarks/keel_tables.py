@@ -1,0 +1,99 @@
+"""What the comparison over the KEEL sets leaves: scores and ranks as CSV, diagrams, and a page about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.ranks import Ranking, draw, ranking
+
+HEADLINE = ("macro_f1", "average_precision")
+RECOMMENDED = ("none / prior_power", "none / multipliers macro_f1")
+WITHIN = 2.0  # mean ranks of the best
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One method on one set and one repeat; nan where it was skipped, with the reason."""
+
+    set: str
+    repeat: int
+    method: str
+    skipped: str
+    metrics: dict[str, float]
+
+
+def write_results(folder: Path, scored: Sequence[Scored], sources: Mapping[str, str], repeats: int) -> None:
+    """Write ``scores.csv``, ``ranks.csv``, a diagram a metric and ``keel.md``; ``sources`` is by set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame([{"set": s.set, "method": s.method, "skipped": s.skipped, **s.metrics} for s in scored])
+    metrics = list(scored[0].metrics)
+    of_set = frame.groupby(["set", "method"], sort=False)
+    mean = of_set[metrics].mean().join(of_set["skipped"].first())  # a method that missed one repeat missed the set
+    mean.loc[of_set["skipped"].agg(lambda why: (why != "").any()), metrics] = float("nan")
+    found = {}
+    for metric in metrics:
+        table = mean[metric].unstack("method").reindex(list(sources))[list(frame["method"].unique())]
+        found[metric] = ranking(table.to_numpy(), list(table.columns), list(sources.values()))
+        _replace(folder / f"ranks_{metric}.png", draw(found[metric], metric.replace("_", " "), RECOMMENDED))
+    _replace(folder / "scores.csv", mean.reset_index().to_csv(index=False).encode())
+    _replace(folder / "ranks.csv", rank_table(found).to_csv(index=False).encode())
+    _replace(folder / "keel.md", page(found, mean, len(set(sources.values())), repeats).encode())
+
+
+def rank_table(found: Mapping[str, Ranking]) -> pd.DataFrame:
+    """Mean ranks a method, best by the first metric first."""
+    first = next(iter(found.values()))
+    columns: dict[str, object] = {"method": first.methods}
+    for metric, of in found.items():
+        columns |= {f"{metric}_rank": of.mean.round(2), f"{metric}_rank_by_source": of.by_source.round(2)}
+    table = pd.DataFrame({**columns, "skipped": first.skipped})
+    return table.iloc[first.order].reset_index(drop=True)
+
+
+def page(found: Mapping[str, Ranking], mean: pd.DataFrame, n_sources: int, repeats: int) -> str:
+    """Say in markdown what was compared, what came out, and whether the recommended default holds."""
+    first = next(iter(found.values()))
+    lines = [
+        "# Mean ranks over the KEEL imbalanced sets",
+        "",
+        f"{len(first.methods)} methods on {first.n_sets} sets cut from {n_sources} sources, LightGBM where a model is "
+        f"needed, {repeats} x 5 stratified folds, out of fold. 1 is best; in brackets, every source weighs the same.",
+        "",
+    ]
+    for metric, of in found.items():
+        lines.append(f"- {metric}: Friedman's p {of.p:.1e}; critical difference {of.critical:.1f} (Nemenyi, .05).")
+    lines += ["", "| method | " + " | ".join(found) + " | skipped |", "| --- |" + " --- |" * (len(found) + 1)]
+    for i in first.order:
+        cells = [f"{of.mean[i]:.1f} ({of.by_source[i]:.1f})" for of in found.values()]
+        lines.append(f"| {first.methods[i]} | {' | '.join(cells)} | {first.skipped[i] or ''} |")
+    return "\n".join([*lines, "", *_verdicts(found), "", *_skips(mean)]) + "\n"
+
+
+def _verdicts(found: Mapping[str, Ranking]) -> list[str]:
+    said = []
+    for name in RECOMMENDED:
+        if name in next(iter(found.values())).methods:
+            behind = {metric: found[metric].behind(name) for metric in HEADLINE if metric in found}
+            holds = all(gap <= WITHIN for gap in behind.values())
+            gaps = ", ".join(f"{gap:.1f} behind the best by {metric}" for metric, gap in behind.items())
+            said.append(f"- {name}: {gaps}: {'within' if holds else 'not within'} {WITHIN:g} mean ranks on both.")
+    return said
+
+
+def _skips(mean: pd.DataFrame) -> list[str]:
+    skipped = mean[mean["skipped"] != ""].reset_index()
+    if skipped.empty:
+        return ["No method was skipped."]
+    counted = skipped.groupby(["method", "skipped"], sort=False).size()
+    said = [f"- {method}: on {n} sets ({why})" for (method, why), n in counted.items()]
+    return ["Skipped, and ranked last there:", "", *said]
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
