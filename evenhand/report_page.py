@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from evenhand.report_page_compare import comparison_section, leaderboard_section, verdict_section
+from evenhand.report_page_costs import costs_section
 from evenhand.report_page_data import Report
 from evenhand.report_page_made import ledger_section, made_section, validation_section
 from evenhand.report_page_parts import PAGE_STYLE, paragraph
@@ -17,6 +18,7 @@ SECTIONS = {
     "resampling": ("resampling", comparison_section),
     "classes": ("classes", classes_section),
     "calibration": ("calibration", calibration_section),
+    "costs": ("costs", costs_section),
     "groups": ("groups", groups_section),
     "ledger": ("ledger", ledger_section),
     "validation": ("validation", validation_section),

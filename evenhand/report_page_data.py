@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evenhand.comparing import Evidence
+from evenhand.cost_curves import CostCurve
 from evenhand.evaluate import Scores
 from evenhand.evidence import Interval
 from evenhand.problem import ARGMAX, BASE, Problem
@@ -13,6 +14,8 @@ from evenhand.strategies import LedgerEntry
 from evenhand.summary import Summary
 from evenhand.tables import Row
 from evenhand.verdict import Verdict
+
+BASELINE_CURVES = "baseline_precision_recall"  # the figure of the reference beside that of the winner
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,15 @@ class GroupTable:
 
 
 @dataclass(frozen=True)
+class ClassCosts:
+    """Cost curves of one class on the held-out rows: the chosen model's, and the reference's where there is one."""
+
+    name: str
+    model: CostCurve
+    reference: CostCurve | None
+
+
+@dataclass(frozen=True)
 class Measured:
     """How sure the chosen model's scores on the held-out rows are."""
 
@@ -61,6 +73,8 @@ class Measured:
     classes: tuple[ClassLine, ...]
     """The rarest first."""
     groups: tuple[GroupTable, ...] = ()
+    costs: tuple[ClassCosts, ...] = ()
+    """Of the classes with enough rows, the rarest first."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evenhand.cost_curves import CostCurve, cost_curve
 from evenhand.evidence import (
     Interval,
     Predictions,
@@ -16,7 +17,7 @@ from evenhand.evidence import (
     single_by_class,
 )
 from evenhand.problem import GatePolicy
-from evenhand.report_page_data import ClassLine, GroupLine, GroupTable, Measured
+from evenhand.report_page_data import ClassCosts, ClassLine, GroupLine, GroupTable, Measured
 from evenhand.slices import SLICE_METRICS, Slices, slices
 
 CONFIDENCE = 0.95
@@ -68,6 +69,22 @@ def measure(
         difference=difference,
         classes=_classes(y, winner, classes, policy.min_positives, resamples),
         groups=tuple(tables),
+        costs=_costs(y, winner, reference, classes, policy.min_positives),
+    )
+
+
+def _costs(
+    y: np.ndarray, winner: Predictions, reference: Predictions | None, names: Sequence[str], min_positives: int
+) -> tuple[ClassCosts, ...]:
+    rows = np.bincount(y, minlength=len(names))
+    judged = [code for code in range(len(names)) if min_positives <= rows[code] < len(y)]
+
+    def curve(code: int, said: Predictions) -> CostCurve:
+        return cost_curve(y == code, said.proba[:, code], said.predicted == code)
+
+    return tuple(
+        ClassCosts(names[code], curve(code, winner), curve(code, reference) if reference else None)
+        for code in sorted(judged, key=lambda code: (rows[code], names[code]))
     )
 
 

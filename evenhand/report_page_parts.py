@@ -29,6 +29,9 @@ img{max-width:100%;height:auto;background:#fff;border-radius:4px}figure{max-widt
 svg.rank{width:100%;max-width:900px;min-width:560px;height:auto}.iv{white-space:nowrap;color:var(--mute);font-size:.85em}
 details{margin:.6rem 0}summary{cursor:pointer;color:var(--mute)}pre{font-size:.8rem;overflow-x:auto;
 background:var(--soft);padding:.8rem;border-radius:4px}tr.chosen td{font-weight:600}section>p{max-width:50rem}
+.panels{display:flex;flex-wrap:wrap;gap:.5rem 1.2rem}.panels figure{flex:0 1 305px;min-width:0}.panels svg{width:100%}
+svg .roof{fill:var(--soft);stroke:var(--two);stroke-dasharray:2 3}svg .dashed{stroke-dasharray:6 4}
+.key .challenger i.dashed{background:none;border-top:2px dashed var(--one);border-radius:0;height:.3rem}
 h1 span.plain::after{content:""}@media print{details>*{display:block}nav{display:none}}
 @media (max-width:40rem){body{padding:1rem .6rem 3rem}th,td{padding:.3rem .4rem}h1{font-size:1.3rem}}
 """

@@ -9,7 +9,7 @@ from evenhand.gate_details import Details, ModelDetails, Reliability
 from evenhand.gate_sections import confusions
 from evenhand.page import table
 from evenhand.problem import ARGMAX
-from evenhand.report_page_data import GroupTable, Report, row_name
+from evenhand.report_page_data import BASELINE_CURVES, GroupTable, Report, row_name
 from evenhand.report_page_measure import CLASS_METRICS
 from evenhand.report_page_parts import cell, folded, paragraph, picture, section, sure
 from evenhand.report_page_words import described, metric_name, percentage, scarce
@@ -51,6 +51,7 @@ def classes_section(report: Report) -> str:
         paragraph(scarce(report)),
         picture(report.figures.get("precision_recall"), "Precision against recall of each class, out of fold"),
         _note_of_curves(report),
+        _baseline_curves(report),
         _where_they_go(report),
     )
 
@@ -61,6 +62,14 @@ def _note_of_curves(report: Report) -> str:
     return paragraph(
         "Out of fold: from left to right more rows are called the class; the height says how many of them are.", "note"
     )
+
+
+def _baseline_curves(report: Report) -> str:
+    png = report.figures.get(BASELINE_CURVES)
+    if png is None or report.reference is None:
+        return ""
+    other = described(report.reference)
+    return folded(f"The same curves of {other} alone", picture(png, f"Precision against recall of {other} alone"))
 
 
 def _where_they_go(report: Report) -> str:

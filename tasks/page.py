@@ -14,7 +14,7 @@ from evenhand.experiment import Candidate, Experiment
 from evenhand.model_card import model_card, model_card_page
 from evenhand.problem import Problem
 from evenhand.report_page import report_page
-from evenhand.report_page_data import Corrected, Made, Measured, Report, row_name
+from evenhand.report_page_data import BASELINE_CURVES, Corrected, Made, Measured, Report, row_name
 from evenhand.report_page_measure import measure
 from evenhand.strategies import LedgerEntry
 from evenhand.summary import Summary
@@ -65,7 +65,7 @@ def write_page(
         evidence=evidence,
         corrected=_corrected(results),
         ledger=_ledger(results),
-        figures=_figures(folder, winner),
+        figures=_figures(folder, winner, reference.candidate if reference else None),
     )
     pages = {
         REPORT: report_page(report),
@@ -151,7 +151,9 @@ def _ledger(results: Sequence[Result]) -> tuple[LedgerEntry, ...]:
     return tuple(last.values())
 
 
-def _figures(folder: Path, winner: Candidate) -> dict[str, bytes]:
+def _figures(folder: Path, winner: Candidate, reference: Candidate | None) -> dict[str, bytes]:
     paths = {name: folder / f"{name}.png" for name in OF_ALL}
     paths |= {name: folder / "candidates" / slug(winner.name) / f"{name}.png" for name in OF_WINNER}
+    if reference is not None and reference.fit_name != winner.fit_name:  # a rule alone moves no curve
+        paths[BASELINE_CURVES] = folder / "candidates" / slug(reference.name) / "precision_recall.png"
     return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
