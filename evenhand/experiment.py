@@ -181,7 +181,8 @@ class Experiment:
                 return Outcome(None, None, 0.0, skipped=str(reason))
             leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
             leaks += study_leaks(fold, chosen.seen if chosen else None)
-            model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y))
+            first = n_categorical(self.features[candidate.features])
+            model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
             started = time.thread_time()
             try:
                 model.fit(rows.X, rows.y, sample_weight=rows.weight)

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
+from evenhand.anomaly import AnomalyScores
 from evenhand.lineage import Encoder
 from evenhand.problem import Categorical, FeatureSet, Numeric
 from evenhand.rates import part_of_time, rate_steps
@@ -223,6 +224,18 @@ def build_encoder(features: FeatureSet) -> Encoder:
     >>> encoder.transform(pd.DataFrame({"place": ["moon"], "age": [7]}))
     array([[-1.,  7.]])
     """
+    steps = _own_steps(features)
+    steps += rate_steps(features.rates)
+    steps += _anomaly_steps(features)
+    return Encoder(_filled(steps).steps)
+
+
+def _filled(steps: list[tuple]) -> Pipeline:
+    return make_pipeline(ColumnTransformer(steps, verbose_feature_names_out=False), NewGapFiller())
+
+
+def _own_steps(features: FeatureSet) -> list[tuple]:
+    """Make the steps that encode a row by itself, whatever its neighbours or their classes."""
     steps: list[tuple] = _categorical_steps(features.categorical)
     if features.numeric:
         steps.append(("numeric", _numbers(features.numeric), [part.column for part in features.numeric]))
@@ -235,9 +248,17 @@ def build_encoder(features: FeatureSet) -> Encoder:
     for pair in features.coordinates:
         box = None if pair.box is None else list(pair.box)
         steps.append((f"place {pair.latitude}", CoordinateCells(box=box), [pair.latitude, pair.longitude]))
-    steps += rate_steps(features.rates)
-    whole = make_pipeline(ColumnTransformer(steps, verbose_feature_names_out=False), NewGapFiller())
-    return Encoder(whole.steps)
+    return steps
+
+
+def _anomaly_steps(features: FeatureSet) -> list[tuple]:
+    """Make the step that scores how unusual a row is in the columns that are encoded by themselves."""
+    if not features.anomaly:
+        return []
+    own = features.model_copy(update={"rates": (), "anomaly": ()})
+    specs = [spec.model_dump(mode="json") for spec in features.anomaly]
+    scores = AnomalyScores(specs, n_categorical=n_categorical(features))
+    return [("anomaly", make_pipeline(_filled(_own_steps(own)), scores), list(own.columns))]
 
 
 def _categorical_steps(parts: Sequence[Categorical]) -> list[tuple]:

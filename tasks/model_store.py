@@ -20,6 +20,11 @@ from tasks.mlflow_client import connect
 TRUSTED_TYPES = (
     "collections.OrderedDict",
     "collections.defaultdict",
+    "evenhand.anomaly.detectors.Distances",
+    "evenhand.anomaly.detectors.FittedDetector",
+    "evenhand.anomaly.detectors.Tails",
+    "evenhand.anomaly.features.AnomalyScores",
+    "evenhand.anomaly.points.Points",
     "evenhand.calibrators.Chained",
     "evenhand.calibrators.Isotonic",
     "evenhand.calibrators.PriorCorrection",
@@ -36,6 +41,7 @@ TRUSTED_TYPES = (
     "evenhand.models.FilledGradientBoosting",  # where it was when older models were stored
     "evenhand.models.bags.MeanOfModels",
     "evenhand.models.continued.ContinuedLightGBM",
+    "evenhand.models.detector.DetectorClassifier",
     "evenhand.models.filling.FilledGradientBoosting",
     "evenhand.models.focal.FocalLightGBM",
     "evenhand.models.prepared.Prepared",

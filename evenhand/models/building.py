@@ -8,14 +8,17 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from evenhand.errors import ProblemError
+from evenhand.models.detector import DetectorClassifier, detector_of, wrong_detector
 from evenhand.models.families import DEFAULTS, FAMILIES, FILLED, LIGHTGBM, allowed_settings, wrong_value
 from evenhand.models.prepared import Prepared
-from evenhand.problem import ModelSpec
+from evenhand.problem import DETECTORS, ModelSpec
 
 SMALLEST_BAG = 2_000
 
 
-def build_model(spec: ModelSpec, seed: int, n_rows: int) -> ClassifierMixin:
+def build_model(
+    spec: ModelSpec, seed: int, n_rows: int, classes: Sequence[str] = (), n_categorical: int = 0
+) -> ClassifierMixin:
     """Make an unfitted classifier.
 
     Parameters
@@ -24,6 +27,10 @@ def build_model(spec: ModelSpec, seed: int, n_rows: int) -> ClassifierMixin:
     seed : int
     n_rows : int
         Rows it will be fitted on; a forest's bag is no larger.
+    classes : sequence of str
+        Name of each label; a detector finds its class among them.
+    n_categorical : int
+        How many leading columns are categories; detectors read them in their own way.
 
     Returns
     -------
@@ -38,6 +45,8 @@ def build_model(spec: ModelSpec, seed: int, n_rows: int) -> ClassifierMixin:
     family = _family(spec)
     settings = {**DEFAULTS[family], **spec.params}
     _check(spec, family)
+    if spec.kind in DETECTORS:
+        return _detector(spec, seed, classes, n_categorical)
     if family == "random_forest":
         bag = settings["max_samples"]
         most = min(n_rows, spec.max_rows or n_rows)
@@ -80,6 +89,13 @@ def check_models(specs: Sequence[ModelSpec]) -> None:
         _check(spec, _family(spec))
 
 
+def _detector(spec: ModelSpec, seed: int, classes: Sequence[str], n_categorical: int) -> DetectorClassifier:
+    if spec.class_name is not None and spec.class_name not in classes:
+        raise ProblemError(f"models: {spec.name}: no class {spec.class_name!r}; classes are {', '.join(classes)}")
+    target = None if spec.class_name is None else list(classes).index(spec.class_name)
+    return DetectorClassifier(detector_of(spec).model_dump(mode="json"), target, n_categorical, seed)
+
+
 def _family(spec: ModelSpec) -> str:
     if spec.exact and spec.kind != "gradient_boosting":
         raise ProblemError(f"models: `exact` belongs to gradient_boosting, found with {spec.kind}")
@@ -91,7 +107,7 @@ def _check(spec: ModelSpec, family: str) -> None:
     strangers = sorted(set(spec.params) - set(allowed))
     if strangers:
         raise ProblemError(f"models: {spec.name} has no setting {', '.join(strangers)}; allowed: {', '.join(allowed)}")
-    wrong = wrong_value(family, spec.params)
+    wrong = wrong_detector(spec) if spec.kind in DETECTORS else wrong_value(family, spec.params)
     if wrong:
         raise ProblemError(f"models: {spec.name}.{wrong}")
 

@@ -13,6 +13,7 @@ from evenhand.models import bags
 from evenhand.models.continued import ContinuedLightGBM
 from evenhand.models.filling import FilledGradientBoosting
 from evenhand.models.focal import FocalLightGBM
+from evenhand.problem.detectors import DETECTORS, SHARED
 
 # Bags of at most 50,000 rows: on 180,000 Toronto rows a forest costs a quarter to a tenth of one grown on full bags.
 FOREST_BAG = 50_000
@@ -42,6 +43,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "lightgbm_focal": {**_LIGHTGBM, "gamma": 2.0, "alpha": None},
     "lightgbm_continued": {**_LIGHTGBM, "first": "balanced", "first_rounds": 50},
+    **{
+        kind: {name: field.default for name, field in spec.model_fields.items() if name not in SHARED}
+        for kind, spec in DETECTORS.items()
+    },
 }
 
 
@@ -87,6 +92,8 @@ def allowed_settings(family: str) -> list[str]:
     >>> allowed_settings("easy_ensemble")
     ['learning_rate', 'max_depth', 'n_estimators', 'rounds']
     """
+    if family in DETECTORS:
+        return sorted(DEFAULTS[family])
     known = set(inspect.signature(FAMILIES[family]).parameters) - {"settings"}
     if family in LIGHTGBM:
         known |= set(inspect.signature(LGBMClassifier).parameters) | _LIGHTGBM_NATIVE

@@ -15,6 +15,7 @@ from evenhand.problem.decisions import (
     PriorPowerDecision,
     SimpleDecision,
 )
+from evenhand.problem.detectors import DETECTORS, AnyDetector, Detector
 from evenhand.problem.models import FULL_MODELS, SELF_BALANCING, ExtraCandidate, ModelSpec
 from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy
 from evenhand.problem.reading import parse_problem
@@ -53,6 +54,7 @@ from evenhand.problem.whole import Problem, check_classes
 __all__ = [
     "ARGMAX",
     "BASE",
+    "DETECTORS",
     "FULL_MODELS",
     "LABEL_METRICS",
     "LOWER_IS_BETTER",
@@ -61,6 +63,7 @@ __all__ = [
     "SELF_BALANCING",
     "SPACES",
     "AdasynStrategy",
+    "AnyDetector",
     "AnyStrategy",
     "Blocks",
     "BorderlineSmoteStrategy",
@@ -71,6 +74,7 @@ __all__ = [
     "CostWeightStrategy",
     "CsvSource",
     "Decision",
+    "Detector",
     "EffectiveNumberStrategy",
     "EnnStrategy",
     "ExtraCandidate",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from evenhand.problem.common import TIME_PARTS, Frozen
+from evenhand.problem.detectors import Detector
 
 
 class Target(Frozen):
@@ -153,6 +154,7 @@ class FeatureSet(Frozen):
     cyclic: tuple[CyclicFeature, ...] = ()
     coordinates: tuple[Coordinates, ...] = ()
     rates: tuple[Annotated[Rate, BeforeValidator(_as_rate)], ...] = ()
+    anomaly: tuple[Detector, ...] = Field(default=(), description="detectors whose scores are added as columns")
 
     @model_validator(mode="after")
     def _each_column_in_one_role(self) -> FeatureSet:
@@ -163,6 +165,12 @@ class FeatureSet(Frozen):
             raise ValueError(f"column {', '.join(twice)} has two roles; give it one")
         if not names and not self.rates and self.extend is None:
             raise ValueError("a feature set names at least one column")
+        if self.anomaly and not names and self.extend is None:
+            raise ValueError("anomaly: needs a column of the set that is no rate")
+        detectors = [spec.name for spec in self.anomaly]
+        twice = sorted({name for name in detectors if detectors.count(name) > 1})
+        if twice:
+            raise ValueError(f"anomaly: {', '.join(twice)} is named twice")
         return self
 
     @property

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evenhand.problem.common import Frozen
+from evenhand.problem.detectors import DETECTORS
 
 Params = dict[str, int | float | str | bool | tuple[float, ...] | None]
 # They take no weights: what they are for is done inside.
-SELF_BALANCING = frozenset({"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "smote_bagging"})
+SELF_BALANCING = frozenset(
+    {"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "smote_bagging", *DETECTORS}
+)
 
 
 class ModelSpec(Frozen):
@@ -28,18 +31,31 @@ class ModelSpec(Frozen):
         "smote_bagging",
         "lightgbm_focal",
         "lightgbm_continued",
+        "one_class_svm",
+        "isolation_forest",
+        "ecod",
+        "pyod_knn",
     ]
     exact: bool = Field(default=False, description="gradient_boosting without histograms; slow past 50,000 rows")
     params: Params = Field(default={})
     max_rows: int | None = Field(
         default=None, ge=2_000, description="fit on a sample of so many training rows, every class at its share"
     )
+    class_name: str | None = Field(
+        default=None, description="of a detector: the class to detect; the rarest without it"
+    )
     label: str | None = None
+
+    @model_validator(mode="after")
+    def _class_of_a_detector(self) -> ModelSpec:
+        if self.class_name is not None and self.kind not in DETECTORS:
+            raise ValueError(f"`class_name` belongs to {', '.join(DETECTORS)}; found with {self.kind}")
+        return self
 
     @property
     def name(self) -> str:
         """Name in tables, ledgers and runs."""
-        return self.label or self.kind
+        return self.label or " ".join([self.kind, *([self.class_name] if self.class_name else [])])
 
 
 class ExtraCandidate(Frozen):
@@ -60,7 +76,7 @@ class ExtraCandidate(Frozen):
         return self.label or self.model
 
 
-# Every family that handles imbalance by itself.
+# Every family that handles imbalance by itself. Detectors learn from samples in any case: their catalogue says so.
 FULL_MODELS = (
     ModelSpec(kind="balanced_bagging"),
     ModelSpec(kind="balanced_random_forest"),
@@ -71,4 +87,8 @@ FULL_MODELS = (
     ModelSpec(kind="lightgbm_focal"),
     ModelSpec(kind="lightgbm_focal", params={"alpha": "balanced"}, label="lightgbm_focal_balanced"),
     ModelSpec(kind="lightgbm_continued"),
+    ModelSpec(kind="one_class_svm", max_rows=20_000),
+    ModelSpec(kind="isolation_forest", max_rows=20_000),
+    ModelSpec(kind="ecod", max_rows=20_000),
+    ModelSpec(kind="pyod_knn", max_rows=20_000),
 )

@@ -237,6 +237,10 @@ def check_classes(problem: Problem, classes: Sequence[str]) -> None:
     named: list[tuple[str, str]] = [("gate.floors", name) for name in problem.gate.floors]
     for strategy in problem.strategies:
         named += [(f"strategies.{strategy.name}.{key}", name) for key, name in named_classes(strategy)]
+    for model in problem.balancing_models:
+        named += [(f"balancing_models.{model.name}", model.class_name)] if model.class_name else []
+    for name, features in problem.features.items():
+        named += [(f"features.{name}.anomaly", found.class_name) for found in features.anomaly if found.class_name]
     for decision in problem.decisions:
         if isinstance(decision, CapacityDecision):
             named.append((f"decisions.{decision.name}", decision.class_name))

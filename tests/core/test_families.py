@@ -25,6 +25,7 @@ from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.focal import FocalLightGBM, _Objective, best_constant, focal_gradient, focal_loss
 from evenhand.models.prepared import Prepared, stratified_rows
 from evenhand.problem import (
+    DETECTORS,
     FULL_MODELS,
     SELF_BALANCING,
     FeatureSet,
@@ -47,7 +48,11 @@ FEW = {
     "lightgbm_focal": {"n_estimators": 10},
     "lightgbm_continued": {"n_estimators": 10, "first_rounds": 5},
 }
-SPECS = [spec.model_copy(update={"params": {**spec.params, **FEW[spec.kind]}}) for spec in FULL_MODELS]
+SPECS = [
+    spec.model_copy(update={"params": {**spec.params, **FEW[spec.kind]}})
+    for spec in FULL_MODELS
+    if spec.kind not in DETECTORS  # they have tests of their own
+]
 NONE = SimpleStrategy(kind="none")
 by_name = pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
 
@@ -172,7 +177,10 @@ TORONTO = yaml.safe_load((ROOT / "problems" / "toronto.yaml").read_text())
         ({"balancing_models": ["lightgbm"]}, "models: lightgbm is named twice; give one a label"),
         ({"balancing_models": ["boost"]}, "'balanced_bagging'"),
         ({"balancing_models": [{"kind": "adaboost", "rows": 5}]}, "rows: unknown key"),
-        ({"balancing_models": [{"kind": "adaboost", "rows": 5}]}, "allowed: exact, kind, label, max_rows, params"),
+        (
+            {"balancing_models": [{"kind": "adaboost", "rows": 5}]},
+            "allowed: class_name, exact, kind, label, max_rows, params",
+        ),
         ({"balancing_models": [{"kind": "adaboost", "max_rows": 5}]}, "greater than or equal to 2000"),
         ({"balancing_model": ["adaboost"]}, "did you mean balancing_models?"),
     ],

@@ -63,6 +63,10 @@ FAMILIES = {
     "smote_bagging": {"kind": "smote_bagging", "params": {"n_estimators": 3}},
     "lightgbm_focal": {"kind": "lightgbm_focal", "params": {"n_estimators": 8, "alpha": "balanced"}},
     "lightgbm_continued": {"kind": "lightgbm_continued", "params": {"n_estimators": 8, "first_rounds": 4}},
+    "one_class_svm": {"kind": "one_class_svm"},
+    "isolation_forest": {"kind": "isolation_forest", "params": {"n_estimators": 8}},
+    "ecod": {"kind": "ecod"},
+    "pyod_knn": {"kind": "pyod_knn", "params": {"n_neighbors": 5}},
     "lightgbm on fewer rows": {"kind": "lightgbm", "params": {"n_estimators": 8}, "max_rows": 2000},
 }
 # Those that go through the whole of MLflow: one for each way of keeping a model.
