@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import ClassVar
 
@@ -13,7 +13,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from evenhand.anomaly import AnomalyScores
+from evenhand.anomaly import AnomalyScores, missing_extra
+from evenhand.errors import ProblemError
 from evenhand.lineage import Encoder
 from evenhand.problem import Categorical, FeatureSet, Numeric
 from evenhand.rates import part_of_time, rate_steps
@@ -198,6 +199,20 @@ class NewGapFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Return an array of the same shape."""
         gaps = np.isnan(X)
         return np.where(gaps, self.medians_, X) if gaps.any() else X
+
+
+def check_features(features: Mapping[str, FeatureSet]) -> None:
+    """Refuse detectors whose package is not installed before any data is read.
+
+    Raises
+    ------
+    ProblemError
+    """
+    for name, feature_set in features.items():
+        for spec in feature_set.anomaly:
+            needed = missing_extra(spec.kind)
+            if needed:
+                raise ProblemError(f"features.{name}.anomaly: {needed}")
 
 
 def build_encoder(features: FeatureSet) -> Encoder:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
 from evenhand.experiment import fits
+from evenhand.features import check_features
 from evenhand.models import check_models
 from evenhand.presets import preset_candidates
 from evenhand.problem import Problem
@@ -72,6 +73,7 @@ def read_problem(request: TrainRequest) -> Problem:
     """Read the problem and refuse what can be refused without its data."""
     problem = load_problem(request.problem, request.data).model_copy(update={"tuning": ()})
     check_models([candidate.model for candidate in preset_candidates(problem, request.preset)])
+    check_features(problem.features)
     return problem
 
 

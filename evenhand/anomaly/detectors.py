@@ -19,7 +19,7 @@ PYOD = frozenset({"pyod_knn"})
 def missing_extra(kind: str) -> str | None:
     """Say what has to be installed for a detector, or return None."""
     if kind in PYOD and find_spec("pyod") is None:
-        return f"{kind} needs PyOD, which is not installed here: pip install 'evenhand[anomaly]'"
+        return f"{kind} needs PyOD, which is not installed: pip install -e '.[anomaly]' in the repository"
     return None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold
 
-from evenhand.anomaly.detectors import FittedDetector, missing_extra
+from evenhand.anomaly.detectors import FittedDetector
 from evenhand.errors import ProblemError
 
 CROSS_FITTING_FOLDS = 5
@@ -52,7 +52,7 @@ class AnomalyScores(TransformerMixin, BaseEstimator):
         Raises
         ------
         ProblemError
-            When a detector's package is not installed, or there are too few rows to learn from.
+            When there are too few rows to learn from.
         """
         y = np.asarray(y)
         self.n_features_in_ = X.shape[1]
@@ -78,9 +78,6 @@ class AnomalyScores(TransformerMixin, BaseEstimator):
         return np.asarray([f"anomaly {_name(spec)}" for spec in self.specs], dtype=object)
 
     def _learned(self, spec: dict[str, Any], X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> FittedDetector:
-        needed = missing_extra(spec["kind"])
-        if needed:
-            raise ProblemError(f"features: anomaly: {needed}")
         normal = rows[y[rows] != (spec["class_name"] or rarest(y))]
         if len(normal) < 2:
             raise ProblemError(f"features: anomaly: {_name(spec)} has {len(normal)} normal rows to learn from")

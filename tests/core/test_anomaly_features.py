@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp
 from evenhand.errors import ProblemError
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment
-from evenhand.features import build_encoder
+from evenhand.features import build_encoder, check_features
 from evenhand.fitted import FittedCandidate
 from evenhand.problem import DETECTORS, FeatureSet, ModelSpec, SimpleStrategy, StratifiedFolds, parse_problem
 from evenhand.problem.whole import check_classes
@@ -27,7 +27,7 @@ PLAIN = Candidate(ModelSpec(kind="lightgbm", params={"n_estimators": 20}), Simpl
 
 @pytest.fixture(autouse=True)
 def pyod():
-    pytest.importorskip("pyod", reason="PyOD is an extra: evenhand[anomaly]")
+    pytest.importorskip("pyod", reason="PyOD is an extra: pip install -e .[anomaly]")
 
 
 def rows_of(n=900, seed=0, far=1.0):
@@ -213,6 +213,6 @@ def test_scores_without_a_column_to_look_at_are_refused():
 
 def test_without_pyod_the_features_say_what_to_install(monkeypatch):
     monkeypatch.setattr("evenhand.anomaly.detectors.find_spec", lambda name: None)
-    frame, y = rows_of(200)
-    with pytest.raises(ProblemError, match=r"features: anomaly: pyod_knn needs PyOD, .*evenhand\[anomaly\]"):
-        build_encoder(FEATURES).fit(frame, names_of(y))
+    check_features({"base": FeatureSet.model_validate(BASE)})
+    with pytest.raises(ProblemError, match=r"features\.strange\.anomaly: pyod_knn needs PyOD, .*-e '\.\[anomaly\]'"):
+        check_features({"strange": FEATURES})

@@ -37,7 +37,7 @@ by_kind = pytest.mark.parametrize("kind", KINDS)
 
 @pytest.fixture(autouse=True)
 def pyod():
-    pytest.importorskip("pyod", reason="PyOD is an extra: evenhand[anomaly]")
+    pytest.importorskip("pyod", reason="PyOD is an extra: pip install -e .[anomaly]")
 
 
 def rows_of(n=1_200, far=3.0, seed=0):
@@ -155,7 +155,7 @@ def test_too_few_rows_are_a_reason_not_a_crash(kind):
 def test_without_pyod_its_detector_is_skipped_and_says_what_to_install(monkeypatch):
     monkeypatch.setattr("evenhand.anomaly.detectors.find_spec", lambda name: None)
     X, y = rows_of()
-    with pytest.raises(CannotFit, match=r"pyod_knn needs PyOD, .*: pip install 'evenhand\[anomaly\]'"):
+    with pytest.raises(CannotFit, match=r"pyod_knn needs PyOD, .*: pip install -e '\.\[anomaly\]'"):
         model_of("pyod_knn").fit(X, y)
     model_of("ecod").fit(X, y)
 

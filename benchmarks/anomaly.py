@@ -1,0 +1,108 @@
+"""Whether detectors of unusual rows find rare classes, and help as features: ``python -m benchmarks.anomaly``.
+
+Trained on the years before 2020, judged on 2020; the problem's held-out period is never seen. The figures are in
+docs/models.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from evenhand.evaluate import score
+from evenhand.experiment import Candidate, Experiment
+from evenhand.problem import DETECTORS, FeatureSet, ModelSpec, SimpleStrategy
+from evenhand.rules import LargestWeighted
+from evenhand.split import Fold
+from tasks.ingest import ingest
+from tasks.problems import load_problem
+from tasks.split import split
+from tasks.train import experiment_of
+from tasks.validate import validate
+
+SEED = 42
+JUDGED = 2020
+NONE = SimpleStrategy(kind="none")
+RARE = ("Robbery", "Theft Over")
+MODEL = ModelSpec(
+    kind="lightgbm",
+    params={"n_estimators": 150, "learning_rate": 0.07, "max_bin": 63, "colsample_bytree": 0.2},
+)
+
+
+def read_experiment() -> Experiment:
+    """Take the years before 2020 as training rows and 2020 as the judged ones."""
+    problem = load_problem("toronto")
+    good = validate.fn(ingest.fn(problem), problem).good
+    whole = experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    year = pd.to_datetime(whole.frame["occurrencedate"]).dt.year.to_numpy()
+    fold = Fold(0, np.flatnonzero(year < JUDGED), np.flatnonzero(year == JUDGED))
+    return Experiment(whole.frame, whole.y, whole.classes, [fold], dict(tried(problem.features)), SEED)
+
+
+def tried(features: dict[str, FeatureSet]) -> Iterator[tuple[str, FeatureSet]]:
+    """List the problem's feature sets, and each with the scores of every detector of the rare classes."""
+    detectors = tuple(DETECTORS[kind](kind=kind, class_name=name) for kind in DETECTORS for name in RARE)
+    for name in ("base", "enriched"):
+        yield name, features[name]
+        yield f"{name} + anomaly", features[name].model_copy(update={"anomaly": detectors})
+
+
+def detectors(experiment: Experiment) -> None:
+    """Print how well each detector by itself finds its class."""
+    y = experiment.y[experiment.folds[0].valid]
+    print(
+        "| detector | class | its share | ROC AUC | average precision | fit, CPU s |\n| --- | --- | --- | --- | --- | --- |"
+    )
+    for kind in DETECTORS:
+        for name in RARE:
+            outcome = experiment.run(Candidate(ModelSpec(kind=kind, class_name=name), NONE), 0)
+            code = experiment.classes.index(name)
+            found, said = y == code, np.asarray(outcome.probabilities)[:, code]
+            figures = f"{roc_auc_score(found, said):.3f} | {average_precision_score(found, said):.3f}"
+            print(f"| `{kind}` | {name} | {found.mean():.3f} | {figures} | {outcome.fit_seconds:.0f} |", flush=True)
+
+
+def features(experiment: Experiment, seeds: int) -> None:
+    """Print what the scores add to LightGBM, with the rule p / prior^0.5, over several seeds of the model."""
+    y = experiment.y[experiment.folds[0].valid]
+    shares = np.bincount(experiment.y[experiment.folds[0].train]) / len(experiment.folds[0].train)
+    rule = LargestWeighted("prior_power", tuple(experiment.classes), tuple(shares**-0.5))
+    print("| features | macro-F1 | average precision | encoding, CPU s |\n| --- | --- | --- | --- |")
+    for name in experiment.features:
+        begun = time.process_time()
+        experiment.feature_names(name, 0)
+        encoding, rows = time.process_time() - begun, []
+        for seed in range(seeds):
+            experiment.seed = seed
+            said = np.asarray(experiment.run(Candidate(MODEL, NONE, name), 0).probabilities)
+            judged = score(y, said, experiment.classes, rule.decide(said)).metrics
+            rows.append((judged["macro_f1"], judged["average_precision"]))
+        f1, precision = np.array(rows).T
+        print(
+            f"| {name} | {f1.mean():.4f} ({np.ptp(f1):.4f}) | {precision.mean():.4f} ({np.ptp(precision):.4f}) "
+            f"| {encoding:.0f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Print two markdown tables; in brackets the range over the seeds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    asked = parser.parse_args()
+    experiment = read_experiment()
+    fold = experiment.folds[0]
+    print(f"trained on {len(fold.train):,} rows, judged on {len(fold.valid):,}\n")
+    detectors(experiment)
+    print()
+    features(experiment, asked.seeds)
+
+
+if __name__ == "__main__":
+    main()
