@@ -56,9 +56,8 @@ def tried(features: dict[str, FeatureSet]) -> Iterator[tuple[str, FeatureSet]]:
 def detectors(experiment: Experiment) -> None:
     """Print how well each detector by itself finds its class."""
     y = experiment.y[experiment.folds[0].valid]
-    print(
-        "| detector | class | its share | ROC AUC | average precision | fit, CPU s |\n| --- | --- | --- | --- | --- | --- |"
-    )
+    print("| detector | class | its share | ROC AUC | average precision | fit, CPU s |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for kind in DETECTORS:
         for name in RARE:
             outcome = experiment.run(Candidate(ModelSpec(kind=kind, class_name=name), NONE), 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import ClassVar
 
@@ -13,8 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from evenhand.anomaly import AnomalyScores, missing_extra
-from evenhand.errors import ProblemError
+from evenhand.anomaly import anomaly_steps
 from evenhand.lineage import Encoder
 from evenhand.problem import Categorical, FeatureSet, Numeric
 from evenhand.rates import part_of_time, rate_steps
@@ -201,20 +200,6 @@ class NewGapFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.where(gaps, self.medians_, X) if gaps.any() else X
 
 
-def check_features(features: Mapping[str, FeatureSet]) -> None:
-    """Refuse detectors whose package is not installed before any data is read.
-
-    Raises
-    ------
-    ProblemError
-    """
-    for name, feature_set in features.items():
-        for spec in feature_set.anomaly:
-            needed = missing_extra(spec.kind)
-            if needed:
-                raise ProblemError(f"features.{name}.anomaly: {needed}")
-
-
 def build_encoder(features: FeatureSet) -> Encoder:
     """Make the transformer of a feature set.
 
@@ -241,7 +226,8 @@ def build_encoder(features: FeatureSet) -> Encoder:
     """
     steps = _own_steps(features)
     steps += rate_steps(features.rates)
-    steps += _anomaly_steps(features)
+    own = features.model_copy(update={"rates": (), "anomaly": ()})
+    steps += anomaly_steps(features.anomaly, _filled(_own_steps(own)), own.columns, n_categorical(own))
     return Encoder(_filled(steps).steps)
 
 
@@ -264,16 +250,6 @@ def _own_steps(features: FeatureSet) -> list[tuple]:
         box = None if pair.box is None else list(pair.box)
         steps.append((f"place {pair.latitude}", CoordinateCells(box=box), [pair.latitude, pair.longitude]))
     return steps
-
-
-def _anomaly_steps(features: FeatureSet) -> list[tuple]:
-    """Make the step that scores how unusual a row is in the columns that are encoded by themselves."""
-    if not features.anomaly:
-        return []
-    own = features.model_copy(update={"rates": (), "anomaly": ()})
-    specs = [spec.model_dump(mode="json") for spec in features.anomaly]
-    scores = AnomalyScores(specs, n_categorical=n_categorical(features))
-    return [("anomaly", make_pipeline(_filled(_own_steps(own)), scores), list(own.columns))]
 
 
 def _categorical_steps(parts: Sequence[Categorical]) -> list[tuple]:

@@ -10,9 +10,9 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.anomaly import check_features
 from evenhand.errors import GateError
 from evenhand.experiment import fits
-from evenhand.features import check_features
 from evenhand.models import check_models
 from evenhand.presets import preset_candidates
 from evenhand.problem import Problem

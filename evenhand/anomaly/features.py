@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold
+from sklearn.pipeline import Pipeline, make_pipeline
 
-from evenhand.anomaly.detectors import FittedDetector
+from evenhand.anomaly.detectors import FittedDetector, missing_extra
 from evenhand.errors import ProblemError
+from evenhand.problem import AnyDetector, FeatureSet
 
 CROSS_FITTING_FOLDS = 5
 
@@ -85,6 +87,42 @@ class AnomalyScores(TransformerMixin, BaseEstimator):
             generator = np.random.default_rng(self.random_state)
             normal = np.sort(generator.choice(normal, spec["max_rows"], replace=False))
         return FittedDetector(spec, self.n_categorical, self.random_state).fit(X[normal])
+
+
+def anomaly_steps(
+    detectors: Sequence[AnyDetector], own: Pipeline, columns: Sequence[str], n_categorical: int
+) -> list[tuple[str, Pipeline, list[str]]]:
+    """Make the step of a ``ColumnTransformer`` that scores how unusual a row is.
+
+    Parameters
+    ----------
+    detectors : sequence of Detector
+        None of them, no step.
+    own : Pipeline
+        Unfitted; encodes a row by itself, whatever its neighbours and their classes.
+    columns : sequence of str
+        What it reads.
+    n_categorical : int
+        How many leading columns of what it gives are categories.
+    """
+    if not detectors:
+        return []
+    scores = AnomalyScores([spec.model_dump(mode="json") for spec in detectors], n_categorical)
+    return [("anomaly", make_pipeline(own, scores), list(columns))]
+
+
+def check_features(features: Mapping[str, FeatureSet]) -> None:
+    """Refuse detectors whose package is not installed before any data is read.
+
+    Raises
+    ------
+    ProblemError
+    """
+    for name, feature_set in features.items():
+        for spec in feature_set.anomaly:
+            needed = missing_extra(spec.kind)
+            if needed:
+                raise ProblemError(f"features.{name}.anomaly: {needed}")
 
 
 def rarest(y: np.ndarray) -> Any:

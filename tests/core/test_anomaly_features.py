@@ -7,10 +7,11 @@ import skops.io
 from lightgbm import LGBMClassifier
 from scipy.stats import ks_2samp
 
+from evenhand.anomaly import check_features
 from evenhand.errors import ProblemError
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment
-from evenhand.features import build_encoder, check_features
+from evenhand.features import build_encoder
 from evenhand.fitted import FittedCandidate
 from evenhand.problem import DETECTORS, FeatureSet, ModelSpec, SimpleStrategy, StratifiedFolds, parse_problem
 from evenhand.problem.whole import check_classes
