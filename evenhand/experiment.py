@@ -1,18 +1,14 @@
 """The grid as (candidate, fold) units of work.
 
 A unit is judged on rows that neither its encoder, its sampler nor its model has seen. Units of a fold share the encoded
-rows, and units of a fold and strategy the resampled ones, whatever order or thread they run in.
+rows, and units of a fold and strategy the resampled ones, whatever order, thread or process they run in.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,8 +27,18 @@ from evenhand.problem import FeatureSet
 from evenhand.recency import aged
 from evenhand.rules import DecisionRule
 from evenhand.sentinel import Lineage, study_leaks, unit_leaks
+from evenhand.sharing import (
+    Cache,
+    Encoded,
+    OnceCache,
+    Resampled,
+    pack_encoded,
+    pack_rows,
+    unpack_encoded,
+    unpack_rows,
+)
 from evenhand.split import Fold
-from evenhand.strategies import CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
+from evenhand.strategies import CannotResample, ledger_entry, resample, LedgerEntry
 
 __all__ = ["Candidate", "Encoded", "Experiment", "OnceCache", "Outcome", "candidates", "fits"]
 
@@ -68,41 +74,6 @@ class Outcome:
     leaks: tuple[str, ...] | None = None
 
 
-class OnceCache:
-    """Values computed once, also when several threads ask together; the newest ``size`` are kept."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._futures: OrderedDict[Hashable, Future[Any]] = OrderedDict()
-
-    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """Return the value of ``key``, computing it if it is not there; what ``compute`` raises is raised each time."""
-        with self._lock:
-            future = self._futures.get(key)
-            mine = future is None
-            if future is None:
-                future = self._futures[key] = Future()
-            self._futures.move_to_end(key)
-            while len(self._futures) > self._size:
-                self._futures.popitem(last=False)
-        if mine:
-            try:
-                future.set_result(compute())
-            except BaseException as error:  # noqa: BLE001  waiting threads must see it too, whatever it is
-                with self._lock:
-                    self._futures.pop(key, None)  # the next to ask tries again
-                future.set_exception(error)
-        return future.result()
-
-
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """One fold in numbers."""
-
-    encoder: Encoder
-    train: np.ndarray
-    valid: np.ndarray
 
 
 class Experiment:
@@ -123,6 +94,8 @@ class Experiment:
         What a candidate with a half-life goes by.
     kept_folds : int
         So many are kept encoded and resampled: what comes back to a fold finds it as it was.
+    encoded, resampled : Cache, optional
+        Where encoded and resampled rows are shared; in the memory of this process without them.
     """
 
     def __init__(
@@ -134,7 +107,9 @@ class Experiment:
         features: dict[str, FeatureSet],
         seed: int,
         when: pd.Series | None = None,
-        kept_folds: int = 2,
+        kept_folds: int = 3,
+        encoded: Cache | None = None,
+        resampled: Cache | None = None,
     ) -> None:
         self.frame = frame.reset_index(drop=True)  # a row's name is its position, wherever it goes
         self.y = y
@@ -143,8 +118,8 @@ class Experiment:
         self.features = features
         self.seed = seed
         self.when = when
-        self._encoded = OnceCache(size=kept_folds)
-        self._resampled = OnceCache(size=max(3, kept_folds))
+        self._encoded: Cache = encoded or OnceCache(size=kept_folds)
+        self._resampled: Cache = resampled or OnceCache(size=max(3, kept_folds))
 
     def run(
         self, candidate: Candidate, fold_number: int, keep_model: bool = False, rule: DecisionRule | None = None
@@ -174,7 +149,9 @@ class Experiment:
         if chosen is not None and chosen.skipped:
             return Outcome(None, None, 0.0, skipped=chosen.skipped)
         with threadpool_limits(limits=1):
-            encoded = self._encode(candidate.features, fold)
+            # What is shared of a fold is its rows; the fitted whole needs the encoder itself.
+            encode = self._encode_now if keep_model else self._encode
+            encoded = encode(candidate.features, fold)
             try:
                 rows, entry = self._rows(candidate, fold, encoded)
             except CannotResample as reason:
@@ -214,7 +191,8 @@ class Experiment:
         return drop / drop.sum() if drop.sum() > 0 else None
 
     def _encode(self, features: str, fold: Fold) -> Encoded:
-        return self._encoded.get((features, fold.number), lambda: self._encode_now(features, fold))
+        key = (fold.number, features)
+        return unpack_encoded(self._encoded.get(key, lambda: pack_encoded(self._encode_now(features, fold))))
 
     def _encode_now(self, features: str, fold: Fold) -> Encoded:
         encoder = build_encoder(self.features[features])
@@ -223,11 +201,14 @@ class Experiment:
         train = encoder.fit_transform(self.frame[columns].iloc[fold.train], names)
         return Encoded(encoder, train, encoder.transform(self.frame[columns].iloc[fold.valid]))
 
-    def _rows(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> tuple[TrainingRows, LedgerEntry]:
-        key = (candidate.features, fold.number, candidate.strategy.name, candidate.half_life_days)
-        return self._resampled.get(key, lambda: self._resample_now(candidate, fold, encoded))
+    def _rows(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> Resampled:
+        key = (fold.number, candidate.features, candidate.strategy.name, candidate.half_life_days)
+        packed = self._resampled.get(
+            key, lambda: pack_rows(self._resample_now(candidate, fold, encoded), encoded.train)
+        )
+        return unpack_rows(packed, encoded.train)
 
-    def _resample_now(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> tuple[TrainingRows, LedgerEntry]:
+    def _resample_now(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> Resampled:
         y = self.y[fold.train]
         first_numbers = n_categorical(self.features[candidate.features])
         rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers)

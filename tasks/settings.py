@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+RunnerName = Literal["auto", "threads", "processes"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -24,6 +26,9 @@ class Settings(BaseSettings):
     s3_endpoint: str | None = Field(default=None, description="an S3 endpoint other than AWS")
     tracking_uri: str = Field(
         default="", validation_alias="MLFLOW_TRACKING_URI", description="empty means SQLite in home"
+    )
+    runner: RunnerName = Field(
+        default="auto", description="where units of work run: in threads or worker processes; auto goes by the rows"
     )
 
     @property

@@ -6,27 +6,17 @@ import numpy as np
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import ValidationFailed
 from evenhand.problem import Problem, check_classes
 from evenhand.references import Reference
 from evenhand.split import class_labels, holdout_mask
+from tasks.parts import Parts
 from tasks.storage import read_frame, write_frame
 
+__all__ = ["Parts", "split"]
+
 FEWEST = 20
-
-
-class Parts(BaseModel):
-    """Training rows and held-out rows, with class names in the target column."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    train: Reference
-    holdout: Reference
-    classes: tuple[str, ...] = Field(min_length=2)
-    share: float = Field(default=1.0, gt=0, le=1, description="of the training rows that is used")
-    warnings: tuple[str, ...] = ()
 
 
 @task(name="split", cache_policy=NO_CACHE)

@@ -9,7 +9,7 @@ from imblearn.over_sampling import SMOTE
 
 from evenhand.errors import ProblemError
 from evenhand.evaluate import score
-from evenhand.experiment import Candidate, Experiment, OnceCache, candidates, fits
+from evenhand.experiment import Candidate, Experiment, candidates, fits
 from evenhand.problem import (
     CappedStrategy,
     FeatureSet,
@@ -19,6 +19,7 @@ from evenhand.problem import (
     SmoteStrategy,
     StratifiedFolds,
 )
+from evenhand.sharing import OnceCache
 from evenhand.split import Fold, make_folds
 
 FEATURES = {"base": FeatureSet(categorical=["place"], numeric=["x", "z"])}

@@ -13,12 +13,13 @@ from test_experiment import CLASSES, FEATURES, MODELS, STRATEGIES, looks_better_
 
 from evenhand import calibration, decision
 from evenhand.errors import LeakFound
-from evenhand.experiment import Candidate, Encoded, Experiment
+from evenhand.experiment import Candidate, Experiment
 from evenhand.features import build_encoder
 from evenhand.lineage import rows_seen
 from evenhand.problem import MultipliersDecision, SmoteStrategy, StratifiedFolds
 from evenhand.problem.strategies import FULL
 from evenhand.sentinel import Lineage, apart, fold_leaks, made_rows, natural_twins, row_hashes, unit_leaks
+from evenhand.sharing import Encoded
 from evenhand.split import Fold, make_folds
 from evenhand.strategies import TrainingRows, ledger_entry, resample
 
@@ -120,7 +121,8 @@ class SamplerOnAllRows(Experiment):
 
     def _resample_now(self, candidate, fold, encoded):
         frame = self.frame[list(self.features[candidate.features].columns)]
-        rows = resample(candidate.strategy, encoded.encoder.transform(frame), self.y, CLASSES, self.seed, 1)
+        encoder = build_encoder(self.features[candidate.features]).fit(frame.iloc[fold.train])
+        rows = resample(candidate.strategy, encoder.transform(frame), self.y, CLASSES, self.seed, 1)
         kept = np.ones(len(rows.y), dtype=bool)
         kept[fold.valid] = False
         rows = replace(rows, X=rows.X[kept], y=rows.y[kept], source=rows.source[kept])

@@ -10,7 +10,8 @@ import pytest
 from registry_world import world
 
 from evenhand.errors import LeakFound
-from evenhand.experiment import Encoded, Experiment, OnceCache, candidates, fits
+from evenhand.experiment import Experiment, candidates, fits
+from evenhand.sharing import Encoded, OnceCache
 from evenhand.features import build_encoder
 from evenhand.problem import Problem
 from tasks.evaluate import evaluate_all, score_all
@@ -102,7 +103,7 @@ def test_an_encoder_fitted_on_all_rows_is_told_by_candidate_and_fold(training, m
         encoder.fit(frame)
         return Encoded(encoder, *(encoder.transform(frame.iloc[rows]) for rows in (fold.train, fold.valid)))
 
-    monkeypatch.setattr("tasks.train._experiments", OnceCache(size=1))  # what is encoded already would be used again
+    monkeypatch.setattr("tasks.units._experiments", OnceCache(size=1))  # what is encoded already would be used again
     monkeypatch.setattr(Experiment, "_encode_now", leaking)
     said = stopped(training)
     assert "lightgbm / none, fold 1: its encoder was fitted on" in said

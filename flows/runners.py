@@ -1,0 +1,64 @@
+"""Runners: where the units of a training run. Each is a Prefect task whichever it is; the digits are the same."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+from prefect import Task
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from tasks.parts import Parts
+from tasks.settings import RunnerName, settings
+from tasks.training import Training
+from tasks.workers import Workers
+
+# A worker process takes 2 CPU seconds to start. On fewer rows fits are so short that this costs more than it gains.
+ROWS_FOR_PROCESSES = 20_000
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Runner:
+    """Runs the units of one training: as many at a time as there are cores. A context manager.
+
+    Parameters
+    ----------
+    name : {"auto", "threads", "processes"} or None
+        ``auto`` is processes from 20,000 training rows on, and threads below; None is what the environment says.
+    training : Training
+    """
+
+    def __init__(self, name: RunnerName | None, training: Training) -> None:
+        self._name = name or settings().runner
+        self._training = training
+        self._stack = ExitStack()
+        self._workers: Workers | None = None
+
+    def __enter__(self) -> Runner:
+        # Ends after the workers: a thread that waits for one is told at once.
+        self._threads = self._stack.enter_context(ThreadPoolTaskRunner(max_workers=cores()))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def submit(self, task: Task[Any, Any], **parameters: Any) -> PrefectFuture[Any]:
+        """Run a task in a thread of this process, when one is free."""
+        return self._threads.submit(task, parameters=parameters)
+
+    def workers(self, parts: Parts) -> Workers | None:
+        """Return the processes that units run in; None where they run in the threads themselves."""
+        enough = parts.train.rows >= ROWS_FOR_PROCESSES
+        if self._workers is None and (self._name == "processes" or (self._name == "auto" and enough)):
+            shared = self._training.folder / "units" / "shared"
+            self._workers = self._stack.enter_context(Workers(cores(), shared, self._training.say))
+        return self._workers

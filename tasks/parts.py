@@ -1,0 +1,19 @@
+"""Parts: where the training rows and the held-out rows are, and what they hold."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evenhand.references import Reference
+
+
+class Parts(BaseModel):
+    """Training rows and held-out rows, with class names in the target column."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: Reference
+    holdout: Reference
+    classes: tuple[str, ...] = Field(min_length=2)
+    share: float = Field(default=1.0, gt=0, le=1, description="of the training rows that is used")
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,75 @@
+"""Shared: rows that one process encoded or resampled, as files that the others map into memory."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from evenhand.sharing import Key, OnceCache, Packed
+
+RECORD = "record.json"
+
+
+class SharedCache:
+    """Computes a value once for all processes that share a folder; the newest ``size`` stay mapped.
+
+    Parameters
+    ----------
+    folder : Path
+        Whoever starts the processes makes and removes it.
+    size : int
+    """
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self._folder = folder
+        self._mapped = OnceCache(size)
+
+    def get(self, key: Key, compute: Callable[[], Packed]) -> Packed:
+        """Return the value of ``key``; what ``compute`` raises is raised each time."""
+        found: Packed = self._mapped.get(key, lambda: self._shared(key, compute))
+        return found
+
+    def _shared(self, key: Key, compute: Callable[[], Packed]) -> Packed:
+        place = fold_folder(self._folder, key[0]) / hashlib.sha256(repr(key).encode()).hexdigest()[:24]
+        place.parent.mkdir(exist_ok=True)
+        with _locked(place.with_suffix(".lock")):
+            if not place.is_dir():
+                _write(place, compute())
+        return _read(place)
+
+
+def fold_folder(shared: Path, fold: int) -> Path:
+    """Return the folder of what belongs to a fold: once the fold is done, nobody asks for it again."""
+    return shared / str(fold)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that goes with the process that holds it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(place: Path, packed: Packed) -> None:
+    partial = place.with_suffix(".part")
+    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed over it
+    partial.mkdir()
+    for name, values in packed.arrays.items():
+        np.save(partial / f"{name}.npy", values, allow_pickle=False)
+    (partial / RECORD).write_text(json.dumps(packed.record), encoding="utf-8")
+    partial.rename(place)
+
+
+def _read(place: Path) -> Packed:
+    mapped = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted(place.glob("*.npy"))}
+    # Plain arrays, as the libraries know them; the file stays mapped below.
+    arrays = {name: np.asarray(values) for name, values in mapped.items()}
+    return Packed(arrays, json.loads((place / RECORD).read_text(encoding="utf-8")))

@@ -1,0 +1,125 @@
+"""Units: one (candidate, fold) fitted and judged, in whatever process; nothing here needs Prefect or MLflow."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evenhand.evaluate import score
+from evenhand.experiment import Candidate, Experiment, Outcome
+from evenhand.problem import Problem
+from evenhand.sharing import OnceCache
+from evenhand.split import Fold, make_folds
+from evenhand.strategies import LedgerEntry
+from tasks.parts import Parts
+from tasks.shared import SharedCache
+from tasks.storage import read_frame
+
+HOLDOUT_FOLD = -1
+ENCODED_MAPPED, RESAMPLED_MAPPED = 4, 4  # a process needs few at a time; mapped rows cost no memory of their own
+
+_experiments = OnceCache(size=1)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a finished unit leaves: a file of probabilities or a reason, and a line of the ledger."""
+
+    candidate: Candidate
+    fold: int
+    fit_seconds: float
+    probabilities: Path | None
+    ledger: LedgerEntry | None
+    skipped: str | None
+    primary: float | None
+    importance: tuple[float, ...] | None = None
+    leaks: tuple[str, ...] | None = None
+    """What the leak sentinel found; None where nothing was fitted."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the units of one training have in common, by reference.
+
+    Attributes
+    ----------
+    parts : Parts
+    problem : Problem
+    seed : int
+    folder : Path
+        Of the training; probabilities go below ``units/``.
+    shared : Path or None
+        Where processes share encoded and resampled rows.
+    """
+
+    parts: Parts
+    problem: Problem
+    seed: int
+    folder: Path
+    shared: Path | None = None
+
+
+def run_unit(work: Work, candidate: Candidate, fold: int) -> Unit:
+    """Fit a candidate on a fold's training rows and judge it on the others; fold -1 is the held-out period."""
+    experiment = experiment_of(work.parts, work.problem, work.seed, work.shared)
+    return left_by(experiment, work, candidate, fold, experiment.run(candidate, fold))
+
+
+def left_by(experiment: Experiment, work: Work, candidate: Candidate, fold: int, outcome: Outcome) -> Unit:
+    """Write the probabilities of a unit into the training's folder and sum up the rest."""
+    if outcome.probabilities is None:
+        return Unit(candidate, fold, 0.0, None, None, outcome.skipped, None)
+    path = work.folder / "units" / slug(candidate.name) / f"{fold}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        np.save(file, outcome.probabilities, allow_pickle=False)
+    partial.replace(path)
+    judged = score(experiment.y[experiment.folds[fold].valid], outcome.probabilities, experiment.classes)
+    importance = None if outcome.importance is None else tuple(float(v) for v in outcome.importance)
+    primary = judged.metrics[work.problem.metric]
+    return Unit(candidate, fold, outcome.fit_seconds, path, outcome.ledger, None, primary, importance, outcome.leaks)
+
+
+def experiment_of(parts: Parts, problem: Problem, seed: int, shared: Path | None = None) -> Experiment:
+    """Read the rows of a training once a process and make its folds; the held-out period is fold -1."""
+    key = (parts, problem.model_dump_json(), seed, shared)
+    found: Experiment = _experiments.get(key, lambda: _experiment(parts, problem, seed, shared))
+    return found
+
+
+def _experiment(parts: Parts, problem: Problem, seed: int, shared: Path | None) -> Experiment:
+    train, holdout = read_frame(parts.train), read_frame(parts.holdout)
+    frame = pd.concat([train, holdout], ignore_index=True)
+    target = problem.target.column
+    y = pd.Categorical(frame[target], categories=list(parts.classes)).codes.astype(np.int64)
+    inner = make_folds(train, y[: len(train)], problem.split.folds, seed)
+    outer = Fold(HOLDOUT_FOLD, np.arange(len(train)), np.arange(len(train), len(frame)))
+    when = frame[problem.split.holdout.column]
+    times = when if pd.api.types.is_datetime64_any_dtype(when) else None
+    caches = (
+        [SharedCache(shared, ENCODED_MAPPED), SharedCache(shared, RESAMPLED_MAPPED)] if shared else [None, None]
+    )
+    rows = frame.drop(columns=target)
+    return Experiment(rows, y, parts.classes, [*inner, outer], problem.features, seed, times, *caches)
+
+
+def fold_numbers(parts: Parts, problem: Problem, seed: int) -> list[int]:
+    """List the folds inside the training rows."""
+    return [number for number in experiment_of(parts, problem, seed).folds if number != HOLDOUT_FOLD]
+
+
+def slug(name: str) -> str:
+    """Turn a candidate's name into a file name that no other candidate has."""
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+def place(fold: int) -> str:
+    """Name a fold for people."""
+    return "held-out period" if fold == HOLDOUT_FOLD else f"fold {fold + 1}"

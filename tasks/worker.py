@@ -1,0 +1,54 @@
+"""Worker: the process that runs units for a training; ``python -m tasks.worker FD``, started by ``tasks.workers``.
+
+It imports neither Prefect nor MLflow, so that it is there in two seconds and small.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+
+def serve(connection: Connection) -> None:
+    """Run what is asked, one after the other, until nobody is there to ask."""
+    while True:
+        try:
+            function, args = connection.recv()
+        except EOFError:
+            return
+        connection.send_bytes(_answer(function, args))
+
+
+def _answer(function: Any, args: tuple[Any, ...]) -> bytes:
+    try:
+        return pickle.dumps((True, function(*args)))
+    except Exception as error:  # noqa: BLE001  whatever it is, it is the asker's
+        error.add_note(f"in a worker process:\n{traceback.format_exc()}")
+        try:
+            return pickle.dumps((False, error))
+        except Exception:  # noqa: BLE001  an error that can't travel is told in words
+            return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+
+
+def _end_with_parent() -> None:
+    # The parent holds the other end and never writes: it is closed when the parent is gone, however it went.
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+def main() -> None:
+    """Serve on the connection whose file descriptor is named."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c reaches the whole terminal: the parent decides what ends
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve(Connection(int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Workers: processes that run units, one thread each. They share encoded and resampled rows as mapped files.
+
+Not a pool of ``concurrent.futures``: its processes import the program that started them, Prefect included, and when one
+dies, all lose what they were at.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from evenhand.errors import EvenhandError
+from tasks.settings import ROOT
+from tasks.shared import fold_folder
+
+T = TypeVar("T")
+
+ATTEMPTS = 2
+
+
+class WorkerEnded(EvenhandError):
+    """A worker process ended over a unit, and again over the same unit."""
+
+
+class _Worker:
+    """One process, started when it is first asked."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    def ask(self, function: Callable[..., T], args: tuple[object, ...]) -> T:
+        """Run a function of a module there; what it raises is raised here.
+
+        Raises
+        ------
+        EOFError, OSError
+            When the process ends over it.
+        """
+        if self._process is None:
+            self._process, self._connection = _start()
+        assert self._connection is not None  # noqa: S101 - there with the process
+        self._connection.send((function, args))
+        fine, answer = self._connection.recv()
+        if not fine:
+            raise _Raised(answer)
+        result: T = answer
+        return result
+
+    def end(self) -> str:
+        """End the process, or find out how it ended."""
+        if self._process is None or self._connection is None:
+            return "not started"
+        self._process.kill()
+        code = self._process.wait()
+        self._connection.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+class _Raised(Exception):
+    """What a function raised in the worker: an OSError of its own is not the worker's end."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Workers:
+    """As many processes as are asked for; each serves one thread at a time. A context manager.
+
+    Parameters
+    ----------
+    n : int
+        No more than there are cores: each process uses one thread.
+    shared : Path
+        A folder of their own, for rows that they share; removed with them.
+    say : callable
+        Tells the person who waits when a process ended and its unit is run again.
+    """
+
+    def __init__(self, n: int, shared: Path, say: Callable[[str], None]) -> None:
+        self.n, self.shared, self._say = n, shared, say
+        self._all = [_Worker() for _ in range(n)]
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        for worker in self._all:
+            self._idle.put(worker)
+        self._closed = threading.Event()
+
+    def __enter__(self) -> Workers:
+        self.shared.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        for worker in self._all:
+            worker.end()
+        shutil.rmtree(self.shared, ignore_errors=True)
+
+    def run(self, what: str, function: Callable[..., T], *args: object) -> T:
+        """Run a function in a process that is free; once more where the process ends over it.
+
+        Parameters
+        ----------
+        what : str
+            Names the work for people.
+        function : callable
+            Of a module that imports neither Prefect nor MLflow.
+        *args
+            Small: they are sent there.
+
+        Raises
+        ------
+        WorkerEnded
+            When a second process ends over it, too.
+        """
+        worker = self._idle.get()
+        try:
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    return worker.ask(function, args)
+                except _Raised as raised:
+                    raise raised.error from None
+                except (EOFError, OSError):
+                    self._ended(worker, what, attempt)
+            raise AssertionError("unreachable: the last attempt returns or raises")
+        finally:
+            self._idle.put(worker)
+
+    def drop(self, fold: int) -> None:
+        """Remove what was shared of a fold, all units of which are done."""
+        shutil.rmtree(fold_folder(self.shared, fold), ignore_errors=True)
+
+    def _ended(self, worker: _Worker, what: str, attempt: int) -> None:
+        if self._closed.is_set():
+            raise WorkerEnded(f"{what}: not done, the training is being ended")
+        how = worker.end()
+        if attempt < ATTEMPTS:
+            self._say(f"  {what}: its process ended ({how}); it is run again")
+            return
+        raise WorkerEnded(
+            f"{what}: its process ended twice ({how}). SIGKILL means as a rule that memory ran out: give the machine "
+            "more, fit on fewer rows (max_rows of a model or strategy), or run with RUNNER=threads, which needs less"
+        )
+
+
+def _start() -> tuple[subprocess.Popen[bytes], Connection]:
+    here, there = Pipe()
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    # A process is born with the signals blocked that this thread blocks: no ctrl-c before it can tell what to do.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tasks.worker", str(there.fileno())],
+            stdin=subprocess.PIPE,
+            pass_fds=[there.fileno()],
+            # Read by every library of threads as it is loaded: one thread a process, never more than cores.
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        there.close()
+    return process, here
