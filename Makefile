@@ -10,6 +10,7 @@ DATA ?=
 QUICK ?=
 PRESET ?= $(if $(QUICK),quick)
 SEED ?=
+RUNNER ?=
 ARGS ?=
 
 # Nothing phones home; set any of these yourself to turn it on (docs/configuration.md).
@@ -48,7 +49,7 @@ setup-dev: $(DEV)
 
 train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 ARGS="--help"
 	@$(BIN)/python -m flows.train --problem $(PROBLEM) $(if $(DATA),--data '$(DATA)') $(if $(PRESET),--preset $(PRESET)) \
-		$(if $(SEED),--seed $(SEED)) $(ARGS)
+		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(ARGS)
 
 score: $(RUNTIME) ## give new rows classes and probabilities by the champion: DATA=new.csv ARGS="--out scored.csv"
 	@$(BIN)/python -m flows.score --problem $(PROBLEM) --data '$(DATA)' $(ARGS)

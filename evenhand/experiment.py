@@ -21,7 +21,6 @@ from evenhand.candidates import Candidate, candidates, fits
 from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
-from evenhand.lineage import Encoder
 from evenhand.models import CannotFit, build_model, importances
 from evenhand.problem import FeatureSet
 from evenhand.recency import aged

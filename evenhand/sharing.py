@@ -1,4 +1,4 @@
-"""What units share, as arrays and plain data: so that other processes can read it without a copy, and without pickle."""
+"""What units share, as arrays and plain data, so that other processes read it without a copy and without pickle."""
 
 from __future__ import annotations
 

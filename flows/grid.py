@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Container, Sequence
 from itertools import groupby
 from typing import Any
 
 from prefect.futures import PrefectFuture, as_completed
 
+from evenhand.ending import Ending
 from evenhand.experiment import Candidate
 from evenhand.problem import Problem
 from tasks.log import log_fit
 from tasks.results import Result
 from tasks.split import Parts
-from tasks.train import Unit, fit, place
+from tasks.train import HOLDOUT_FOLD, Refitted, Unit, fit, place, refit
 from tasks.training import Training
+from tasks.workers import Workers
 
 
 def run_units(
     training: Training,
+    workers: Workers | None,
     parts: Parts,
     problem: Problem,
     seed: int,
@@ -34,13 +38,43 @@ def run_units(
         The units of each candidate's name, by fold.
     """
     futures: list[PrefectFuture[Any]] = [
-        fit.submit(parts, problem, seed, candidate, fold, training.folder) for fold in folds for candidate in candidates
+        fit.submit(parts, problem, seed, candidate, fold, training.folder, workers)
+        for fold in folds
+        for candidate in candidates
     ]
-    begun = time.monotonic()
+    begun, left = time.monotonic(), Counter(dict.fromkeys(folds, len(candidates)))
     for done, future in enumerate(as_completed(futures), start=1):
-        _tell(training, problem, future.result(), done, len(futures), time.monotonic() - begun)
+        unit = future.result()
+        _tell(training, problem, unit, done, len(futures), time.monotonic() - begun)
+        left[unit.fold] -= 1
+        if workers is not None and not left[unit.fold]:
+            workers.drop(unit.fold)
     units = sorted((future.result() for future in futures), key=lambda unit: (unit.candidate.name, unit.fold))
     return {name: list(group) for name, group in groupby(units, key=lambda unit: unit.candidate.name)}
+
+
+def run_refits(
+    training: Training,
+    workers: Workers | None,
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    winner: Candidate,
+    ending: Ending,
+    candidates: Sequence[Candidate],
+) -> tuple[Refitted, dict[str, list[Unit]]]:
+    """Fit the winner, which is kept, and beside it the other candidates on every training row.
+
+    Returns
+    -------
+    Refitted, dict of str to list of Unit
+        The winner, and the unit of each candidate's name.
+    """
+    whole = refit.submit(parts, problem, seed, winner, ending, training.folder)
+    others = [candidate for candidate in candidates if candidate.fit_name != winner.fit_name]
+    outer = run_units(training, workers, parts, problem, seed, others, [HOLDOUT_FOLD])
+    refitted: Refitted = whole.result()
+    return refitted, {**outer, winner.fit_name: [refitted.unit]}
 
 
 def _tell(training: Training, problem: Problem, unit: Unit, done: int, total: int, elapsed: float) -> None:

@@ -1,15 +1,10 @@
-"""Runners: where the units of a training run. Each is a Prefect task whichever it is; the digits are the same."""
+"""Runners: where the units of a training run. Each is a Prefect task whichever it is, and the digits are the same."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
-
-from prefect import Task
-from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.parts import Parts
 from tasks.settings import RunnerName, settings
@@ -26,7 +21,7 @@ def cores() -> int:
 
 
 class Runner:
-    """Runs the units of one training: as many at a time as there are cores. A context manager.
+    """What runs the units of one training. A context manager, which ends every process it started.
 
     Parameters
     ----------
@@ -42,8 +37,6 @@ class Runner:
         self._workers: Workers | None = None
 
     def __enter__(self) -> Runner:
-        # Ends after the workers: a thread that waits for one is told at once.
-        self._threads = self._stack.enter_context(ThreadPoolTaskRunner(max_workers=cores()))
         return self
 
     def __exit__(
@@ -51,12 +44,8 @@ class Runner:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def submit(self, task: Task[Any, Any], **parameters: Any) -> PrefectFuture[Any]:
-        """Run a task in a thread of this process, when one is free."""
-        return self._threads.submit(task, parameters=parameters)
-
     def workers(self, parts: Parts) -> Workers | None:
-        """Return the processes that units run in; None where they run in the threads themselves."""
+        """Return the processes that units run in; None where they run in the threads of this one."""
         enough = parts.train.rows >= ROWS_FOR_PROCESSES
         if self._workers is None and (self._name == "processes" or (self._name == "auto" and enough)):
             shared = self._training.folder / "units" / "shared"

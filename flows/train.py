@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import Any
 
@@ -18,7 +17,8 @@ from evenhand.presets import preset_candidates
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from flows.commands import run_command
-from flows.grid import is_telling, log_all, run_units
+from flows.grid import is_telling, log_all, run_refits, run_units
+from flows.runners import Runner, cores
 from tasks.balance import balance
 from tasks.compare import compare
 from tasks.evaluate import choose, evaluate_all, score_all, winning_ending
@@ -29,8 +29,9 @@ from tasks.registry import judge
 from tasks.report import finish, log_inputs
 from tasks.review import file_verdict
 from tasks.sentinel import find_leaks
+from tasks.settings import RunnerName
 from tasks.split import split
-from tasks.train import HOLDOUT_FOLD, fold_numbers, refit
+from tasks.train import fold_numbers
 from tasks.training import open_training
 from tasks.validate import validate
 
@@ -53,6 +54,11 @@ class TrainRequest(BaseModel):
         "its own",
     )
     seed: int = Field(default=42, ge=0, description="of folds, samplers and models")
+    runner: RunnerName | None = Field(
+        default=None,
+        description="where fits run: threads, processes (one a core), or auto, which is processes from 20,000 training "
+        "rows on; unset means EVENHAND_RUNNER, or auto. The result is the same",
+    )
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
 
 
@@ -66,7 +72,7 @@ def import_ahead() -> None:
         import_module(name)
 
 
-RUNNER: Any = ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1)  # Any: its type parameter is invariant
+THREADS: Any = ThreadPoolTaskRunner(max_workers=cores())  # Any: its type parameter is invariant
 
 
 def read_problem(request: TrainRequest) -> Problem:
@@ -77,11 +83,11 @@ def read_problem(request: TrainRequest) -> Problem:
     return problem
 
 
-@flow(name="train", flow_run_name="{request.problem} {request.preset}", log_prints=True, task_runner=RUNNER)
+@flow(name="train", flow_run_name="{request.problem} {request.preset}", log_prints=True, task_runner=THREADS)
 def train(request: TrainRequest) -> dict[str, Any]:
     """Read as the list of the steps; returns the summary."""
     problem, seed, quick = read_problem(request), request.seed, request.preset == "quick"
-    with open_training(problem, request.preset, seed) as training:
+    with open_training(problem, request.preset, seed) as training, Runner(request.runner, training) as runner:
         step = training.step
         snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
@@ -93,16 +99,14 @@ def train(request: TrainRequest) -> dict[str, Any]:
         grid = preset_candidates(problem, request.preset, parts.share)
         folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
-        inner = step("cross_validate", doing, run_units, training, parts, problem, seed, fits(grid), folds)
+        shared = (training, runner.workers(parts), parts, problem, seed)
+        inner = step("cross_validate", doing, run_units, *shared, fits(grid), folds)
         scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner)
         winner = choose(problem, scored)
 
         doing = f"{winner.name} wins: refit all on every training row, judge on {parts.holdout.rows:,} held-out rows"
         ending = winning_ending(parts, problem, seed, winner, inner[winner.fit_name])
-        whole = step("refit_winner", doing, refit, parts, problem, seed, winner, ending, training.folder)
-        others = [candidate for candidate in fits(grid) if candidate.fit_name != winner.fit_name]
-        outer = step("refit", "the others", run_units, training, parts, problem, seed, others, [HOLDOUT_FOLD])
-        outer[winner.fit_name] = [whole.unit]
+        whole, outer = step("refit", doing, run_refits, *shared, winner, ending, fits(grid))
         results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
         proven = (training, validated.good, parts, problem, seed, results)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *proven)

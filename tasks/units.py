@@ -102,11 +102,13 @@ def _experiment(parts: Parts, problem: Problem, seed: int, shared: Path | None) 
     outer = Fold(HOLDOUT_FOLD, np.arange(len(train)), np.arange(len(train), len(frame)))
     when = frame[problem.split.holdout.column]
     times = when if pd.api.types.is_datetime64_any_dtype(when) else None
-    caches = (
-        [SharedCache(shared, ENCODED_MAPPED), SharedCache(shared, RESAMPLED_MAPPED)] if shared else [None, None]
-    )
     rows = frame.drop(columns=target)
-    return Experiment(rows, y, parts.classes, [*inner, outer], problem.features, seed, times, *caches)
+    encoded = SharedCache(shared, ENCODED_MAPPED) if shared else None
+    resampled = SharedCache(shared, RESAMPLED_MAPPED) if shared else None
+    folds = [*inner, outer]
+    return Experiment(
+        rows, y, parts.classes, folds, problem.features, seed, times, encoded=encoded, resampled=resampled
+    )
 
 
 def fold_numbers(parts: Parts, problem: Problem, seed: int) -> list[int]:

@@ -2,11 +2,12 @@
 
 import os
 import signal
+from pathlib import Path
 
 
 def kill_once(mark):
-    if not os.path.exists(mark):
-        open(mark, "w").close()
+    if not Path(mark).exists():
+        Path(mark).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return "done"
 

@@ -11,9 +11,9 @@ from registry_world import world
 
 from evenhand.errors import LeakFound
 from evenhand.experiment import Experiment, candidates, fits
-from evenhand.sharing import Encoded, OnceCache
 from evenhand.features import build_encoder
 from evenhand.problem import Problem
+from evenhand.sharing import Encoded, OnceCache
 from tasks.evaluate import evaluate_all, score_all
 from tasks.sentinel import find_leaks
 from tasks.split import split

@@ -24,7 +24,9 @@ def say_nothing(text):
 
 
 def test_a_worker_imports_neither_prefect_nor_mlflow():
-    loaded = "import sys, tasks.worker, tasks.units; print([n for n in ('prefect', 'mlflow', 'boto3') if n in sys.modules])"
+    loaded = (
+        "import sys, tasks.worker, tasks.units; print([n for n in ('prefect', 'mlflow', 'boto3') if n in sys.modules])"
+    )
     said = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said.strip() == "[]"
 
@@ -63,7 +65,6 @@ def test_what_a_unit_raises_is_raised_here_and_the_worker_goes_on(tmp_path):
             workers.run("read", os.stat, "nowhere")
         assert "in a worker process" in raised.value.__notes__[0]
         assert workers.run("ask", os.getpid) == processes_of(workers)[0]
-
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,88 @@
+"""Units in processes give the digits, the ledger and the findings of units in this one."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evenhand.errors import ProblemError
+from evenhand.experiment import candidates, fits
+from evenhand.problem import parse_problem
+from tasks.split import split
+from tasks.storage import write_frame
+from tasks.train import HOLDOUT_FOLD, fit, fold_numbers
+from tasks.workers import Workers
+
+SEED = 0
+FEW = {"random_forest": {"n_estimators": 8}, "gradient_boosting": {"max_iter": 4}, "lightgbm": {"n_estimators": 5}}
+
+
+def rows(n=1200):
+    rng = np.random.default_rng(0)
+    y = rng.choice(3, n, p=[0.55, 0.3, 0.15])
+    return pd.DataFrame(
+        {
+            "when": pd.Timestamp("2020-01-01", tz="UTC") + pd.to_timedelta(rng.integers(0, 730, n), unit="D"),
+            "hour": np.where(rng.random(n) < 0.05, np.nan, rng.normal(6 + 5 * y, 3)),
+            "x": rng.normal(size=n),
+            "place": np.array(["a", "b", "c"])[rng.integers(0, 3, n)],
+            "kind": np.array(["Assault", "Robbery", "Theft"])[y],
+        }
+    )
+
+
+def problem(**changes):
+    asked = {
+        "name": "small",
+        "title": "Small",
+        "source": {"kind": "csv", "path": "unset.csv"},
+        "target": {"column": "kind"},
+        "features": {
+            "base": {"categorical": ["place"], "numeric": ["hour", "x"]},
+            "enriched": {"extend": "base", "rates": [["place"]]},
+        },
+        "split": {
+            "holdout": {"column": "when", "start": pd.Timestamp("2021-07-01").date()},
+            "folds": {"kind": "stratified", "n": 2},
+        },
+        "models": [{"kind": kind, "params": params} for kind, params in FEW.items()],
+        "strategies": ["none", "class_weight", "random_over", "random_under", "smote", {"kind": "capped", "cap": 100}],
+        "extra": [{"model": "lightgbm", "features": "enriched", "half_life_days": 200}],
+        **changes,
+    }
+    return parse_problem(asked, "small.yaml")
+
+
+def test_processes_give_the_digits_of_threads_and_leave_nothing_behind(tmp_path):
+    p = problem()
+    parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), p)
+    asked = [(c, fold) for fold in (*fold_numbers(parts, p, SEED), HOLDOUT_FOLD) for c in fits(candidates(p))]
+    here = [fit.fn(parts, p, SEED, c, fold, tmp_path / "here") for c, fold in asked]
+    shared = tmp_path / "there" / "shared"
+    with Workers(2, shared, print) as workers, ThreadPoolExecutor(2) as threads:
+        there = list(threads.map(lambda one: fit.fn(parts, p, SEED, *one, tmp_path / "there", workers), asked))
+        kept = len(list(shared.glob("0/*/record.json")))
+        workers.drop(0)
+        assert not (shared / "0").exists()
+    assert kept == 2 + 7  # two feature sets; six strategies on base, one on the other
+    assert not shared.exists()
+    assert len(here) == len(there) == 3 * 19
+    for mine, theirs in zip(here, there, strict=True):
+        assert mine.leaks == ()
+        assert replace(theirs, probabilities=None, fit_seconds=0) == replace(mine, probabilities=None, fit_seconds=0)
+        assert theirs.probabilities.read_bytes() == mine.probabilities.read_bytes()
+
+
+def test_a_reason_to_skip_and_an_error_of_the_settings_come_back_as_they_are(tmp_path):
+    capped = {"kind": "capped", "cap": 10, "per_class": {"Assault": 1.5}}
+    p = problem(models=[{"kind": "lightgbm", "params": {"num_leaves": "many"}}], strategies=[capped], extra=[])
+    parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), p)
+    (candidate,) = fits(candidates(p))
+    with Workers(1, tmp_path / "shared", print) as workers:
+        with pytest.raises(ProblemError, match=r"lightgbm / capped can't be fitted with its settings"):
+            fit.fn(parts, p, SEED, candidate, 0, tmp_path, workers)
+        few = candidate.strategy.model_copy(update={"per_class": {"nowhere": 1.5}})
+        unit = fit.fn(parts, p, SEED, replace(candidate, strategy=few), 1, tmp_path, workers)
+    assert "no class nowhere" in unit.skipped
