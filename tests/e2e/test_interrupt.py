@@ -25,18 +25,21 @@ def in_group(group):
 
 
 @pytest.mark.parametrize(
-    ("end", "code"),
+    ("end", "runner", "code"),
     # Ctrl-c goes to every process of the terminal, `kill` to one.
-    [(lambda pid: os.killpg(pid, signal.SIGINT), 130), (lambda pid: os.kill(pid, signal.SIGTERM), 143)],
+    [
+        (lambda pid: os.killpg(pid, signal.SIGINT), "processes", 130),
+        (lambda pid: os.kill(pid, signal.SIGTERM), "threads", 143),
+    ],
     ids=["ctrl-c", "kill"],
 )
-def test_a_training_that_is_ended_says_so_in_one_line_and_leaves_nothing_running(small, end, code):
+def test_a_training_that_is_ended_says_so_in_one_line_and_leaves_nothing_running(small, end, runner, code):
     from tasks.mlflow_client import connect
 
     problem = small(models=[{"kind": "lightgbm", "params": {"n_estimators": 2000}}])
     home = settings().home
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.train", "--problem", str(problem)],
+        [sys.executable, "-m", "flows.train", "--problem", str(problem), "--runner", runner],
         cwd=ROOT,
         env={**os.environ, "PREFECT_HOME": str(home / "prefect")},
         stdout=subprocess.PIPE,
