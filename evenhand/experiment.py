@@ -37,7 +37,7 @@ from evenhand.sharing import (
     unpack_rows,
 )
 from evenhand.split import Fold
-from evenhand.strategies import CannotResample, ledger_entry, resample, LedgerEntry
+from evenhand.strategies import CannotResample, LedgerEntry, ledger_entry, resample
 
 __all__ = ["Candidate", "Encoded", "Experiment", "OnceCache", "Outcome", "candidates", "fits"]
 
@@ -71,8 +71,6 @@ class Outcome:
     importance: np.ndarray | None = None
     fitted: FittedCandidate | None = None
     leaks: tuple[str, ...] | None = None
-
-
 
 
 class Experiment:
