@@ -9,9 +9,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,16 @@ from benchmarks.backtest_models import Rows, bootstrap_models, kept_model, read_
 from benchmarks.injections import macro_f1, made_right, made_wrong, recall, share_for
 from evenhand.evidence import Predictions, paired_class_differences, paired_difference
 from evenhand.gate import Case, Facts, Scored, Verdict, decide
+from evenhand.groups import groups_of
 from evenhand.looks import look_confidence
 from evenhand.problem import GatePolicy
 from tasks.settings import settings
 
-MODELS, PAIRS, BETTER_PAIRS, RESAMPLES = 24, 500, 200, 1000
+MODELS, PAIRS, BETTER_PAIRS = 24, 500, 200
 CHANGE, LOST = 0.02, 0.10
+FACTS = Facts(
+    columns=(), available=(), validated=True, leak_free=True
+)  # by construction: its models are fitted on earlier years
 PERIODS = 3
 
 
@@ -41,6 +46,8 @@ class World:
     said: np.ndarray
     classes: tuple[str, ...]
     policy: GatePolicy
+    groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Of every judged row, for each of the policy's slices."""
 
     @property
     def rarest(self) -> int:
@@ -72,13 +79,18 @@ def scenarios(pairs: int, better: int) -> tuple[Scenario, ...]:
     )
 
 
-def simulated(world: World, scenario: Scenario, seed: int) -> bool:
-    """Tell whether one pair is promoted: two models, the second one changed, on a bootstrap sample of the rows."""
+def simulated(world: World, scenario: Scenario, seed: int) -> tuple[str, ...]:
+    """Tell what keeps one pair from promotion: two models, the second changed, on a bootstrap sample of the rows."""
     rng = np.random.default_rng([seed, *scenario.name.encode()])
     first, second = rng.choice(len(world.said), size=2, replace=False)
     challenger = injected(world.y, world.said[second], scenario, world.rarest, rng)
     rows = rng.integers(0, len(world.y), len(world.y))
-    return promoted(world, world.y[rows], world.said[first][rows], challenger[rows])
+    return held_back(_drawn(world, rows), world.said[first][rows], challenger[rows])
+
+
+def _drawn(world: World, rows: np.ndarray) -> World:
+    groups = {name: group[rows] for name, group in world.groups.items()}
+    return replace(world, y=world.y[rows], groups=groups)
 
 
 def injected(y: np.ndarray, proba: np.ndarray, scenario: Scenario, rarest: int, rng: np.random.Generator) -> np.ndarray:
@@ -98,31 +110,43 @@ def injected(y: np.ndarray, proba: np.ndarray, scenario: Scenario, rarest: int, 
     return proba
 
 
-def promoted(world: World, y: np.ndarray, champion: np.ndarray, challenger: np.ndarray) -> bool:
-    """Decide as the gate does; what its first conditions settle is not taken further."""
-    policy, k = world.policy, len(world.classes)
+def held_back(world: World, champion: np.ndarray, challenger: np.ndarray) -> tuple[str, ...]:
+    """Decide as the gate does, and name what does not pass; what its first conditions settle is not taken further.
+
+    Returns
+    -------
+    tuple of str
+        Kinds of conditions, or the metric; empty for a promotion.
+    """
+    y, policy, k = world.y, world.policy, len(world.classes)
     a, b = (Predictions(said, said.argmax(axis=1)) for said in (champion, challenger))
     confidence = look_confidence(policy.confidence, 1)
     if paired_difference(y, a, b, "macro_f1", k, confidence, policy.resamples).low <= policy.margin:
-        return False
+        return ("macro_f1",)
     recalls = paired_class_differences(y, a, b, "recall", k, confidence, policy.resamples)
     if any(found.low <= -policy.tolerance for found in recalls):
-        return False
-    return judged(y, champion, challenger, world.classes, policy).passes
+        return ("recall",)
+    verdict = judged(world, champion, challenger)
+    open_ = {condition.kind for condition in verdict.conditions if condition.status != "pass"}
+    return () if verdict.passes else tuple(sorted(open_)) or (verdict.outcome,)
 
 
-def judged(
-    y: np.ndarray, champion: np.ndarray | None, challenger: np.ndarray, classes: Sequence[str], policy: GatePolicy
-) -> Verdict:
+def judged(world: World, champion: np.ndarray, challenger: np.ndarray) -> Verdict:
     """Put the case before the gate."""
-    names = np.array(classes)
+    names = np.array(world.classes)
 
     def scored(said: np.ndarray, name: str) -> Scored:
-        return Scored(name, tuple(classes), said, names[said.argmax(axis=1)], "simulated")
+        return Scored(name, world.classes, said, names[said.argmax(axis=1)], "simulated")
 
-    rival = None if champion is None else scored(champion, "the champion")
-    facts = Facts(leak_free=True)  # by construction: its models are fitted on earlier years
-    return decide(Case(names[y], scored(challenger, "the challenger"), rival, "macro_f1", facts=facts), policy)
+    case = Case(
+        truth=names[world.y],
+        challenger=scored(challenger, "the challenger"),
+        champion=scored(champion, "the champion"),
+        metric="macro_f1",
+        groups=world.groups,
+        facts=FACTS,
+    )
+    return decide(case, world.policy)
 
 
 def past_periods(rows: Rows, policy: GatePolicy) -> list[dict[str, Any]]:
@@ -131,10 +155,16 @@ def past_periods(rows: Rows, policy: GatePolicy) -> list[dict[str, Any]]:
     champion, lines = years[0] - 1, []
     for year in years:
         a, b = (kept_model(rows, before, year) for before in (champion, year))
-        verdict = judged(rows.y[rows.year == year], a, b, rows.classes, policy)
+        verdict = judged(_world_of(rows, year, policy, np.stack([a, b])), a, b)
         lines.append({"year": year, "champion": f"before {champion}", **verdict.model_dump(mode="json")})
         champion = year if verdict.passes else champion
     return lines
+
+
+def _world_of(rows: Rows, year: int, policy: GatePolicy, said: np.ndarray) -> World:
+    there = rows.year == year
+    groups = groups_of(rows.problem, rows.frame[there])
+    return World(rows.y[there], said, rows.classes, policy, groups)
 
 
 def upper_bound(promoted: int, pairs: int) -> float:
@@ -148,19 +178,29 @@ def upper_bound(promoted: int, pairs: int) -> float:
     return 1.0 if promoted == pairs else float(beta.ppf(0.95, promoted + 1, pairs - promoted))
 
 
-def run(problem: str, models: int, pairs: int, better: int, resamples: int, jobs: int) -> dict[str, Any]:
+def lower_bound(promoted: int, pairs: int) -> float:
+    """Give the lower 95 % bound of a rate (Clopper & Pearson 1934).
+
+    Examples
+    --------
+    >>> round(lower_bound(40, 40), 4)
+    0.9278
+    """
+    return 0.0 if not promoted else float(beta.ppf(0.05, promoted, pairs - promoted + 1))
+
+
+def run(problem: str, models: int, pairs: int, better: int, resamples: int | None, jobs: int) -> dict[str, Any]:
     """Run the whole backtest."""
     begun = time.monotonic()
     rows = read_rows(problem)
-    policy = rows.problem.gate.model_copy(update={"resamples": resamples, "floors": {}, "slices": ()})
-    said = bootstrap_models(rows, models).astype(float)
-    world = World(rows.y[rows.year == rows.judged], said, rows.classes, policy)
+    policy = rows.problem.gate.model_copy(update={"resamples": resamples} if resamples else {})
+    world = _world_of(rows, rows.judged, policy, bootstrap_models(rows, models).astype(float))
     print(f"{models} models, judged on {len(world.y):,} rows of {rows.judged}", flush=True)
     lines = []
     with ProcessPoolExecutor(jobs, initializer=_start, initargs=(world,)) as pool:
         for scenario in scenarios(pairs, better):
             found = list(pool.map(partial(_pair, scenario), range(scenario.pairs), chunksize=5))
-            lines.append(_line(scenario, sum(found)))
+            lines.append(_line(scenario, found))
             print(_text(lines[-1]), flush=True)
     periods = past_periods(rows, policy)
     for line in periods:
@@ -186,11 +226,12 @@ def _start(world: World) -> None:
     _world[:] = [world]
 
 
-def _pair(scenario: Scenario, seed: int) -> bool:
+def _pair(scenario: Scenario, seed: int) -> tuple[str, ...]:
     return simulated(_world[0], scenario, seed)
 
 
-def _line(scenario: Scenario, count: int) -> dict[str, Any]:
+def _line(scenario: Scenario, found: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+    count, by = found.count(()), Counter(kind for kinds in found for kind in kinds)
     rate, upper = count / scenario.pairs, upper_bound(count, scenario.pairs)
     asked = {
         f"upper bound at most {scenario.most_upper}": scenario.most_upper is None or upper <= scenario.most_upper,
@@ -201,14 +242,18 @@ def _line(scenario: Scenario, count: int) -> dict[str, Any]:
     met = all(asked.values())
     return {
         "scenario": scenario.name, "pairs": scenario.pairs, "promoted": count, "rate": rate,
-        "upper_bound": upper, "target": target, "met": met,
+        "upper_bound": upper, "lower_bound": lower_bound(count, scenario.pairs), "held_back_by": dict(by),
+        "target": target, "met": met,
     }  # fmt: skip
 
 
 def _text(line: dict[str, Any]) -> str:
+    by = ", ".join(f"{kind} {times}" for kind, times in line["held_back_by"].items())
+    met = "met" if line["met"] else "MISSED"
     return (
         f"  {line['scenario']:48s} {line['promoted']:4d} of {line['pairs']:4d} promoted, {line['rate']:7.2%} "
-        f"(upper bound {line['upper_bound']:6.2%})  {line['target']}: {'met' if line['met'] else 'MISSED'}"
+        f"(bounds {line['lower_bound']:6.2%} {line['upper_bound']:6.2%})  {line['target']}: {met}"
+        f"{f'; held back by {by}' if by else ''}"
     )
 
 
@@ -221,7 +266,7 @@ def main() -> int:
     )
     parser.add_argument("--pairs", type=int, default=PAIRS, help="of every kind that must not be promoted")
     parser.add_argument("--better-pairs", type=int, default=BETTER_PAIRS, help="of the kind that must be found")
-    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="in the place of the policy's own number")
+    parser.add_argument("--resamples", type=int, help="in the place of the policy's own number")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     given = parser.parse_args()
     found = run(given.problem, given.models, given.pairs, given.better_pairs, given.resamples, given.jobs)

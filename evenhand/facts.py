@@ -9,6 +9,7 @@ from evenhand.verdict import Condition, Facts, Kind
 
 MEGABYTE = 1e6
 _LEAKS = {True: "found nothing", False: "found a leak", None: "nobody looked for leaks in its training: train it again"}
+_VALIDATED = {True: "passed", False: "did not pass", None: "nobody says whether they were validated: train it again"}
 
 
 def fact_conditions(facts: Facts, policy: GatePolicy) -> Iterator[Condition]:
@@ -18,13 +19,8 @@ def fact_conditions(facts: Facts, policy: GatePolicy) -> Iterator[Condition]:
     ------
     Condition
     """
-    if facts.columns is not None and facts.available is not None:
-        absent = sorted(set(facts.columns) - set(facts.available))
-        detail = f"it asks for {', '.join(absent)}, which the data does not have" if absent else "all columns are there"
-        yield _said("columns it takes", "signature", not absent, detail)
-    if facts.validated is not None:
-        detail = "passed" if facts.validated else "did not pass"
-        yield _said("validation of its training data", "validation", facts.validated, detail)
+    yield _signature(facts)
+    yield _said("validation of its training data", "validation", facts.validated, _VALIDATED[facts.validated])
     yield _said("leak sentinel", "leaks", facts.leak_free, _LEAKS[facts.leak_free])
     yield from _age(facts, policy)
     if policy.min_rows_per_second is not None:
@@ -32,6 +28,15 @@ def fact_conditions(facts: Facts, policy: GatePolicy) -> Iterator[Condition]:
     if policy.max_model_mb is not None:
         size = None if facts.size_bytes is None else facts.size_bytes / MEGABYTE
         yield _measured("size", size, policy.max_model_mb, "MB", least=False)
+
+
+def _signature(facts: Facts) -> Condition:
+    name: tuple[str, Kind] = ("columns it takes", "signature")
+    if facts.columns is None or facts.available is None:
+        return _said(*name, None, "they are not known")
+    absent = sorted(set(facts.columns) - set(facts.available))
+    detail = f"it asks for {', '.join(absent)}, which the data does not have" if absent else "all columns are there"
+    return _said(*name, not absent, detail)
 
 
 def _age(facts: Facts, policy: GatePolicy) -> Iterator[Condition]:

@@ -42,7 +42,8 @@ def decide(case: Case, policy: GatePolicy) -> Verdict:
     >>> truth = np.repeat(["Assault", "Robbery"], 200)
     >>> good = np.where(truth[:, None] == ["Assault", "Robbery"], 0.8, 0.2)
     >>> challenger = Scored("version 1", ("Assault", "Robbery"), good, truth, "ab" * 32)
-    >>> decide(Case(truth, challenger, None, "macro_f1", facts=Facts(leak_free=True)), GatePolicy()).outcome
+    >>> known = Facts(columns=("hour",), available=("hour",), validated=True, leak_free=True)
+    >>> decide(Case(truth, challenger, None, "macro_f1", facts=known), GatePolicy()).outcome
     'promote (first)'
     >>> decide(Case(truth, challenger, None, "macro_f1"), GatePolicy()).outcome
     'insufficient evidence'

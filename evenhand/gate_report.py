@@ -223,4 +223,4 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         told = (f"{name} {_plain(part)}" for name, part in value.items() if part is not None)
         return ", ".join(told) or "none"
-    return (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+    return ("; ".join(map(_plain, value)) or "none") if isinstance(value, tuple) else str(value)

@@ -35,6 +35,8 @@ def column_types(problem: Problem) -> dict[str, ColumnType]:
         for rate in features.rates:
             types |= {c: ColumnType("number") for c in (rate.latitude, rate.longitude) if c is not None}
             types |= {} if rate.time is None else {rate.time.column: ColumnType("time", rate.time.format)}
+    for part in problem.gate.slices:
+        types |= {} if part.step is None or part.column in types else {part.column: ColumnType("number")}
     holdout = problem.split.holdout
     types.setdefault(holdout.column, ColumnType("time" if isinstance(holdout.start, date) else "number"))
     folds = problem.split.folds

@@ -53,7 +53,7 @@ class Facts:
     available: tuple[str, ...] | None = None
     """Raw columns that the data has."""
     validated: bool | None = None
-    """Whether its training data passed validation."""
+    """Whether its training data passed validation; None where nobody says so, and then it is undecided."""
     leak_free: bool | None = None
     """Whether the leak sentinel found nothing; None where nobody says so, and then it is undecided."""
     newest: date | None = None

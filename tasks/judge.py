@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 
 from evenhand.errors import GateError
 from evenhand.gate import Case, Facts, Scored, decide, error_verdict, no_look_left, unfit
+from evenhand.groups import groups_of
 from evenhand.problem import Problem
 from evenhand.references import Reference
 from evenhand.sentinel import CLEAN, LEAK_SENTINEL
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 # Tags of a version that a training writes: what they say is a condition.
 VALIDATION = "validation"
 PASSED = "passed"
-MISSING = "missing"  # the group of rows without a value
 
 
 @task(name="gate", cache_policy=NO_CACHE)
@@ -135,7 +135,7 @@ def _decided(
         metric=problem.metric,
         review=problem.review,
         look=look,
-        groups=_groups(problem, rows),
+        groups=groups_of(problem, rows),
         facts=replace(facts, rows_per_second=speed),
     )
     return decide(case, problem.gate), case
@@ -157,14 +157,6 @@ def _scored(who: str, fitted: FittedCandidate, rows: pd.DataFrame, holdout: Refe
     except Exception as error:
         raise GateError(f"the {who} can't score the held-out rows: {in_one_line(error)}") from error
     return Scored(f"the {who}", classes, proba, predicted, holdout.sha256)
-
-
-def _groups(problem: Problem, rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    columns = dict.fromkeys((*problem.sensitive, *problem.gate.slices))
-    absent = [column for column in columns if column not in rows.columns]
-    if absent:
-        raise GateError(f"the held-out rows lack the columns {', '.join(absent)}, whose groups are to be compared")
-    return {column: rows[column].astype("str").where(rows[column].notna(), MISSING).to_numpy() for column in columns}
 
 
 # --- facts ---------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pandas as pd
 from evenhand.comparing import Evidence
 from evenhand.evidence import Predictions
 from evenhand.experiment import Candidate, Experiment
+from evenhand.groups import groups_of
 from evenhand.model_card import model_card, model_card_page
 from evenhand.problem import Problem
 from evenhand.report_page import report_page
@@ -28,7 +29,6 @@ from tasks.validate import Validated
 
 REPORT, CARD = "report.html", "model_card"
 OF_WINNER, OF_ALL = ("precision_recall", "calibration"), ("strategy_comparison", "class_counts")
-MISSING = "missing"  # the group of rows without a value
 
 
 def write_page(
@@ -93,8 +93,7 @@ def _measured(experiment: Experiment, problem: Problem, won: Result, reference: 
         return None
     y, model, rows = found
     other = _held_out(experiment, reference) if reference else None
-    columns = dict.fromkeys((*problem.sensitive, *problem.gate.slices))
-    groups = {column: _as_groups(experiment.frame[column].iloc[rows]) for column in columns}
+    groups = groups_of(problem, experiment.frame.iloc[rows])
     against = other[1] if other else None
     return measure(y, model, against, experiment.classes, problem.metric, problem.gate, groups)
 
@@ -108,10 +107,6 @@ def _held_out(experiment: Experiment, result: Result) -> tuple[np.ndarray, Predi
     codes = result.test_codes
     chosen = found.probabilities.argmax(axis=1) if codes is None else codes.astype(np.int64)
     return found.y, Predictions(found.probabilities, chosen), found.rows
-
-
-def _as_groups(values: pd.Series) -> np.ndarray:
-    return values.astype("str").where(values.notna(), MISSING).to_numpy()
 
 
 def _made(experiment: Experiment, problem: Problem, validated: Validated, parts: Parts, won: Result) -> Made:

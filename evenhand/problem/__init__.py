@@ -17,7 +17,7 @@ from evenhand.problem.decisions import (
 )
 from evenhand.problem.detectors import DETECTORS, AnyDetector, Detector
 from evenhand.problem.models import FULL_MODELS, SELF_BALANCING, ExtraCandidate, ModelSpec
-from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy
+from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy, Slice
 from evenhand.problem.reading import parse_problem
 from evenhand.problem.sources import (
     CsvSource,
@@ -105,6 +105,7 @@ __all__ = [
     "SimpleDecision",
     "SimpleStrategy",
     "SimpleStrategyKind",
+    "Slice",
     "SmoteEnnStrategy",
     "SmoteStrategy",
     "SmoteTomekStrategy",

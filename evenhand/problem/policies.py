@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from evenhand.problem.common import Frozen
 
@@ -38,6 +38,22 @@ class Floor(Frozen):
         return self
 
 
+class Slice(Frozen):
+    """A column whose groups are compared; numbers may be put together, such as the hours of a day by six."""
+
+    column: str
+    step: float | None = Field(default=None, gt=0, description="width of a group of numbers, counted from 0")
+
+    @property
+    def name(self) -> str:
+        """How it is called where groups are shown."""
+        return self.column if self.step is None else f"{self.column} in steps of {self.step:g}"
+
+
+def _as_slice(value: Any) -> Any:
+    return {"column": value} if isinstance(value, str) else value
+
+
 class GatePolicy(Frozen):
     """When a challenger has proved to be better, and what must hold beside it; None turns a condition off."""
 
@@ -56,7 +72,9 @@ class GatePolicy(Frozen):
         default=0.05, ge=0, le=1, description="the most that the calibration error may grow against the champion's"
     )
     max_ece: float | None = Field(default=None, ge=0, le=1, description="the largest calibration error")
-    slices: tuple[str, ...] = Field(default=(), description="columns whose groups are compared, beside `sensitive`")
+    slices: tuple[Annotated[Slice, BeforeValidator(_as_slice)], ...] = Field(
+        default=(), description="columns whose groups are compared, beside `sensitive`; a number's with a `step`"
+    )
     min_slice_rows: int = Field(default=1000, ge=1, description="a group with fewer held-out rows is left out")
     slice_tolerance: float | None = Field(
         default=0.05, ge=0, le=1, description="the most that the gap between groups may grow against the champion's"

@@ -102,7 +102,7 @@ class Problem(Frozen):
         folds_column = getattr(self.split.folds, "column", None)
         names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
         names += [d.per for d in self.decisions if isinstance(d, CapacityDecision) and d.per]
-        names += [*self.sensitive, *self.gate.slices]
+        names += [*self.sensitive, *(part.column for part in self.gate.slices)]
         names += [self.split.blocks.column] if self.split.blocks else []
         names += [self.gate.training_age.column] if self.gate.training_age else []
         return tuple(dict.fromkeys(names))
@@ -190,6 +190,14 @@ class Problem(Frozen):
         for model in self.models:
             if model.kind in SELF_BALANCING:
                 raise ValueError(f"models: {model.name} balances by itself; name it under balancing_models")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_of_numbers(self) -> Problem:
+        categories = {part.column for features in self.features.values() for part in features.categorical}
+        wrong = [part.column for part in self.gate.slices if part.step is not None and part.column in categories]
+        if wrong:
+            raise ValueError(f"gate.slices: {', '.join(wrong)} is a category and can't be put in steps")
         return self
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_gate import CLASSES, QUICK, ROWS, case, clean, scored, truth
+from test_gate import CLASSES, KNOWN, QUICK, ROWS, case, clean, scored, truth
 
 from evenhand.conditions import rows_to_decide
 from evenhand.evaluate import score
@@ -205,16 +205,27 @@ class TestFacts:
     )
     def test_each_fact_passes_and_fails(self, policy, good, bad):
         better = dataclasses.replace(case(3.0, 1.0))
-        known = [Facts(**{"leak_free": True, **facts}) for facts in (good, bad)]
+        known = [dataclasses.replace(KNOWN, **facts) for facts in (good, bad)]
         outcomes = [decide(dataclasses.replace(better, facts=facts), quick(**policy)).outcome for facts in known]
         assert outcomes == ["promote", "reject"]
 
     @pytest.mark.parametrize("champion", [1.0, None])
-    def test_a_training_that_nobody_searched_for_leaks_is_never_passed(self, champion):
-        verdict = decide(dataclasses.replace(case(3.0, champion), facts=Facts()), QUICK)
+    @pytest.mark.parametrize(
+        ("fact", "kind", "said"),
+        [
+            ("leak_free", "leaks", "leak sentinel: nobody looked"),
+            ("validated", "validation", "validation of its training data: nobody says"),
+            ("columns", "signature", "columns it takes: they are not known"),
+            ("available", "signature", "columns it takes: they are not known"),
+        ],
+    )
+    def test_a_training_of_which_nobody_knows_it_is_never_passed(self, champion, fact, kind, said):
+        unknown = dataclasses.replace(KNOWN, **{fact: None})
+        verdict = decide(dataclasses.replace(case(3.0, champion), facts=unknown), QUICK)
         assert verdict.outcome == "insufficient evidence"
-        assert [c.status for c in found(verdict, "leaks")] == ["undecided"]
-        assert any("leak sentinel: nobody looked" in reason for reason in verdict.reasons)
+        assert [c.status for c in verdict.conditions if c.status != "pass"] == ["undecided"]
+        assert [c.status for c in found(verdict, kind)] == ["undecided"]
+        assert any(said in reason for reason in verdict.reasons)
 
     @pytest.mark.parametrize("policy", [{"training_age": RULE}, {"min_rows_per_second": 1.0}, {"max_model_mb": 1.0}])
     def test_a_limit_on_what_nobody_measured_is_undecided(self, policy):

@@ -74,7 +74,7 @@ class TestPage:
         assert places == sorted(places)
         assert page.index("<h1>") < page.index("</header>") < page.index("<section>")
         if outcome.startswith("promote"):
-            assert "Conditions: 4 pass" in text or "Conditions: 8 pass" in text
+            assert "Conditions: 6 pass" in text or "Conditions: 10 pass" in text
 
     @pytest.mark.parametrize("outcome", [*OUTCOMES, "error", "no look"])
     def test_it_is_whole_and_reaches_nothing_outside(self, outcome):

@@ -19,7 +19,8 @@ __all__ = ["world"]
 
 
 def with_gate(**changes):
-    return PROBLEM.model_copy(update={"gate": PROBLEM.gate.model_copy(update=changes)})
+    gate = GatePolicy.model_validate({**PROBLEM.gate.model_dump(), **changes})
+    return PROBLEM.model_copy(update={"gate": gate})
 
 
 def page_of(world, version):
@@ -147,12 +148,16 @@ class TestFacts:
             world.client.set_model_version_tag(MODEL, made.version, tag, value)
             assert world.judge(made)[0].outcome == outcome
 
-    def test_a_version_that_nobody_searched_for_leaks_is_never_passed(self, world):
+    @pytest.mark.parametrize(
+        ("tag", "said"),
+        [("leak_sentinel", "leak sentinel: nobody looked for leaks"), ("validation", "nobody says whether they were")],
+    )
+    def test_a_version_without_the_tag_is_never_passed(self, world, tag, said):
         made = world.version("clear")
-        world.client.delete_model_version_tag(MODEL, made.version, "leak_sentinel")
+        world.client.delete_model_version_tag(MODEL, made.version, tag)
         verdict, _ = world.judge(made)
         assert verdict.outcome == "insufficient evidence"
-        assert "leak sentinel: nobody looked for leaks" in " ".join(verdict.reasons)
+        assert said in " ".join(verdict.reasons)
 
     def test_size_and_speed_are_measured(self, world):
         made = world.version("clear")

@@ -38,7 +38,12 @@ class TestVersions:
         assert made.name == MODEL
         tags = world.tags(made)
         assert tags.pop("trained_by")
-        assert tags == {"identity": "one", "training": "20260101-tiny", "leak_sentinel": "clean"}
+        assert tags == {
+            "identity": "one",
+            "training": "20260101-tiny",
+            "validation": "passed",
+            "leak_sentinel": "clean",
+        }
         assert world.client.get_run(made.run_id).info.status == "FINISHED"
 
 
