@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,12 +62,16 @@ class Known:
         Brought back to natural prevalence, each row by the class shares of its own model; None where no strategy
         changed them.
     folds : ndarray of int, shape (n,)
+    nested : tuple of ndarray, optional
+        Of a stack, which is itself fitted out of fold: for each pair of :func:`evenhand.crossfit.fitting_rows`, the raw
+        probabilities of the rows to fit on, made without the rows to judge.
     """
 
     y: np.ndarray
     raw: np.ndarray
     natural: np.ndarray | None
     folds: np.ndarray
+    nested: tuple[np.ndarray, ...] | None = None
 
     @classmethod
     def of(cls, y: np.ndarray, raw: np.ndarray, folds: np.ndarray, shares: Mapping[int, Shares]) -> Known:
@@ -84,6 +88,15 @@ class Known:
         """Keep some rows, given as positions."""
         natural = None if self.natural is None else self.natural[rows]
         return Known(self.y[rows], self.raw[rows], natural, self.folds[rows])
+
+    def pairs(self) -> list[tuple[Known, Known]]:
+        """Pair the rows to fit on with those to judge, which had no part in the first, as in :func:`fitting_rows`."""
+        found = []
+        for i, (fitted, judged) in enumerate(fitting_rows(self.folds, self.y)):
+            apart(fitted, judged, "correction and decision rule, out of fold")
+            others = self.take(fitted)
+            found.append((others if self.nested is None else replace(others, raw=self.nested[i]), self.take(judged)))
+        return found
 
     def some(self, n: int) -> Known:
         """Keep about ``n`` rows: every class and every fold at its share, the same ones each time."""
@@ -173,12 +186,8 @@ class Corrections:
 
 def fit_corrections(methods: Sequence[CalibrationMethod], known: Known) -> Corrections:
     """Choose and fit the correction of a fit, and again for each fold without that fold's rows."""
-    pairs = fitting_rows(known.folds, known.y)
-    by_fold = []
-    for fitted, judged in pairs:
-        apart(fitted, judged, "correction of probabilities, out of fold")
-        by_fold.append(fit_correction(methods, known.take(fitted)))
-    return Corrections(tuple(by_fold), fit_correction(methods, known))
+    by_fold = tuple(fit_correction(methods, others) for others, _ in known.pairs())
+    return Corrections(by_fold, fit_correction(methods, known))
 
 
 def _choices(methods: Sequence[CalibrationMethod], changed: bool) -> list[Choice]:

@@ -12,7 +12,6 @@ from evenhand.crossfit import fitting_rows
 from evenhand.decision import AnyDecision, cross_fitted, fit_rule
 from evenhand.fitted import DecidesOn
 from evenhand.rules import DecisionRule
-from evenhand.sentinel import apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +91,11 @@ def cross_decided(
     ndarray of int, shape (n,)
         Class codes.
     """
-    if decides_on(spec) == "raw" or not corrections.changes:
+    if decides_on(spec) == "raw" or (known.nested is None and not corrections.changes):
         return cross_fitted(spec, known.raw, known.y, known.folds, classes, metric, trained_share)
     predicted = np.empty(len(known.y), dtype=np.int64)
-    for (fitted, judged), correction in zip(fitting_rows(known.folds, known.y), corrections.by_fold, strict=True):
-        apart(fitted, judged, f"decision rule {spec.name}, out of fold")
-        ending = fit_ending(spec, known.take(fitted), correction, classes, metric, trained_share)
-        predicted[judged] = ending.rule.decide(correction.apply(known.take(judged)))
+    rows = [judged for _, judged in fitting_rows(known.folds, known.y)]
+    for here, (others, judged), correction in zip(rows, known.pairs(), corrections.by_fold, strict=True):
+        ending = fit_ending(spec, others, correction, classes, metric, trained_share)
+        predicted[here] = ending.rule.decide(correction.apply(judged))
     return predicted

@@ -16,6 +16,7 @@ from evenhand.problem import (
     SimpleDecision,
 )
 from evenhand.problem.presets import Preset
+from evenhand.problem.stacking import Stacking
 from evenhand.problem.strategies import FULL, AnyStrategy
 
 FAST = "lightgbm"  # the family that strategies beyond the problem's own are tried with
@@ -55,6 +56,11 @@ def preset_candidates(problem: Problem, preset: Preset, share: float = 1.0) -> l
     return list({candidate.name: candidate for candidate in found}.values())
 
 
+def preset_stacking(problem: Problem, preset: Preset) -> Stacking | None:
+    """Tell what stack a training makes of its candidates."""
+    return problem.stacking or (Stacking() if preset == "full" else None)
+
+
 def _with_all(problem: Problem) -> Problem:
     """Add the families that balance by themselves and the decision rules; bound what a fit sees."""
     names = {model.name for model in problem.models}
@@ -74,6 +80,7 @@ def _fast(problem: Problem) -> ModelSpec:
     """Take the problem's own model of the fast family, or that family as it comes, beside models of any name."""
     own = next((model for model in problem.models if model.kind == FAST), None)
     taken = {model.name for model in (*problem.models, *problem.balancing_models)}
+    taken |= {candidate.name for candidate in problem.extra}
     return own or _bounded(ModelSpec(kind=FAST, label=f"{FAST}_default" if FAST in taken else None))
 
 

@@ -17,8 +17,9 @@ from evenhand.presets import preset_candidates
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from flows.commands import run_command
-from flows.grid import is_telling, log_all, run_refits, run_units
+from flows.grid import is_telling, log_all, run_units
 from flows.runners import Runner, cores
+from flows.stacking import refit_all, stack_best
 from tasks.balance import balance
 from tasks.compare import compare
 from tasks.evaluate import choose, evaluate_all, score_all, winning_ending
@@ -102,17 +103,20 @@ def train(request: TrainRequest) -> dict[str, Any]:
         shared = (training, runner.workers(parts), parts, problem, seed)
         inner = step("cross_validate", doing, run_units, *shared, fits(grid), folds)
         scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner)
+        stacked = step("stack", "stack the best", stack_best, training, parts, problem, request.preset, seed, scored)
+        if stacked is not None:
+            scored, inner = [*scored, *stacked.results], {**inner, stacked.candidate.fit_name: list(stacked.units)}
         winner = choose(problem, scored)
 
         doing = f"{winner.name} wins: refit all on every training row, judge on {parts.holdout.rows:,} held-out rows"
         ending = winning_ending(parts, problem, seed, winner, inner[winner.fit_name])
-        whole, outer = step("refit", doing, run_refits, *shared, winner, ending, fits(grid))
+        whole, outer = step("refit", doing, refit_all, *shared, winner, ending, fits(grid), stacked)
         results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
         proven = (training, validated.good, parts, problem, seed, results)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *proven)
         doing = "find out what helps, and how sure that is"
         evidence = step("compare", doing, compare, parts, problem, seed, results, training.folder)
-        drawn = [fit.fit_name for fit in fits(grid) if not quick or is_telling(fit, winner)]
+        drawn = [fit.fit_name for fit in fits([r.candidate for r in results]) if not quick or is_telling(fit, winner)]
         step("log", "draw and log every candidate", log_all, training, parts, problem, seed, results, drawn)
 
         args = (training, problem, request.preset, seed, snapshot, parts, winner, whole, leaks)

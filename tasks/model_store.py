@@ -50,6 +50,8 @@ TRUSTED_TYPES = (
     "evenhand.rules.Capacity",
     "evenhand.rules.LargestWeighted",
     "evenhand.rules.LeastCost",
+    "evenhand.stacking.RawColumns",
+    "evenhand.stacking.Stack",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -113,7 +113,9 @@ def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
 def known_rows(experiment: Experiment, inner: Sequence[Unit]) -> Known:
     """Put the out-of-fold rows of a fit together with what corrections need to know of its models."""
     found = judged(experiment, inner)
-    return Known.of(found.y, found.probabilities, found.folds, {unit.fold: shares_of(unit) for unit in inner})
+    known = Known.of(found.y, found.probabilities, found.folds, {unit.fold: shares_of(unit) for unit in inner})
+    nested = [path for unit in sorted(inner, key=lambda unit: unit.fold) for path in unit.nested]
+    return replace(known, nested=tuple(np.load(path, allow_pickle=False) for path in nested)) if nested else known
 
 
 def shares_of(unit: Unit) -> Shares:

@@ -40,6 +40,8 @@ class Unit:
     importance: tuple[float, ...] | None = None
     leaks: tuple[str, ...] | None = None
     """What the leak sentinel found; None where nothing was fitted."""
+    nested: tuple[Path, ...] = ()
+    """Of a stack: see :class:`evenhand.correction.Known`."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def fold_numbers(parts: Parts, problem: Problem, seed: int) -> list[int]:
 
 def slug(name: str) -> str:
     """Turn a candidate's name into a file name that no other candidate has."""
-    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:120]
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 

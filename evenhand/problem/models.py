@@ -44,6 +44,9 @@ class ModelSpec(Frozen):
     class_name: str | None = Field(
         default=None, description="of a detector: the class to detect; the rarest without it"
     )
+    max_seconds: float | None = Field(
+        default=None, gt=0, description="skip a fit that would take more CPU seconds, by an estimate made beforehand"
+    )
     label: str | None = None
 
     @model_validator(mode="after")

@@ -16,6 +16,9 @@ class NeighbourStrategy(NamedStrategy):
     """
 
     max_rows: int | None = Field(default=None, ge=100)
+    max_seconds: float | None = Field(
+        default=None, gt=0, description="skip it where it would take more CPU seconds a fold, by an estimate; an hour"
+    )
     standardise: bool = Field(default=True, description="measure distances on columns of mean 0 and deviation 1")
 
 

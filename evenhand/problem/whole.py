@@ -24,6 +24,7 @@ from evenhand.problem.models import SELF_BALANCING, ExtraCandidate, ModelSpec
 from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
 from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
+from evenhand.problem.stacking import Stacking
 from evenhand.problem.strategies import Strategy, named_classes
 from evenhand.problem.tuning import Tuning, tuning_fault
 
@@ -61,6 +62,9 @@ class Problem(Frozen):
     )
     decisions: tuple[Decision, ...] = Field(
         default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
+    )
+    stacking: Stacking | None = Field(
+        default=None, description="a candidate made of the best fits; the full preset makes one anyway"
     )
     calibration: tuple[CalibrationMethod, ...] = Field(
         default=("none", "prior", "temperature"),

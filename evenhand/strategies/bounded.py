@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evenhand.problem import AnyStrategy
-from evenhand.strategies.cost import cost_note, too_long
+from evenhand.strategies.cost import too_long
 from evenhand.strategies.rows import CannotResample
 
 RARE = 500
@@ -69,9 +69,10 @@ def bounded(strategy: AnyStrategy, y: np.ndarray, seed: int) -> np.ndarray | Non
     Raises
     ------
     CannotResample
-        When the strategy would take hours on so many rows and is not bounded.
+        When the strategy would take hours on so many rows and is not bounded, or more than its ``max_seconds``.
     """
-    if too_long(strategy, len(y)):
-        raise CannotResample(f"{strategy.name}: {cost_note(strategy, len(y))}")
+    reason = too_long(strategy, len(y))
+    if reason is not None:
+        raise CannotResample(f"{strategy.name}: {reason}")
     most = getattr(strategy, "max_rows", None)
     return None if most is None or len(y) <= most else bounded_rows(y, most, seed)

@@ -31,9 +31,24 @@ def seconds(strategy: AnyStrategy, n_rows: int) -> float:
     return at * (bound / AT_ROWS) ** power
 
 
-def too_long(strategy: AnyStrategy, n_rows: int) -> bool:
-    """Whether a strategy would take more than about an hour a fold."""
-    return seconds(strategy, n_rows) > TOO_LONG
+def too_long(strategy: AnyStrategy, n_rows: int) -> str | None:
+    """Say that a strategy would take more than its ``max_seconds`` a fold, or about an hour where it has none.
+
+    Examples
+    --------
+    >>> from evenhand.problem import EnnStrategy
+    >>> too_long(EnnStrategy(kind="enn", max_seconds=60), 200_000)
+    'about 101 CPU seconds a fold by estimate, and max_seconds is 60; max_rows: 20000 takes about 2 seconds'
+    >>> too_long(EnnStrategy(kind="enn"), 200_000)
+    """
+    took, most = seconds(strategy, n_rows), getattr(strategy, "max_seconds", None)
+    if took <= (most or TOO_LONG):
+        return None
+    bounded = _duration(seconds(strategy.model_copy(update={"max_rows": AT_ROWS}), n_rows))
+    if most is None:
+        return f"about {_duration(took)} a fold on {n_rows:,} rows; max_rows: {AT_ROWS} takes about {bounded}"
+    cheaper = f"; max_rows: {AT_ROWS} takes about {bounded}" if n_rows > AT_ROWS else ""
+    return f"about {took:,.0f} CPU seconds a fold by estimate, and max_seconds is {most:g}{cheaper}"
 
 
 def cost_note(strategy: AnyStrategy, n_rows: int) -> str | None:

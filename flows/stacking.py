@@ -1,0 +1,62 @@
+"""The stack of a training: made once the candidates are judged, and refitted with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evenhand.candidates import Candidate
+from evenhand.ending import Ending
+from evenhand.presets import preset_stacking
+from evenhand.problem import Problem
+from evenhand.problem.presets import Preset
+from flows.grid import run_refits, run_units
+from tasks.results import Result
+from tasks.split import Parts
+from tasks.stack import Stacked, refit_stack, stack, stack_unseen
+from tasks.train import HOLDOUT_FOLD, Refitted, Unit
+from tasks.training import Training
+from tasks.workers import Workers
+
+Units = dict[str, list[Unit]]
+
+
+def stack_best(
+    training: Training, parts: Parts, problem: Problem, preset: Preset, seed: int, scored: Sequence[Result]
+) -> Stacked | None:
+    """Stack the best fits where the problem or the preset asks for it."""
+    asked = preset_stacking(problem, preset)
+    if asked is None:
+        return None
+    stacked = stack(parts, problem, seed, asked, scored, training.folder)
+    if stacked is None:
+        training.say("          no stack: fewer than two families were fitted on every fold")
+    else:
+        training.say(f"          {stacked.candidate.name}")
+    return stacked
+
+
+def refit_all(
+    training: Training,
+    workers: Workers | None,
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    winner: Candidate,
+    ending: Ending,
+    candidates: Sequence[Candidate],
+    stacked: Stacked | None,
+) -> tuple[Refitted, Units]:
+    """Fit the winner, which is kept, and every other candidate on all training rows; see :func:`flows.grid.run_refits`.
+
+    Of a winning stack the members are fitted here, and once.
+    """
+    shared = (training, workers, parts, problem, seed)
+    if stacked is None or stacked.candidate.fit_name != winner.fit_name:
+        whole, outer = run_refits(*shared, winner, ending, candidates)
+        if stacked is not None:
+            unit = stack_unseen(parts, problem, seed, stacked, outer, training.folder)
+            outer = {**outer, stacked.candidate.fit_name: [unit]}
+        return whole, outer
+    whole, done = refit_stack(parts, problem, seed, stacked, ending, training.folder)
+    others = [candidate for candidate in candidates if candidate.fit_name not in done]
+    return whole, {**run_units(*shared, others, [HOLDOUT_FOLD]), **done}
