@@ -1,7 +1,7 @@
-"""What strategies cost, and whether distances on standardised columns help.
+"""What strategies cost, whether distances on standardised columns help, and SMOTENC beside imbalanced-learn's.
 
-``python -m benchmarks.strategies cost`` and ``python -m benchmarks.strategies scale``: Toronto, trained on a stratified
-sample of the years before 2020, judged on 2020. The figures are in docs/strategies.md.
+``python -m benchmarks.strategies cost``, ``scale`` and ``smotenc``: Toronto, trained on a stratified sample of the
+years before 2020, judged on 2020. The figures are in docs/strategies.md.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from imblearn.over_sampling import SMOTENC
 
 from evenhand.evaluate import score
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import full_probabilities
 from evenhand.models import build_model
-from evenhand.problem import ModelSpec, NeighbourStrategy, SimpleStrategy
+from evenhand.problem import ModelSpec, NeighbourStrategy, SimpleStrategy, SmoteStrategy
 from evenhand.problem.strategies import FULL
 from evenhand.strategies import AnyStrategy, resample
 from evenhand.strategies.bounded import bounded_rows
+from evenhand.strategies.numbers import space
 from tasks.ingest import ingest
 from tasks.problems import load_problem
 from tasks.split import split
@@ -67,10 +69,12 @@ def toronto() -> Rows:
     )
 
 
-def cost(rows: Rows, sizes: list[int]) -> None:
+def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
     """Print the CPU seconds of each strategy, and the power of the rows that they grow with."""
     print(f"{'strategy':22s}" + "".join(f"{size:>9,}" for size in sizes) + "   power")
     for strategy in SEARCHING:
+        if only and strategy.name not in only:
+            continue
         took = []
         for size in sizes:
             here = bounded_rows(rows.y, size, SEED)
@@ -101,12 +105,35 @@ def scale(rows: Rows, size: int) -> None:
         )
 
 
+def smotenc(rows: Rows, sizes: list[int]) -> None:
+    """Print the CPU seconds of SMOTENC and of imbalanced-learn's, and whether both made the same rows."""
+    for size in sizes:
+        here = bounded_rows(rows.y, size, SEED)
+        X, y = rows.X[here], rows.y[here]
+        points = space(X, True, rows.n_categorical).points
+        started = time.thread_time()
+        theirs, _ = SMOTENC(list(range(rows.n_categorical)), random_state=SEED).fit_resample(points, y)
+        middle = time.thread_time()
+        strategy = SmoteStrategy(kind="smotenc", standardise=True)
+        ours = resample(strategy, X, y, rows.classes, SEED, rows.n_categorical)
+        took, their = time.thread_time() - middle, middle - started
+        alike = ours.X[:, : rows.n_categorical] == theirs[:, : rows.n_categorical]
+        print(
+            f"{size:,} rows grown to {len(ours.y):,}: {took:.1f} s, imbalanced-learn {their:.1f} s, {their / took:.1f} "
+            f"times; categories alike {alike.mean():.2%}",
+            flush=True,
+        )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["cost", "scale"])
+    parser.add_argument("what", choices=["cost", "scale", "smotenc"])
     parser.add_argument("--rows", type=int, nargs="+", default=[5_000, 10_000, 20_000])
+    parser.add_argument("--only", nargs="*", help="names of strategies, for `cost`")
     asked = parser.parse_args()
     if asked.what == "cost":
-        cost(toronto(), asked.rows)
-    else:
+        cost(toronto(), asked.rows, asked.only)
+    elif asked.what == "scale":
         scale(toronto(), asked.rows[-1])
+    else:
+        smotenc(toronto(), asked.rows)

@@ -81,7 +81,7 @@ FULL: tuple[AnyStrategy, ...] = (
     RoseStrategy(kind="rose"),
     SmoteStrategy(kind="smote", max_rows=200_000),
     SmoteStrategy(kind="smote", max_rows=200_000, standardise=True, label="smote standardised"),
-    SmoteStrategy(kind="smotenc", max_rows=20_000, standardise=True),
+    SmoteStrategy(kind="smotenc", max_rows=200_000, standardise=True),
     BorderlineSmoteStrategy(kind="borderline_smote", max_rows=20_000),
     AdasynStrategy(kind="adasyn", max_rows=20_000),
     NearMissStrategy(kind="near_miss", version=1, max_rows=20_000),

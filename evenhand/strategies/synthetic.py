@@ -88,5 +88,5 @@ def _sampler(strategy: Synthetic, grown: dict[int, int], k: int, seed: int, n_ca
         m = min(strategy.m_neighbors, n_rows - 1)
         return BorderlineSMOTE(sampling_strategy=grown, k_neighbors=k, m_neighbors=m, random_state=seed)
     if strategy.kind == "smotenc":
-        return SMOTENC(list(range(n_categorical)), sampling_strategy=grown, k_neighbors=k, random_state=seed)
+        return SMOTENC(n_categorical, grown, k_neighbors=k, random_state=seed)
     return SMOTE(sampling_strategy=grown, k_neighbors=k, random_state=seed)
