@@ -29,9 +29,9 @@ class MixedRows:
 
     Examples
     --------
-    >>> rows = MixedRows(np.array([[0.0], [1.0], [0.5]]), np.array([[0], [0], [1]]), mismatch=2.0)
+    >>> rows = MixedRows(np.array([[0.0], [1.0], [0.6]]), np.array([[0], [0], [1]]), mismatch=2.0)
     >>> rows.neighbours(1).ravel().tolist()
-    [1, 0, 0]
+    [1, 0, 1]
     """
 
     def __init__(self, numbers: np.ndarray, codes: np.ndarray, mismatch: float) -> None:
