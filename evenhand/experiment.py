@@ -21,7 +21,7 @@ from evenhand.candidates import Candidate, candidates, fits
 from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
-from evenhand.models import CannotFit, build_model, importances
+from evenhand.models import CannotFit, build_model, fit_rows, importances
 from evenhand.problem import FeatureSet
 from evenhand.recency import aged
 from evenhand.rules import DecisionRule
@@ -159,7 +159,7 @@ class Experiment:
             model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
             started = time.thread_time()
             try:
-                model.fit(rows.X, rows.y, sample_weight=rows.weight)
+                fit_rows(model, rows)
             except CannotFit as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
             except (ValueError, TypeError, LightGBMError) as error:

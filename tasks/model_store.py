@@ -44,6 +44,7 @@ TRUSTED_TYPES = (
     "evenhand.models.detector.DetectorClassifier",
     "evenhand.models.filling.FilledGradientBoosting",
     "evenhand.models.focal.FocalLightGBM",
+    "evenhand.models.forest.Forest",
     "evenhand.models.prepared.Prepared",
     "evenhand.rates.RateCategories",
     "evenhand.rates.RateEncoder",

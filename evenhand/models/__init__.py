@@ -1,6 +1,7 @@
 """Model families: those that take resampled rows, and those that balance inside themselves."""
 
 from evenhand.models.building import at_scale, build_model, check_models, importances
+from evenhand.models.copies import fit_rows
 from evenhand.models.families import DEFAULTS
 from evenhand.models.filling import FilledGradientBoosting
 from evenhand.models.prepared import CannotFit
@@ -12,5 +13,6 @@ __all__ = [
     "at_scale",
     "build_model",
     "check_models",
+    "fit_rows",
     "importances",
 ]

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from lightgbm import LGBMClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from evenhand.models import bags
 from evenhand.models.continued import ContinuedLightGBM
 from evenhand.models.filling import FilledGradientBoosting
 from evenhand.models.focal import FocalLightGBM
+from evenhand.models.forest import Forest
 from evenhand.problem.detectors import DETECTORS, SHARED
 
 # Bags of at most 50,000 rows: on 180,000 Toronto rows a forest costs a quarter to a tenth of one grown on full bags.
@@ -61,7 +62,7 @@ def lightgbm_continued(*, random_state: int, first: str, first_rounds: int, **se
 
 
 FAMILIES: dict[str, Callable[..., Any]] = {
-    "random_forest": RandomForestClassifier,
+    "random_forest": Forest,
     "gradient_boosting": HistGradientBoostingClassifier,
     "gradient_boosting exact": FilledGradientBoosting,
     "lightgbm": LGBMClassifier,

@@ -62,6 +62,11 @@ class TrainingRows:
     n_synthetic: int = 0
     given: np.ndarray | None = None
 
+    @property
+    def copied(self) -> bool:
+        """Whether the rows are given ones, some of them more than once, and all weigh the same."""
+        return self.weight is None and not self.n_synthetic and len(np.unique(self.source)) < len(self.source)
+
 
 def class_counts(y: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
     """Count the rows of each class.

@@ -1,0 +1,97 @@
+"""Copies counted instead of stored: the same trees."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
+
+from evenhand.models import build_model, fit_rows
+from evenhand.models.forest import Forest
+from evenhand.problem import ModelSpec, SimpleStrategy, SmoteStrategy
+from evenhand.strategies import resample
+
+CLASSES = ["a", "b", "c"]
+
+
+def table(n=240, seed=0, gaps=True):
+    generator = np.random.default_rng(seed)
+    y = generator.choice(3, n, p=[0.7, 0.2, 0.1])
+    X = generator.normal(size=(n, 4)).round(1) + y[:, None]
+    if gaps:
+        X[::7, 1] = np.nan
+    return X, y
+
+
+def same_trees(one, other):
+    assert len(one.estimators_) == len(other.estimators_)
+    for a, b in zip(one.estimators_, other.estimators_, strict=True):
+        for name in ("feature", "threshold", "children_left", "children_right", "value"):
+            np.testing.assert_array_equal(getattr(a.tree_, name), getattr(b.tree_, name))
+
+
+SETTINGS = [
+    {},
+    {"max_samples": 60},
+    {"max_samples": 0.37},
+    {"bootstrap": False},
+    {"max_depth": 3, "criterion": "entropy", "max_features": None},
+    {"max_leaf_nodes": 9, "ccp_alpha": 0.001, "min_impurity_decrease": 0.001},
+]
+
+
+@pytest.mark.parametrize("given_settings", SETTINGS, ids=str)
+def test_the_trees_are_those_of_scikit_learn_on_the_copies(given_settings):
+    X, y = table(gaps=False)
+    source = np.r_[np.arange(len(y)), np.random.default_rng(1).choice(np.flatnonzero(y > 0), 200)]
+    theirs = RandomForestClassifier(8, random_state=5, **given_settings).fit(X[source], y[source])
+    ours = Forest(8, random_state=5, **given_settings).fit_copies(X, y, source)
+    same_trees(ours, theirs)
+    np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
+    np.testing.assert_array_equal(ours.feature_importances_, theirs.feature_importances_)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(0, 500),
+    st.sampled_from([None, 0.4, {"c": 0.5}]),
+    st.sampled_from(
+        [{}, {"max_samples": 90}, {"min_samples_leaf": 3}, {"min_samples_split": 9}, {"max_samples": None}]
+    ),
+    st.booleans(),
+)
+def test_a_strategy_s_copies_give_what_they_gave_as_rows(seed, ratio, given_settings, gaps):
+    X, y = table(150, seed, gaps)
+    rows = resample(SimpleStrategy(kind="random_over", ratio=ratio), X, y, CLASSES, seed)
+    spec = ModelSpec(kind="random_forest", params={"n_estimators": 4, **given_settings})
+    counted = fit_rows(build_model(spec, seed, len(rows.y)), rows)
+    stored = build_model(spec, seed, len(rows.y)).fit(rows.X, rows.y)
+    same_trees(counted, stored)
+    np.testing.assert_array_equal(counted.predict_proba(X), stored.predict_proba(X))
+
+
+def test_settings_that_count_rows_are_left_to_the_copies_and_so_are_gaps():
+    whole, with_gaps = (table(gaps=gaps)[0] for gaps in (False, True))
+    assert Forest().counts_copies(whole)
+    assert not Forest().counts_copies(with_gaps)
+    for name, value in (("min_samples_leaf", 2), ("min_samples_split", 5), ("oob_score", True)):
+        assert not Forest(**{name: value}).counts_copies(whole)
+
+
+def test_weights_and_made_up_rows_are_no_copies():
+    X, y = table(gaps=False)
+    copies = {
+        kind: resample(SimpleStrategy(kind=kind), X, y, CLASSES, 0).copied
+        for kind in ("none", "class_weight", "random_over", "random_under")
+    }
+    assert copies == {"none": False, "class_weight": False, "random_over": True, "random_under": False}
+    assert not resample(SmoteStrategy(kind="smote"), X, y, CLASSES, 0).copied
+
+
+def test_a_copied_row_is_handed_over_once(monkeypatch):
+    X, y = table(gaps=False)
+    rows = resample(SimpleStrategy(kind="random_over"), X, y, CLASSES, 0)
+    seen = []
+    monkeypatch.setattr(Forest, "fit_copies", lambda _self, *args: seen.append([len(part) for part in args]))
+    fit_rows(build_model(ModelSpec(kind="random_forest"), 0, len(rows.y)), rows)
+    assert seen == [[len(y), len(y), len(rows.y)]]
