@@ -11,6 +11,7 @@ QUICK ?=
 PRESET ?= $(if $(QUICK),quick)
 SEED ?=
 RUNNER ?=
+TUNE ?=
 ARGS ?=
 
 # Nothing phones home; set any of these yourself to turn it on (docs/configuration.md).
@@ -47,9 +48,9 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 setup: $(RUNTIME)
 setup-dev: $(DEV)
 
-train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 ARGS="--help"
+train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 ARGS="--help"
 	@$(BIN)/python -m flows.train --problem $(PROBLEM) $(if $(DATA),--data '$(DATA)') $(if $(PRESET),--preset $(PRESET)) \
-		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(ARGS)
+		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(TUNE),--tune) $(ARGS)
 
 score: $(RUNTIME) ## give new rows classes and probabilities by the champion: DATA=new.csv ARGS="--out scored.csv"
 	@$(BIN)/python -m flows.score --problem $(PROBLEM) --data '$(DATA)' $(ARGS)

@@ -7,10 +7,11 @@ from html import escape
 
 from evenhand.evidence import Interval
 from evenhand.model_card_text import Chapter, Grid, Part, as_html, as_markdown, plain_markdown
-from evenhand.problem import LOWER_IS_BETTER
+from evenhand.problem import BASE, LOWER_IS_BETTER
 from evenhand.report_page import SYNTHETIC, banner, whole_page
 from evenhand.report_page_data import ClassLine, Report, row_name
 from evenhand.report_page_measure import CLASS_METRICS
+from evenhand.report_page_tuning import caveats, settings_of
 from evenhand.report_page_winner import worst_gap
 from evenhand.report_page_words import NOT_ENOUGH, WHAT_IT_IS, answer, decimal, metric_name, percentage, scarce
 from evenhand.slices import SLICE_METRICS
@@ -120,6 +121,10 @@ def _decides(report: Report) -> list[Part]:
         f"About imbalance: {strategy}.",
         f"Rule ({winner.decision}): {rule}.",
     ]
+    fit = " / ".join([winner.model, winner.strategy, *([winner.features] if winner.features != BASE else [])])
+    tuned = [one for one in report.summary.tuning if one.candidate == fit and one.fold is None]
+    said += [f"Its settings were tuned on all training rows: {settings_of(one)}." for one in tuned]
+    said += caveats(tuple(tuned))
     fixed = report.corrected.get(row_name(winner))
     said += [f"Probabilities are corrected: {fixed.method}."] if fixed and fixed.method != "none" else []
     return [said]

@@ -9,6 +9,7 @@ from evenhand.report_page_costs import costs_section
 from evenhand.report_page_data import Report
 from evenhand.report_page_made import ledger_section, made_section, validation_section
 from evenhand.report_page_parts import PAGE_STYLE, paragraph
+from evenhand.report_page_tuning import tuning_section
 from evenhand.report_page_winner import calibration_section, classes_section, groups_section
 from evenhand.report_page_words import answer, scarce, unconfirmed
 
@@ -20,6 +21,7 @@ SECTIONS = {
     "calibration": ("calibration", calibration_section),
     "costs": ("costs", costs_section),
     "groups": ("groups", groups_section),
+    "tuning": ("tuning", tuning_section),
     "ledger": ("ledger", ledger_section),
     "validation": ("validation", validation_section),
     "made": ("how it was made", made_section),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.candidates import Candidate
+from evenhand.chosen import Chosen
 from evenhand.comparing import Conclusion, Evidence
 from evenhand.evaluate import Scores
 
@@ -51,6 +54,22 @@ class CandidateSummary(WinnerSummary):
     fit_seconds: float = Field(description="CPU seconds of all its fits")
     skipped: str | None = Field(description="why the strategy could not run")
     shipped: ShippedSummary | None = Field(default=None, description="with probabilities corrected; null if skipped")
+
+
+class TuningSummary(_Part):
+    """What one study chose."""
+
+    candidate: str = Field(description="what is tuned, without its decision rule")
+    fold: int | None = Field(description="whose training rows it saw; null: all of them, whose settings the model has")
+    metric: str = Field(description="what its trials are judged by, on inner folds")
+    chosen: dict[str, int | float | str | bool | None] = Field(description="empty: as declared")
+    value: float | None = Field(description="inner score of the chosen settings; null where no trial could be judged")
+    declared: float | None = Field(description="inner score of the model as it is declared")
+    complete: int
+    pruned: int
+    failed: int
+    reproducible: bool = Field(description="false where a wall clock may end it")
+    notes: tuple[str, ...] = ()
 
 
 class VerdictSummary(_Part):
@@ -101,6 +120,29 @@ class Summary(_Part):
     seconds: dict[str, float] = Field(description="wall seconds of each step, and total")
     versions: dict[str, str]
     evidence: EvidenceSummary | None = None
+    tuning: tuple[TuningSummary, ...] = Field(default=(), description="every study, where the training was to tune")
+
+
+def studies(grid: Iterable[Candidate]) -> tuple[TuningSummary, ...]:
+    """Take what each study chose out of the candidates, each fit once."""
+    tuned = {one.fit_name: one for one in grid if one.chosen}
+    return tuple(_study(name, chosen) for name, one in tuned.items() for chosen in one.chosen)
+
+
+def _study(name: str, chosen: Chosen) -> TuningSummary:
+    return TuningSummary(
+        candidate=name,
+        fold=chosen.fold if chosen.fold >= 0 else None,
+        metric=chosen.metric,
+        chosen=dict(chosen.params),
+        value=chosen.best.value if chosen.best else None,
+        declared=chosen.declared,
+        complete=chosen.count("complete"),
+        pruned=chosen.count("pruned"),
+        failed=chosen.count("failed"),
+        reproducible=chosen.reproducible,
+        notes=chosen.notes,
+    )
 
 
 def summed_up(evidence: Evidence) -> EvidenceSummary:

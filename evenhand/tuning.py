@@ -8,7 +8,7 @@ training rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -21,13 +21,45 @@ from evenhand.errors import LeakFound, ProblemError
 from evenhand.evaluate import score
 from evenhand.experiment import Experiment
 from evenhand.lineage import RowsSeen, rows_seen
-from evenhand.models import DEFAULTS
-from evenhand.problem import ForwardFolds, GroupFolds, ModelSpec, Setting, StratifiedFolds
+from evenhand.models import DEFAULTS, check_models
+from evenhand.problem import ForwardFolds, GroupFolds, ModelSpec, Problem, Setting, StratifiedFolds
 from evenhand.problem.models import Params
 from evenhand.split import Fold, make_folds, period_numbers
 
 Folds = StratifiedFolds | GroupFolds | ForwardFolds
-_ROUNDS = ("n_estimators", "max_iter", "rounds")
+
+
+def asked_to_tune(problem: Problem, asked: bool) -> Problem:
+    """Leave the tuned candidates out of a problem where a training is not asked for them.
+
+    Raises
+    ------
+    ProblemError
+        When it is asked and the problem names none.
+    """
+    if asked and not problem.tuning:
+        raise ProblemError(
+            f"{problem.name} names nothing to tune; a `tuning:` in its file may be "
+            f"[{{model: {problem.models[0].name}, trials: 20}}]"
+        )
+    return problem if asked else problem.model_copy(update={"tuning": ()})
+
+
+def check_spaces(grid: Sequence[Candidate]) -> None:
+    """Refuse a space whose settings the model does not have, before any data is read.
+
+    Raises
+    ------
+    ProblemError
+    """
+    for candidate in grid:
+        if candidate.tuning is not None:
+            space, model = candidate.tuning.space_of(candidate.model), candidate.model
+            for end in ("low", "high"):
+                values = {
+                    name: found.choices[0] if found.choices else getattr(found, end) for name, found in space.items()
+                }
+                check_models([model.model_copy(update={"params": {**model.params, **values}})])
 
 
 class Suggests(Protocol):
@@ -147,7 +179,8 @@ def judged_trial(
         values = (*begun.fold_values, value)
         spent = begun.rounds + rounds_of(model)
         begun = replace(begun, fold_values=values, rounds=spent, seconds=round(begun.seconds + seconds, 2))
-        if step < len(inner.folds) and number != DECLARED and not goes_on(step, sum(values) / step):
+        worth = goes_on(step, sum(values) / step)
+        if not worth and step < len(inner.folds) and number != DECLARED:
             return begun
     return replace(begun, state="complete", value=sum(begun.fold_values) / len(begun.fold_values))
 
@@ -174,4 +207,7 @@ def rounds_of(model: ModelSpec) -> int:
     """
     family = f"{model.kind} exact" if model.exact else model.kind
     settings = {**DEFAULTS[family], **model.params}
-    return next((int(settings[name]) for name in _ROUNDS if isinstance(settings.get(name), int)), 1)
+    own: Any = settings.get("n_estimators", settings.get("max_iter", 1))
+    inside: Any = settings.get("rounds", 1)  # of each member of an ensemble of boosted trees
+    first: Any = settings.get("first_rounds", 0)
+    return int(own) * int(inside) + int(first)

@@ -16,10 +16,12 @@ from evenhand.models import check_models
 from evenhand.presets import preset_candidates
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
+from evenhand.tuning import asked_to_tune, check_spaces
 from flows.commands import run_command
 from flows.grid import is_telling, log_all, run_units
 from flows.runners import Runner, cores
 from flows.stacking import refit_all, stack_best
+from flows.tuned import run_studies
 from tasks.balance import balance
 from tasks.compare import compare
 from tasks.evaluate import choose, evaluate_all, score_all, winning_ending
@@ -55,6 +57,7 @@ class TrainRequest(BaseModel):
         "its own",
     )
     seed: int = Field(default=42, ge=0, description="of folds, samplers and models")
+    tune: bool = Field(default=False, description="tune what the problem's `tuning` names, too")
     runner: RunnerName | None = Field(
         default=None,
         description="where fits run: threads, processes (one a core), or auto, which is processes from 20,000 training "
@@ -78,8 +81,10 @@ THREADS: Any = ThreadPoolTaskRunner(max_workers=cores())  # Any: its type parame
 
 def read_problem(request: TrainRequest) -> Problem:
     """Read the problem and refuse what can be refused without its data."""
-    problem = load_problem(request.problem, request.data).model_copy(update={"tuning": ()})
-    check_models([candidate.model for candidate in preset_candidates(problem, request.preset)])
+    problem = asked_to_tune(load_problem(request.problem, request.data), request.tune)
+    grid = preset_candidates(problem, request.preset)
+    check_models([candidate.model for candidate in grid])
+    check_spaces(grid)
     check_features(problem.features)
     return problem
 
@@ -101,6 +106,9 @@ def train(request: TrainRequest) -> dict[str, Any]:
         folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
         shared = (training, runner.workers(parts), parts, problem, seed)
+        if problem.tuning:
+            telling = "tune, on the training rows of each fold and on all of them"
+            grid = step("tune", telling, run_studies, *shared, grid, folds)
         inner = step("cross_validate", doing, run_units, *shared, fits(grid), folds)
         scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner)
         stacked = step("stack", "stack the best", stack_best, training, parts, problem, request.preset, seed, scored)

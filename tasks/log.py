@@ -13,12 +13,14 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.evaluate import flat, to_record
 from evenhand.experiment import Candidate
 from evenhand.problem import Problem
+from evenhand.problem.models import Params
 from tasks import tracking
 from tasks.draw import draw_candidate, draw_fit, write_figures
 from tasks.files import write_json
 from tasks.results import Result
 from tasks.split import Parts
-from tasks.train import slug
+from tasks.train import HOLDOUT_FOLD, slug
+from tasks.trials import log_trials, reproducible
 
 
 @task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
@@ -40,7 +42,9 @@ def log_fit(
         _write_files(problem, seed, result, place)
         if drawn:
             write_figures(place, {**shared, **draw_candidate(problem, result, parts.classes)})
-        _log_run(problem, seed, result, place, run_id, tags)
+        candidate_run = _log_run(problem, seed, result, place, run_id, tags)
+        if result is results[0]:  # those that differ in the decision rule alone share the studies
+            log_trials(candidate_run, result.candidate, tags)
 
 
 def _write_files(problem: Problem, seed: int, result: Result, place: Path) -> None:
@@ -49,11 +53,13 @@ def _write_files(problem: Problem, seed: int, result: Result, place: Path) -> No
         place / "model_metrics.json",
         {name: None if s is None else to_record(s) for name, s in (("oof", result.oof), ("test", result.test))},
     )
+    if result.candidate.chosen:
+        write_json(place / "tuning.json", [chosen.to_record() for chosen in result.candidate.chosen])
     config = _config(problem, result.candidate, seed)
     (place / "model_config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def _log_run(problem: Problem, seed: int, result: Result, place: Path, run_id: str, tags: dict[str, str]) -> None:
+def _log_run(problem: Problem, seed: int, result: Result, place: Path, run_id: str, tags: dict[str, str]) -> str:
     candidate = result.candidate
     metrics: dict[str, float] = {"fit_seconds": result.fit_seconds}
     for name, scores in (("oof", result.oof), ("test", result.test)):
@@ -65,15 +71,21 @@ def _log_run(problem: Problem, seed: int, result: Result, place: Path, run_id: s
         "decision": candidate.decision.name,
         "folds": f"{problem.split.folds.kind} {result.folds_done}",
         "seed": seed,
+        **{f"tuned {name}": value for name, value in _tuned(candidate).items()},
     }
-    labels = {**tags, **({"skipped": result.skipped} if result.skipped else {})}
-    tracking.log_candidate(run_id, candidate.name, params, metrics, labels, place, seconds=result.fit_seconds)
+    labels = {**tags, **({"skipped": result.skipped} if result.skipped else {}), **reproducible(candidate)}
+    return tracking.log_candidate(run_id, candidate.name, params, metrics, labels, place, seconds=result.fit_seconds)
+
+
+def _tuned(candidate: Candidate) -> Params:
+    chosen = candidate.chosen_on(HOLDOUT_FOLD)
+    return chosen.params if chosen else {}
 
 
 def _config(problem: Problem, candidate: Candidate, seed: int) -> dict[str, Any]:
     return {
         "problem": problem.name,
-        "model": candidate.model.model_dump(mode="json"),
+        "model": candidate.model_on(HOLDOUT_FOLD).model_dump(mode="json"),
         "strategy": candidate.strategy.model_dump(mode="json"),
         "features": {candidate.features: problem.features[candidate.features].model_dump(mode="json")},
         "half_life_days": candidate.half_life_days,

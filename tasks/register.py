@@ -12,8 +12,9 @@ from evenhand.sentinel import LEAK_SENTINEL, LeakReport
 from tasks import tracking
 from tasks.registry import Registered, find_identity, register
 from tasks.split import Parts
-from tasks.train import Refitted
+from tasks.train import HOLDOUT_FOLD, Refitted
 from tasks.training import Training, identity
+from tasks.trials import reproducible
 
 
 @task(name="register", cache_policy=NO_CACHE)
@@ -35,7 +36,9 @@ def register_winner(
     Registered
         With ``created`` False when this very training was registered before.
     """
-    own = identity(problem, [parts.train.sha256, parts.holdout.sha256], preset, seed)
+    chosen = winner.chosen_on(HOLDOUT_FOLD)
+    rows = [parts.train.sha256, parts.holdout.sha256]
+    own = identity(problem, rows, preset, seed, chosen.params if chosen else None)
     tags = {
         "winner": winner.name,
         "training": training.id,
@@ -47,6 +50,7 @@ def register_winner(
         "holdout_sha256": parts.holdout.sha256,
         "validation": "passed",  # a failed one never gets here
         LEAK_SENTINEL: leaks.leak_sentinel,
+        **reproducible(winner),
     }
     known = find_identity(training.experiment, own)
     metadata = {**tags, "identity": own}

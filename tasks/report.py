@@ -28,6 +28,7 @@ from evenhand.summary import (
     VerdictSummary,
     WinnerSummary,
     metric_values,
+    studies,
     summed_up,
 )
 from evenhand.tables import Row, baseline_against_resampled, leaderboard, render_markdown, render_text
@@ -122,6 +123,7 @@ def finish(
         seconds=training.seconds,
         versions=versions(),
         evidence=summed_up(evidence),
+        tuning=studies(result.candidate for result in results),
     )
     content = summary.model_dump(mode="json")
     path = training.folder / "summary.json"

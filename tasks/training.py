@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,7 +25,17 @@ from tasks.settings import ROOT, settings
 
 T = TypeVar("T")
 
-LIBRARIES = ("scikit-learn", "imbalanced-learn", "lightgbm", "pandas", "numpy", "mlflow", "prefect", "evenhand")
+LIBRARIES = (
+    "scikit-learn",
+    "imbalanced-learn",
+    "lightgbm",
+    "optuna",
+    "pandas",
+    "numpy",
+    "mlflow",
+    "prefect",
+    "evenhand",
+)
 # A change in one of these may change a score, so they are part of what makes two trainings the same.
 DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scipy")
 TAG_LENGTH = 5_000  # what every store of MLflow takes
@@ -85,14 +95,20 @@ def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training
     tracking.end_training(run_id, "FINISHED", None)
 
 
-def identity(problem: Problem, rows: Sequence[str], preset: str, seed: int) -> str:
-    """Hash what decides a training's result: the rows after validation, problem, preset, seed and code."""
+def identity(
+    problem: Problem, rows: Sequence[str], preset: str, seed: int, tuned: Mapping[str, object] | None = None
+) -> str:
+    """Hash what decides a training's result: the rows after validation, problem, preset, seed and code.
+
+    ``tuned`` are the settings that a study chose for the winner: with a wall clock they may differ from run to run.
+    """
     decisive = {
         "rows": list(rows),
         "problem": problem.model_dump(mode="json", exclude={*_TELLING, *REVIEW_KEYS}),
         "preset": preset,
         "seed": seed,
         "code": code_hash(),
+        **({} if tuned is None else {"tuned": dict(tuned)}),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in DECISIVE}},
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

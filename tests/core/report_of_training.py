@@ -23,6 +23,7 @@ from evenhand.summary import (
     DataSummary,
     ModelSummary,
     Summary,
+    TuningSummary,
     VerdictSummary,
     WinnerSummary,
     metric_values,
@@ -154,4 +155,13 @@ def summary_of(problem, rows):
         warnings=("12 rows have no hour",),
         seconds={"total": 3.0},
         versions={"python": "3.11", "lightgbm": "4"},
+        tuning=tuple(
+            TuningSummary(
+                candidate="lightgbm / smote", fold=fold, metric="average_precision",
+                chosen={"num_leaves": 63, "a<b": 0.07143},
+                value=0.5, declared=0.4, complete=7, pruned=2, failed=1, reproducible=fold is not None,
+                notes=("random ones",) if fold else (),
+            )
+            for fold in (0, 1, None)
+        ),
     )  # fmt: skip

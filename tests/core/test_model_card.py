@@ -41,6 +41,15 @@ def test_scores_by_class_are_the_held_out_ones(whole):
             assert decimal(line.measures["average precision"].low) in told
 
 
+def test_a_tuned_winner_shows_the_settings_of_the_study_on_all_training_rows(whole):
+    card = model_card(whole)
+    assert card.count("Its settings were tuned on all training rows: num\\_leaves 63, a&lt;b 0.0714.") == 1
+    assert "a wall clock may end its studies" in card
+    other = whole.summary.tuning[0].model_copy(update={"candidate": "lightgbm / none", "fold": None})
+    changed = whole.summary.model_copy(update={"tuning": (other,)})
+    assert "tuned" not in model_card(dataclasses.replace(whole, summary=changed))
+
+
 def test_a_class_that_is_missed_most_is_a_limit(whole):
     worst = min(CLASSES[:3], key=lambda name: whole.winner.test.per_class[name].recall)
     missed = percentage(1 - whole.winner.test.per_class[worst].recall)

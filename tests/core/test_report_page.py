@@ -59,6 +59,23 @@ def test_the_answer_comes_first_and_every_link_leads_to_a_section(whole):
     assert re.findall(r'<a href="#(\w+)"', page) == re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
 
 
+def test_every_study_tells_what_it_chose_on_which_rows_and_how_it_ended(whole):
+    _, text = read(report_page(whole))
+    told = text[text.index("What tuning chose") : text.index("What each strategy did")]
+    for said in (
+        "training rows of fold 1",
+        "training rows of fold 2",
+        "all training rows",
+        "num_leaves 63, a<b 0.0714",
+    ):
+        assert said in told
+    assert "fold 2: random ones." in told
+    assert "a wall clock may end its studies" in told
+    assert "What tuning chose" not in report_page(
+        dataclasses.replace(whole, summary=whole.summary.model_copy(update={"tuning": ()}))
+    )
+
+
 def test_names_are_text_whatever_they_hold():
     page = report_page(report(classes=EVIL, title=EVIL[0]))
     reader, text = read(page)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -86,26 +85,53 @@ def test_the_registered_model_answers_in_a_fresh_process(finished):
     assert len(set(names)) > 1
 
 
-def test_a_killed_training_says_failed_at_the_next_start(small):
-    problem = small(models=[{"kind": "random_forest", "params": {"n_estimators": 4000}}])
+def test_a_killed_training_says_failed_at_the_next_start_which_goes_on_with_its_studies(small):
+    space = {"num_leaves": {"low": 2, "high": 31}, "learning_rate": {"low": 0.01, "high": 0.3, "log": True}}
+    problem = small(tuning=[{"model": "lightgbm", "trials": 6, "folds": 2, "space": space}])
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.train", "--problem", str(problem)],
+        [sys.executable, "-m", "flows.train", "--problem", str(problem), "--tune"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     for line in process.stdout:
-        if "fit 2 candidates" in line:
+        if "as declared" in line:
             break
-    time.sleep(0.5)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(30)
     assert [r.info.status for r in mlflow_runs("small")] == ["RUNNING"]
-    done = train("--problem", small())
+    left = {path: path.read_bytes() for path in (settings().home / "tuning").rglob("*.journal")}
+    assert left
+
+    done = train("--problem", problem, "--tune")
     assert done.returncode == 0, done.stderr
-    runs = {r.info.run_name: r.info.status for r in mlflow_runs("small")}
-    assert sorted(runs.values()) == ["FAILED", "FINISHED", "FINISHED", "FINISHED"]
+    for path, before in left.items():
+        whole = before[: before.rfind(b"\n") + 1]
+        assert path.read_bytes().startswith(whole)
+    assert len(list((settings().home / "tuning").rglob("*.journal"))) == 3  # two folds, and all training rows
+    summary = Summary.model_validate_json(Path(done.stdout.splitlines()[-1]).read_text())
+    assert [(s.candidate, s.fold, s.complete + s.pruned) for s in summary.tuning] == [
+        ("lightgbm tuned / none", fold, 6) for fold in (0, 1, None)
+    ]
+    assert summary.leak_sentinel == "clean"
+    assert ("lightgbm tuned", "none", 2) in [(c.model, c.strategy, c.folds_done) for c in summary.candidates]
+    assert_trials_below_their_candidate(summary)
+    page = (settings().runs / "latest" / "report.html").read_text()
+    assert "What tuning chose" in page
+
+
+def assert_trials_below_their_candidate(summary):
+    runs = mlflow_runs("small")
+    names = {r.info.run_id: r.info.run_name for r in runs}
+    trials = [r for r in runs if r.data.tags.get("kind") == "trial"]
+    assert sorted(r.info.status for r in runs) == ["FAILED"] + ["FINISHED"] * (4 + 18)
+    assert len(trials) == 18
+    assert {names[r.data.tags["mlflow.parentRunId"]] for r in trials} == {"lightgbm tuned / none"}
+    final = next(s for s in summary.tuning if s.fold is None)
+    chosen = [r for r in trials if r.data.tags.get("chosen") and r.data.tags["study"] == "all training rows"]
+    assert [r.data.metrics["inner_average_precision"] for r in chosen] == [final.value]
+    assert {name: float(value) for name, value in chosen[0].data.params.items()} == final.chosen
 
 
 def test_a_wrong_problem_is_one_paragraph_and_exit_code_1(small):
@@ -133,5 +159,5 @@ def test_unknown_problem_names_the_known_ones():
 def test_help_explains_every_option():
     done = train("--help")
     assert done.returncode == 0
-    for option in ("--problem", "--data", "--preset", "--seed", "--clear-cache"):
+    for option in ("--problem", "--data", "--preset", "--seed", "--tune", "--clear-cache"):
         assert option in done.stdout

@@ -1,0 +1,58 @@
+"""Studies in order: those of a fold together, then those on all training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from prefect.futures import PrefectFuture, as_completed
+
+from evenhand.candidates import Candidate, fits
+from evenhand.chosen import Chosen
+from evenhand.problem import Problem
+from tasks.parts import Parts
+from tasks.study import study_place
+from tasks.training import Training
+from tasks.tune import tune
+from tasks.units import HOLDOUT_FOLD
+from tasks.workers import Workers
+
+
+def run_studies(
+    training: Training,
+    workers: Workers | None,
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    grid: Sequence[Candidate],
+    folds: Sequence[int],
+) -> list[Candidate]:
+    """Tune what is to be tuned, for every fold on that fold's training rows alone.
+
+    Returns
+    -------
+    list of Candidate
+        The grid, in which a tuned candidate knows what was chosen for each fold and for the final fit.
+    """
+    asked = [fit for fit in fits(grid) if fit.tuning is not None]
+    futures: dict[PrefectFuture[Any], str] = {
+        tune.submit(parts, problem, seed, fit, fold, training.folder, workers): fit.fit_name
+        for fold in (*folds, HOLDOUT_FOLD)
+        for fit in asked
+    }
+    for done, future in enumerate(as_completed(list(futures)), start=1):
+        training.say(f"  {done:3d}/{len(futures)}  {futures[future]:34s} {_told(future.result())}")
+    found: dict[str, list[Chosen]] = {}
+    for future, name in futures.items():
+        found.setdefault(name, []).append(future.result())
+    return [replace(c, chosen=tuple(found[c.fit_name])) if c.tuning is not None else c for c in grid]
+
+
+def _told(chosen: Chosen) -> str:
+    where = f"{study_place(chosen.fold):17s}"
+    counts = ", ".join(f"{n} {state}" for state in ("pruned", "failed") if (n := chosen.count(state)))
+    trials = f"{len(chosen.trials)} trials" + (f" ({counts})" if counts else "")
+    if chosen.best is None:
+        return f"{where} skipped: {chosen.skipped}"
+    return f"{where} inner {chosen.metric} {chosen.best.value:.3f}  {trials}"
