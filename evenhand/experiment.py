@@ -38,6 +38,7 @@ from evenhand.sharing import (
 )
 from evenhand.split import Fold
 from evenhand.strategies import CannotResample, LedgerEntry, ledger_entry, resample
+from evenhand.text import TrainingTexts
 
 __all__ = ["Candidate", "Encoded", "Experiment", "OnceCache", "Outcome", "candidates", "fits"]
 
@@ -194,9 +195,12 @@ class Experiment:
     def _encode_now(self, features: str, fold: Fold) -> Encoded:
         encoder = build_encoder(self.features[features])
         columns = list(self.features[features].columns)
-        names = np.asarray(self.classes, dtype=object)[self.y[fold.train]]  # class rates are named by them
-        train = encoder.fit_transform(self.frame[columns].iloc[fold.train], names)
+        train = encoder.fit_transform(self.frame[columns].iloc[fold.train], self._names()[fold.train])
         return Encoded(encoder, train, encoder.transform(self.frame[columns].iloc[fold.valid]))
+
+    def _names(self) -> np.ndarray:
+        """Class names of all rows: class rates are named by them."""
+        return np.asarray(self.classes, dtype=object)[self.y]
 
     def _rows(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> Resampled:
         key = (fold.number, candidate.features, candidate.strategy.name, candidate.half_life_days)
@@ -208,7 +212,8 @@ class Experiment:
     def _resample_now(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> Resampled:
         y = self.y[fold.train]
         first_numbers = n_categorical(self.features[candidate.features])
-        rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers)
+        texts = TrainingTexts.of(self.features[candidate.features], self.frame, self._names(), fold.train)
+        rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers, texts)
         if candidate.half_life_days is not None:
             if self.when is None:
                 raise ProblemError("half_life_days: the rows have no time to go by")

@@ -18,6 +18,7 @@ from evenhand.lineage import Encoder
 from evenhand.problem import Categorical, FeatureSet, Numeric
 from evenhand.rates import part_of_time, rate_steps
 from evenhand.schema import ColumnType, parse_columns
+from evenhand.text import text_steps
 
 MISSING = "(missing)"
 
@@ -226,8 +227,9 @@ def build_encoder(features: FeatureSet) -> Encoder:
     """
     steps = _own_steps(features)
     steps += rate_steps(features.rates)
-    own = features.model_copy(update={"rates": (), "anomaly": ()})
+    own = features.model_copy(update={"text": (), "rates": (), "anomaly": ()})
     steps += anomaly_steps(features.anomaly, _filled(_own_steps(own)), own.columns, n_categorical(own))
+    steps += text_steps(features.text)  # last: new rows are made by exchanging these columns
     return Encoder(_filled(steps).steps)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evenhand.decision import AnyDecision
 from evenhand.experiment import Candidate, candidates
 from evenhand.problem import (
+    BASE,
     FULL_MODELS,
     LABEL_METRICS,
     CostDecision,
@@ -14,6 +15,7 @@ from evenhand.problem import (
     PriorPowerDecision,
     Problem,
     SimpleDecision,
+    TextAugmentStrategy,
 )
 from evenhand.problem.presets import Preset
 from evenhand.problem.stacking import Stacking
@@ -46,7 +48,7 @@ def preset_candidates(problem: Problem, preset: Preset, share: float = 1.0) -> l
         return candidates(problem, share)
     own = _with_all(problem)
     more = {
-        "strategies": _others((*FULL, *_cost_weights(problem)), own.strategies),
+        "strategies": _others((*FULL, *_cost_weights(problem), *_text_augment(problem)), own.strategies),
         "models": (_fast(own),),
         "extra": (),
         "tuning": (),
@@ -94,6 +96,11 @@ def _cost_weights(problem: Problem) -> tuple[AnyStrategy, ...]:
     """Weigh by the costs of the problem's first cost rule, if it states any."""
     rules = [decision for decision in problem.decisions if isinstance(decision, CostDecision)]
     return tuple(CostWeightStrategy(kind="cost_weight", costs=rule.costs, other=rule.other) for rule in rules[:1])
+
+
+def _text_augment(problem: Problem) -> tuple[AnyStrategy, ...]:
+    """Make new rows from texts where the base features have any."""
+    return (TextAugmentStrategy(kind="text_augment"),) if problem.features[BASE].text else ()
 
 
 def _possible(decision: AnyDecision, problem: Problem) -> AnyDecision:

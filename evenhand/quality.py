@@ -20,6 +20,7 @@ _TYPE_NAMES = {"number": "float64", "text": "str", "time": "Timestamp"}
 _KINDS: dict[str, Literal["number", "text", "time"]] = {"float64": "number", "str": "text", "Timestamp": "time"}
 _ROW_LEVEL = re.compile(r"expect_(column_values?_|column_pair_values_|compound_columns_|multicolumn_|select_column_).*")
 _LONGEST_TEXT = 1000
+_LONGEST_FREE_TEXT = 9_000  # the check reads 10,000 characters of a cell
 
 
 class ExpectationMeta(BaseModel):
@@ -135,9 +136,11 @@ def derived_suite(problem: Problem) -> Suite:
     rules = [_rule("expect_column_to_exist", column=name) for name in types]
     rules += [_rule(OF_TYPE, column=name, type_=_TYPE_NAMES[t.kind]) for name, t in types.items()]
     rules += [_rule(NOT_NULL, column=name) for name in (problem.target.column, problem.split.holdout.column)]
+    free = {part.column for features in problem.features.values() for part in features.text}
     for name, wanted in types.items():
         if wanted.kind == "text":
-            rules.append(_rule("expect_column_value_lengths_to_be_between", column=name, max_value=_LONGEST_TEXT))
+            longest = _LONGEST_FREE_TEXT if name in free else _LONGEST_TEXT
+            rules.append(_rule("expect_column_value_lengths_to_be_between", column=name, max_value=longest))
         else:
             rules.append(_rule("expect_column_unique_value_count_to_be_between", column=name, min_value=1))
     rules.append(_rule("expect_column_unique_value_count_to_be_between", column=problem.target.column, min_value=2))

@@ -53,6 +53,7 @@ TRUSTED_TYPES = (
     "evenhand.rules.LeastCost",
     "evenhand.stacking.RawColumns",
     "evenhand.stacking.Stack",
+    "evenhand.text.TextColumns",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

@@ -48,6 +48,7 @@ from evenhand.problem.strategies import (
     SmoteTomekStrategy,
     TomekStrategy,
 )
+from evenhand.problem.text import TextAugmentStrategy, TextFeature
 from evenhand.problem.tuning import SPACES, Setting, Tuning
 from evenhand.problem.whole import Problem, check_classes
 
@@ -113,6 +114,8 @@ __all__ = [
     "StratifiedFolds",
     "SyntheticSource",
     "Target",
+    "TextAugmentStrategy",
+    "TextFeature",
     "TomekStrategy",
     "Tuning",
     "check_classes",

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from evenhand.problem.common import TIME_PARTS, Frozen
 from evenhand.problem.detectors import Detector
+from evenhand.problem.text import TextFeature, as_text
 
 
 class Target(Frozen):
@@ -153,6 +154,7 @@ class FeatureSet(Frozen):
     time: tuple[TimeFeature, ...] = ()
     cyclic: tuple[CyclicFeature, ...] = ()
     coordinates: tuple[Coordinates, ...] = ()
+    text: tuple[Annotated[TextFeature, BeforeValidator(as_text)], ...] = ()
     rates: tuple[Annotated[Rate, BeforeValidator(_as_rate)], ...] = ()
     anomaly: tuple[Detector, ...] = Field(default=(), description="detectors whose scores are added as columns")
 
@@ -160,13 +162,14 @@ class FeatureSet(Frozen):
     def _each_column_in_one_role(self) -> FeatureSet:
         names = [part.column for role in (self.categorical, self.numeric, self.time, self.cyclic) for part in role]
         names += [name for pair in self.coordinates for name in (pair.latitude, pair.longitude)]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        named = names + [part.column for part in self.text]
+        twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
             raise ValueError(f"column {', '.join(twice)} has two roles; give it one")
-        if not names and not self.rates and self.extend is None:
+        if not named and not self.rates and self.extend is None:
             raise ValueError("a feature set names at least one column")
         if self.anomaly and not names and self.extend is None:
-            raise ValueError("anomaly: needs a column of the set that is no rate")
+            raise ValueError("anomaly: needs a column of the set that is no rate and no text")
         detectors = [spec.name for spec in self.anomaly]
         twice = sorted({name for name in detectors if detectors.count(name) > 1})
         if twice:
@@ -179,6 +182,7 @@ class FeatureSet(Frozen):
         names = [*(part.column for part in self.categorical), *(part.column for part in self.numeric)]
         names += [*(part.column for part in self.time), *(part.column for part in self.cyclic)]
         names += [name for pair in self.coordinates for name in (pair.latitude, pair.longitude)]
+        names += [part.column for part in self.text]
         names += [name for rate in self.rates for name in rate.read]
         return tuple(dict.fromkeys(names))
 

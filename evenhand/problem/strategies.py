@@ -27,6 +27,7 @@ from evenhand.problem.simple_strategies import (
     SimpleStrategy,
     SimpleStrategyKind,
 )
+from evenhand.problem.text import TextAugmentStrategy
 
 __all__ = [
     "FULL",
@@ -46,6 +47,7 @@ __all__ = [
     "SmoteStrategy",
     "SmoteTomekStrategy",
     "Strategy",
+    "TextAugmentStrategy",
     "TomekStrategy",
     "named_classes",
 ]
@@ -64,10 +66,12 @@ AnyStrategy = (
     | EnnStrategy
     | SmoteTomekStrategy
     | SmoteEnnStrategy
+    | TextAugmentStrategy
 )
 Strategy = Annotated[Annotated[AnyStrategy, Field(discriminator="kind")], BeforeValidator(as_kind)]
 
-# Every strategy that needs no knowledge of the problem (cost weights do). The caps bound the cost on large data.
+# Every strategy that needs no knowledge of the problem (cost weights do) and no text. The caps bound the
+# cost on large data.
 FULL: tuple[AnyStrategy, ...] = (
     SimpleStrategy(kind="none"),
     SimpleStrategy(kind="class_weight"),

@@ -21,6 +21,7 @@ from evenhand.problem import (
     SmoteEnnStrategy,
     SmoteStrategy,
     SmoteTomekStrategy,
+    TextAugmentStrategy,
     TomekStrategy,
 )
 from evenhand.strategies.bounded import bounded
@@ -29,7 +30,9 @@ from evenhand.strategies.cleaning import clean, near_miss
 from evenhand.strategies.copies import random_over, random_under, rose
 from evenhand.strategies.rows import TrainingRows
 from evenhand.strategies.synthetic import synthetic
+from evenhand.strategies.texts import text_augment
 from evenhand.strategies.weights import weigh
+from evenhand.text import TrainingTexts
 
 
 def resample(
@@ -39,6 +42,7 @@ def resample(
     classes: Sequence[str],
     seed: int,
     n_categorical: int = 0,
+    texts: TrainingTexts | None = None,
 ) -> TrainingRows:
     """Apply a strategy to the training rows of one fold.
 
@@ -54,6 +58,8 @@ def resample(
         Of the sampler; the capped strategy has a seed of its own.
     n_categorical : int
         How many leading columns are categories.
+    texts : TrainingTexts, optional
+        The rows' texts, whose columns come last in ``X``.
 
     Returns
     -------
@@ -67,16 +73,24 @@ def resample(
     """
     here = bounded(strategy, y, seed)
     if here is None:
-        return replace(_resample(strategy, X, y, classes, seed, n_categorical), given=X)
+        return replace(_resample(strategy, X, y, classes, seed, n_categorical, texts), given=X)
     rows = _resample(strategy, X[here], y[here], classes, seed, n_categorical)
     note = f"fitted on {len(here):,} of {len(y):,} rows"
     return replace(rows, source=here[rows.source], adaptations=(note, *rows.adaptations), given=X)
 
 
 def _resample(  # noqa: PLR0911  one return a family
-    strategy: AnyStrategy, X: np.ndarray, y: np.ndarray, classes: Sequence[str], seed: int, n_categorical: int
+    strategy: AnyStrategy,
+    X: np.ndarray,
+    y: np.ndarray,
+    classes: Sequence[str],
+    seed: int,
+    n_categorical: int,
+    texts: TrainingTexts | None = None,
 ) -> TrainingRows:
     match strategy:
+        case TextAugmentStrategy():
+            return text_augment(strategy, X, y, classes, seed, texts)
         case CappedStrategy():
             return capped(strategy, X, y, classes)
         case RoseStrategy():

@@ -202,7 +202,7 @@ def test_what_can_t_be_meant_is_refused(anomaly, said):
 
 
 def test_scores_without_a_column_to_look_at_are_refused():
-    with pytest.raises(ProblemError, match="anomaly: needs a column of the set that is no rate"):
+    with pytest.raises(ProblemError, match="anomaly: needs a column of the set that is no rate and no text"):
         parse_problem(
             {
                 **problem_with([]).model_dump(mode="json"),
