@@ -163,13 +163,13 @@ def test_distances_that_do_not_fit_in_memory_are_refused():
         resample(strategy, np.zeros((25_000, 1)), y, ["a", "b"], 0)
 
 
-def test_the_catalogue_names_every_kind_that_knows_nothing_of_the_problem_and_bounds_it():
+def test_the_catalogue_names_every_kind_that_knows_nothing_of_the_problem_or_of_texts_and_bounds_it():
     from typing import get_args
 
     from evenhand.problem import AnyStrategy
 
     kinds = {kind for spec in get_args(AnyStrategy) for kind in get_args(spec.model_fields["kind"].annotation)}
-    assert {strategy.kind for strategy in FULL} == kinds - {"cost_weight"}
+    assert {strategy.kind for strategy in FULL} == kinds - {"cost_weight", "text_augment"}
     assert len({strategy.name for strategy in FULL}) == len(FULL)
     assert all(strategy.max_rows >= 20_000 for strategy in BOUNDED)
     assert SimpleStrategy(kind="none") in FULL

@@ -70,6 +70,11 @@ def test_a_signal_in_the_words_is_found_and_shuffled_ones_stay_at_chance(strateg
     assert precision(experiment_of(*rows_of(signal=False)), strategy) < 1 / 3 + 0.08
 
 
+def test_the_words_of_a_rare_class_are_lost_in_topics_alone():
+    topics = FeatureSet.model_validate({"text": [{"column": "notes", "components": 8, "telling": 0}]})
+    assert precision(experiment_of(*rows_of(), topics), STRATEGIES[0]) < 0.5
+
+
 def test_texts_of_the_judged_rows_change_no_number_of_the_training_rows():
     frame, y = rows_of()
     honest = experiment_of(frame, y)
