@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evenhand.chosen import Chosen
@@ -74,25 +74,35 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
     models = {model.name: model_at_scale(model, share) for model in problem.models}
     strategies = {strategy.name: at_scale(strategy, share) for strategy in problem.strategies}
     grid = [Candidate(model, strategy) for strategy in strategies.values() for model in models.values()]
-    grid += _beside(problem, models, strategies, share)
-    ruled = [
+    grid += [_varied(models[more.model], strategies[more.strategy], more) for more in problem.extra]
+    unaided = SimpleStrategy(kind="none")
+    balancing = [Candidate(model_at_scale(model, share), unaided) for model in problem.balancing_models]
+    return [*grid, *_ruled(grid, problem), *balancing]
+
+
+def tuned_candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
+    """List the candidates to be tuned, with every decision rule; what they are fitted with is yet to be chosen.
+
+    Parameters
+    ----------
+    problem : Problem
+    share : float
+        As for :func:`candidates`.
+    """
+    models = {model.name: model_at_scale(model, share) for model in (*problem.models, *problem.balancing_models)}
+    strategies = {strategy.name: at_scale(strategy, share) for strategy in problem.strategies}
+    found = [_varied(models[more.model], strategies[more.strategy], more) for more in problem.tuning]
+    return [*found, *_ruled(found, problem)]
+
+
+def _ruled(grid: Sequence[Candidate], problem: Problem) -> list[Candidate]:
+    return [
         replace(candidate, decision=decision)
         for candidate in grid
         for decision in problem.decisions
         # Undoing a resampling is for resampled fits; every other rule is for probabilities at natural prevalence.
         if decision != ARGMAX and (candidate.strategy.name == "none") != (decision.kind == "prior_correction")
     ]
-    unaided = SimpleStrategy(kind="none")
-    return grid + ruled + [Candidate(model_at_scale(model, share), unaided) for model in problem.balancing_models]
-
-
-def _beside(
-    problem: Problem, models: Mapping[str, ModelSpec], strategies: Mapping[str, AnyStrategy], share: float
-) -> list[Candidate]:
-    """List the candidates with other features or settings than the grid's, those that are to be tuned last."""
-    known = {**models, **{model.name: model_at_scale(model, share) for model in problem.balancing_models}}
-    asked: tuple[ExtraCandidate | Tuning, ...] = (*problem.extra, *problem.tuning)
-    return [_varied(known[more.model], strategies[more.strategy], more) for more in asked]
 
 
 def _varied(of: ModelSpec, strategy: AnyStrategy, more: ExtraCandidate | Tuning) -> Candidate:

@@ -51,7 +51,6 @@ def preset_candidates(problem: Problem, preset: Preset, share: float = 1.0) -> l
         "strategies": _others((*FULL, *_cost_weights(problem), *_text_augment(problem)), own.strategies),
         "models": (_fast(own),),
         "extra": (),
-        "tuning": (),
         "balancing_models": (),
     }
     found = [*candidates(own, share), *candidates(own.model_copy(update=more), share)]

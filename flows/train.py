@@ -10,6 +10,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.anomaly import check_features
+from evenhand.candidates import tuned_candidates
 from evenhand.errors import GateError
 from evenhand.experiment import fits
 from evenhand.models import check_models
@@ -82,9 +83,8 @@ THREADS: Any = ThreadPoolTaskRunner(max_workers=cores())  # Any: its type parame
 def read_problem(request: TrainRequest) -> Problem:
     """Read the problem and refuse what can be refused without its data."""
     problem = asked_to_tune(load_problem(request.problem, request.data), request.tune)
-    grid = preset_candidates(problem, request.preset)
-    check_models([candidate.model for candidate in grid])
-    check_spaces(grid)
+    check_models([candidate.model for candidate in preset_candidates(problem, request.preset)])
+    check_spaces(tuned_candidates(problem))
     check_features(problem.features)
     return problem
 
@@ -104,11 +104,11 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
         grid = preset_candidates(problem, request.preset, parts.share)
         folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
-        doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
         shared = (training, runner.workers(parts), parts, problem, seed)
-        if problem.tuning:
-            telling = "tune, on the training rows of each fold and on all of them"
-            grid = step("tune", telling, run_studies, *shared, grid, folds)
+        if problem.tuning:  # there where the training was asked to tune
+            doing = "tune, on the training rows of each fold and on all of them"
+            grid += step("tune", doing, run_studies, *shared, tuned_candidates(problem, parts.share), folds)
+        doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
         inner = step("cross_validate", doing, run_units, *shared, fits(grid), folds)
         scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner)
         stacked = step("stack", "stack the best", stack_best, training, parts, problem, request.preset, seed, scored)

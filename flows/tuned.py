@@ -25,28 +25,27 @@ def run_studies(
     parts: Parts,
     problem: Problem,
     seed: int,
-    grid: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     folds: Sequence[int],
 ) -> list[Candidate]:
-    """Tune what is to be tuned, for every fold on that fold's training rows alone.
+    """Tune candidates, for every fold on that fold's training rows alone.
 
     Returns
     -------
     list of Candidate
-        The grid, in which a tuned candidate knows what was chosen for each fold and for the final fit.
+        The candidates, which know what was chosen for each fold and for the final fit.
     """
-    asked = [fit for fit in fits(grid) if fit.tuning is not None]
     futures: dict[PrefectFuture[Any], str] = {
         tune.submit(parts, problem, seed, fit, fold, training.folder, workers): fit.fit_name
         for fold in (*folds, HOLDOUT_FOLD)
-        for fit in asked
+        for fit in fits(candidates)
     }
     for done, future in enumerate(as_completed(list(futures)), start=1):
         training.say(f"  {done:3d}/{len(futures)}  {futures[future]:34s} {_told(future.result())}")
     found: dict[str, list[Chosen]] = {}
     for future, name in futures.items():
         found.setdefault(name, []).append(future.result())
-    return [replace(c, chosen=tuple(found[c.fit_name])) if c.tuning is not None else c for c in grid]
+    return [replace(candidate, chosen=tuple(found[candidate.fit_name])) for candidate in candidates]
 
 
 def _told(chosen: Chosen) -> str:

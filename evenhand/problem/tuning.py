@@ -82,7 +82,10 @@ class Tuning(Frozen):
     strategy: str = "none"
     features: str = BASE
     label: str | None = Field(default=None, description="name of the tuned model; `<model> tuned` if absent")
-    params: Params = Field(default={}, description="settings that are fixed and differ from those of the model")
+    params: Params = Field(
+        default={},
+        description="settings that differ from those of the model: where a declared space starts, fixed outside it",
+    )
     half_life_days: float | None = Field(default=None, gt=0, description="as in `extra`")
     space: dict[str, Setting] | None = Field(default=None, min_length=1, description="the family's own if absent")
     metric: MetricName = Field(
@@ -104,13 +107,6 @@ class Tuning(Frozen):
     def name(self) -> str:
         """Name of the tuned model in tables, ledgers and runs."""
         return self.label or f"{self.model} tuned"
-
-    @model_validator(mode="after")
-    def _fixed_or_searched(self) -> Self:
-        both = sorted(set(self.params) & set(self.space or {}))
-        if both:
-            raise ValueError(f"{', '.join(both)} can't be both fixed in params and searched in space")
-        return self
 
     def space_of(self, model: ModelSpec) -> dict[str, Setting]:
         """Return what is searched: the declared space, or the family's without the settings that are fixed here."""

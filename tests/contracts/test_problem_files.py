@@ -89,9 +89,9 @@ def test_a_wrong_problem_is_refused_with_what_is_allowed(change, said):
 )
 def test_a_class_that_the_data_lack_is_named_before_anything_is_fitted(change, said):
     problem = (
-        parse_problem({**TORONTO, "extra": [], **change}, "my.yaml")
+        parse_problem({**TORONTO, "extra": [], "tuning": [], **change}, "my.yaml")
         if "strategies" not in change
-        else (parse_problem({**TORONTO, "extra": [], "decisions": ["argmax"], **change}, "my.yaml"))
+        else (parse_problem({**TORONTO, "extra": [], "tuning": [], "decisions": ["argmax"], **change}, "my.yaml"))
     )
     with pytest.raises(ProblemError, match=f"{said}: no class 'Arson'; classes are Assault, Robbery"):
         check_classes(problem, ["Assault", "Robbery"])

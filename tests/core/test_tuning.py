@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand.candidates import Candidate, candidates, fits
+from evenhand.candidates import Candidate, candidates, fits, tuned_candidates
 from evenhand.chosen import Chosen, TrialRecord
 from evenhand.errors import ProblemError
 from evenhand.experiment import Experiment
@@ -113,7 +113,7 @@ def test_every_family_has_the_settings_of_its_space(kind):
 def test_a_space_with_a_setting_that_the_model_lacks_is_refused_before_any_data():
     raw = {**RAW, "tuning": [{"model": "lightgbm", "space": {"leaves": {"low": 2, "high": 9}}}]}
     with pytest.raises(ProblemError, match="lightgbm tuned has no setting leaves; allowed: "):
-        check_spaces(candidates(parse_problem(raw, "small.yaml")))
+        check_spaces(tuned_candidates(parse_problem(raw, "small.yaml")))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,6 @@ def test_a_space_with_a_setting_that_the_model_lacks_is_refused_before_any_data(
         ({"model": "lightgbm", "space": {"reg_lambda": {"low": 0, "high": 3, "log": True}}}, "low 0 has no logarithm"),
         ({"model": "lightgbm", "space": {"num_leaves": {"low": 9}}}, "give low and high"),
         ({"model": "lightgbm", "space": {"a": {"low": 1, "high": 2, "choices": [1, 2]}}}, "give low and high"),
-        ({"model": "lightgbm", "params": {"a": 1}, "space": {"a": {"low": 1, "high": 2}}}, "a can't be both fixed"),
         ({"model": "lightgbm", "half_life_days": 9}, "tuning: half_life_days counts days"),
         ({"model": "random_forest", "params": {"max_features": 1, "min_samples_leaf": 1}}, "nothing is left to search"),
         ({"model": "lightgbm", "trials": 1}, "greater than or equal to 2"),
@@ -142,15 +141,19 @@ def test_a_tuning_twice_is_refused():
         parse_problem({**RAW, "tuning": RAW["tuning"] * 2}, "small.yaml")
 
 
-def test_a_tuned_candidate_is_one_of_the_grid_where_it_is_asked_for():
+def test_a_tuned_candidate_has_every_rule_and_is_there_where_it_is_asked_for():
     problem = parse_problem(RAW, "small.yaml")
-    tuned = [c for c in candidates(asked_to_tune(problem, True)) if c.tuning]
+    tuned = tuned_candidates(asked_to_tune(problem, True))
     assert [c.name for c in tuned] == ["lightgbm tuned / none", "lightgbm tuned / none / prior_power"]
     assert {c.variant_of for c in tuned} == {"lightgbm"}
     assert tuned[0].model.params == {"learning_rate": 0.05}
     assert "learning_rate" not in tuned[0].tuning.space_of(tuned[0].model)
-    assert len([fit for fit in fits(candidates(problem)) if fit.tuning]) == 1
-    assert not [c for c in candidates(asked_to_tune(problem, False)) if c.tuning]
+    assert len(fits(tuned)) == 1
+    assert not [c for c in candidates(problem) if c.tuning]
+    declared = {"learning_rate": {"low": 0.01, "high": 0.1}}
+    starts = parse_problem({**RAW, "tuning": [{**RAW["tuning"][0], "space": declared}]}, "small.yaml").tuning[0]
+    assert set(starts.space_of(problem.models[0])) == {"learning_rate"}
+    assert tuned_candidates(asked_to_tune(problem, False)) == []
     with pytest.raises(ProblemError, match="names nothing to tune"):
         asked_to_tune(asked_to_tune(problem, False), True)
 
