@@ -21,7 +21,7 @@ from evenhand.candidates import Candidate, candidates, fits
 from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
-from evenhand.models import CannotFit, build_model, fit_rows, importances
+from evenhand.models import CannotFit, build_model, fit_rows, importances, too_dear
 from evenhand.problem import FeatureSet
 from evenhand.recency import aged
 from evenhand.rules import DecisionRule
@@ -154,6 +154,9 @@ class Experiment:
                 rows, entry = self._rows(candidate, fold, encoded)
             except CannotResample as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
+            dear = too_dear(candidate.model_on(fold_number), len(rows.y), len(self.classes))
+            if dear is not None:
+                return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {dear}")
             leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evenhand.anomaly import missing_extra
 from evenhand.decision import AnyDecision
 from evenhand.experiment import Candidate, candidates
 from evenhand.problem import (
@@ -62,10 +63,17 @@ def preset_stacking(problem: Problem, preset: Preset) -> Stacking | None:
     return problem.stacking or (Stacking() if preset == "full" else None)
 
 
+def left_out(preset: Preset) -> list[str]:
+    """Say what a preset would try if everything that can be installed were."""
+    found = [missing_extra(spec.kind) for spec in FULL_MODELS] if preset == "full" else []
+    return [reason for reason in found if reason is not None]
+
+
 def _with_all(problem: Problem) -> Problem:
     """Add the families that balance by themselves and the decision rules; bound what a fit sees."""
     names = {model.name for model in problem.models}
-    balancing = [spec for spec in FULL_MODELS if spec.name not in names | {m.name for m in problem.balancing_models}]
+    names |= {model.name for model in problem.balancing_models}
+    balancing = [spec for spec in FULL_MODELS if spec.name not in names and missing_extra(spec.kind) is None]
     rules = [_possible(decision, problem) for decision in FULL_DECISIONS]
     stated = {decision.name for decision in problem.decisions}
     return problem.model_copy(

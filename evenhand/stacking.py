@@ -49,13 +49,13 @@ def stack_of(members: Sequence[Candidate], combine: Combine) -> StackCandidate:
     return StackCandidate(model, strategy, variant_of=variant_of, members=tuple(members), combine=combine)
 
 
-def best_members(scored: Iterable[tuple[Candidate, float]], stacking: Stacking) -> list[Candidate]:
+def best_members(ranked: Iterable[Candidate], stacking: Stacking) -> list[Candidate]:
     """Choose the best fit of each family, best first, as many as are asked for.
 
     Parameters
     ----------
-    scored : iterable of (Candidate, float)
-        With how good each is; of those that share a fit, the best one counts.
+    ranked : iterable of Candidate
+        Best first; of those that share a fit, the best one counts.
     stacking : Stacking
 
     Returns
@@ -64,7 +64,7 @@ def best_members(scored: Iterable[tuple[Candidate, float]], stacking: Stacking) 
         Fewer where there are not so many families. A family that balances by itself counts as the plain one.
     """
     found: dict[str, Candidate] = {}
-    for candidate, _ in sorted(scored, key=lambda pair: -pair[1]):
+    for candidate in ranked:
         kind = candidate.model.kind
         found.setdefault(PLAIN_KINDS.get(kind, kind), candidate)
     return list(found.values())[: stacking.of]

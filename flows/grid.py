@@ -8,17 +8,40 @@ from collections.abc import Container, Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 from prefect.futures import PrefectFuture, as_completed
 
+from evenhand.cost import cost_notes
 from evenhand.ending import Ending
 from evenhand.experiment import Candidate
+from evenhand.presets import left_out
 from evenhand.problem import Problem
+from evenhand.problem.presets import Preset
+from tasks.evaluate import ranked
 from tasks.log import log_fit
 from tasks.results import Result
 from tasks.split import Parts
-from tasks.train import HOLDOUT_FOLD, Refitted, Unit, fit, place, refit
+from tasks.train import HOLDOUT_FOLD, Refitted, Unit, experiment_of, fit, place, refit
 from tasks.training import Training
 from tasks.workers import Workers
+
+BEST_DRAWN = 12  # fits of a full training
+
+
+def say_costs(
+    training: Training,
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    preset: Preset,
+    candidates: Sequence[Candidate],
+    folds: Sequence[int],
+) -> None:
+    """Say what costs far more than the rest before any fit begins, and what can't be tried here."""
+    experiment = experiment_of(parts, problem, seed)
+    counts = np.bincount(experiment.y[experiment.folds[folds[0]].train], minlength=len(parts.classes))
+    for note in (*cost_notes(candidates, counts, len(folds) + 1), *left_out(preset)):
+        training.say(f"          {note}")
 
 
 def run_units(
@@ -87,9 +110,22 @@ def _tell(training: Training, problem: Problem, unit: Unit, done: int, total: in
     )
 
 
-def is_telling(fit: Candidate, winner: Candidate) -> bool:
-    """Whether a quick look draws this fit: the winner's, or what its model does without resampling."""
-    return fit.fit_name == winner.fit_name or (fit.model.name, fit.strategy.name) == (winner.model.name, "none")
+def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, preset: Preset) -> set[str]:
+    """Name the fits that get figures: all of a standard training, the winner's and its model's own of a quick one.
+
+    Of a full training these and the best fits are drawn: sixty times the same figures would help nobody.
+    """
+    telling = {
+        fit.fit_name
+        for fit in (result.candidate for result in results)
+        if fit.fit_name == winner.fit_name or (fit.model.name, fit.strategy.name) == (winner.model.name, "none")
+    }
+    if preset == "quick":
+        return telling
+    if preset == "standard":
+        return {result.candidate.fit_name for result in results}
+    best = dict.fromkeys(result.candidate.fit_name for result in ranked(problem, results))
+    return telling | set(list(best)[:BEST_DRAWN])
 
 
 def log_all(

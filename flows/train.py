@@ -19,7 +19,7 @@ from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.tuning import asked_to_tune, check_spaces
 from flows.commands import run_command
-from flows.grid import is_telling, log_all, run_units
+from flows.grid import drawn_fits, log_all, run_units, say_costs
 from flows.runners import Runner, cores
 from flows.stacking import refit_all, stack_best
 from flows.tuned import run_studies
@@ -105,6 +105,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         grid = preset_candidates(problem, request.preset, parts.share)
         folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
         shared = (training, runner.workers(parts), parts, problem, seed)
+        say_costs(training, parts, problem, seed, request.preset, fits(grid), folds)
         if problem.tuning:  # there where the training was asked to tune
             doing = "tune, on the training rows of each fold and on all of them"
             grid += step("tune", doing, run_studies, *shared, tuned_candidates(problem, parts.share), folds)
@@ -124,7 +125,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *proven)
         doing = "find out what helps, and how sure that is"
         evidence = step("compare", doing, compare, parts, problem, seed, results, training.folder)
-        drawn = [fit.fit_name for fit in fits([r.candidate for r in results]) if not quick or is_telling(fit, winner)]
+        drawn = drawn_fits(results, winner, problem, request.preset)
         step("log", "draw and log every candidate", log_all, training, parts, problem, seed, results, drawn)
 
         args = (training, problem, request.preset, seed, snapshot, parts, winner, whole, leaks)

@@ -22,7 +22,7 @@ from tasks.results import Judged, Result, Shipped, judged, known_rows, shares_of
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
 
-__all__ = ["Judged", "Result", "choose", "evaluate_all", "judged", "score_all", "winning_ending"]
+__all__ = ["Judged", "Result", "choose", "evaluate_all", "judged", "ranked", "score_all", "winning_ending"]
 
 
 def winning_ending(parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]) -> Ending:
@@ -131,10 +131,16 @@ def choose(problem: Problem, results: Sequence[Result]) -> Candidate:
     ValidationFailed
         When no candidate could be fitted on every fold.
     """
-    sign = -1.0 if problem.metric in LOWER_IS_BETTER else 1.0
-    scored = [(sign * r.oof.metrics[problem.metric], r.candidate) for r in results if r.oof is not None]
-    scored = [(value, candidate) for value, candidate in scored if not math.isnan(value)]
-    if not scored:
+    best = ranked(problem, results)
+    if not best:
         reasons = "; ".join(sorted({f"{r.candidate.name}: {r.skipped}" for r in results}))
         raise ValidationFailed(f"no candidate has an out-of-fold {problem.metric}: {reasons}")
-    return max(scored, key=lambda pair: pair[0])[1]
+    return best[0].candidate
+
+
+def ranked(problem: Problem, results: Sequence[Result]) -> list[Result]:
+    """Sort by the out-of-fold primary metric, best first and equals in their order; leave out who has none."""
+    sign = -1.0 if problem.metric in LOWER_IS_BETTER else 1.0
+    scored = [(sign * r.oof.metrics[problem.metric], r) for r in results if r.oof is not None]
+    known = [pair for pair in scored if not math.isnan(pair[0])]
+    return [result for _, result in sorted(known, key=lambda pair: -pair[0])]

@@ -21,7 +21,7 @@ from evenhand.ending import Ending
 from evenhand.evaluate import score
 from evenhand.experiment import HOLDOUT, Experiment
 from evenhand.fitted import FittedCandidate
-from evenhand.problem import ARGMAX, LOWER_IS_BETTER, Problem
+from evenhand.problem import ARGMAX, Problem
 from evenhand.problem.stacking import Stacking
 from evenhand.stacking import (
     StackCandidate,
@@ -34,7 +34,7 @@ from evenhand.stacking import (
     stack_of,
 )
 from evenhand.strategies import LedgerEntry, class_counts
-from tasks.evaluate import evaluate_all
+from tasks.evaluate import evaluate_all, ranked
 from tasks.results import Result, known_rows, shares_of
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Refitted, Unit, experiment_of, refit, slug
@@ -72,9 +72,7 @@ def stack(
     Stacked or None
         None where fewer than two families could be fitted on every fold.
     """
-    sign = -1.0 if problem.metric in LOWER_IS_BETTER else 1.0
-    good = [(r.candidate, sign * r.oof.metrics[problem.metric]) for r in scored if r.oof is not None]
-    chosen = best_members([pair for pair in good if not np.isnan(pair[1])], stacking)
+    chosen = best_members([result.candidate for result in ranked(problem, scored)], stacking)
     if len(chosen) < 2:
         return None
     members = [replace(member, decision=ARGMAX) for member in chosen]

@@ -2,6 +2,7 @@
 
 from evenhand.models.building import at_scale, build_model, check_models, importances
 from evenhand.models.copies import fit_rows
+from evenhand.models.cost import fit_seconds, too_dear
 from evenhand.models.families import DEFAULTS
 from evenhand.models.filling import FilledGradientBoosting
 from evenhand.models.prepared import CannotFit
@@ -14,5 +15,7 @@ __all__ = [
     "build_model",
     "check_models",
     "fit_rows",
+    "fit_seconds",
     "importances",
+    "too_dear",
 ]

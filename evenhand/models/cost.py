@@ -24,6 +24,7 @@ IN_ALL: dict[str, float] = {
     "adaboost": 13.0,
     "smote_bagging": 27.0,
 }
+OTHER = 20.0  # detectors, whose neighbours and margins are searched on samples
 AT_ROWS = 100_000
 ROUNDS = ("n_estimators", "max_iter", "rounds")
 
@@ -46,14 +47,14 @@ def fit_seconds(spec: ModelSpec, n_rows: int, n_classes: int) -> float:
     4.5
     """
     family = f"{spec.kind} exact" if spec.exact else spec.kind
-    defaults = DEFAULTS[family]
+    defaults = DEFAULTS.get(family, {})
     settings = {**defaults, **spec.params}
     rows = min(n_rows, spec.max_rows or n_rows)
     if family == "random_forest" and isinstance(settings["max_samples"], int):
         rows = min(rows, settings["max_samples"])
     if family == "smote_bagging":
         rows = min(rows, settings["rows_per_class"] * n_classes)
-    a_hundred_thousand = A_CLASS[family] * n_classes if family in A_CLASS else IN_ALL[family]
+    a_hundred_thousand = A_CLASS[family] * n_classes if family in A_CLASS else IN_ALL.get(family, OTHER)
     found = a_hundred_thousand * rows / AT_ROWS
     for name in ROUNDS:
         if isinstance(settings.get(name), int | float) and name in defaults:

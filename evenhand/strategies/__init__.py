@@ -2,7 +2,7 @@
 
 from evenhand.problem import AnyStrategy
 from evenhand.strategies.capped import at_scale, capped_rows, capped_targets
-from evenhand.strategies.cost import cost_note
+from evenhand.strategies.cost import cost_note, resampled_rows, resampling_seconds
 from evenhand.strategies.resampling import resample
 from evenhand.strategies.rows import CannotResample, LedgerEntry, TrainingRows, class_counts, ledger_entry
 
@@ -18,4 +18,6 @@ __all__ = [
     "cost_note",
     "ledger_entry",
     "resample",
+    "resampled_rows",
+    "resampling_seconds",
 ]

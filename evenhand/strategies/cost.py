@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from evenhand.problem import AnyStrategy
+import numpy as np
+
+from evenhand.problem import AnyStrategy, CappedStrategy
 
 # CPU seconds on 20,000 Toronto rows (13 columns, 5 classes), and the power of the rows that they grow with; measured by
 # `python -m benchmarks.strategies cost`. What is not named takes a second or less on 200,000 rows.
@@ -19,11 +21,47 @@ MEASURED: dict[str, tuple[float, float]] = {
     "smote_enn": (11.2, 2.0),
 }
 AT_ROWS = 20_000
+GROWING = frozenset(
+    {"random_over", "rose", "smote", "smotenc", "borderline_smote", "adasyn", "smote_tomek", "smote_enn"}
+)
+THINNING = frozenset({"random_under", "near_miss"})
 WORTH_SAYING = 60.0
 TOO_LONG = 3600.0
 
 
-def seconds(strategy: AnyStrategy, n_rows: int) -> float:
+def resampled_rows(strategy: AnyStrategy, counts: np.ndarray) -> int:
+    """Estimate how many rows a strategy leaves to fit.
+
+    Parameters
+    ----------
+    strategy : AnyStrategy
+    counts : ndarray of int, shape (n_classes,)
+        Training rows of each class.
+
+    Examples
+    --------
+    >>> from evenhand.problem import SimpleStrategy, SmoteEnnStrategy
+    >>> resampled_rows(SimpleStrategy(kind="random_over"), np.array([100, 20, 70]))
+    300
+    >>> resampled_rows(SimpleStrategy(kind="random_under", ratio=0.5), np.array([100, 20, 70]))
+    120
+    >>> resampled_rows(SmoteEnnStrategy(kind="smote_enn", max_rows=100), np.array([100, 20, 80]))
+    150
+    """
+    n_rows = int(counts.sum())
+    here = counts * min(1.0, (getattr(strategy, "max_rows", None) or n_rows) / n_rows)
+    ratio = getattr(strategy, "ratio", None)
+    share = max(ratio.values()) if isinstance(ratio, dict) else ratio
+    if strategy.kind in GROWING:
+        here = np.where(here > 0, np.maximum(here, (share or 1.0) * here.max()), 0)
+    elif strategy.kind in THINNING:
+        here = np.minimum(here, here[here > 0].min() if share is None else share * here.max())
+    elif isinstance(strategy, CappedStrategy):
+        here = np.minimum(here, strategy.cap)
+    return round(float(here.sum()))
+
+
+def resampling_seconds(strategy: AnyStrategy, n_rows: int) -> float:
     """Estimate the CPU seconds of a strategy on so many training rows; other data can take three times as long."""
     bound = min(n_rows, getattr(strategy, "max_rows", None) or n_rows)
     key = f"{strategy.kind} 2" if getattr(strategy, "version", 1) == 2 else strategy.kind
@@ -41,10 +79,10 @@ def too_long(strategy: AnyStrategy, n_rows: int) -> str | None:
     'about 101 CPU seconds a fold by estimate, and max_seconds is 60; max_rows: 20000 takes about 2 seconds'
     >>> too_long(EnnStrategy(kind="enn"), 200_000)
     """
-    took, most = seconds(strategy, n_rows), getattr(strategy, "max_seconds", None)
+    took, most = resampling_seconds(strategy, n_rows), getattr(strategy, "max_seconds", None)
     if took <= (most or TOO_LONG):
         return None
-    bounded = _duration(seconds(strategy.model_copy(update={"max_rows": AT_ROWS}), n_rows))
+    bounded = _duration(resampling_seconds(strategy.model_copy(update={"max_rows": AT_ROWS}), n_rows))
     if most is None:
         return f"about {_duration(took)} a fold on {n_rows:,} rows; max_rows: {AT_ROWS} takes about {bounded}"
     cheaper = f"; max_rows: {AT_ROWS} takes about {bounded}" if n_rows > AT_ROWS else ""
@@ -71,10 +109,10 @@ def cost_note(strategy: AnyStrategy, n_rows: int) -> str | None:
     'about 2 minutes a fold on 200,000 rows; max_rows: 20000 takes about 2 seconds'
     >>> cost_note(EnnStrategy(kind="enn", max_rows=20_000), 200_000)
     """
-    took = seconds(strategy, n_rows)
+    took = resampling_seconds(strategy, n_rows)
     if took <= WORTH_SAYING:
         return None
-    bounded = seconds(strategy.model_copy(update={"max_rows": AT_ROWS}), n_rows)
+    bounded = resampling_seconds(strategy.model_copy(update={"max_rows": AT_ROWS}), n_rows)
     return f"about {_duration(took)} a fold on {n_rows:,} rows; max_rows: {AT_ROWS} takes about {_duration(bounded)}"
 
 

@@ -297,7 +297,10 @@ def test_every_kind_is_named_in_yaml_by_its_kind_alone_or_with_settings():
     [
         ("smoke", "'borderline_smote', 'adasyn', 'near_miss', 'tomek', 'enn', 'smote_tomek', 'smote_enn'"),
         ({"kind": "near_miss", "version": 4}, "near_miss.version: Input should be 1, 2 or 3, found 4"),
-        ({"kind": "enn", "k": 3}, "unknown key; allowed: kind, kind_sel, label, max_rows, n_neighbors, standardise"),
+        (
+            {"kind": "enn", "k": 3},
+            "unknown key; allowed: kind, kind_sel, label, max_rows, max_seconds, n_neighbors, standardise",
+        ),
         ({"kind": "class_weight", "ratio": 0.5}, "`ratio` belongs to random_over and random_under"),
         ({"kind": "random_over", "ratio": 2}, "2: a ratio is a share of the largest class, above 0 and at most 1"),
         ({"kind": "random_over", "ratio": {"a": 0}}, "0: a ratio is a share"),
