@@ -82,7 +82,8 @@ def _purpose(report: Report) -> list[Part]:
     classes = [line.name for line in measured.classes] if measured else list(report.ledger[0].before)
     about = [problem.about] if problem.about else []
     for_ = f"It gives each row of {problem.title} one of {len(classes)} classes: {', '.join(classes)}."
-    columns = ", ".join(problem.features[report.winner.features].columns)
+    read = problem.features.values() if report.winner.model == "stack" else [problem.features[report.winner.features]]
+    columns = ", ".join(dict.fromkeys(column for features in read for column in features.columns))
     not_for = [
         f"Rows of another place, source or recording practice than {problem.title}: it has seen no other.",
         "A decision about a person on its own: it tells classes of rows apart, and its errors are listed below.",

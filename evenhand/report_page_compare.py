@@ -8,7 +8,7 @@ from html import escape
 
 from evenhand.comparing import Place
 from evenhand.comparing.tables import by_way
-from evenhand.comparing.text import simplest_said
+from evenhand.comparing.text import WAYS_SHOWN, simplest_said
 from evenhand.conditions import percent
 from evenhand.evaluate import Scores
 from evenhand.evidence import Interval
@@ -93,7 +93,9 @@ def comparison_section(report: Report) -> str:
     parts = [paragraph(found.conclusion), paragraph(simplest_said(found))] if found else []
     if found:
         ways = by_way(found)
-        parts.append("" if ways.empty else frame_table(ways))
+        top, rest = ways.head(WAYS_SHOWN), ways.iloc[WAYS_SHOWN:]
+        parts.append("" if top.empty else frame_table(top))
+        parts.append("" if rest.empty else folded(f"Ways from rank {WAYS_SHOWN + 1} on", frame_table(rest)))
         few = [one.said for one in found.grounds["test"].classes] if "test" in found.grounds else []
         parts.append(folded("How small a change these rows can show", _list(few)) if few else "")
     parts.append(picture(report.figures.get("strategy_comparison"), f"{metric_name(metric)} of every strategy"))

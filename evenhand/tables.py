@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from evenhand.evaluate import Scores
@@ -84,6 +85,32 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
     shown = _shown(rows)
     lines = [_names(row, shown) | _compared(scores, baselines.get(row.group), metric) for row, scores in scored]
     return _framed(lines, unscored, shown, on)
+
+
+def shortened(table: pd.DataFrame, metric: str, most: int = 40) -> tuple[pd.DataFrame, int]:
+    """Keep the best lines and every model's baseline of a table of many lines, in their order.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of :func:`baseline_against_resampled`.
+    metric : str
+    most : int
+        A table with no more lines stays whole.
+
+    Returns
+    -------
+    DataFrame, int
+        What is kept, and how many scored lines are not; candidates without scores are all kept.
+    """
+    if len(table) <= most or metric not in table:
+        return table, 0
+    order = table[metric] if metric in LOWER_IS_BETTER else -table[metric]
+    plain = np.logical_and.reduce(
+        [table[name] == value for name, value in zip(NAMES[1:], PLAIN, strict=True) if name in table]
+    )
+    kept = plain | (order.rank(method="first") <= most // 2) | table[metric].isna()
+    return table[kept], int((~kept).sum())
 
 
 def leaderboard(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFrame:

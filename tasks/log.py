@@ -87,9 +87,15 @@ def _config(problem: Problem, candidate: Candidate, seed: int) -> dict[str, Any]
         "problem": problem.name,
         "model": candidate.model_on(HOLDOUT_FOLD).model_dump(mode="json"),
         "strategy": candidate.strategy.model_dump(mode="json"),
-        "features": {candidate.features: problem.features[candidate.features].model_dump(mode="json")},
+        "features": {name: problem.features[name].model_dump(mode="json") for name in _feature_sets(candidate)},
         "half_life_days": candidate.half_life_days,
         "decision": candidate.decision.model_dump(mode="json"),
         "seed": seed,
         "split": problem.split.model_dump(mode="json"),
     }
+
+
+def _feature_sets(candidate: Candidate) -> list[str]:
+    """Name what a candidate reads; a stack reads what its members do."""
+    members = getattr(candidate, "members", ()) or (candidate,)
+    return list(dict.fromkeys(member.features for member in members))

@@ -31,7 +31,7 @@ from evenhand.summary import (
     studies,
     summed_up,
 )
-from evenhand.tables import Row, baseline_against_resampled, leaderboard, render_markdown, render_text
+from evenhand.tables import Row, baseline_against_resampled, leaderboard, render_markdown, render_text, shortened
 from evenhand.verdict import Verdict
 from tasks import tracking
 from tasks.balance import Balanced
@@ -40,7 +40,7 @@ from tasks.files import write_json
 from tasks.mlflow_client import connect
 from tasks.model_versions import Registered, read_version
 from tasks.page import REPORT, write_page
-from tasks.results import Result, ledgers
+from tasks.results import Result, ledgers, was_skipped
 from tasks.split import Parts
 from tasks.storage import open_store
 from tasks.training import Training, point_latest, versions
@@ -217,7 +217,7 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
 
 
 def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    whole = {name: entries[-1] for name, entries in ledger.items()}
+    whole = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
     before = next(iter(whole.values())).before
     return before, {name: entry.after for name, entry in whole.items()}
 
@@ -250,8 +250,10 @@ def _show(
 ) -> None:
     rows = [result.row() for result in results]
     synthetic = " SYNTHETIC DATA" if problem.synthetic else ""
-    table = baseline_against_resampled(rows, problem.metric)
+    table, more = shortened(baseline_against_resampled(rows, problem.metric), problem.metric)
     training.say("\n" + render_text(table, title=f"Baseline against resampled, out of fold{synthetic}"))
+    if more:
+        training.say(f"{more} candidates that do worse in comparison.md")
     training.say("\n" + as_text(evidence))
     for label, scores in (("out of fold", won.oof), ("held-out period", won.test)):
         if scores is not None:

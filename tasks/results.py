@@ -11,10 +11,12 @@ import numpy as np
 from evenhand.calibration_table import Calibrated
 from evenhand.correction import Corrections, Known, Shares
 from evenhand.evaluate import Scores
-from evenhand.experiment import Candidate, Experiment
+from evenhand.experiment import HOLDOUT, Candidate, Experiment
 from evenhand.strategies import LedgerEntry
 from evenhand.tables import Row
 from tasks.train import HOLDOUT_FOLD, Unit
+
+SKIPPED = "skipped: "  # how a line of the ledger begins where a strategy could not run
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,28 @@ def shares_of(unit: Unit) -> Shares:
 
 
 def ledgers(results: Sequence[Result]) -> dict[str, list[LedgerEntry]]:
-    """Return each strategy's resampling ledger: that of its first candidate, which is on the feature set `base`."""
+    """Return each strategy's resampling ledger: that of its first candidate, which is on the feature set `base`.
+
+    A strategy that could not run on any fold has lines that say why, with the rows as they were.
+    """
     found: dict[str, list[LedgerEntry]] = {}
     for result in results:
-        if result.ledger:
+        if result.ledger and result.candidate.model.kind != "stack":
             found.setdefault(result.candidate.strategy.name, result.ledger)
-    return found
+    before = {entry.fold: entry.before for entries in found.values() for entry in entries}
+    for result in results:
+        name = result.candidate.strategy.name
+        lines = [(_fold_name(unit), unit.skipped) for unit in result.units if unit.skipped]
+        if lines and not result.ledger and name not in found:
+            known = [(fold, why, before[fold]) for fold, why in lines if fold in before]
+            found[name] = [LedgerEntry(name, fold, rows, rows, (f"{SKIPPED}{why}",)) for fold, why, rows in known]
+    return {name: entries for name, entries in found.items() if entries}
+
+
+def was_skipped(entry: LedgerEntry) -> bool:
+    """Whether a line of the ledger tells of a strategy that could not run."""
+    return any(said.startswith(SKIPPED) for said in entry.adaptations)
+
+
+def _fold_name(unit: Unit) -> str:
+    return HOLDOUT if unit.fold == HOLDOUT_FOLD else str(unit.fold)

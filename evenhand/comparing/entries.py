@@ -24,7 +24,7 @@ PLAIN_KINDS = {
 }
 _WEIGHTS = ("class_weight", "effective_number", "sqrt_weight", "cost_weight")
 _UNDER = ("random_under", "near_miss", "tomek", "enn", "capped")
-_LEVELS = {PLAIN_STRATEGY: 0, **dict.fromkeys(_WEIGHTS, 1), **dict.fromkeys(_UNDER, 3), "random_over": 4}
+_LEVELS = {PLAIN_STRATEGY: 0, **dict.fromkeys(_WEIGHTS, 1), **dict.fromkeys(_UNDER, 3), "random_over": 4, "stack": 7}
 _RULE, _SYNTHETIC, _ENSEMBLE = 2, 5, 6
 _WEIGHTING_KINDS = ("lightgbm_focal",)
 
@@ -75,9 +75,10 @@ def way_of(entry: Entry, reference: Entry) -> str:
     >>> way_of(smote, plain)
     'smote + prior_correction'
     """
+    strategy = reference.strategy if entry.model_kind == "stack" else entry.strategy  # there it names the members
     pairs = (
         (entry.model, reference.model),
-        (entry.strategy, reference.strategy),
+        (strategy, reference.strategy),
         (entry.features, reference.features),
         (entry.decision, reference.decision),
     )
@@ -87,8 +88,8 @@ def way_of(entry: Entry, reference: Entry) -> str:
 def simplicity(entry: Entry) -> tuple[int, int, bool, bool, str]:
     """Sort the simplest first: by the most involved part, how many parts, features, settings, name.
 
-    none < weights < decision rule < undersampling < oversampling < synthetic rows < ensembles that balance inside; an
-    unknown strategy counts as one that makes rows up.
+    none < weights < decision rule < undersampling < oversampling < synthetic rows < ensembles that balance inside <
+    stacks; an unknown strategy counts as one that makes rows up.
     """
     parts = [_LEVELS.get(entry.strategy_kind, _SYNTHETIC)]
     parts += [_RULE] if entry.decision != PLAIN_DECISION else []

@@ -8,11 +8,15 @@ from evenhand.comparing.tables import by_candidate, by_way
 from evenhand.comparing.types import PLACE_NAMES, Evidence
 from evenhand.table_text import WIDTH, render_markdown, render_text
 
+WAYS_SHOWN = 20  # in a terminal
+
 
 def as_text(evidence: Evidence) -> str:
     """Return the table of ways, the conclusion, and the simplest candidate beside the best."""
     ways = by_way(evidence)
-    parts = [] if ways.empty else [render_text(ways, title="What helps, against the same model without it")]
+    shown = ways.head(WAYS_SHOWN)
+    parts = [] if ways.empty else [render_text(shown, title="What helps, against the same model without it")]
+    parts += [f"{len(ways) - len(shown)} ways that do less in comparison.md"] if len(ways) > len(shown) else []
     parts += [textwrap.fill(said, WIDTH) for said in (evidence.conclusion, simplest_said(evidence)) if said]
     return "\n".join(parts)
 

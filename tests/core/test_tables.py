@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from evenhand.evaluate import Scores, score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
-from evenhand.tables import Row, baseline_against_resampled, leaderboard, render_markdown, render_text
+from evenhand.tables import Row, baseline_against_resampled, leaderboard, render_markdown, render_text, shortened
 
 CLASSES = ["Common", "Rare", "Rarest"]
 TRUTH = np.array([0] * 60 + [1] * 30 + [2] * 10)
@@ -191,3 +191,20 @@ def test_nothing_scored_still_renders():
     assert "lightgbm + smote: the smallest" in render_text(frame)
     assert "lightgbm + smote: the smallest" in render_markdown(leaderboard([row("lightgbm", "smote")], "macro_f1"))
     assert render_text(leaderboard([], "macro_f1")) is not None
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "log_loss"])
+def test_a_long_table_keeps_the_best_the_baselines_and_who_has_no_score(metric):
+    rows = [row("lightgbm", f"smote {i}", 0.02 * i) for i in range(1, 30)]
+    rows += [row("lightgbm", "none", 0.01), row("forest", "none", 0.0), row("forest", "smote", 0.0), row("forest", "x")]
+    whole = baseline_against_resampled(rows, metric)
+    short, more = shortened(whole, metric, most=10)
+    named = list(zip(short["model"], short["strategy"], strict=True))
+    assert named == [
+        ("lightgbm", "none"),
+        *(("lightgbm", f"smote {i}") for i in range(29, 24, -1)),
+        ("forest", "none"),
+        ("forest", "x"),
+    ]
+    assert len(short) + more == len(whole)
+    assert shortened(whole, metric, most=40)[1] == 0

@@ -1,0 +1,111 @@
+"""The full preset on a small town: every candidate ends as a score or as a reason that the ledger has."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from small import small_problem, small_rows
+
+from evenhand.comparing.text import WAYS_SHOWN, as_text
+from evenhand.experiment import fits
+from evenhand.presets import preset_candidates, preset_stacking
+from evenhand.problem import parse_problem
+from evenhand.problem.strategies import FULL
+from evenhand.tables import baseline_against_resampled, shortened
+from flows.grid import BEST_DRAWN, drawn_fits
+from tasks.compare import compare
+from tasks.evaluate import choose, evaluate_all, score_all
+from tasks.results import ledgers, was_skipped
+from tasks.settings import settings
+from tasks.split import split
+from tasks.stack import stack, stack_unseen
+from tasks.storage import write_frame
+from tasks.train import HOLDOUT_FOLD, fit, fold_numbers
+
+SEED = 3
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    patch, folder = pytest.MonkeyPatch(), tmp_path_factory.mktemp("full")
+    patch.setenv("EVENHAND_HOME", str(folder))
+    settings.cache_clear()
+    problem = parse_problem(
+        small_problem(
+            models=[{"kind": "lightgbm", "params": {"n_estimators": 4}}],
+            features={"base": {"categorical": ["place"], "numeric": ["hour"]}},
+            balancing_models=[
+                {"kind": "easy_ensemble", "params": {"n_estimators": 2, "rounds": 3}},
+                {"kind": "smote_bagging", "params": {"n_estimators": 2}},
+                {"kind": "balanced_random_forest", "params": {"n_estimators": 5}},
+                {"kind": "rusboost", "max_seconds": 0.001},
+            ],
+            # Without a category SMOTENC has nothing to do; this one costs too much.
+            strategies=["none", {"kind": "enn", "max_seconds": 0.0001}],
+            split={
+                "holdout": {"column": "when", "start": pd.Timestamp("2021-07-01").date()},
+                "folds": {"kind": "forward", "column": "when", "n": 1, "period": "year"},
+            },
+        ),
+        "small.yaml",
+    )
+    frame = small_rows(700).assign(when=lambda rows: pd.to_datetime(rows["when"], utc=True))
+    parts = split.fn(write_frame(frame, "good/{sha256}.parquet"), problem)
+    grid, places = preset_candidates(problem, "full"), fold_numbers(parts, problem, SEED)
+
+    def units(folds):
+        return {c.fit_name: [fit.fn(parts, problem, SEED, c, fold, folder) for fold in folds] for c in fits(grid)}
+
+    inner, outer = units(places), units([HOLDOUT_FOLD])
+    scored = evaluate_all.fn(parts, problem, SEED, grid, inner)
+    stacked = stack.fn(parts, problem, SEED, preset_stacking(problem, "full"), scored, folder)
+    outer[stacked.candidate.fit_name] = [stack_unseen(parts, problem, SEED, stacked, outer, folder)]
+    results = score_all.fn(parts, problem, SEED, [*scored, *stacked.results], outer)
+    evidence = compare.fn(parts, problem, SEED, results, folder)
+    yield SimpleNamespace(problem=problem, grid=grid, results=results, evidence=evidence, stacked=stacked)
+    patch.undo()
+    settings.cache_clear()
+
+
+def test_every_candidate_has_a_score_or_a_reason(trained):
+    assert len(trained.results) > 60
+    for result in trained.results:
+        assert (result.oof is None) == (result.skipped is not None), result.candidate.name
+        assert (result.test is None) == (result.skipped is not None), result.candidate.name
+    skipped = {r.candidate.fit_name: r.skipped for r in trained.results if r.skipped}
+    assert set(skipped) == {"lightgbm / enn", "rusboost / none"}
+    assert "max_seconds is 0.0001" in skipped["lightgbm / enn"]
+    assert skipped["rusboost / none"].startswith("rusboost: about 0 CPU seconds a fit on ")
+
+
+def test_the_ledger_has_every_strategy_and_why_one_could_not_run(trained):
+    found = ledgers(trained.results)
+    assert set(found) == {strategy.name for strategy in FULL}
+    assert {name for name, entries in found.items() if was_skipped(entries[0])} == {"enn"}
+    (said,) = found["enn"][-1].adaptations
+    assert said.startswith("skipped: enn: about 0 CPU seconds a fold")
+    assert found["enn"][0].before == found["none"][0].before
+
+
+def test_the_stack_stands_among_the_candidates_as_one_way(trained):
+    name = trained.stacked.candidate.name
+    assert name in [candidate.name for candidate in trained.evidence.candidates]
+    ways = {candidate.way for candidate in trained.evidence.candidates if candidate.model == "stack"}
+    assert ways == {"stack", "stack + multipliers", "stack + prior_power"}
+    assert choose(trained.problem, trained.results) in [result.candidate for result in trained.results]
+
+
+def test_a_terminal_is_not_flooded(trained):
+    table = baseline_against_resampled([result.row() for result in trained.results], "macro_f1")
+    short, more = shortened(table, "macro_f1")
+    assert len(short) + more == len(table)
+    assert len(short) <= 35
+    assert "ways that do less in comparison.md" in as_text(trained.evidence)
+    assert WAYS_SHOWN == 20
+    winner = choose(trained.problem, trained.results)
+    drawn = drawn_fits(trained.results, winner, trained.problem, "full")
+    assert winner.fit_name in drawn
+    assert BEST_DRAWN <= len(drawn) <= BEST_DRAWN + 2
+    every = drawn_fits(trained.results, winner, trained.problem, "standard")
+    assert len(every) == len({result.candidate.fit_name for result in trained.results})
+    assert len(drawn_fits(trained.results, winner, trained.problem, "quick")) <= 2
