@@ -7,7 +7,7 @@ rows, and units of a fold and strategy the resampled ones, whatever order, threa
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,10 +18,13 @@ from sklearn.inspection import permutation_importance
 from threadpoolctl import threadpool_limits
 
 from evenhand.candidates import Candidate, candidates, fits
+from evenhand.elsewhere import Elsewhere, beginning
 from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
+from evenhand.lineage import Encoder
 from evenhand.models import CannotFit, build_model, fit_rows, importances, too_dear
+from evenhand.models.beginning import Beginning
 from evenhand.problem import FeatureSet
 from evenhand.recency import aged
 from evenhand.rules import DecisionRule
@@ -37,7 +40,7 @@ from evenhand.sharing import (
     unpack_rows,
 )
 from evenhand.split import Fold
-from evenhand.strategies import CannotResample, LedgerEntry, ledger_entry, resample
+from evenhand.strategies import CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
 from evenhand.text import TrainingTexts
 
 __all__ = ["Candidate", "Encoded", "Experiment", "OnceCache", "Outcome", "candidates", "fits"]
@@ -88,12 +91,14 @@ class Experiment:
         Positions into ``frame``. The last one may be the held-out period, numbered -1.
     features : dict of str to FeatureSet
     seed : int
-    when : Series of timestamps, shape (n_rows,), optional
-        What a candidate with a half-life goes by.
+    when : Series of timestamps or numbers, shape (n_rows,), optional
+        What a candidate with a half-life, or one that begins on older rows, goes by.
     kept_folds : int
         So many are kept encoded and resampled: what comes back to a fold finds it as it was.
     encoded, resampled : Cache, optional
         Where encoded and resampled rows are shared; in the memory of this process without them.
+    elsewhere : mapping of str to Elsewhere, optional
+        Other data that a model may begin on, by name. None of it is judged.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class Experiment:
         kept_folds: int = 3,
         encoded: Cache | None = None,
         resampled: Cache | None = None,
+        elsewhere: Mapping[str, Elsewhere] | None = None,
     ) -> None:
         self.frame = frame.reset_index(drop=True)  # a row's name is its position, wherever it goes
         self.y = y
@@ -116,6 +122,7 @@ class Experiment:
         self.features = features
         self.seed = seed
         self.when = when
+        self.elsewhere = dict(elsewhere or {})
         self._encoded: Cache = encoded or OnceCache(size=kept_folds)
         self._resampled: Cache = resampled or OnceCache(size=max(3, kept_folds))
 
@@ -163,7 +170,7 @@ class Experiment:
             model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
             started = time.thread_time()
             try:
-                fit_rows(model, rows)
+                fit_rows(model, rows, **self._beginning(candidate, fold, rows))
             except CannotFit as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
             except (ValueError, TypeError, LightGBMError) as error:
@@ -196,10 +203,21 @@ class Experiment:
         return unpack_encoded(self._encoded.get(key, lambda: pack_encoded(self._encode_now(features, fold))))
 
     def _encode_now(self, features: str, fold: Fold) -> Encoded:
+        encoder, train = self._fit_encoder(features, fold)
+        columns = list(self.features[features].columns)
+        return Encoded(encoder, train, encoder.transform(self.frame[columns].iloc[fold.valid]))
+
+    def _fit_encoder(self, features: str, fold: Fold) -> tuple[Encoder, np.ndarray]:
         encoder = build_encoder(self.features[features])
         columns = list(self.features[features].columns)
-        train = encoder.fit_transform(self.frame[columns].iloc[fold.train], self._names()[fold.train])
-        return Encoded(encoder, train, encoder.transform(self.frame[columns].iloc[fold.valid]))
+        return encoder, encoder.fit_transform(self.frame[columns].iloc[fold.train], self._names()[fold.train])
+
+    def _beginning(self, candidate: Candidate, fold: Fold, rows: TrainingRows) -> dict[str, Beginning]:
+        def encode(other: pd.DataFrame) -> np.ndarray:
+            encoder, _ = self._fit_encoder(candidate.features, fold)
+            return np.asarray(encoder.transform(other[list(self.features[candidate.features].columns)]))
+
+        return beginning(candidate.model_on(fold.number), rows, fold, self.when, self.elsewhere, encode)
 
     def _names(self) -> np.ndarray:
         """Class names of all rows: class rates are named by them."""
@@ -218,7 +236,7 @@ class Experiment:
         texts = TrainingTexts.of(self.features[candidate.features], self.frame, self._names(), fold.train)
         rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers, texts)
         if candidate.half_life_days is not None:
-            if self.when is None:
+            if self.when is None or not pd.api.types.is_datetime64_any_dtype(self.when):
                 raise ProblemError("half_life_days: the rows have no time to go by")
             rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
         name = HOLDOUT if fold.number < 0 else str(fold.number)

@@ -81,6 +81,22 @@ def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
     ProblemError
         When either side would be empty.
     """
+    mask = _from(frame, holdout)
+    if mask.all() or not mask.any():
+        side = "training" if mask.all() else "held-out"
+        raise ProblemError(
+            f"split.holdout: with {holdout.column!r} from {holdout.start} on held out there is no {side} row; "
+            f"the column goes from {frame[holdout.column].min()} to {frame[holdout.column].max()}"
+        )
+    return mask
+
+
+def before_holdout(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
+    """Tell the rows that are known to be older than ``holdout.start``, shape (n_rows,); there need be none."""
+    return ~_from(frame, holdout) & frame[holdout.column].notna().to_numpy()
+
+
+def _from(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
     start = pd.Timestamp(holdout.start, tz="UTC") if isinstance(holdout.start, date) else holdout.start
     column = frame[holdout.column]
     if isinstance(holdout.start, date) != pd.api.types.is_datetime64_any_dtype(column):
@@ -88,14 +104,7 @@ def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
         raise ProblemError(
             f"split.holdout: column {holdout.column!r} holds {kind}, which can't be compared with {holdout.start!r}"
         )
-    mask = (column >= start).fillna(False).to_numpy(dtype=bool)
-    if mask.all() or not mask.any():
-        side = "training" if mask.all() else "held-out"
-        raise ProblemError(
-            f"split.holdout: with {holdout.column!r} from {holdout.start} on held out there is no {side} row; "
-            f"the column goes from {column.min()} to {column.max()}"
-        )
-    return mask
+    return (column >= start).fillna(False).to_numpy(dtype=bool)
 
 
 def make_folds(

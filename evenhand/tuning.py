@@ -142,7 +142,8 @@ def inner_experiment(whole: Experiment, fold: int, folds: Folds, n: int) -> tupl
     frame, y = whole.frame.iloc[rows].reset_index(drop=True), whole.y[rows]
     inner, notes = inner_folds(frame, y, folds, n, whole.seed)
     when = None if whole.when is None else whole.when.iloc[rows].reset_index(drop=True)
-    made = Experiment(frame, y, whole.classes, inner, whole.features, whole.seed, when, kept_folds=len(inner))
+    given = (frame, y, whole.classes, inner, whole.features, whole.seed, when)
+    made = Experiment(*given, kept_folds=len(inner), elsewhere=whole.elsewhere)
     return made, rows_seen(whole.frame.iloc[rows][[]]), notes
 
 

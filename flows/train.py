@@ -25,6 +25,7 @@ from flows.stacking import refit_all, stack_best
 from flows.tuned import run_studies
 from tasks.balance import balance
 from tasks.compare import compare
+from tasks.elsewhere import borrow, borrows, check_elsewhere
 from tasks.evaluate import choose, evaluate_all, score_all, winning_ending
 from tasks.ingest import ingest
 from tasks.problems import load_problem
@@ -83,9 +84,11 @@ THREADS: Any = ThreadPoolTaskRunner(max_workers=cores())  # Any: its type parame
 def read_problem(request: TrainRequest) -> Problem:
     """Read the problem and refuse what can be refused without its data."""
     problem = asked_to_tune(load_problem(request.problem, request.data), request.tune)
-    check_models([candidate.model for candidate in preset_candidates(problem, request.preset)])
+    grid = preset_candidates(problem, request.preset)
+    check_models([candidate.model for candidate in grid])
     check_spaces(tuned_candidates(problem))
     check_features(problem.features)
+    check_elsewhere(problem, grid)
     return problem
 
 
@@ -103,6 +106,9 @@ def train(request: TrainRequest) -> dict[str, Any]:
         log_inputs(training, problem, snapshot, validated, parts, balanced)
 
         grid = preset_candidates(problem, request.preset, parts.share)
+        if borrows(grid):
+            doing = "fetch the rows that models begin on"
+            parts = step("elsewhere", doing, borrow, training, parts, problem, grid, request.clear_cache)
         folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
         shared = (training, runner.workers(parts), parts, problem, seed)
         say_costs(training, parts, problem, seed, request.preset, fits(grid), folds)

@@ -7,6 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from evenhand.references import Reference
 
 
+class Borrowed(BaseModel):
+    """Rows of other data that models begin on, in this training's columns and classes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    rows: Reference
+    left_out: int = Field(ge=0, description="newer than the training rows, or among this training's own")
+
+
 class Parts(BaseModel):
     """Training rows and held-out rows, with class names in the target column."""
 
@@ -17,3 +27,4 @@ class Parts(BaseModel):
     classes: tuple[str, ...] = Field(min_length=2)
     share: float = Field(default=1.0, gt=0, le=1, description="of the training rows that is used")
     warnings: tuple[str, ...] = ()
+    elsewhere: tuple[Borrowed, ...] = ()

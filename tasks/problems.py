@@ -8,8 +8,10 @@ from typing import Any
 import yaml
 
 from evenhand.errors import ProblemError
-from evenhand.problem import Problem, parse_problem
+from evenhand.problem import CsvSource, ParquetSource, Problem, parse_problem
 from tasks.settings import settings
+
+PARQUET = (".parquet", ".pq")
 
 
 def load_problem(name_or_path: str, data: str | None = None) -> Problem:
@@ -54,6 +56,12 @@ def _find(name_or_path: str) -> Path:
     return path
 
 
+def with_data(problem: Problem, data: str) -> Problem:
+    """Put a CSV or Parquet path or glob in the place of a problem's own source."""
+    source = (ParquetSource if data.endswith(PARQUET) else CsvSource).model_validate(_file_source(data))
+    return problem.model_copy(update={"source": source})
+
+
 def _file_source(data: str) -> dict[str, str]:
-    kind = "parquet" if data.endswith((".parquet", ".pq")) else "csv"
+    kind = "parquet" if data.endswith(PARQUET) else "csv"
     return {"kind": kind, "path": data}

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evenhand.elsewhere import Elsewhere
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, Outcome
 from evenhand.problem import Problem
 from evenhand.sharing import OnceCache
 from evenhand.split import Fold, make_folds
 from evenhand.strategies import LedgerEntry
-from tasks.parts import Parts
+from tasks.parts import Borrowed, Parts
 from tasks.shared import SharedCache
 from tasks.storage import read_frame
 
@@ -103,14 +104,19 @@ def _experiment(parts: Parts, problem: Problem, seed: int, shared: Path | None) 
     inner = make_folds(train, y[: len(train)], problem.split.folds, seed)
     outer = Fold(HOLDOUT_FOLD, np.arange(len(train)), np.arange(len(train), len(frame)))
     when = frame[problem.split.holdout.column]
-    times = when if pd.api.types.is_datetime64_any_dtype(when) else None
     rows = frame.drop(columns=target)
+    places = {borrowed.name: _elsewhere(borrowed, parts, problem) for borrowed in parts.elsewhere}
     encoded = SharedCache(shared, ENCODED_MAPPED) if shared else None
     resampled = SharedCache(shared, RESAMPLED_MAPPED) if shared else None
     folds = [*inner, outer]
-    return Experiment(
-        rows, y, parts.classes, folds, problem.features, seed, times, encoded=encoded, resampled=resampled
-    )
+    given = (rows, y, parts.classes, folds, problem.features, seed, when)
+    return Experiment(*given, encoded=encoded, resampled=resampled, elsewhere=places)
+
+
+def _elsewhere(borrowed: Borrowed, parts: Parts, problem: Problem) -> Elsewhere:
+    rows, target = read_frame(borrowed.rows), problem.target.column
+    y = pd.Categorical(rows[target], categories=list(parts.classes)).codes.astype(np.int64)
+    return Elsewhere(rows.drop(columns=target), y, rows[problem.split.holdout.column])
 
 
 def fold_numbers(parts: Parts, problem: Problem, seed: int) -> list[int]:

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from evenhand.errors import ProblemError
+from evenhand.models.beginning import BALANCED
 from evenhand.models.detector import DetectorClassifier, detector_of, wrong_detector
 from evenhand.models.families import DEFAULTS, FAMILIES, FILLED, LIGHTGBM, allowed_settings, wrong_value
 from evenhand.models.prepared import Prepared
@@ -110,6 +111,8 @@ def _check(spec: ModelSpec, family: str) -> None:
     wrong = wrong_detector(spec) if spec.kind in DETECTORS else wrong_value(family, spec.params)
     if wrong:
         raise ProblemError(f"models: {spec.name}.{wrong}")
+    if spec.max_rows is not None and spec.params.get("first", BALANCED) != BALANCED:
+        raise ProblemError(f"models: {spec.name}: max_rows does not go with first: {spec.params['first']}")
 
 
 def importances(model: ClassifierMixin) -> np.ndarray | None:

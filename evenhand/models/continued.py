@@ -1,4 +1,4 @@
-"""Transfer within LightGBM: boosting starts on balanced rows and goes on with all of them."""
+"""Transfer within LightGBM: boosting starts on other rows and goes on with the imbalanced ones."""
 
 from __future__ import annotations
 
@@ -8,40 +8,21 @@ import numpy as np
 from lightgbm import Booster, LGBMClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-# Fewer rows of a class can't fill the leaves of the first trees.
-FEWEST = 100
-
-
-def balanced_rows(y: np.ndarray, seed: int, fewest: int = FEWEST) -> np.ndarray:
-    """Choose rows without copies, as many of each class as the smallest has, or ``fewest`` where it has fewer.
-
-    Returns
-    -------
-    ndarray of int
-        Ascending row positions.
-
-    Examples
-    --------
-    >>> np.bincount(np.array([0, 0, 0, 0, 1, 1, 2])[balanced_rows(np.array([0, 0, 0, 0, 1, 1, 2]), 0, fewest=2)])
-    array([2, 2, 1])
-    """
-    generator = np.random.default_rng(seed)
-    classes, counts = np.unique(y, return_counts=True)
-    most = max(int(counts.min()), fewest)
-    kept = [np.flatnonzero(y == label) for label in classes]
-    chosen = [generator.choice(rows, most, replace=False) if len(rows) > most else rows for rows in kept]
-    return np.sort(np.concatenate(chosen))
+from evenhand.models.beginning import BALANCED, Beginning, on_balanced
 
 
 class ContinuedLightGBM(ClassifierMixin, BaseEstimator):
-    """LightGBM whose first rounds see balanced rows and whose others see all (`init_model`): one booster in the end.
+    """LightGBM whose first rounds see other rows than the rest (`init_model`): one booster in the end.
 
     Parameters
     ----------
-    first : {"balanced"}
-        What the first rounds are trained on: a random sample with as many rows of each class.
+    first : {"balanced", "older"} or dict
+        What the first rounds are trained on: a random sample with as many rows of each class, the older rows (the
+        others then see the newer ones), or another data set's rows. But for the first, ``fit`` is given them.
     first_rounds : int
-        ``n_estimators`` rounds on all rows follow.
+        ``n_estimators`` rounds follow.
+    older_share : float
+        Of the rows that are older.
     random_state : int
     settings : dict
         Of LightGBM.
@@ -56,27 +37,42 @@ class ContinuedLightGBM(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        first: str = "balanced",
+        first: str | dict[str, str] = BALANCED,
         first_rounds: int = 50,
         random_state: int = 0,
         settings: dict[str, Any] | None = None,
+        older_share: float = 0.5,
     ) -> None:
         self.first = first
         self.first_rounds = first_rounds
         self.random_state = random_state
         self.settings = settings
+        self.older_share = older_share
 
-    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> ContinuedLightGBM:
-        """Boost on the balanced rows, then go on."""
-        rows = balanced_rows(y, self.random_state)
+    def fit(
+        self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None, begin: Beginning | None = None
+    ) -> ContinuedLightGBM:
+        """Boost on the first rows, then go on.
+
+        Raises
+        ------
+        ValueError
+            When ``first`` asks for rows that can't be told from ``X`` and ``begin`` does not bring them.
+        """
+        if begin is None:
+            if self.first != BALANCED:
+                raise ValueError(f"first: {self.first!r} needs to be told which rows these are")
+            begin = on_balanced(X, y, sample_weight, self.random_state)
         settings = {"random_state": self.random_state, **(self.settings or {})}
         begun = LGBMClassifier(**{**settings, "n_estimators": self.first_rounds})
-        begun.fit(X[rows], y[rows], sample_weight=None if sample_weight is None else sample_weight[rows])
-        whole = LGBMClassifier(**settings).fit(X, y, sample_weight=sample_weight, init_model=begun)
+        begun.fit(begin.X, begin.y, sample_weight=begin.weight)
+        then = slice(None) if begin.then is None else begin.then
+        weight = None if sample_weight is None else sample_weight[then]
+        whole = LGBMClassifier(**settings).fit(X[then], y[then], sample_weight=weight, init_model=begun)
         self.classes_ = whole.classes_
         # Through its text: the booster itself would keep the first one beside the trees it took over.
         self.booster_ = Booster(model_str=whole.booster_.model_to_string())
-        self.adaptations_ = (f"the first {self.first_rounds} rounds saw {len(rows):,} of {len(y):,} rows, balanced",)
+        self.adaptations_ = (f"the first {self.first_rounds} rounds saw {begin.said}",)
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from evenhand.models.beginning import Beginning
 from evenhand.strategies import TrainingRows
 
 
@@ -21,13 +22,15 @@ class CountsCopies(Protocol):
         """Fit as on ``X[source], y[source]``."""
 
 
-def fit_rows(model: ClassifierMixin, rows: TrainingRows) -> ClassifierMixin:
+def fit_rows(model: ClassifierMixin, rows: TrainingRows, **begin: Beginning) -> ClassifierMixin:
     """Fit a model on the rows that a strategy made.
 
     Parameters
     ----------
     model : ClassifierMixin
     rows : TrainingRows
+    begin : Beginning, optional
+        What the first rounds see of a model that begins on other rows.
 
     Returns
     -------
@@ -37,4 +40,4 @@ def fit_rows(model: ClassifierMixin, rows: TrainingRows) -> ClassifierMixin:
     if isinstance(model, CountsCopies) and rows.given is not None and rows.copied and model.counts_copies(rows.given):
         used, first, source = np.unique(rows.source, return_index=True, return_inverse=True)
         return model.fit_copies(rows.given[used], rows.y[first], source)
-    return model.fit(rows.X, rows.y, sample_weight=rows.weight)
+    return model.fit(rows.X, rows.y, sample_weight=rows.weight, **begin)

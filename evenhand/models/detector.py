@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
 from evenhand.anomaly import FittedDetector, missing_extra
-from evenhand.models.prepared import CannotFit, stratified_rows
+from evenhand.models.beginning import CannotFit
+from evenhand.models.prepared import stratified_rows
 from evenhand.problem import DETECTORS, AnyDetector, ModelSpec
 
 FEWEST = 5

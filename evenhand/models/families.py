@@ -10,6 +10,7 @@ from lightgbm import LGBMClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from evenhand.models import bags
+from evenhand.models.beginning import BALANCED, wrong_first
 from evenhand.models.continued import ContinuedLightGBM
 from evenhand.models.filling import FilledGradientBoosting
 from evenhand.models.focal import FocalLightGBM
@@ -43,11 +44,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "k_neighbors": 5,
     },
     "lightgbm_focal": {**_LIGHTGBM, "gamma": 2.0, "alpha": None},
-    "lightgbm_continued": {**_LIGHTGBM, "first": "balanced", "first_rounds": 50},
     **{
         kind: {name: field.default for name, field in spec.model_fields.items() if name not in SHARED}
         for kind, spec in DETECTORS.items()
     },
+    "lightgbm_continued": {**_LIGHTGBM, "first": "balanced", "first_rounds": 50, "older_share": 0.5},
 }
 
 
@@ -56,9 +57,11 @@ def lightgbm_focal(*, random_state: int, gamma: float, alpha: Any, **settings: A
     return FocalLightGBM(gamma, alpha, {**settings, "random_state": random_state})
 
 
-def lightgbm_continued(*, random_state: int, first: str, first_rounds: int, **settings: Any) -> ContinuedLightGBM:
-    """Make LightGBM that starts on balanced rows."""
-    return ContinuedLightGBM(first, first_rounds, random_state, settings)
+def lightgbm_continued(
+    *, random_state: int, first: Any, first_rounds: int, older_share: float, **settings: Any
+) -> ContinuedLightGBM:
+    """Make LightGBM that starts on other rows."""
+    return ContinuedLightGBM(first, first_rounds, random_state, settings, older_share)
 
 
 FAMILIES: dict[str, Callable[..., Any]] = {
@@ -110,8 +113,11 @@ def wrong_value(family: str, settings: dict[str, Any]) -> str | None:
         return f"gamma: {gamma!r}; allowed: a number of 0 or more"
     if family == "lightgbm_focal" and not (alpha in (None, "balanced") or _all_positive(alpha)):
         return f"alpha: {alpha!r}; allowed: balanced, or a positive number for each class in the order of their names"
-    if settings.get("first", "balanced") != "balanced":
-        return f"first: {settings['first']!r}; allowed: balanced"
+    if wrong_first(settings.get("first", BALANCED)):
+        return f"first: {settings['first']!r}; allowed: balanced, older, {{problem: name}} or {{data: file}}"
+    older = settings.get("older_share", 0.5)
+    if not _is_number(older) or not 0 < older < 1:
+        return f"older_share: {older!r}; allowed: a number between 0 and 1"
     for name in ("first_rounds", "rounds", "rows_per_class", "k_neighbors"):
         value = settings.get(name, 1)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -9,14 +9,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import has_fit_parameter
 
 from evenhand.models.bags import kept, notes
+from evenhand.models.beginning import CannotFit
 from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.filling import column_medians, filled
 
 FEWEST = 50
-
-
-class CannotFit(ValueError):
-    """The family can't be fitted on these rows; the message is the reason for the ledger."""
 
 
 def stratified_rows(y: np.ndarray, n: int, seed: int) -> np.ndarray:

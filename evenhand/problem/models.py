@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from evenhand.problem.common import Frozen
 from evenhand.problem.detectors import DETECTORS
 
-Params = dict[str, int | float | str | bool | tuple[float, ...] | None]
+Params = dict[str, int | float | str | bool | tuple[float, ...] | dict[str, str] | None]
 # They take no weights: what they are for is done inside.
 SELF_BALANCING = frozenset(
     {"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "smote_bagging", *DETECTORS}

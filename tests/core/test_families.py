@@ -20,7 +20,7 @@ from evenhand.experiment import Candidate, Experiment, candidates
 from evenhand.models import DEFAULTS, CannotFit, build_model, check_models, importances
 from evenhand.models.bag_smote import BagSmote
 from evenhand.models.bags import MeanOfModels, kept
-from evenhand.models.continued import balanced_rows
+from evenhand.models.beginning import balanced_rows
 from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.focal import FocalLightGBM, _Objective, best_constant, focal_gradient, focal_loss
 from evenhand.models.prepared import Prepared, stratified_rows
@@ -129,7 +129,8 @@ def test_a_setting_that_a_family_lacks_is_refused_with_those_it_has(spec):
         ("lightgbm_focal", {"gamma": "two"}, "gamma: 'two'"),
         ("lightgbm_focal", {"alpha": "equal"}, "alpha: 'equal'; allowed: balanced, or"),
         ("lightgbm_focal", {"alpha": (1.0, 0.0)}, "alpha: "),
-        ("lightgbm_continued", {"first": "older"}, "first: 'older'; allowed: balanced"),
+        ("lightgbm_continued", {"first": "newer"}, "first: 'newer'; allowed: balanced, older, {problem: name} or"),
+        ("lightgbm_continued", {"older_share": 1}, "older_share: 1; allowed: a number between 0 and 1"),
         ("lightgbm_continued", {"first_rounds": 0}, "first_rounds: 0; allowed: a whole number of 1 or more"),
         ("smote_bagging", {"rows_per_class": 2.5}, "rows_per_class: 2.5"),
         ("easy_ensemble", {"rounds": True}, "rounds: True"),
