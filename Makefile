@@ -25,7 +25,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 
-.PHONY: help train score review ledger rollback gate-backtest bench-keel ui deploy worker test check soak schema lock clean setup setup-dev
+.PHONY: help train score review ledger rollback bench bench-keel gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -63,6 +63,9 @@ ledger: $(RUNTIME) ## show and verify what was ever decided: ARGS="--on 2026-11-
 
 rollback: $(RUNTIME) ## put the previous champion back: ARGS='--reviewer "A. Person" --reason "..."'
 	@$(BIN)/python -m flows.rollback --problem $(PROBLEM) $(ARGS)
+
+bench: $(DEV) ## what a training costs, against the plain script and as data grow: ARGS="--only grid --rows 40000"
+	@$(BIN)/python -m benchmarks.speed $(ARGS)
 
 gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs and past years
 	@$(BIN)/python -m benchmarks.gate_backtest --problem $(PROBLEM) $(ARGS)

@@ -1,0 +1,120 @@
+"""CPU, wall and memory of a command with everything it starts."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+EVERY = 0.25
+
+
+@dataclass
+class Metered:
+    """What a command took and said.
+
+    Attributes
+    ----------
+    cpu, wall : float
+        Seconds; CPU of the whole process tree.
+    peak : int
+        Bytes: the largest sum of the resident memory of all its processes; pages they share count once a process.
+    said : list of (str, float, float)
+        Lines of its output with the CPU and wall seconds spent until then.
+    """
+
+    cpu: float = 0.0
+    wall: float = 0.0
+    peak: int = 0
+    said: list[tuple[str, float, float]] = field(default_factory=list)
+
+    def until(self, *beginning: str) -> tuple[float, float]:
+        """Return CPU and wall seconds at the first line that holds one of the texts.
+
+        Raises
+        ------
+        LookupError
+            When the command never said so.
+        """
+        for line, cpu, wall in self.said:
+            if any(text in line for text in beginning):
+                return cpu, wall
+        raise LookupError(f"the command never said {' or '.join(beginning)}")
+
+
+class Meter:
+    """Adds up the processes of a tree; what a process leaves when it is reaped is in its parent's account."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._seen: dict[tuple[int, float], float] = {}
+        self.peak = 0
+
+    def read(self) -> float:
+        """Return the CPU seconds so far."""
+        resident = 0
+        for process in self._tree():
+            try:
+                times = process.cpu_times()
+                resident += process.memory_info().rss
+            except psutil.Error:
+                continue
+            own = times.user + times.system
+            self._seen[process.pid, process.create_time()] = own
+        self.peak = max(self.peak, resident)
+        return sum(self._seen.values())
+
+    def _tree(self) -> list[psutil.Process]:
+        try:
+            return [self._root, *self._root.children(recursive=True)]
+        except psutil.Error:
+            return []
+
+
+def metered(command: Sequence[str], log: Path, environment: Mapping[str, str], cwd: Path) -> Metered:
+    """Run a command to its end.
+
+    Parameters
+    ----------
+    command : sequence of str
+    log : Path
+        Takes its output.
+    environment : mapping of str to str
+    cwd : Path
+
+    Raises
+    ------
+    RuntimeError
+        When it fails; the log says why.
+    """
+    done, begun = Metered(), time.monotonic()
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            command, cwd=cwd, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        meter, over = Meter(process.pid), threading.Event()
+
+        def watch() -> None:
+            while not over.wait(EVERY):
+                done.cpu = max(done.cpu, meter.read())
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        for line in process.stdout or ():
+            file.write(line)
+            file.flush()
+            done.said.append((line.rstrip("\n"), done.cpu, time.monotonic() - begun))
+        code = process.wait()
+        over.set()
+        watching.join()
+    done.wall, done.peak = time.monotonic() - begun, meter.peak
+    if code != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {code}; its output is in {log}")
+    return done

@@ -1,0 +1,151 @@
+"""Parts of a training on their own: SMOTENC, the capped data set, scoring."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from imblearn.over_sampling import SMOTENC
+from threadpoolctl import threadpool_limits
+
+from benchmarks.variants import SEED, sampled_rows
+from evenhand.evaluate import score
+from evenhand.experiment import Experiment
+from evenhand.features import build_encoder, n_categorical
+from evenhand.fitted import FittedCandidate, full_probabilities
+from evenhand.models import build_model
+from evenhand.problem import CappedStrategy, ModelSpec, Problem, SmoteStrategy
+from evenhand.rules import LargestWeighted
+from evenhand.strategies import capped_rows, class_counts, resample
+from tasks import tracking
+from tasks.ingest import ingest
+from tasks.problems import load_problem
+from tasks.registry import register
+from tasks.settings import ROOT
+from tasks.split import split
+from tasks.train import HOLDOUT_FOLD, experiment_of
+from tasks.validate import validate
+
+FRAMES = {
+    "NormalVideos": 947_000,
+    "Stealing": 44_802,
+    "Robbery": 41_493,
+    "Burglary": 39_504,
+    "Vandalism": 13_626,
+    "Assault": 10_360,
+    "Shooting": 7_140,
+}
+SMOTENC_ROWS = 100_000
+
+
+def toronto(problem: Problem) -> Experiment:
+    """Fetch, validate and split Toronto's rows."""
+    good = validate.fn(ingest.fn(problem), problem).good
+    return experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+
+
+def tell_smotenc(_folder: Path, rows: int | None) -> Iterator[str]:
+    """Resample the same rows by both, and fit LightGBM on what each makes."""
+    problem = load_problem("toronto")
+    experiment, features = toronto(problem), problem.features["base"]
+    fold = experiment.folds[HOLDOUT_FOLD]
+    chosen = np.random.default_rng(SEED).permutation(fold.train)[: rows or SMOTENC_ROWS]
+    encoder, frame = build_encoder(features), experiment.frame[list(features.columns)]
+    names = np.asarray(experiment.classes, dtype=object)[experiment.y[chosen]]
+    X, y = encoder.fit_transform(frame.iloc[chosen], names), experiment.y[chosen]
+    judged = encoder.transform(frame.iloc[fold.valid])
+    first = n_categorical(features)
+
+    def ours() -> tuple[np.ndarray, np.ndarray]:
+        made = resample(SmoteStrategy(kind="smotenc"), X, y, experiment.classes, SEED, first)
+        return made.X, made.y
+
+    def theirs() -> tuple[np.ndarray, np.ndarray]:
+        found: tuple[np.ndarray, np.ndarray] = SMOTENC(list(range(first)), random_state=SEED).fit_resample(X, y)
+        return found
+
+    yield "| SMOTENC | CPU s | rows made | macro-F1 | average precision |"
+    yield "| --- | --- | --- | --- | --- |"
+    took = {}
+    for title, make in (("this project", ours), ("imbalanced-learn", theirs)):
+        with threadpool_limits(1):
+            begun = time.process_time()
+            made_X, made_y = make()
+            took[title] = time.process_time() - begun
+            model = build_model(ModelSpec(kind="lightgbm"), SEED, len(made_y)).fit(made_X, made_y)
+        proba = full_probabilities(model, judged, len(experiment.classes))
+        found = score(experiment.y[fold.valid], proba, experiment.classes).metrics
+        figures = f"{found['macro_f1']:.4f} | {found['average_precision']:.4f}"
+        yield f"| {title} | {took[title]:.2f} | {len(made_y) - len(y):,} | {figures} |"
+    yield ""
+    yield f"{took['imbalanced-learn'] / took['this project']:.1f} times as fast, on {len(y):,} rows."
+
+
+def tell_capped(_folder: Path, _rows: int | None) -> Iterator[str]:
+    """Choose the rows of a set whose normal class is 132 times its rarest."""
+    classes = sorted(FRAMES)
+    y = np.repeat(np.arange(len(classes)), [FRAMES[name] for name in classes])
+    strategy = CappedStrategy(kind="capped", cap=20_000, per_class={"NormalVideos": 1.5})
+    begun = time.perf_counter()
+    kept = capped_rows(strategy, y, classes)
+    seconds = time.perf_counter() - begun
+    counts = class_counts(y[kept], classes)
+    yield f"{len(y):,} rows to {len(kept):,} in {seconds:.3f} s: " + ", ".join(
+        f"{name} {counts[name]:,}" for name in FRAMES
+    )
+
+
+def tell_scoring(folder: Path, rows: int | None) -> Iterator[str]:
+    """Register a base LightGBM and the enriched one, and score a file by each, in a process of its own."""
+    problem = load_problem("toronto")
+    experiment, data = toronto(problem), sampled_rows(problem, rows, folder)
+    n_rows = len(pd.read_parquet(data, columns=[problem.target.column]))
+    yield "| model | rows | scoring, CPU s | rows a second of CPU | its bare predict |"
+    yield "| --- | --- | --- | --- | --- |"
+    enriched = next(extra for extra in problem.extra if extra.features != "base")
+    for features, params in (("base", {}), (enriched.features, enriched.params)):
+        fitted, bare = shipped(experiment, problem, features, params)
+        run_id = tracking.start_training("toronto-bench", features, {}, {})
+        uri = tracking.log_model(run_id, fitted, experiment.frame.head())
+        tracking.end_training(run_id, "FINISHED", None)
+        made = register(uri, run_id, "toronto", f"bench {features} {time.time_ns()}", {})
+        told = _scored(data, made.version, folder)
+        yield f"| {features} LightGBM | {n_rows:,} | {told:.1f} | {n_rows / told:,.0f} | {bare:,.0f} |"
+
+
+def shipped(experiment: Experiment, problem: Problem, features: str, params: dict) -> tuple[FittedCandidate, float]:
+    """Fit LightGBM with multipliers of its own, and time its bare predict in rows a second of CPU."""
+    fold, columns = experiment.folds[HOLDOUT_FOLD], problem.features[features]
+    encoder, frame = build_encoder(columns), experiment.frame[list(columns.columns)]
+    names = np.asarray(experiment.classes, dtype=object)[experiment.y[fold.train]]
+    X = encoder.fit_transform(frame.iloc[fold.train], names)
+    spec = ModelSpec(kind="lightgbm", params=params)
+    with threadpool_limits(1):
+        model = build_model(spec, SEED, len(X)).fit(X, experiment.y[fold.train])
+        begun = time.process_time()
+        model.predict_proba(X[:SMOTENC_ROWS])
+        bare = min(SMOTENC_ROWS, len(X)) / (time.process_time() - begun)
+    rule = LargestWeighted("multipliers", tuple(experiment.classes), tuple(np.linspace(1, 2, len(experiment.classes))))
+    return FittedCandidate(encoder, model, list(experiment.classes), rule), bare
+
+
+_SCORE = """
+import sys, time
+import mlflow, skops.io
+from tasks.score import ScoreRequest, score
+begun = time.process_time()
+score.fn(ScoreRequest(problem="toronto", data=sys.argv[1], version=sys.argv[2], out=sys.argv[3]))
+print(time.process_time() - begun)
+"""
+
+
+def _scored(data: Path, version: str, folder: Path) -> float:
+    """Score in a fresh process: loading the model, reading and writing included, imports not."""
+    command = [sys.executable, "-c", _SCORE, str(data), version, str(folder / "scored.parquet")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
