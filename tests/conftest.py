@@ -37,3 +37,17 @@ def home(tmp_path_factory, monkeypatch):
     settings.cache_clear()
     yield folder
     settings.cache_clear()
+
+# Files that wait for servers and providers, longest first: begun early, their waits are filled by what only computes.
+WAITING = ("test_terraform.py", "test_deployment.py", "test_train_command.py", "test_promotion.py", "test_ui.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest; the order within a file stays."""
+
+    def rank(item):
+        name = item.path.name
+        where = ("e2e", "edges").index(item.path.parent.name) if item.path.parent.name in {"e2e", "edges"} else 2
+        return (WAITING.index(name) if name in WAITING else len(WAITING), where)
+
+    items.sort(key=rank)
