@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.speed_grid import tell_grid
 from benchmarks.speed_growth import tell_growth
-from benchmarks.speed_parts import tell_capped, tell_scoring, tell_smotenc
+from benchmarks.speed_parts import tell_capped, tell_dask, tell_scoring, tell_smotenc
 from benchmarks.speed_train import tell_train
 from benchmarks.variants import own_home
 from tasks.settings import settings
@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[str, Callable[[Path, int | None], Iterator[str]]]] = {
     "smotenc": ("SMOTENC against imbalanced-learn's", tell_smotenc),
     "capped": ("Capped balancing of 1,104,000 rows", tell_capped),
     "scoring": ("Scoring a Parquet file with a registered model", tell_scoring),
+    "dask": ("What a Dask cluster costs a unit", tell_dask),
 }
 
 

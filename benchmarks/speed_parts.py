@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -13,9 +14,9 @@ import pandas as pd
 from imblearn.over_sampling import SMOTENC
 from threadpoolctl import threadpool_limits
 
-from benchmarks.variants import SEED, sampled_rows
+from benchmarks.variants import SEED, sampled_rows, variant
 from evenhand.evaluate import score
-from evenhand.experiment import Experiment
+from evenhand.experiment import Experiment, candidates
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
 from evenhand.models import build_model
@@ -28,7 +29,7 @@ from tasks.problems import load_problem
 from tasks.registry import register
 from tasks.settings import ROOT
 from tasks.split import split
-from tasks.train import HOLDOUT_FOLD, experiment_of
+from tasks.train import HOLDOUT_FOLD, experiment_of, fit
 from tasks.validate import validate
 
 FRAMES = {
@@ -41,6 +42,8 @@ FRAMES = {
     "Shooting": 7_140,
 }
 SMOTENC_ROWS = 100_000
+UNITS = 50
+GRID = {"extra": [], "decisions": ["argmax"]}
 
 
 def toronto(problem: Problem) -> Experiment:
@@ -132,6 +135,41 @@ def shipped(experiment: Experiment, problem: Problem, features: str, params: dic
         bare = min(SMOTENC_ROWS, len(X)) / (time.process_time() - begun)
     rule = LargestWeighted("multipliers", tuple(experiment.classes), tuple(np.linspace(1, 2, len(experiment.classes))))
     return FittedCandidate(encoder, model, list(experiment.classes), rule), bare
+
+
+def tell_dask(folder: Path, _rows: int | None) -> Iterator[str]:
+    """Send units that hardly take any time to a cluster of two processes, and do them here."""
+    from distributed import LocalCluster
+
+    from tasks.dask_workers import DaskWorkers
+
+    few = {"models": [{"kind": "lightgbm", "params": {"n_estimators": 1}}], "strategies": ["none"], **GRID}
+    problem = load_problem(str(variant("toronto", folder, "few", **few)))
+    good = validate.fn(ingest.fn(problem), problem).good
+    parts = split.fn(good, problem, 2_000, SEED)
+    (candidate,) = candidates(problem)
+    os.environ["PYTHONPATH"] = str(ROOT)
+
+    def each(place: Path, workers: DaskWorkers | None) -> float:
+        begun = time.perf_counter()
+        for _ in range(UNITS):
+            fit.fn(parts, problem, SEED, candidate, 0, place, workers)
+        return (time.perf_counter() - begun) / UNITS
+
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        DaskWorkers(cluster.scheduler_address) as dask,
+    ):
+        begun = time.perf_counter()
+        for number in range(2):  # both processes read the rows
+            fit.fn(parts, problem, SEED, candidate, number, folder / "first", dask)
+        first = time.perf_counter() - begun
+        there = each(folder / "there", dask)
+    fit.fn(parts, problem, SEED, candidate, 0, folder / "first")
+    here = each(folder / "here", None)
+    more = (there - here) * 1e3
+    yield f"A unit costs {more:.0f} ms more on the cluster than here ({UNITS} units, one after the other)."
+    yield f"The first two, for which the workers import the libraries and read the rows: {first:.1f} s."
 
 
 _SCORE = """

@@ -23,7 +23,7 @@ from tasks.results import Result
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Refitted, Unit, experiment_of, fit, place, refit
 from tasks.training import Training
-from tasks.workers import Workers
+from tasks.units import UnitWorkers
 
 BEST_DRAWN = 12  # fits of a full training
 
@@ -46,7 +46,7 @@ def say_costs(
 
 def run_units(
     training: Training,
-    workers: Workers | None,
+    workers: UnitWorkers | None,
     parts: Parts,
     problem: Problem,
     seed: int,
@@ -78,7 +78,7 @@ def run_units(
 
 def run_refits(
     training: Training,
-    workers: Workers | None,
+    workers: UnitWorkers | None,
     parts: Parts,
     problem: Problem,
     seed: int,

@@ -6,6 +6,7 @@ import os
 from contextlib import ExitStack
 from types import TracebackType
 
+from tasks.dask_workers import ClusterError, DaskWorkers
 from tasks.parts import Parts
 from tasks.settings import RunnerName, settings
 from tasks.training import Training
@@ -20,12 +21,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def units_at_once() -> int:
+    """Count the units that are on their way together: as many as cores, or what a Dask cluster is asked for."""
+    return max(cores(), settings().dask_units) if settings().dask_address else cores()
+
+
 class Runner:
     """What runs the units of one training. A context manager, which ends every process it started.
 
     Parameters
     ----------
-    name : {"auto", "threads", "processes"} or None
+    name : {"auto", "threads", "processes", "dask"} or None
         ``auto`` is processes from 20,000 training rows on, and threads below; None is what the environment says.
     training : Training
     """
@@ -34,7 +40,7 @@ class Runner:
         self._name = name or settings().runner
         self._training = training
         self._stack = ExitStack()
-        self._workers: Workers | None = None
+        self._workers: Workers | DaskWorkers | None = None
 
     def __enter__(self) -> Runner:
         return self
@@ -44,8 +50,18 @@ class Runner:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def workers(self, parts: Parts) -> Workers | None:
-        """Return the processes that units run in; None where they run in the threads of this one."""
+    def workers(self, parts: Parts) -> Workers | DaskWorkers | None:
+        """Return the processes that units run in; None where they run in the threads of this one.
+
+        Raises
+        ------
+        ClusterError
+            When the Dask cluster that is asked for can't be used.
+        """
+        if self._workers is None and self._name == "dask":
+            if not settings().dask_address:
+                raise ClusterError("runner dask needs EVENHAND_DASK_ADDRESS, such as tcp://10.0.0.5:8786; it is empty")
+            self._workers = self._stack.enter_context(DaskWorkers(settings().dask_address))
         enough = parts.train.rows >= ROWS_FOR_PROCESSES
         if self._workers is None and (self._name == "processes" or (self._name == "auto" and enough)):
             shared = self._training.folder / "units" / "shared"

@@ -15,7 +15,7 @@ from tasks.split import Parts
 from tasks.stack import Stacked, refit_stack, stack, stack_unseen
 from tasks.train import HOLDOUT_FOLD, Refitted, Unit
 from tasks.training import Training
-from tasks.workers import Workers
+from tasks.units import UnitWorkers
 
 Units = dict[str, list[Unit]]
 
@@ -37,7 +37,7 @@ def stack_best(
 
 def refit_all(
     training: Training,
-    workers: Workers | None,
+    workers: UnitWorkers | None,
     parts: Parts,
     problem: Problem,
     seed: int,

@@ -20,7 +20,7 @@ from evenhand.problem.presets import Preset
 from evenhand.tuning import asked_to_tune, check_spaces
 from flows.commands import run_command
 from flows.grid import drawn_fits, log_all, run_units, say_costs
-from flows.runners import Runner, cores
+from flows.runners import Runner, units_at_once
 from flows.stacking import refit_all, stack_best
 from flows.tuned import run_studies
 from tasks.balance import balance
@@ -62,8 +62,8 @@ class TrainRequest(BaseModel):
     tune: bool = Field(default=False, description="tune what the problem's `tuning` names, too")
     runner: RunnerName | None = Field(
         default=None,
-        description="where fits run: threads, processes (one a core), or auto, which is processes from 20,000 training "
-        "rows on; unset means EVENHAND_RUNNER, or auto. The result is the same",
+        description="where fits run: threads, processes (one a core), dask (EVENHAND_DASK_ADDRESS), or auto, which is "
+        "processes from 20,000 training rows on; unset means EVENHAND_RUNNER, or auto. The result is the same",
     )
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
 
@@ -78,7 +78,7 @@ def import_ahead() -> None:
         import_module(name)
 
 
-THREADS: Any = ThreadPoolTaskRunner(max_workers=cores())  # Any: its type parameter is invariant
+THREADS: Any = ThreadPoolTaskRunner(max_workers=units_at_once())  # Any: its type parameter is invariant
 
 
 def read_problem(request: TrainRequest) -> Problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, slug
 from tasks.trials import log_trials, reproducible
 
+# However many units are on their way elsewhere, figures are drawn here.
+_drawing = threading.BoundedSemaphore(os.cpu_count() or 1)
+
 
 @task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
 def log_fit(
@@ -35,16 +40,17 @@ def log_fit(
     tags: dict[str, str],
 ) -> None:
     """Write the files and MLflow child runs of the candidates that share a fit; with figures where ``drawn``."""
-    shared = draw_fit(parts, problem, seed, results[0]) if drawn else {}
-    for result in results:
-        place = folder / "candidates" / slug(result.candidate.name)
-        place.mkdir(parents=True, exist_ok=True)
-        _write_files(problem, seed, result, place)
-        if drawn:
-            write_figures(place, {**shared, **draw_candidate(problem, result, parts.classes)})
-        candidate_run = _log_run(problem, seed, result, place, run_id, tags)
-        if result is results[0]:  # those that differ in the decision rule alone share the studies
-            log_trials(candidate_run, result.candidate, tags)
+    with _drawing:
+        shared = draw_fit(parts, problem, seed, results[0]) if drawn else {}
+        for result in results:
+            place = folder / "candidates" / slug(result.candidate.name)
+            place.mkdir(parents=True, exist_ok=True)
+            _write_files(problem, seed, result, place)
+            if drawn:
+                write_figures(place, {**shared, **draw_candidate(problem, result, parts.classes)})
+            candidate_run = _log_run(problem, seed, result, place, run_id, tags)
+            if result is results[0]:  # those that differ in the decision rule alone share the studies
+                log_trials(candidate_run, result.candidate, tags)
 
 
 def _write_files(problem: Problem, seed: int, result: Result, place: Path) -> None:

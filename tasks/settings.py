@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-RunnerName = Literal["auto", "threads", "processes"]
+RunnerName = Literal["auto", "threads", "processes", "dask"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -28,8 +28,11 @@ class Settings(BaseSettings):
         default="", validation_alias="MLFLOW_TRACKING_URI", description="empty means SQLite in home"
     )
     runner: RunnerName = Field(
-        default="auto", description="where units of work run: in threads or worker processes; auto goes by the rows"
+        default="auto",
+        description="where units of work run: in threads, worker processes or on Dask; auto goes by the rows",
     )
+    dask_address: str = Field(default="", description="scheduler of a Dask cluster, for the runner dask")
+    dask_units: int = Field(default=64, ge=1, description="units that are asked of a Dask cluster at a time")
 
     @property
     def store_uri(self) -> str:

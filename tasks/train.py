@@ -17,8 +17,18 @@ from evenhand.experiment import Candidate
 from evenhand.fitted import FittedCandidate
 from evenhand.problem import Problem
 from tasks.parts import Parts
-from tasks.units import HOLDOUT_FOLD, Unit, Work, experiment_of, fold_numbers, left_by, place, run_unit, slug
-from tasks.workers import Workers
+from tasks.units import (
+    HOLDOUT_FOLD,
+    Unit,
+    UnitWorkers,
+    Work,
+    experiment_of,
+    fold_numbers,
+    left_by,
+    place,
+    run_unit,
+    slug,
+)
 
 __all__ = [
     "HOLDOUT_FOLD",
@@ -48,7 +58,7 @@ def fit(
     candidate: Candidate,
     fold: int,
     folder: Path,
-    workers: Workers | None = None,
+    workers: UnitWorkers | None = None,
 ) -> Unit:
     """Fit a candidate on a fold's training rows and judge it on the others.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -65,6 +67,18 @@ class Work:
     seed: int
     folder: Path
     shared: Path | None = None
+
+
+class UnitWorkers(Protocol):
+    """Processes that units run in."""
+
+    shared: Path | None
+
+    def run(self, what: str, function: Callable[..., Unit], work: Work, *args: object) -> Unit:
+        """Run ``function(work, *args)`` in one of them; ``what`` names it for people."""
+
+    def drop(self, fold: int) -> None:
+        """Forget what was shared of a fold, all units of which are done."""
 
 
 def run_unit(work: Work, candidate: Candidate, fold: int) -> Unit:

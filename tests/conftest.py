@@ -38,6 +38,7 @@ def home(tmp_path_factory, monkeypatch):
     yield folder
     settings.cache_clear()
 
+
 # Files that wait for servers and providers, longest first: begun early, their waits are filled by what only computes.
 WAITING = ("test_terraform.py", "test_deployment.py", "test_train_command.py", "test_promotion.py", "test_ui.py")
 
