@@ -40,6 +40,8 @@ TRUSTED_TYPES = (
     "evenhand.lineage.Encoder",
     "evenhand.models.FilledGradientBoosting",  # where it was when older models were stored
     "evenhand.models.bags.MeanOfModels",
+    "evenhand.models.boosted.HistogramBoosting",
+    "evenhand.models.boosted.LightGBM",
     "evenhand.models.continued.ContinuedLightGBM",
     "evenhand.models.detector.DetectorClassifier",
     "evenhand.models.filling.FilledGradientBoosting",

@@ -13,9 +13,9 @@ from evenhand.strategies import TrainingRows
 
 @runtime_checkable
 class CountsCopies(Protocol):
-    """A family that gives for rows and the number of times each is there what it gives for their copies."""
+    """A family that learns from rows and how often each is there what it learns from their copies."""
 
-    def counts_copies(self, X: np.ndarray) -> bool:
+    def counts_copies(self, X: np.ndarray, y: np.ndarray) -> bool:
         """Whether it does so on these rows, with its settings."""
 
     def fit_copies(self, X: np.ndarray, y: np.ndarray, source: np.ndarray) -> ClassifierMixin:
@@ -35,9 +35,11 @@ def fit_rows(model: ClassifierMixin, rows: TrainingRows, **begin: Beginning) -> 
     Returns
     -------
     ClassifierMixin
-        The model. Whether copies were stored or counted can't be told from it.
+        The model.
     """
-    if isinstance(model, CountsCopies) and rows.given is not None and rows.copied and model.counts_copies(rows.given):
-        used, first, source = np.unique(rows.source, return_index=True, return_inverse=True)
-        return model.fit_copies(rows.given[used], rows.y[first], source)
+    if isinstance(model, CountsCopies) and rows.copied:
+        _, first, source = np.unique(rows.source, return_index=True, return_inverse=True)
+        X, y = rows.X[first], rows.y[first]
+        if model.counts_copies(X, y):
+            return model.fit_copies(X, y, source)
     return model.fit(rows.X, rows.y, sample_weight=rows.weight, **begin)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from lightgbm import LGBMClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from evenhand.models import bags
 from evenhand.models.beginning import BALANCED, wrong_first
+from evenhand.models.boosted import HistogramBoosting, LightGBM
 from evenhand.models.continued import ContinuedLightGBM
 from evenhand.models.filling import FilledGradientBoosting
 from evenhand.models.focal import FocalLightGBM
@@ -66,9 +66,9 @@ def lightgbm_continued(
 
 FAMILIES: dict[str, Callable[..., Any]] = {
     "random_forest": Forest,
-    "gradient_boosting": HistGradientBoostingClassifier,
+    "gradient_boosting": HistogramBoosting,
     "gradient_boosting exact": FilledGradientBoosting,
-    "lightgbm": LGBMClassifier,
+    "lightgbm": LightGBM,
     "balanced_bagging": bags.balanced_bagging,
     "balanced_random_forest": bags.balanced_random_forest,
     "easy_ensemble": bags.easy_ensemble,

@@ -14,7 +14,7 @@ class Forest(RandomForestClassifier):
     they were made of, these are the same numbers, so the trees are the same to the last bit.
     """
 
-    def counts_copies(self, X: np.ndarray) -> bool:
+    def counts_copies(self, X: np.ndarray, y: np.ndarray) -> bool:
         """Whether nothing looks at numbers of rows: a smallest leaf does, and so does the way that a gap takes."""
         by_weight = (self.min_samples_leaf, self.min_samples_split, self.oob_score) == (1, 2, False)
         return by_weight and not np.isnan(X).any()

@@ -71,11 +71,43 @@ def test_a_strategy_s_copies_give_what_they_gave_as_rows(seed, ratio, given_sett
 
 
 def test_settings_that_count_rows_are_left_to_the_copies_and_so_are_gaps():
-    whole, with_gaps = (table(gaps=gaps)[0] for gaps in (False, True))
-    assert Forest().counts_copies(whole)
-    assert not Forest().counts_copies(with_gaps)
+    (whole, y), (with_gaps, _) = (table(gaps=gaps) for gaps in (False, True))
+    assert Forest().counts_copies(whole, y)
+    assert not Forest().counts_copies(with_gaps, y)
     for name, value in (("min_samples_leaf", 2), ("min_samples_split", 5), ("oob_score", True)):
-        assert not Forest(**{name: value}).counts_copies(whole)
+        assert not Forest(**{name: value}).counts_copies(whole, y)
+
+
+BOOSTED = {
+    "lightgbm": {"min_child_samples": 1, "n_estimators": 10},
+    "gradient_boosting": {"min_samples_leaf": 1, "max_iter": 10},
+}
+
+
+@pytest.mark.parametrize("kind", BOOSTED)
+def test_boosting_gives_for_weights_what_it_gives_for_copies(kind):
+    X, y = table(1_200)
+    rows = resample(SimpleStrategy(kind="random_over"), X, y, CLASSES, 0)
+    spec = ModelSpec(kind=kind, params=BOOSTED[kind])
+    counted, stored = (build_model(spec, 0, len(rows.y)) for _ in range(2))
+    assert counted.counts_copies(X, y)
+    fit_rows(counted, rows)
+    stored.fit(rows.X, rows.y)
+    # Leaves of one row: what is left is ties, and where columns are cut.
+    assert np.abs(counted.predict_proba(X) - stored.predict_proba(X)).mean() < 0.02
+    plain = build_model(spec, 0, len(y)).fit(X, y)
+    assert np.abs(plain.predict_proba(X) - stored.predict_proba(X)).mean() > 0.06
+
+
+@pytest.mark.parametrize("kind", BOOSTED)
+def test_boosting_stores_the_copies_of_a_class_that_fills_few_leaves(kind):
+    X, y = table(1_200)
+    model = build_model(ModelSpec(kind=kind), 0, len(y))
+    assert np.bincount(y).min() < 50 * 20
+    assert not model.counts_copies(X, y)
+    rows = resample(SimpleStrategy(kind="random_over"), X, y, CLASSES, 0)
+    stored = build_model(ModelSpec(kind=kind), 0, len(rows.y)).fit(rows.X, rows.y)
+    np.testing.assert_array_equal(fit_rows(model, rows).predict_proba(X), stored.predict_proba(X))
 
 
 def test_weights_and_made_up_rows_are_no_copies():
