@@ -48,13 +48,13 @@ def build_model(
     _check(spec, family)
     if spec.kind in DETECTORS:
         return _detector(spec, seed, classes, n_categorical)
-    if family == "random_forest":
+    if spec.kind == "random_forest":
         bag = settings["max_samples"]
         most = min(n_rows, spec.max_rows or n_rows)
         settings["max_samples"] = min(bag, most) if isinstance(bag, int) else bag
         if settings.get("bootstrap") is False:
             del settings["max_samples"]
-    if family == "random_forest" or family in LIGHTGBM:
+    if spec.kind == "random_forest" or family in LIGHTGBM:
         settings["n_jobs"] = 1
     if family in FILLED or spec.max_rows is not None:
         return Prepared(family, settings, seed, spec.max_rows)
@@ -67,13 +67,13 @@ def at_scale(spec: ModelSpec, share: float) -> ModelSpec:
     Examples
     --------
     >>> at_scale(ModelSpec(kind="random_forest"), 0.1).params
-    {'max_samples': 5000}
+    {'max_samples': 3000}
     >>> at_scale(ModelSpec(kind="random_forest", params={"max_samples": 0.5}), 0.1).params
     {'max_samples': 0.5}
     """
     if spec.kind != "random_forest" or share >= 1:
         return spec
-    bag = {**DEFAULTS["random_forest"], **spec.params}["max_samples"]
+    bag = {**DEFAULTS[_family(spec)], **spec.params}["max_samples"]
     if isinstance(bag, int):
         bag = max(min(bag, SMALLEST_BAG), round(bag * share))
     return spec.model_copy(update={"params": {**spec.params, "max_samples": bag}})
@@ -98,8 +98,9 @@ def _detector(spec: ModelSpec, seed: int, classes: Sequence[str], n_categorical:
 
 
 def _family(spec: ModelSpec) -> str:
-    if spec.exact and spec.kind != "gradient_boosting":
-        raise ProblemError(f"models: `exact` belongs to gradient_boosting, found with {spec.kind}")
+    if spec.exact and f"{spec.kind} exact" not in FAMILIES:
+        of = " and ".join(name.removesuffix(" exact") for name in FAMILIES if name.endswith(" exact"))
+        raise ProblemError(f"models: `exact` belongs to {of}, found with {spec.kind}")
     return f"{spec.kind} exact" if spec.exact else spec.kind
 
 

@@ -16,7 +16,8 @@ A_CLASS: dict[str, float] = {
 }
 # Families that thin the rows to the smallest class cost less where that is small.
 IN_ALL: dict[str, float] = {
-    "random_forest": 13.0,
+    "random_forest": 43.0,
+    "random_forest exact": 17.0,
     "balanced_bagging": 5.0,
     "balanced_random_forest": 6.0,
     "easy_ensemble": 9.5,
@@ -50,7 +51,7 @@ def fit_seconds(spec: ModelSpec, n_rows: int, n_classes: int) -> float:
     defaults = DEFAULTS.get(family, {})
     settings = {**defaults, **spec.params}
     rows = min(n_rows, spec.max_rows or n_rows)
-    if family == "random_forest" and isinstance(settings["max_samples"], int):
+    if spec.kind == "random_forest" and isinstance(settings["max_samples"], int):
         rows = min(rows, settings["max_samples"])
     if family == "smote_bagging":
         rows = min(rows, settings["rows_per_class"] * n_classes)

@@ -17,12 +17,14 @@ from evenhand.models.focal import FocalLightGBM
 from evenhand.models.forest import Forest
 from evenhand.problem.detectors import DETECTORS, SHARED
 
-# Bags of at most 50,000 rows: on 180,000 Toronto rows a forest costs a quarter to a tenth of one grown on full bags.
-FOREST_BAG = 50_000
+# Small bags and many columns a split: on Toronto a fraction of the cost of full bags and the square root of the
+# columns, and scores no worse (`python -m benchmarks.forests`).
+FOREST_BAG, FOREST_COLUMNS = 30_000, 0.6
 # Row or column order is otherwise chosen by a stopwatch, and with it the last digits.
 _LIGHTGBM = {"n_estimators": 100, "verbose": -1, "deterministic": True, "force_col_wise": True}
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "random_forest": {"n_estimators": 100, "max_samples": FOREST_BAG},
+    "random_forest": {"n_estimators": 100, "max_samples": FOREST_BAG, "max_features": FOREST_COLUMNS},
+    "random_forest exact": {"n_estimators": 100, "max_samples": None},
     "gradient_boosting": {"max_iter": 100, "early_stopping": False},
     "gradient_boosting exact": {"n_estimators": 100},
     "lightgbm": _LIGHTGBM,
@@ -66,6 +68,7 @@ def lightgbm_continued(
 
 FAMILIES: dict[str, Callable[..., Any]] = {
     "random_forest": Forest,
+    "random_forest exact": Forest,
     "gradient_boosting": HistogramBoosting,
     "gradient_boosting exact": FilledGradientBoosting,
     "lightgbm": LightGBM,

@@ -36,7 +36,11 @@ class ModelSpec(Frozen):
         "ecod",
         "pyod_knn",
     ]
-    exact: bool = Field(default=False, description="gradient_boosting without histograms; slow past 50,000 rows")
+    exact: bool = Field(
+        default=False,
+        description="gradient_boosting without histograms, slow past 50,000 rows; random_forest with full bags, as "
+        "scikit-learn has it",
+    )
     params: Params = Field(default={})
     max_rows: int | None = Field(
         default=None, ge=2_000, description="fit on a sample of so many training rows, every class at its share"

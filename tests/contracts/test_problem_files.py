@@ -127,7 +127,7 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path, text):
     [
         ({"kind": "lightgbm", "params": {"trees": 5}}, "lightgbm has no setting trees; allowed: .*num_leaves"),
         ({"kind": "random_forest", "params": {"random_state": 1}}, "no setting random_state"),
-        ({"kind": "lightgbm", "exact": True}, "`exact` belongs to gradient_boosting"),
+        ({"kind": "lightgbm", "exact": True}, "`exact` belongs to random_forest and gradient_boosting"),
     ],
 )
 def test_a_setting_that_a_model_does_not_have_is_refused(spec, said):

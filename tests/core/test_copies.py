@@ -70,6 +70,17 @@ def test_a_strategy_s_copies_give_what_they_gave_as_rows(seed, ratio, given_sett
     np.testing.assert_array_equal(counted.predict_proba(X), stored.predict_proba(X))
 
 
+def test_an_exact_forest_is_scikit_learn_s_and_the_default_one_draws_small_bags():
+    X, y = table(gaps=False)
+    theirs = RandomForestClassifier(random_state=3).fit(X, y)
+    same_trees(build_model(ModelSpec(kind="random_forest", exact=True), 3, len(y)).fit(X, y), theirs)
+    default = build_model(ModelSpec(kind="random_forest"), 3, 100_000)
+    assert (default.max_samples, default.max_features) == (30_000, 0.6)
+    assert build_model(ModelSpec(kind="random_forest"), 3, len(y)).max_samples == len(y)
+    bounded = ModelSpec(kind="random_forest", exact=True, params={"max_samples": 500})
+    assert build_model(bounded, 3, len(y)).max_samples == len(y)
+
+
 def test_settings_that_count_rows_are_left_to_the_copies_and_so_are_gaps():
     (whole, y), (with_gaps, _) = (table(gaps=gaps) for gaps in (False, True))
     assert Forest().counts_copies(whole, y)
