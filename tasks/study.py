@@ -18,6 +18,7 @@ import numpy as np
 
 from evenhand.candidates import Candidate
 from evenhand.chosen import Chosen, State, TrialRecord
+from evenhand.errors import StorageError
 from evenhand.experiment import Experiment
 from evenhand.problem import LOWER_IS_BETTER, Setting, Tuning
 from evenhand.problem.models import Params
@@ -135,9 +136,14 @@ def _studies(path: Path, tuning: Tuning) -> tuple[Study, Study]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     direction: Literal["minimize", "maximize"] = "minimize" if tuning.metric in LOWER_IS_BETTER else "maximize"
     backend = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path)))
-    stored = optuna.create_study(
-        storage=JournalStorage(backend), study_name=STUDY, direction=direction, load_if_exists=True
-    )
+    try:
+        stored = optuna.create_study(
+            storage=JournalStorage(backend), study_name=STUDY, direction=direction, load_if_exists=True
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{path}: not the trials of a study ({error}); remove the file to make them again"
+        ) from error
     return stored, optuna.create_study(direction=direction, pruner=_pruner(tuning))
 
 

@@ -10,6 +10,7 @@ import pytest
 import tasks.study
 from evenhand.candidates import Candidate
 from evenhand.chosen import Chosen
+from evenhand.errors import StorageError
 from evenhand.experiment import Experiment
 from evenhand.lineage import RowsSeen
 from evenhand.problem import FeatureSet, ModelSpec, Setting, SimpleStrategy, StratifiedFolds, Tuning
@@ -86,6 +87,17 @@ def test_a_killed_study_goes_on_and_ends_as_if_nothing_had_happened(
     assert fitted == [*range(killed_in), killed_in, *range(killed_in, TRIALS)]
     assert studied(path, inner) == undisturbed
     assert len(fitted) == TRIALS + 1
+
+
+@pytest.mark.parametrize("spoilt", [b"no JSON\n", b'{"op_code": 4}\n', b"[1]\n"])
+def test_a_file_that_holds_something_else_is_named_and_left_alone(inner, tmp_path, spoilt):
+    path = tmp_path / "spoilt.journal"
+    studied(path, inner, tuning_of(trials=2))
+    whole = path.read_bytes()
+    path.write_bytes(whole + spoilt + whole[whole.index(b"\n") + 1 :])
+    with pytest.raises(StorageError, match=r"spoilt\.journal: not the trials of a study"):
+        studied(path, inner)
+    assert spoilt in path.read_bytes()
 
 
 def test_a_larger_budget_goes_on_with_what_a_smaller_one_left(undisturbed, inner, tmp_path):
