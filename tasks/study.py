@@ -116,8 +116,6 @@ def _alone(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".alone").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in path.parent.glob(f"{path.name}.lock*"):  # the library's own lock, of a process that is gone
-            left.unlink()
         if path.exists():
             whole = path.read_bytes()
             end = whole.rfind(b"\n") + 1
