@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,14 +89,12 @@ class Known:
         natural = None if self.natural is None else self.natural[rows]
         return Known(self.y[rows], self.raw[rows], natural, self.folds[rows])
 
-    def pairs(self) -> list[tuple[Known, Known]]:
+    def pairs(self) -> Iterator[tuple[Known, Known]]:
         """Pair the rows to fit on with those to judge, which had no part in the first, as in :func:`fitting_rows`."""
-        found = []
         for i, (fitted, judged) in enumerate(fitting_rows(self.folds, self.y)):
             apart(fitted, judged, "correction and decision rule, out of fold")
             others = self.take(fitted)
-            found.append((others if self.nested is None else replace(others, raw=self.nested[i]), self.take(judged)))
-        return found
+            yield others if self.nested is None else replace(others, raw=self.nested[i]), self.take(judged)
 
     def some(self, n: int) -> Known:
         """Keep about ``n`` rows: every class and every fold at its share, the same ones each time."""

@@ -25,7 +25,7 @@ IN_ALL: dict[str, float] = {
     "adaboost": 13.0,
     "smote_bagging": 27.0,
 }
-OTHER = 20.0  # detectors, whose neighbours and margins are searched on samples
+OTHER = 5.0  # detectors, which learn from samples
 AT_ROWS = 100_000
 ROUNDS = ("n_estimators", "max_iter", "rounds")
 

@@ -22,7 +22,17 @@ MEASURED: dict[str, tuple[float, float]] = {
 }
 AT_ROWS = 20_000
 GROWING = frozenset(
-    {"random_over", "rose", "smote", "smotenc", "borderline_smote", "adasyn", "smote_tomek", "smote_enn"}
+    {
+        "random_over",
+        "rose",
+        "smote",
+        "smotenc",
+        "borderline_smote",
+        "adasyn",
+        "smote_tomek",
+        "smote_enn",
+        "text_augment",
+    }
 )
 THINNING = frozenset({"random_under", "near_miss"})
 WORTH_SAYING = 60.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.cost import cost_notes
@@ -40,6 +40,7 @@ def test_more_rows_and_more_rounds_never_cost_less(spec):
     assert fit_seconds(bounded, 40_000, 5) == fit_seconds(bounded, 4_000, 5)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.sampled_from(FULL), st.lists(st.integers(12, 60), min_size=2, max_size=4), st.integers(0, 3))
 def test_the_rows_that_a_strategy_leaves_are_estimated_from_the_counts(strategy, counts, seed):
     counts = np.array(counts)
