@@ -70,7 +70,7 @@ bench: $(DEV) ## what a training costs, against the plain script and as data gro
 gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs and past years
 	@$(BIN)/python -m benchmarks.gate_backtest --problem $(PROBLEM) $(ARGS)
 
-bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about 25 minutes; goes on where it was stopped)
+bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about ten minutes; goes on where it was stopped)
 	@$(BIN)/python -m benchmarks.keel $(ARGS)
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c ends both)

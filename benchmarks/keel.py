@@ -29,7 +29,7 @@ from evenhand.split import make_folds
 from tasks.files import write_json
 from tasks.settings import settings
 
-SEED, FOLDS, REPEATS = 42, 5, 3
+SEED, FOLDS, REPEATS = 42, 5, 1
 NONE, LIGHTGBM = SimpleStrategy(kind="none"), ModelSpec(kind="lightgbm")
 RULES = (
     PriorPowerDecision(kind="prior_power"),

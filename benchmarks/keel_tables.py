@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.ranks import Ranking, draw, ranking
 
 HEADLINE = ("macro_f1", "average_precision")
-RECOMMENDED = ("none / prior_power", "none / multipliers macro_f1")
+RECOMMENDED = ("random_over 0.5", "none / prior_power", "none / multipliers macro_f1")
 WITHIN = 2.0  # mean ranks of the best
 
 
@@ -74,13 +74,16 @@ def page(found: Mapping[str, Ranking], mean: pd.DataFrame, n_sources: int, repea
 
 
 def _verdicts(found: Mapping[str, Ranking]) -> list[str]:
-    said = []
+    methods = next(iter(found.values())).methods
+    behind = {name: [found[metric].behind(name) for metric in HEADLINE] for name in methods}
+    holds = sorted((name for name in methods if max(behind[name]) <= WITHIN), key=lambda name: sum(behind[name]))
+    said = [
+        f"- Within {WITHIN:g} mean ranks of the best by both of {', '.join(HEADLINE)}: {', '.join(holds) or 'none'}."
+    ]
     for name in RECOMMENDED:
-        if name in next(iter(found.values())).methods:
-            behind = {metric: found[metric].behind(name) for metric in HEADLINE if metric in found}
-            holds = all(gap <= WITHIN for gap in behind.values())
-            gaps = ", ".join(f"{gap:.1f} behind the best by {metric}" for metric, gap in behind.items())
-            said.append(f"- {name}: {gaps}: {'within' if holds else 'not within'} {WITHIN:g} mean ranks on both.")
+        if name in methods:
+            gaps = " and ".join(f"{gap:.1f} by {of}" for gap, of in zip(behind[name], HEADLINE, strict=True))
+            said.append(f"- {name} is behind the best by {gaps} mean ranks.")
     return said
 
 
@@ -88,8 +91,9 @@ def _skips(mean: pd.DataFrame) -> list[str]:
     skipped = mean[mean["skipped"] != ""].reset_index()
     if skipped.empty:
         return ["No method was skipped."]
-    counted = skipped.groupby(["method", "skipped"], sort=False).size()
-    said = [f"- {method}: on {n} sets ({why})" for (method, why), n in counted.items()]
+    why = skipped["skipped"].str.replace(r", found .*", "", regex=True)  # how many columns of each kind there were
+    counted = skipped.groupby([skipped["method"], why], sort=False).size()
+    said = [f"- {method}: on {n} sets ({reason})" for (method, reason), n in counted.items()]
     return ["Skipped, and ranked last there:", "", *said]
 
 

@@ -95,4 +95,5 @@ def test_the_page_draws_the_classes_with_enough_rows_rarest_first_beside_the_bas
     assert "Not enough data to judge Arson (12 rows)" in part
     for one in whole.measured.costs:
         assert suited(one.model) in part
+        assert 0.05 < one.model.suits < 0.95  # the ends, where all is cheap, suit any rule
     assert 'id="costs"' not in report_page(report(measured=None))

@@ -102,7 +102,8 @@ def test_methods_are_scored_out_of_fold_and_written(tmp_path, monkeypatch):
     assert table.set_index("method")["skipped"].to_dict()["smotenc"] == 2
     assert table.set_index("method").loc["smotenc", "macro_f1_rank"] == len(of)
     page = (tmp_path / "out" / "keel.md").read_text()
-    assert "none / prior_power: " in page
+    assert "- Within 2 mean ranks of the best by both of macro_f1, average_precision: " in page
+    assert "- none / prior_power is behind the best by " in page
     assert "- smotenc: on 2 sets (smotenc: needs both kinds of columns" in page
     for metric in METRICS:
         assert (tmp_path / "out" / f"ranks_{metric}.png").read_bytes().startswith(b"\x89PNG")
