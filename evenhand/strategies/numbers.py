@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import KDTree
 from sklearn.neighbors import NearestNeighbors
+
+MOST_COLUMNS = 15  # on which a tree is quicker than looking at every row
 
 
 def filled(X: np.ndarray) -> tuple[np.ndarray, int]:
@@ -64,11 +67,16 @@ def neighbours(points: np.ndarray, k: int, of: np.ndarray | None = None) -> np.n
     -------
     ndarray of int, shape (n_rows or len(of), k)
     """
-    search = NearestNeighbors(n_neighbors=k).fit(points)
-    if of is None:
-        return search.kneighbors(return_distance=False)
-    found = search.kneighbors(points[of], k + 1, return_distance=False)
+    of = np.arange(len(points)) if of is None else of
+    found = _nearest(points, points[of], k + 1)
     # A row is among its own nearest; of several at one point it may not be the first.
     own = found == of[:, None]
     own[~own.any(axis=1), -1] = True
     return found[~own].reshape(len(of), k)
+
+
+def _nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
+    if points.shape[1] > MOST_COLUMNS:
+        return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points).kneighbors(asked, return_distance=False)
+    # A quarter of the time of scikit-learn's tree on 13 columns. Splits at the middle, since many rows share a value.
+    return KDTree(points, leafsize=40, balanced_tree=False).query(asked, k)[1]

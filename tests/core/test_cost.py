@@ -11,12 +11,12 @@ from evenhand.experiment import Candidate, Experiment
 from evenhand.models import DEFAULTS, fit_seconds, too_dear
 from evenhand.presets import FULL_MODELS
 from evenhand.problem import (
-    EnnStrategy,
     FeatureSet,
     ModelSpec,
     NearMissStrategy,
     NeighbourStrategy,
     SimpleStrategy,
+    SmoteEnnStrategy,
     SmoteStrategy,
 )
 from evenhand.problem.strategies import FULL
@@ -66,8 +66,9 @@ def test_a_note_names_what_takes_minutes_and_how_to_bound_it():
     assert notes[0].startswith("lightgbm / random_over: about 6 CPU minutes a fit, and half of the others take ")
     assert notes[0].endswith("max_rows or max_seconds of its model bounds it")
     assert notes[1].startswith("all fits: about ")
-    slow = [Candidate(LIGHTGBM, EnnStrategy(kind="enn"))]
-    assert cost_notes(slow, HOMICIDES, 6)[0].startswith("enn: about 9 minutes a fold on 500,560 rows; max_rows: 20000")
+    slow = [Candidate(LIGHTGBM, SmoteEnnStrategy(kind="smote_enn"))]
+    said = cost_notes(slow, HOMICIDES, 6)[0]
+    assert said.startswith("smote_enn: about 8 minutes a fold on 500,560 rows; max_rows: 20000")
 
 
 def test_a_training_of_seconds_has_nothing_to_say():
@@ -89,7 +90,7 @@ def test_a_strategy_is_skipped_where_the_estimate_is_over_its_max_seconds():
 
 def test_an_hour_is_the_bound_of_a_strategy_that_has_none_and_more_can_be_allowed():
     for most, runs in ((None, False), (100_000.0, True), (10.0, False)):
-        strategy = EnnStrategy(kind="enn", max_seconds=most)
+        strategy = SmoteEnnStrategy(kind="smote_enn", max_seconds=most)
         y = np.repeat([0, 1], [1_900_000, 100_000])
         took = resampling_seconds(strategy, len(y))
         assert (took <= (most or 3600)) == runs

@@ -253,7 +253,7 @@ def test_a_bounded_sample_is_full_and_keeps_rare_classes(sizes, max_rows):
 
 def test_a_cost_is_told_before_it_starts_and_a_bound_takes_it_away():
     strategy = SmoteEnnStrategy(kind="smote_enn")
-    assert "minutes a fold on 168,000 rows; max_rows: 20000 takes about" in cost_note(strategy, 168_000)
+    assert "minutes a fold on 300,000 rows; max_rows: 20000 takes about" in cost_note(strategy, 300_000)
     assert cost_note(strategy, 10_000) is None
     assert all(cost_note(bounded, 638_454) is None for bounded in FULL)
 

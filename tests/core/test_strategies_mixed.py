@@ -1,4 +1,4 @@
-"""SMOTENC's neighbours among numbers and categories, and what is made of them."""
+"""Neighbours among numbers, and among numbers and categories, and what SMOTENC makes of them."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from imblearn import over_sampling
 from evenhand.problem import SmoteStrategy
 from evenhand.strategies import mixed, resample
 from evenhand.strategies.mixed import MixedRows
+from evenhand.strategies.numbers import neighbours
 from evenhand.strategies.samplers import most_frequent
 
 CLASSES = ["a", "b"]
@@ -71,6 +72,19 @@ def test_where_a_bucket_hides_the_neighbours_every_row_is_looked_at(monkeypatch)
     apart = true_distances(numbers, codes, 1.0)
     np.testing.assert_allclose(np.take_along_axis(apart, found, axis=1), np.sort(apart, axis=1)[:, :5], atol=1e-9)
     assert len(looked_at) > 100
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(3, 90), st.integers(1, 6), st.sampled_from([0, 1, 9]), st.sampled_from([2, 30]), st.booleans())
+def test_neighbours_of_numbers_are_the_nearest_and_never_the_row_itself(n, k, decimals, n_columns, some):
+    k = min(k, n - 2)
+    points = np.random.default_rng(n).normal(size=(n, n_columns)).round(decimals)
+    of = np.arange(0, n, 2) if some else np.arange(n)
+    found = neighbours(points, k, of if some else None)
+    apart = true_distances(points, np.empty((n, 0)), 1.0)[of]
+    np.testing.assert_allclose(np.take_along_axis(apart, found, axis=1), np.sort(apart, axis=1)[:, :k], atol=1e-9)
+    assert all(len(set(near)) == k for near in found)
+    assert not (found == of[:, None]).any()
 
 
 def table(n=900, seed=0):
