@@ -56,7 +56,7 @@ def build_model(
             del settings["max_samples"]
     if spec.kind == "random_forest" or family in LIGHTGBM:
         settings["n_jobs"] = 1
-    if family in FILLED or spec.max_rows is not None:
+    if family in FILLED or n_rows > (spec.max_rows or n_rows):
         return Prepared(family, settings, seed, spec.max_rows)
     return FAMILIES[family](random_state=seed, **settings)
 

@@ -1,11 +1,13 @@
 """What each preset tries."""
 
 import pytest
+from lightgbm import LGBMClassifier
 
 from evenhand.experiment import candidates, fits
-from evenhand.models import check_models
+from evenhand.models import build_model, check_models
+from evenhand.models.prepared import Prepared
 from evenhand.presets import MOST_ROWS, preset_candidates
-from evenhand.problem import FULL_MODELS, NeighbourStrategy, Problem
+from evenhand.problem import FULL_MODELS, ModelSpec, NeighbourStrategy, Problem
 from evenhand.problem.presets import registered_name
 from evenhand.problem.strategies import FULL
 from tasks.problems import known_problems, load_problem
@@ -92,3 +94,9 @@ def test_rules_that_need_knowledge_are_tried_where_the_problem_has_it():
 def test_a_full_training_shares_the_registered_model_of_a_standard_one():
     assert registered_name("toronto", "standard") == registered_name("toronto", "full") == "toronto"
     assert registered_name("toronto", "quick") == "toronto-quick"
+
+
+def test_a_bound_that_does_not_bind_leaves_the_model_as_a_standard_training_builds_it():
+    bounded = ModelSpec(kind="lightgbm", max_rows=5_000)
+    assert isinstance(build_model(bounded, 0, 5_000), LGBMClassifier)
+    assert isinstance(build_model(bounded, 0, 5_001), Prepared)
