@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 from prefect.futures import PrefectFuture, as_completed
@@ -35,13 +36,18 @@ def run_studies(
     list of Candidate
         The candidates, which know what was chosen for each fold and for the final fit.
     """
+    ended = Event()
     futures: dict[PrefectFuture[Any], str] = {
-        tune.submit(parts, problem, seed, fit, fold, training.folder, workers): fit.fit_name
+        tune.submit(parts, problem, seed, fit, fold, training.folder, workers, ended): fit.fit_name
         for fold in (*folds, HOLDOUT_FOLD)
         for fit in fits(candidates)
     }
-    for done, future in enumerate(as_completed(list(futures)), start=1):
-        training.say(f"  {done:3d}/{len(futures)}  {futures[future]:34s} {_told(future.result())}")
+    try:
+        for done, future in enumerate(as_completed(list(futures)), start=1):
+            training.say(f"  {done:3d}/{len(futures)}  {futures[future]:34s} {_told(future.result())}")
+    except BaseException:
+        ended.set()  # or the threads of this process would go on to the end of their studies
+        raise
     found: dict[str, list[Chosen]] = {}
     for future, name in futures.items():
         found.setdefault(name, []).append(future.result())

@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
 from evenhand.candidates import Candidate
 from evenhand.chosen import Chosen, State, TrialRecord
-from evenhand.errors import StorageError
+from evenhand.errors import EvenhandError, StorageError
 from evenhand.experiment import Experiment
 from evenhand.problem import LOWER_IS_BETTER, Setting, Tuning
 from evenhand.problem.models import Params
@@ -35,13 +36,25 @@ STUDY = "study"
 _STATES: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 
-def study_fold(work: Work, candidate: Candidate, fold: int, path: Path) -> Chosen:
-    """Choose a candidate's settings on the training rows of a fold; whoever waits is told of every better trial."""
+class StudyEnded(EvenhandError):
+    """A study was given up with the training; another training goes on with its trials."""
+
+
+def study_fold(work: Work, candidate: Candidate, fold: int, path: Path, ended: Event | None = None) -> Chosen:
+    """Choose a candidate's settings on the training rows of a fold; whoever waits is told of every better trial.
+
+    Raises
+    ------
+    StudyEnded
+        Before the next trial, once ``ended`` is set.
+    """
     tuning, problem = tuning_of(candidate), work.problem
     whole = experiment_of(work.parts, problem, work.seed, work.shared)
     inner, seen, notes = inner_experiment(whole, fold, problem.split.folds, tuning.folds)
 
     def tell(trials: Sequence[TrialRecord]) -> None:
+        if ended is not None and ended.is_set():
+            raise StudyEnded(f"{candidate.name}, {study_place(fold)}: not done, the training is being ended")
         newest = trials[-1]
         if newest.value is not None and Chosen(fold, tuning.metric, tuple(trials), seen).best == newest:
             what = f"trial {newest.number + 1} of {tuning.trials}" if newest.number else "as declared"

@@ -6,6 +6,7 @@ import hashlib
 import json
 from importlib.metadata import version
 from pathlib import Path
+from threading import Event
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -38,6 +39,7 @@ def tune(
     fold: int,
     folder: Path,
     workers: Workers | None = None,
+    ended: Event | None = None,
 ) -> Chosen:
     """Choose a candidate's settings on the training rows of a fold; -1 is the study on all of them.
 
@@ -48,10 +50,12 @@ def tune(
     candidate : Candidate
         With a ``tuning``.
     fold : int
+    ended : Event, optional
+        Once it is set no further trial begins; a process of ``workers`` is ended itself.
     """
     path = study_file(parts, problem, seed, candidate, fold)
     if workers is None:
-        return study_fold(Work(parts, problem, seed, folder), candidate, fold, path)
+        return study_fold(Work(parts, problem, seed, folder), candidate, fold, path, ended)
     work = Work(parts, problem, seed, folder, workers.shared)
     return workers.run(f"tuning of {candidate.name}, {study_place(fold)}", study_fold, work, candidate, fold, path)
 

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ from evenhand.lineage import RowsSeen
 from evenhand.problem import FeatureSet, ModelSpec, Setting, SimpleStrategy, StratifiedFolds, Tuning
 from evenhand.split import make_folds
 from evenhand.tuning import judged_trial
-from tasks.study import STARTUP, run_study
+from tasks.study import STARTUP, StudyEnded, run_study, study_fold
+from tasks.units import Work
 
 TRIALS = 10
 SPACE = {
@@ -86,6 +88,22 @@ def test_a_killed_study_goes_on_and_ends_as_if_nothing_had_happened(
     assert fitted == [*range(killed_in), killed_in, *range(killed_in, TRIALS)]
     assert studied(path, inner) == undisturbed
     assert len(fitted) == TRIALS + 1
+
+
+def test_a_study_ends_with_its_training_before_the_next_trial(tmp_path, monkeypatch):
+    generator, ended = np.random.default_rng(0), threading.Event()
+    y = generator.choice(3, 300, p=[0.6, 0.25, 0.15])
+    frame = pd.DataFrame({"x": generator.normal(size=300) + y})
+    folds = make_folds(frame, y, StratifiedFolds(kind="stratified", n=2), 0)
+    whole = Experiment(frame, y, ["a", "b", "c"], folds, {"base": FeatureSet(numeric=["x"])}, 0)
+    monkeypatch.setattr(tasks.study, "experiment_of", lambda *_: whole)
+    problem = SimpleNamespace(split=SimpleNamespace(folds=StratifiedFolds(kind="stratified", n=2)))
+    tuned = Candidate(ModelSpec(kind="lightgbm"), SimpleStrategy(kind="none"), tuning=tuning_of(trials=3))
+    asked = (Work(None, problem, 7, tmp_path), tuned, 0, tmp_path / "ended.journal")
+    ended.set()
+    with pytest.raises(StudyEnded, match="fold 1: not done, the training is being ended"):
+        study_fold(*asked, ended)
+    assert len(study_fold(*asked, threading.Event()).trials) == 3
 
 
 @pytest.mark.parametrize("spoilt", [b"no JSON\n", b'{"op_code": 4}\n', b"[1]\n"])
