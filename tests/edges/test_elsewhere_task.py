@@ -1,5 +1,7 @@
 """Other data as a training takes it: its columns, classes and times, and not one row that is judged."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,10 +9,12 @@ import pytest
 from evenhand.candidates import Candidate
 from evenhand.errors import ProblemError
 from evenhand.problem import ModelSpec, Problem, SimpleStrategy
-from tasks.elsewhere import borrows, check_elsewhere, take
+from tasks.elsewhere import borrow, borrows, check_elsewhere, take
+from tasks.ingest import ingest
 from tasks.split import split
 from tasks.storage import read_frame, write_frame
 from tasks.train import HOLDOUT_FOLD, experiment_of
+from tasks.validate import validate
 
 
 def problem(**changes):
@@ -83,3 +87,28 @@ def test_another_problem_that_is_not_there_is_refused_before_any_data_is_read():
     with pytest.raises(ProblemError, match="toronto does not read x, year, which p is made of"):
         check_elsewhere(problem(), [candidate({"problem": "toronto"})])
     check_elsewhere(problem(), [candidate({"data": "york.csv"})])
+
+
+def test_a_training_fetches_and_validates_what_its_models_begin_on(tmp_path, monkeypatch):
+    ours = problem()
+    parts = split.fn(write_frame(rows_of(), "good/{sha256}.parquet"), ours)
+    rows_of(120, seed=8).to_csv(tmp_path / "york.csv", index=False)
+    # The tasks themselves, without a flow around them; what MLflow is told is kept here.
+    monkeypatch.setattr("tasks.elsewhere.ingest", ingest.fn)
+    monkeypatch.setattr("tasks.elsewhere.validate", validate.fn)
+    logged = []
+    monkeypatch.setattr("tasks.tracking.log_inputs", lambda *told: logged.append(told))
+    said = []
+    training = SimpleNamespace(run_id="r1", say=said.append)
+    name = str(tmp_path / "york.csv")
+    given = borrow(training, parts, ours, [candidate("older"), candidate({"data": name})])
+    (borrowed,) = given.elsewhere
+    assert (given.train, given.holdout, borrowed.name) == (parts.train, parts.holdout, name)
+    assert 0 < borrowed.rows.rows == 120 - borrowed.left_out
+    assert said == [
+        f"          {borrowed.rows.rows} rows of {name} to begin on; {borrowed.left_out} left out: newer than the "
+        "training rows, or this training's own"
+    ]
+    assert [(told[0], told[3], told[-1]) for told in logged] == [("r1", borrowed.rows.sha256, "first rounds")]
+    outcome = experiment_of(given, ours, 0).run(candidate({"data": name}), HOLDOUT_FOLD)
+    assert outcome.ledger.adaptations == (f"the first 3 rounds saw {borrowed.rows.rows} rows of york.csv",)
