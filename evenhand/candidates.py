@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evenhand.chosen import Chosen
+from evenhand.comparing.entries import Entry
 from evenhand.decision import AnyDecision
 from evenhand.errors import ProblemError
 from evenhand.models import at_scale as model_at_scale
@@ -56,6 +57,13 @@ class Candidate:
         if chosen is None:
             return self.model
         return self.model.model_copy(update={"params": {**self.model.params, **chosen.params}})
+
+
+def entry_of(candidate: Candidate) -> Entry:
+    """Name a candidate as the evidence knows it."""
+    c = candidate
+    names = (c.model.name, c.model.kind, c.strategy.name, c.strategy.kind, c.features, c.decision.name)
+    return Entry(c.name, *names, variant_of=c.variant_of)
 
 
 def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:

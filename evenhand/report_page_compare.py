@@ -31,6 +31,10 @@ from evenhand.report_page_words import WHAT_IT_IS, decimal, judged_rarest, metri
 from evenhand.tables import Row, baseline_against_resampled
 
 SHOWN = 12  # candidates before the rest is folded away
+STOPPED = (
+    "After some folds these could not be the best any more, so they got no more of them and were not judged on the "
+    "held-out period. What they do for their model is compared below, on the rows of the folds done."
+)
 CONDITIONS = ("fail", "undecided", "pass")
 
 
@@ -53,7 +57,8 @@ def verdict_section(report: Report) -> str:
 def leaderboard_section(report: Report) -> str:
     """Rank all candidates as the winner was chosen, out of fold, with the held-out period beside it."""
     metric = report.problem.metric
-    scored = sorted((row for row in report.rows if row.oof is not None), key=lambda row: _order(row, metric))
+    ranked = [row for row in report.rows if row.oof is not None and row.stopped is None]
+    scored = sorted(ranked, key=lambda row: _order(row, metric))
     if not scored:
         return ""
     rarest = judged_rarest(report)
@@ -68,6 +73,7 @@ def leaderboard_section(report: Report) -> str:
         f'<ul class="key"><li class="challenger"><i></i>held-out period, {escape(name)}</li>'
         f'<li class="champion"><i></i>out of fold, {escape(name)}</li></ul>'
     )
+    stopped = [f"{row_name(row)}: {row.stopped}" for row in report.rows if row.stopped is not None]
     unscored = [f"{row_name(row)}: {row.skipped or 'not scored'}" for row in report.rows if row.oof is None]
     return section(
         "leaderboard",
@@ -81,6 +87,7 @@ def leaderboard_section(report: Report) -> str:
         key + rank_plot(bars, f"{name} of the best candidates"),
         table(head, top, "ranked"),
         folded(f"Candidates from rank {SHOWN + 1} on", table(head, rest, "ranked")) if rest else "",
+        folded(f"Stopped by the race: {len(stopped)}", paragraph(STOPPED, "note") + _list(stopped)) if stopped else "",
         folded(f"Without scores: {len(unscored)}", _list(unscored)) if unscored else "",
         paragraph(_accuracy(report), "note"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 
+from evenhand.experiment import HOLDOUT
 from evenhand.page import table
 from evenhand.report_page_data import Report, row_name
 from evenhand.report_page_parts import cell, folded, paragraph, picture, section
@@ -20,7 +21,8 @@ def ledger_section(report: Report) -> str:
     for entry in report.ledger:
         same = entry.after == entry.before
         counts = ["#same" if same else f"#{entry.after.get(name, 0):,}" for name in names]
-        rows.append([cell(entry.strategy), *counts])
+        name = entry.strategy if entry.fold == HOLDOUT else f"{entry.strategy} (stopped: one fold's training rows)"
+        rows.append([cell(name), *counts])
     done = [f"{entry.strategy}: {said}" for entry in report.ledger for said in entry.adaptations]
     done += sorted({f"{row_name(row)}: not run, {row.skipped}" for row in report.rows if row.skipped})
     notes = f"<ul>{''.join(f'<li>{escape(said)}</li>' for said in done)}</ul>" if done else ""

@@ -48,11 +48,14 @@ class ShippedSummary(_Part):
 class CandidateSummary(WinnerSummary):
     """One line of the grid."""
 
-    oof: dict[str, float | None] | None = Field(description="metrics on out-of-fold rows; null if skipped")
+    oof: dict[str, float | None] | None = Field(
+        description="metrics on the out-of-fold rows of the folds done; null if skipped"
+    )
     test: dict[str, float | None] | None = Field(description="metrics on the held-out rows; null if not scored there")
     folds_done: int
     fit_seconds: float = Field(description="CPU seconds of all its fits")
     skipped: str | None = Field(description="why the strategy could not run")
+    stopped: str | None = Field(default=None, description="why it got no more folds and no test: it could not win")
     shipped: ShippedSummary | None = Field(default=None, description="with probabilities corrected; null if skipped")
 
 

@@ -34,6 +34,11 @@ class Row:
     fit_seconds: float
     skipped: str | None
     variant_of: str | None = None
+    folds: int = 0
+    stopped: str | None = None
+    """Why it got no more folds; ``oof`` is of those done until then."""
+    beside: Scores | None = None
+    """Where it was stopped: scores of its model with nothing done to it, on the same rows."""
 
     @property
     def group(self) -> str:
@@ -58,8 +63,9 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
         A line a candidate, model by model: the model that has the best candidate first, in it the baseline
         (strategy ``none``, features ``base``, decision ``argmax``), then the rest, best first. Columns ``... vs none``
         are the difference to the baseline of the same model; for a loss, negative is better. ``min_recall`` is the
-        recall of the class found worst. ``features`` and ``decision`` are columns where they vary. Candidates without
-        scores come last, their reason in ``skipped`` (empty for all others).
+        recall of the class found worst. A candidate that the race stopped has its number of ``folds``, and its
+        difference is to the baseline on the same rows. ``features`` and ``decision`` are columns where they vary.
+        Candidates without scores come last, their reason in ``skipped`` (empty for all others).
 
     Raises
     ------
@@ -83,7 +89,13 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
         )
     )
     shown = _shown(rows)
-    lines = [_names(row, shown) | _compared(scores, baselines.get(row.group), metric) for row, scores in scored]
+    folds = _folds(rows, on)
+    lines = [
+        _names(row, shown)
+        | {name: row.folds for name in folds}
+        | _compared(scores, row.beside if row.stopped else baselines.get(row.group), metric)
+        for row, scores in scored
+    ]
     return _framed(lines, unscored, shown, on)
 
 
@@ -128,7 +140,8 @@ def leaderboard(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFr
     -------
     DataFrame
         A line a candidate. Accuracy comes last, marked as misleading, beside the accuracy of always saying the
-        majority class. Candidates without scores have no rank and come last, their reason in ``skipped``.
+        majority class. Candidates that the race stopped follow without a rank. Candidates without scores have no rank
+        and come last, their reason in ``skipped``.
 
     Raises
     ------
@@ -137,10 +150,13 @@ def leaderboard(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFr
     """
     _check_metric(metric)
     scored, unscored = _parted(rows, on)
-    scored.sort(key=lambda pair: _order(pair[0], pair[1], metric))
-    shown = _shown(rows)
+    scored.sort(key=lambda pair: (pair[0].stopped is not None, *_order(pair[0], pair[1], metric)))
+    shown, folds = _shown(rows), _folds(rows, on)
     lines = [
-        {"rank": place} | _names(row, shown) | _summary(row, scores, metric, on)
+        {"rank": pd.NA if row.stopped else place}
+        | _names(row, shown)
+        | {name: row.folds for name in folds}
+        | _summary(row, scores, metric, on)
         for place, (row, scores) in enumerate(scored, start=1)
     ]
     frame = _framed(lines, unscored, shown, on)
@@ -188,6 +204,11 @@ def _shown(rows: Sequence[Row]) -> list[str]:
     return ["model", "strategy", *varying]
 
 
+def _folds(rows: Sequence[Row], on: Rows) -> list[str]:
+    """Tell of folds where the race stopped a candidate: its scores are of fewer rows than the others'."""
+    return ["folds"] if on == "oof" and any(row.stopped for row in rows) else []
+
+
 def is_baseline(row: Row) -> bool:
     """Tell whether a candidate is its model with nothing done to it."""
     return (row.strategy, row.features, row.decision) == PLAIN and row.variant_of is None
@@ -217,6 +238,6 @@ def _summary(row: Row, scores: Scores, metric: str, on: Rows) -> dict[str, float
 def _framed(lines: list[dict[str, Any]], unscored: list[Row], shown: Sequence[str], on: Rows) -> pd.DataFrame:
     columns = list(dict.fromkeys(name for line in lines for name in line)) or list(shown)
     missing = {"oof": "not scored out of fold", "test": "not scored on the held-out period"}[on]
-    ends = [_names(row, shown) | {"skipped": row.skipped or missing} for row in unscored]
+    ends = [_names(row, shown) | {"skipped": row.skipped or row.stopped or missing} for row in unscored]
     frame = pd.DataFrame([{**line, "skipped": ""} for line in lines] + ends, columns=[*columns, "skipped"])
     return frame if unscored else frame.drop(columns="skipped")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +19,7 @@ from evenhand.presets import left_out
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from tasks.evaluate import ranked
-from tasks.log import log_fit
+from tasks.log import draw, log_fit
 from tasks.results import Result
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Refitted, Unit, experiment_of, fit, place, refit
@@ -44,6 +45,71 @@ def say_costs(
         training.say(f"          {note}")
 
 
+class Submitted:
+    """Units of one training on their way; tells of each as it is done.
+
+    Parameters
+    ----------
+    training, workers, parts, problem, seed
+        As :func:`tasks.train.fit` takes them.
+    expected : int
+        Units that will come, for who waits; whoever submits fewer changes it.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        workers: UnitWorkers | None,
+        parts: Parts,
+        problem: Problem,
+        seed: int,
+        expected: int,
+    ) -> None:
+        self.expected = expected
+        self._training, self._workers = training, workers
+        self._parts, self._problem, self._seed = parts, problem, seed
+        self._begun = time.monotonic()
+        self._on_their_way: list[tuple[int, PrefectFuture[Any]]] = []
+        self._done: list[Unit] = []
+
+    def add(self, candidates: Sequence[Candidate], fold: int) -> None:
+        """Submit the units of a fold."""
+        for candidate in candidates:
+            asked = (self._parts, self._problem, self._seed, candidate, fold, self._training.folder, self._workers)
+            self._on_their_way.append((fold, fit.submit(*asked)))
+
+    def wait_for(self, folds: Sequence[int]) -> dict[str, list[Unit]]:
+        """Wait until every unit of some folds is done.
+
+        Returns
+        -------
+        dict of str to list of Unit
+            The units of these folds that each candidate has, by fold.
+        """
+        awaited = [(fold, future) for fold, future in self._on_their_way if fold in folds]
+        self._on_their_way = [one for one in self._on_their_way if one not in awaited]
+        left = Counter(fold for fold, _ in awaited)
+        for future in as_completed([future for _, future in awaited]):
+            unit = future.result()
+            self._done.append(unit)
+            self._tell(unit)
+            left[unit.fold] -= 1
+            # Figures name the encoded columns of the held-out period.
+            if self._workers is not None and unit.fold != HOLDOUT_FOLD and not left[unit.fold]:
+                self._workers.drop(unit.fold)
+        found = [unit for unit in self._done if unit.fold in folds]
+        units = sorted(found, key=lambda unit: (unit.candidate.name, unit.fold))
+        return {name: list(group) for name, group in groupby(units, key=lambda unit: unit.candidate.name)}
+
+    def _tell(self, unit: Unit) -> None:
+        done = len(self._done)
+        left = (time.monotonic() - self._begun) / done * (self.expected - done)
+        said = f"{self._problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
+        said = f"skipped: {unit.skipped}" if unit.skipped else said
+        where = f"{unit.candidate.name:34s} {place(unit.fold):15s}"
+        self._training.say(f"  {done:3d}/{self.expected}  {where} {said:28s} about {left:.0f} s left")
+
+
 def run_units(
     training: Training,
     workers: UnitWorkers | None,
@@ -51,29 +117,18 @@ def run_units(
     problem: Problem,
     seed: int,
     candidates: Sequence[Candidate],
-    folds: Sequence[int],
+    fold: int,
 ) -> dict[str, list[Unit]]:
-    """Submit every (candidate, fold) and tell of each as it is done.
+    """Fit candidates on one fold.
 
     Returns
     -------
     dict of str to list of Unit
-        The units of each candidate's name, by fold.
+        The one unit of each candidate's name.
     """
-    futures: list[PrefectFuture[Any]] = [
-        fit.submit(parts, problem, seed, candidate, fold, training.folder, workers)
-        for fold in folds
-        for candidate in candidates
-    ]
-    begun, left = time.monotonic(), Counter(dict.fromkeys(folds, len(candidates)))
-    for done, future in enumerate(as_completed(futures), start=1):
-        unit = future.result()
-        _tell(training, problem, unit, done, len(futures), time.monotonic() - begun)
-        left[unit.fold] -= 1
-        if workers is not None and not left[unit.fold]:
-            workers.drop(unit.fold)
-    units = sorted((future.result() for future in futures), key=lambda unit: (unit.candidate.name, unit.fold))
-    return {name: list(group) for name, group in groupby(units, key=lambda unit: unit.candidate.name)}
+    submitted = Submitted(training, workers, parts, problem, seed, len(candidates))
+    submitted.add(candidates, fold)
+    return submitted.wait_for([fold])
 
 
 def run_refits(
@@ -95,19 +150,9 @@ def run_refits(
     """
     whole = refit.submit(parts, problem, seed, winner, ending, training.folder)
     others = [candidate for candidate in candidates if candidate.fit_name != winner.fit_name]
-    outer = run_units(training, workers, parts, problem, seed, others, [HOLDOUT_FOLD])
+    outer = run_units(training, workers, parts, problem, seed, others, HOLDOUT_FOLD)
     refitted: Refitted = whole.result()
     return refitted, {**outer, winner.fit_name: [refitted.unit]}
-
-
-def _tell(training: Training, problem: Problem, unit: Unit, done: int, total: int, elapsed: float) -> None:
-    said = (
-        f"skipped: {unit.skipped}" if unit.skipped else f"{problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
-    )
-    left = elapsed / done * (total - done)
-    training.say(
-        f"  {done:3d}/{total}  {unit.candidate.name:34s} {place(unit.fold):15s} {said:28s} about {left:.0f} s left"
-    )
 
 
 def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, preset: Preset) -> set[str]:
@@ -128,17 +173,45 @@ def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, p
     return telling | set(list(best)[:BEST_DRAWN])
 
 
+def draw_all(
+    training: Training,
+    workers: UnitWorkers | None,
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    results: Sequence[Result],
+    outer: Mapping[str, Sequence[Unit]],
+    drawn: Container[str],
+) -> list[PrefectFuture[None]]:
+    """Begin to draw the fits that are ``drawn``; ``outer`` holds the unit of each on the held-out period."""
+    return [
+        draw.submit(parts, problem, seed, _with_last(same, outer.get(name, ())), training.folder, workers)
+        for name, same in _by_fit(results).items()
+        if name in drawn
+    ]
+
+
+def _with_last(results: Sequence[Result], units: Sequence[Unit]) -> list[Result]:
+    return [replace(result, units=(*result.units, *units)) for result in results]
+
+
 def log_all(
-    training: Training, parts: Parts, problem: Problem, seed: int, results: Sequence[Result], drawn: Container[str]
+    training: Training, problem: Problem, seed: int, results: Sequence[Result], drawn: Sequence[PrefectFuture[None]]
 ) -> None:
-    """Write every candidate's files and MLflow run, several at once; ``drawn`` are the fits that get figures."""
+    """Write every candidate's files and MLflow run, several at once, when its figures are ``drawn``."""
     tags = {"problem": problem.name, "synthetic": str(problem.synthetic).lower(), "training": training.id}
+    for future in drawn:
+        future.result()
+    submitted = [
+        log_fit.submit(problem, seed, same, training.folder, training.run_id, tags)
+        for same in _by_fit(results).values()
+    ]
+    for logged in submitted:
+        logged.result()
+
+
+def _by_fit(results: Sequence[Result]) -> dict[str, list[Result]]:
     of_fit: dict[str, list[Result]] = {}
     for result in results:
         of_fit.setdefault(result.candidate.fit_name, []).append(result)
-    submitted = [
-        log_fit.submit(parts, problem, seed, same, name in drawn, training.folder, training.run_id, tags)
-        for name, same in of_fit.items()
-    ]
-    for future in submitted:
-        future.result()
+    return of_fit

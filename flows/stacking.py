@@ -59,4 +59,4 @@ def refit_all(
         return whole, outer
     whole, done = refit_stack(parts, problem, seed, stacked, ending, training.folder)
     others = [candidate for candidate in candidates if candidate.fit_name not in done]
-    return whole, {**run_units(*shared, others, [HOLDOUT_FOLD]), **done}
+    return whole, {**run_units(*shared, others, HOLDOUT_FOLD), **done}

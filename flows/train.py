@@ -19,7 +19,8 @@ from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.tuning import asked_to_tune, check_spaces
 from flows.commands import run_command
-from flows.grid import drawn_fits, log_all, run_units, say_costs
+from flows.grid import draw_all, drawn_fits, log_all, say_costs
+from flows.race import run_race
 from flows.runners import Runner, units_at_once
 from flows.stacking import refit_all, stack_best
 from flows.tuned import run_studies
@@ -31,7 +32,7 @@ from tasks.ingest import ingest
 from tasks.problems import load_problem
 from tasks.register import register_winner
 from tasks.registry import judge
-from tasks.report import finish, log_inputs
+from tasks.report import finish, log_inputs, write_comparison
 from tasks.review import file_verdict
 from tasks.sentinel import find_leaks
 from tasks.settings import RunnerName
@@ -116,23 +117,27 @@ def train(request: TrainRequest) -> dict[str, Any]:
             doing = "tune, on the training rows of each fold and on all of them"
             grid += step("tune", doing, run_studies, *shared, tuned_candidates(problem, parts.share), folds)
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
-        inner = step("cross_validate", doing, run_units, *shared, fits(grid), folds)
-        scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner)
+        racing = problem.racing and not quick
+        inner, stopped = step("cross_validate", doing, run_race, *shared, grid, folds, racing)
+        scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner, stopped)
         stacked = step("stack", "stack the best", stack_best, training, parts, problem, request.preset, seed, scored)
         if stacked is not None:
             scored, inner = [*scored, *stacked.results], {**inner, stacked.candidate.fit_name: list(stacked.units)}
         winner = choose(problem, scored)
 
-        doing = f"{winner.name} wins: refit all on every training row, judge on {parts.holdout.rows:,} held-out rows"
+        finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
+        doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, judge on {parts.holdout.rows:,}"
         ending = winning_ending(parts, problem, seed, winner, inner[winner.fit_name])
-        whole, outer = step("refit", doing, refit_all, *shared, winner, ending, fits(grid), stacked)
+        whole, outer = step("refit", doing, refit_all, *shared, winner, ending, finalists, stacked)
+        drawn = drawn_fits(scored, winner, problem, request.preset)
+        drawing = draw_all(*shared, scored, outer, drawn)
         results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
         proven = (training, validated.good, parts, problem, seed, results)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *proven)
         doing = "find out what helps, and how sure that is"
         evidence = step("compare", doing, compare, parts, problem, seed, results, training.folder)
-        drawn = drawn_fits(results, winner, problem, request.preset)
-        step("log", "draw and log every candidate", log_all, training, parts, problem, seed, results, drawn)
+        step("log", "log every candidate", log_all, training, problem, seed, results, drawing)
+        write_comparison(training, problem, results, evidence)
 
         args = (training, problem, request.preset, seed, snapshot, parts, winner, whole, leaks)
         registered = step("register", "register the winner", register_winner, *args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -9,20 +10,41 @@ from matplotlib.figure import Figure
 from evenhand import figures
 from evenhand.correction import Known
 from evenhand.problem import Problem
+from tasks.parts import Parts
 from tasks.results import Result, known_rows
-from tasks.split import Parts
-from tasks.train import HOLDOUT_FOLD, experiment_of
+from tasks.units import HOLDOUT_FOLD, Work, experiment_of, slug
 
 
-def draw_fit(parts: Parts, problem: Problem, seed: int, result: Result) -> dict[str, bytes]:
+def draw_files(work: Work, results: Sequence[Result]) -> None:
+    """Draw the figures of the candidates that share a fit into their folders; nothing here needs Prefect or MLflow."""
+    shared = draw_fit(work.parts, work.problem, work.seed, results[0], work.shared)
+    for result in results:
+        place = candidate_folder(work.folder, result)
+        place.mkdir(parents=True, exist_ok=True)
+        for name, png in {**shared, **draw_candidate(work.problem, result, work.parts.classes)}.items():
+            (place / f"{name}.png").write_bytes(png)
+
+
+def candidate_folder(folder: Path, result: Result) -> Path:
+    """Name the folder of a candidate in that of its training."""
+    return folder / "candidates" / slug(result.candidate.name)
+
+
+def draw_fit(parts: Parts, problem: Problem, seed: int, result: Result, rows: Path | None = None) -> dict[str, bytes]:
     """Draw what every candidate of a fit shares: curves and calibration out of fold, and feature importance.
+
+    Parameters
+    ----------
+    parts, problem, seed, rows
+        As for :func:`tasks.units.experiment_of`; ``rows`` is where processes share them.
+    result : Result
 
     Returns
     -------
     dict of str to bytes
         PNG files by name; empty where the fit was skipped.
     """
-    experiment, note = experiment_of(parts, problem, seed), caption(problem)
+    experiment, note = experiment_of(parts, problem, seed, rows), caption(problem)
     drawn: dict[str, Figure] = {}
     if result.oof is not None:
         known = known_rows(experiment, result.inner)
@@ -50,12 +72,6 @@ def draw_candidate(problem: Problem, result: Result, classes: tuple[str, ...]) -
         return {}
     figure = figures.confusion_matrix(result.oof.confusion, classes, note=caption(problem))
     return {"confusion_matrix": figures.to_png(figure)}
-
-
-def write_figures(folder: Path, drawn: dict[str, bytes]) -> None:
-    """Write each figure as ``<name>.png``."""
-    for name, png in drawn.items():
-        (folder / f"{name}.png").write_bytes(png)
 
 
 def caption(problem: Problem) -> str:

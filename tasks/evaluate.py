@@ -14,10 +14,12 @@ from evenhand.correction import Correction, Corrections, fit_correction, fit_cor
 from evenhand.decision import AnyDecision, period_groups, share_of
 from evenhand.ending import Ending, cross_decided, fit_ending
 from evenhand.errors import ValidationFailed
-from evenhand.evaluate import score
+from evenhand.evaluate import Scores, score
 from evenhand.experiment import Candidate, Experiment
 from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
+from evenhand.racing import Stopped
 from evenhand.sentinel import apart
+from evenhand.tables import is_baseline
 from tasks.results import Judged, Result, Shipped, judged, known_rows, shares_of
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
@@ -38,11 +40,11 @@ def _ending(
     known, rows = known_rows(experiment, inner), judged(experiment, inner).rows
     what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
     apart(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
-    spec, trained = _row_by_row(experiment, candidate.decision, rows), _trained_share(inner)
+    spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(inner)
     return fit_ending(spec, known, correction, experiment.classes, problem.metric, trained)
 
 
-def _row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
+def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
     """Turn k a period into the share of rows that it is: a model decides on a row without knowing the others."""
     if not isinstance(decision, CapacityDecision) or decision.per is None:
         return decision
@@ -51,7 +53,7 @@ def _row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray)
     return decision.model_copy(update={"share": share, "k": None, "per": None})
 
 
-def _trained_share(units: Sequence[Unit]) -> np.ndarray:
+def trained_share(units: Sequence[Unit]) -> np.ndarray:
     """Class shares, of weight where rows have weights, that the models were fitted on."""
     entries = [unit.ledger for unit in units if unit.ledger is not None]
     total = np.sum([list((entry.weight or entry.after).values()) for entry in entries], axis=0)
@@ -60,19 +62,39 @@ def _trained_share(units: Sequence[Unit]) -> np.ndarray:
 
 @task(name="evaluate", cache_policy=NO_CACHE)
 def evaluate_all(
-    parts: Parts, problem: Problem, seed: int, grid: Sequence[Candidate], inner: Mapping[str, Sequence[Unit]]
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    grid: Sequence[Candidate],
+    inner: Mapping[str, Sequence[Unit]],
+    stopped: Mapping[str, Stopped] | None = None,
 ) -> list[Result]:
-    """Score every candidate out of fold; ``inner`` holds the units of each fit."""
+    """Score every candidate out of fold; ``inner`` holds the units of each fit, ``stopped`` those that the race did."""
     experiment = experiment_of(parts, problem, seed)
     corrections = {
         name: fit_corrections(problem.calibration, known_rows(experiment, units))
         for name, units in inner.items()
         if not any(unit.skipped for unit in units)
     }
-    return [
-        evaluate(parts, problem, seed, candidate, inner[candidate.fit_name], corrections.get(candidate.fit_name))
-        for candidate in grid
-    ]
+    results = []
+    for candidate in grid:
+        name = candidate.fit_name
+        found = evaluate(parts, problem, seed, candidate, inner[name], corrections.get(name))
+        results.append(replace(found, stopped=(stopped or {}).get(name)))
+    return [replace(result, beside=_beside(experiment, result, results)) for result in results]
+
+
+def _beside(experiment: Experiment, result: Result, results: Sequence[Result]) -> Scores | None:
+    """Score the model of a stopped candidate, with nothing done to it, on the same rows."""
+    if result.stopped is None or result.oof is None:
+        return None
+    group = result.row().group
+    plain = next((r for r in results if is_baseline(r.row()) and r.row().group == group and r.oof is not None), None)
+    if plain is None:
+        return None
+    folds = {unit.fold for unit in result.inner}
+    found = judged(experiment, [unit for unit in plain.inner if unit.fold in folds])
+    return score(found.y, found.probabilities, experiment.classes)
 
 
 def evaluate(
@@ -88,8 +110,8 @@ def evaluate(
         return Result(candidate, tuple(units), None, None)
     experiment = experiment_of(parts, problem, seed)
     known = known_rows(experiment, units)
-    spec = _row_by_row(experiment, candidate.decision, judged(experiment, units).rows)
-    predicted = cross_decided(spec, known, corrections, parts.classes, problem.metric, _trained_share(units))
+    spec = row_by_row(experiment, candidate.decision, judged(experiment, units).rows)
+    predicted = cross_decided(spec, known, corrections, parts.classes, problem.metric, trained_share(units))
     raw = score(known.y, known.raw, parts.classes, predicted)
     after = score(known.y, corrections.out_of_fold(known), parts.classes, predicted) if corrections.changes else raw
     shipped = Shipped(corrections.whole.name, after)
@@ -100,8 +122,11 @@ def evaluate(
 def score_all(
     parts: Parts, problem: Problem, seed: int, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]]
 ) -> list[Result]:
-    """Score every candidate on the held-out rows; ``outer`` holds the unit of each fit."""
-    return [score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name]) for result in results]
+    """Score the candidates on the held-out rows; ``outer`` holds the unit of each fit that the race did not stop."""
+    return [
+        score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name]) if not result.stopped else result
+        for result in results
+    ]
 
 
 def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, outer: Sequence[Unit]) -> Result:
@@ -131,7 +156,7 @@ def choose(problem: Problem, results: Sequence[Result]) -> Candidate:
     ValidationFailed
         When no candidate could be fitted on every fold.
     """
-    best = ranked(problem, results)
+    best = [result for result in ranked(problem, results) if result.stopped is None]
     if not best:
         reasons = "; ".join(sorted({f"{r.candidate.name}: {r.skipped}" for r in results}))
         raise ValidationFailed(f"no candidate has an out-of-fold {problem.metric}: {reasons}")

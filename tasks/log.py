@@ -17,37 +17,46 @@ from evenhand.experiment import Candidate
 from evenhand.problem import Problem
 from evenhand.problem.models import Params
 from tasks import tracking
-from tasks.draw import draw_candidate, draw_fit, write_figures
+from tasks.draw import candidate_folder, draw_files
 from tasks.files import write_json
+from tasks.parts import Parts
 from tasks.results import Result
-from tasks.split import Parts
-from tasks.train import HOLDOUT_FOLD, slug
 from tasks.trials import log_trials, reproducible
+from tasks.units import HOLDOUT_FOLD, UnitWorkers, Work
+from tasks.workers import Workers
 
-# However many units are on their way elsewhere, figures are drawn here.
-_drawing = threading.BoundedSemaphore(os.cpu_count() or 1)
+# However many units are on their way elsewhere, figures are drawn and files written here.
+_here = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
-@task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
-def log_fit(
+@task(name="draw", task_run_name="draw {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
+def draw(
     parts: Parts,
     problem: Problem,
     seed: int,
     results: Sequence[Result],
-    drawn: bool,
     folder: Path,
-    run_id: str,
-    tags: dict[str, str],
+    workers: UnitWorkers | None = None,
 ) -> None:
-    """Write the files and MLflow child runs of the candidates that share a fit; with figures where ``drawn``."""
-    with _drawing:
-        shared = draw_fit(parts, problem, seed, results[0]) if drawn else {}
+    """Draw the figures of the candidates that share a fit, out of fold; its importances are those of the last fit."""
+    if not isinstance(workers, Workers):
+        with _here:
+            draw_files(Work(parts, problem, seed, folder), results)
+        return
+    work = Work(parts, problem, seed, folder, workers.shared)
+    workers.run(f"figures of {results[0].candidate.fit_name}", draw_files, work, results)
+
+
+@task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
+def log_fit(
+    problem: Problem, seed: int, results: Sequence[Result], folder: Path, run_id: str, tags: dict[str, str]
+) -> None:
+    """Write the files and MLflow child runs of the candidates that share a fit."""
+    with _here:
         for result in results:
-            place = folder / "candidates" / slug(result.candidate.name)
+            place = candidate_folder(folder, result)
             place.mkdir(parents=True, exist_ok=True)
             _write_files(problem, seed, result, place)
-            if drawn:
-                write_figures(place, {**shared, **draw_candidate(problem, result, parts.classes)})
             candidate_run = _log_run(problem, seed, result, place, run_id, tags)
             if result is results[0]:  # those that differ in the decision rule alone share the studies
                 log_trials(candidate_run, result.candidate, tags)
@@ -79,7 +88,8 @@ def _log_run(problem: Problem, seed: int, result: Result, place: Path, run_id: s
         "seed": seed,
         **{f"tuned {name}": value for name, value in _tuned(candidate).items()},
     }
-    labels = {**tags, **({"skipped": result.skipped} if result.skipped else {}), **reproducible(candidate)}
+    ended = {"skipped": result.skipped, "stopped": result.stopped.said if result.stopped else None}
+    labels = {**tags, **{name: reason for name, reason in ended.items() if reason}, **reproducible(candidate)}
     return tracking.log_candidate(run_id, candidate.name, params, metrics, labels, place, seconds=result.fit_seconds)
 
 

@@ -13,7 +13,7 @@ from evenhand.calibration_table import calibration_table
 from evenhand.comparing import Evidence
 from evenhand.comparing.text import as_markdown, as_text
 from evenhand.evaluate import flat
-from evenhand.experiment import Candidate
+from evenhand.experiment import HOLDOUT, Candidate
 from evenhand.problem import Problem
 from evenhand.references import Reference
 from evenhand.schema import column_types
@@ -43,7 +43,7 @@ from tasks.page import REPORT, write_page
 from tasks.results import Result, ledgers, was_skipped
 from tasks.split import Parts
 from tasks.storage import open_store
-from tasks.training import Training, point_latest, versions
+from tasks.training import TAG_LENGTH, Training, breakdown, point_latest, versions
 from tasks.validate import Validated
 
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
@@ -96,9 +96,8 @@ def finish(
     verdict: Verdict,
     status: str,
 ) -> dict[str, Any]:
-    """Write the summary and the comparison, show them, and tell where to look."""
+    """Write the summary and the page, show them, and tell where to look."""
     won = next(result for result in results if result.candidate == winner)
-    _write_comparison(training, problem, results, evidence)
     training.seconds["total"] = round(time.monotonic() - training.started, 2)
     summary = Summary(
         id=training.id,
@@ -129,12 +128,25 @@ def finish(
     path = training.folder / "summary.json"
     write_json(path, content)
     write_json(training.folder / "verdict.json", verdict.model_dump(mode="json"))
-    write_page(training.folder, problem, summary, verdict, validated, parts, results, winner, evidence)
+    page = _page(training, problem, summary, verdict, validated, parts, results, winner, evidence)
     shutil.rmtree(training.folder / "units")
     _log_parent(training, [result.row() for result in results], problem.metric, won, leaks, verdict)
     point_latest(training.folder)
-    _show(training, problem, results, evidence, won, registered, verdict, status, path)
+    _show(training, problem, results, evidence, won, registered, verdict, status)
+    for said in (page, *breakdown(training), f"Everything of this training: {training.folder}", str(path)):
+        training.say(said)
     return content
+
+
+def _page(training: Training, *args: Any) -> str:
+    """Write the page and say where it is. The version is registered and judged: what fails here can't undo that."""
+    try:
+        write_page(training.folder, *args)
+    except Exception as error:  # noqa: BLE001  whatever it is, the training has its outcome
+        said = f"{type(error).__name__}: {error}"
+        tracking.log_training(training.run_id, {}, {"report": f"failed: {said}"[:TAG_LENGTH]})
+        return f"warning: {REPORT} could not be written ({said}). Registration, verdict and summary.json stand."
+    return "The report, to read: " + str(training.folder / REPORT) + "     Compare the runs: make ui"
 
 
 def _about_correction(won: Result) -> str:
@@ -169,6 +181,7 @@ def _candidate_summary(result: Result) -> CandidateSummary:
         folds_done=result.folds_done,
         fit_seconds=result.fit_seconds,
         skipped=result.skipped,
+        stopped=result.stopped.said if result.stopped else None,
         shipped=_shipped_summary(result),
     )
 
@@ -182,7 +195,8 @@ def _shipped_summary(result: Result) -> ShippedSummary | None:
     )
 
 
-def _write_comparison(training: Training, problem: Problem, results: Sequence[Result], evidence: Evidence) -> None:
+def write_comparison(training: Training, problem: Problem, results: Sequence[Result], evidence: Evidence) -> None:
+    """Write the comparison of all candidates and the ledger, and draw both: before anything is registered."""
     rows = [result.row() for result in results]
     note = caption(problem)
     text = f"# {note}\n\n{as_markdown(evidence)}"
@@ -217,7 +231,8 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
 
 
 def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    whole = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
+    last = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
+    whole = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
     before = next(iter(whole.values())).before
     return before, {name: entry.after for name, entry in whole.items()}
 
@@ -246,7 +261,6 @@ def _show(
     registered: Registered,
     verdict: Verdict,
     status: str,
-    path: Path,
 ) -> None:
     rows = [result.row() for result in results]
     synthetic = " SYNTHETIC DATA" if problem.synthetic else ""
@@ -267,8 +281,3 @@ def _show(
     for reason in verdict.reasons:
         training.say(f"  - {reason}")
     training.say(status)
-    spent = ", ".join(f"{name} {value:.0f}" for name, value in training.seconds.items())
-    training.say(f"\nSeconds: {spent}")
-    training.say("The report, to read: " + str(path.parent / REPORT))
-    training.say("Compare the runs: make ui     Everything of this training: " + str(path.parent))
-    training.say(str(path))

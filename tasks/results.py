@@ -12,9 +12,10 @@ from evenhand.calibration_table import Calibrated
 from evenhand.correction import Corrections, Known, Shares
 from evenhand.evaluate import Scores
 from evenhand.experiment import HOLDOUT, Candidate, Experiment
+from evenhand.racing import Stopped
 from evenhand.strategies import LedgerEntry
 from evenhand.tables import Row
-from tasks.train import HOLDOUT_FOLD, Unit
+from tasks.units import HOLDOUT_FOLD, Unit
 
 SKIPPED = "skipped: "  # how a line of the ledger begins where a strategy could not run
 
@@ -41,6 +42,10 @@ class Result:
     oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
     """Classes that the decision rule chose, shape (n_judged,); None where they are the most probable ones."""
     test_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
+    stopped: Stopped | None = None
+    """Why the race stopped its fit: ``oof`` is of the folds done until then, and there is no ``test``."""
+    beside: Scores | None = None
+    """Scores of its model with nothing done to it on the same rows, where the race stopped it."""
 
     @property
     def inner(self) -> list[Unit]:
@@ -88,6 +93,9 @@ class Result:
             self.fit_seconds,
             self.skipped,
             c.variant_of,
+            self.folds_done,
+            self.stopped.said if self.stopped else None,
+            self.beside,
         )
 
 
@@ -129,10 +137,11 @@ def shares_of(unit: Unit) -> Shares:
 def ledgers(results: Sequence[Result]) -> dict[str, list[LedgerEntry]]:
     """Return each strategy's resampling ledger: that of its first candidate, which is on the feature set `base`.
 
-    A strategy that could not run on any fold has lines that say why, with the rows as they were.
+    A candidate that was fitted on all training rows comes before one that the race stopped. A strategy that could not
+    run on any fold has lines that say why, with the rows as they were.
     """
     found: dict[str, list[LedgerEntry]] = {}
-    for result in results:
+    for result in sorted(results, key=lambda result: result.stopped is not None):
         if result.ledger and result.candidate.model.kind != "stack":
             found.setdefault(result.candidate.strategy.name, result.ledger)
     before = {entry.fold: entry.before for entries in found.values() for entry in entries}

@@ -72,7 +72,8 @@ def stack(
     Stacked or None
         None where fewer than two families could be fitted on every fold.
     """
-    chosen = best_members([result.candidate for result in ranked(problem, scored)], stacking)
+    running = [result.candidate for result in ranked(problem, scored) if result.stopped is None]
+    chosen = best_members(running, stacking)
     if len(chosen) < 2:
         return None
     members = [replace(member, decision=ARGMAX) for member in chosen]

@@ -66,6 +66,26 @@ class Training:
         return done
 
 
+FITTING, EVALUATION = (
+    ("tune", "cross_validate", "refit"),
+    ("evaluate", "stack", "score", "leak_sentinel", "compare", "gate"),
+)
+
+
+def breakdown(training: Training) -> list[str]:
+    """Say where the time of a training went: into fits, into judging them, and into all else."""
+    took = training.seconds
+    total = time.monotonic() - training.started
+    fitting, judging = (sum(took.get(name, 0.0) for name in names) for names in (FITTING, EVALUATION))
+    steps = ", ".join(f"{name} {value:.0f}" for name, value in took.items() if name != "total")
+    rest = total - fitting - judging
+    return [
+        f"\nSeconds by step: {steps}",
+        f"Of {total:.0f} seconds: fitting {fitting:.0f}, evaluation {judging:.0f}, and {rest:.0f} for data, "
+        "orchestration, tracking and reporting together",
+    ]
+
+
 @contextmanager
 def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training]:
     """Make the training's folder and MLflow run; whatever ends it, the run says how.

@@ -72,7 +72,9 @@ class Work:
 class UnitWorkers(Protocol):
     """Processes that units run in."""
 
-    shared: Path | None
+    @property
+    def shared(self) -> Path | None:
+        """Where they share encoded and resampled rows, if they do."""
 
     def run(self, what: str, function: Callable[..., Unit], work: Work, *args: object) -> Unit:
         """Run ``function(work, *args)`` in one of them; ``what`` names it for people."""

@@ -39,6 +39,11 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Id of the process; None where there is none."""
+        return None if self._process is None else self._process.pid
+
     def ask(self, function: Callable[..., T], args: tuple[object, ...]) -> T:
         """Run a function of a module there; what it raises is raised here.
 
@@ -110,6 +115,11 @@ class Workers:
         for worker in self._all:
             worker.end()
         shutil.rmtree(self.shared, ignore_errors=True)
+
+    @property
+    def pids(self) -> list[int]:
+        """Ids of the processes that run."""
+        return [worker.pid for worker in self._all if worker.pid is not None]
 
     def run(self, what: str, function: Callable[..., T], *args: object) -> T:
         """Run a function in a process that is free; once more where the process ends over it.

@@ -3,6 +3,7 @@
 from evenhand.comparing.entries import Entry
 from evenhand.comparing.influence import OF_PROBABILITIES, Influence, influences
 from evenhand.comparing.measure import Answers, Rules
+from evenhand.comparing.place import Heard
 from evenhand.comparing.rows import JudgedRows
 from evenhand.comparing.types import (
     PLACE_NAMES,
@@ -19,7 +20,7 @@ from evenhand.comparing.types import (
     PlaceEvidence,
     Simplest,
 )
-from evenhand.comparing.whole import Heard, compare, headline
+from evenhand.comparing.whole import compare, headline
 
 __all__ = [
     "OF_PROBABILITIES",

@@ -59,3 +59,49 @@ def fold_spread(values: Sequence[float] | np.ndarray, ratios: Sequence[float], c
     half = float(stdtrit(k - 1, (1 + confidence) / 2)) * se
     p = float(2 * stdtr(k - 1, -abs(mean) / se))
     return FoldSpread(Interval(mean, mean - half, mean + half), se, k - 1, p)
+
+
+def borrowed_spread(
+    values: Sequence[float] | np.ndarray,
+    ratios: Sequence[float],
+    variance: float,
+    degrees: int,
+    confidence: float,
+) -> FoldSpread | None:
+    """Make the interval of a difference that too few folds measured, by a variance that others' folds gave.
+
+    Parameters
+    ----------
+    values : sequence of float, one a fold
+    ratios : sequence of float
+        Judged rows by training rows of each fold.
+    variance : float
+        Of one fold. That of ``values`` counts where it is larger.
+    degrees : int
+        Degrees of freedom of the variance.
+    confidence : float
+
+    Returns
+    -------
+    FoldSpread or None
+        None where a value is undefined or nothing varies.
+
+    Examples
+    --------
+    >>> found = borrowed_spread([0.1, 0.1], [0.25, 0.25], 0.01, 4, 0.95)
+    >>> round(found.standard_error, 4), found.degrees, round(found.p, 3)
+    (0.0866, 4, 0.312)
+    """
+    k, found = len(values), np.asarray(values, dtype=float)
+    own = float(found.var(ddof=1)) if k > 1 else 0.0
+    se = float(np.sqrt((1 / max(k, 1) + np.mean(ratios)) * max(own, variance))) if k else 0.0
+    if not np.isfinite(found).all() or not se > 1e-12:
+        return None
+    mean = float(found.mean())
+    half = float(stdtrit(degrees, (1 + confidence) / 2)) * se
+    return FoldSpread(Interval(mean, mean - half, mean + half), se, degrees, float(2 * stdtr(degrees, -abs(mean) / se)))
+
+
+def fold_variance(spread: FoldSpread, ratios: Sequence[float]) -> float:
+    """Return the variance of one fold that a corrected interval was made of."""
+    return spread.standard_error**2 / (1 / len(ratios) + float(np.mean(ratios)))

@@ -59,6 +59,9 @@ class Compared:
     rows: Spread
     folds: FoldSpread | None
 
+    fold_gains: tuple[float, ...] = ()
+    """The difference in each fold."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -121,8 +124,9 @@ def measure(
 def _of_labels(rows: JudgedRows, draws: np.ndarray, folds: Sequence[np.ndarray], rules: Rules) -> Measurement:
     compared = None
     if len(draws) > 1:  # every metric of labels is better when higher
-        apart = fold_spread(folds[0] - folds[1], rows.ratios, rules.confidence)
-        compared = Compared(of_draws(draws[0] - draws[1], rules.confidence), apart)
+        gains = folds[0] - folds[1]
+        apart = fold_spread(gains, rows.ratios, rules.confidence)
+        compared = Compared(of_draws(draws[0] - draws[1], rules.confidence), apart, tuple(gains.tolist()))
     spread, values = of_draws(draws[0], rules.confidence), tuple(folds[0].tolist())
     return Measurement(spread, fold_spread(values, rows.ratios, rules.confidence), values, compared)
 
@@ -134,7 +138,9 @@ def _of_probabilities(rows: JudgedRows, mine: Answers, other: Answers | None, me
         gain, by_row = sign * (a.estimate - b.estimate), sign * (a.by_row - b.by_row)
         gains = sign * np.subtract(a.fold_values, b.fold_values)
         compared = Compared(
-            of_influence(rows, gain, by_row, rules.confidence), fold_spread(gains, rows.ratios, rules.confidence)
+            of_influence(rows, gain, by_row, rules.confidence),
+            fold_spread(gains, rows.ratios, rules.confidence),
+            tuple(gains.tolist()),
         )
     spread = of_influence(rows, a.estimate, a.by_row, rules.confidence)
     if metric in AREAS:
@@ -159,5 +165,5 @@ def _told(rows: JudgedRows, one: Measurement) -> Measurement:
     compared = None
     if one.compared:
         of = one.compared.rows.interval.estimate
-        compared = Compared(replace(NOTHING, interval=Interval(of, np.nan, np.nan)), one.compared.folds)
+        compared = replace(one.compared, rows=replace(NOTHING, interval=Interval(of, np.nan, np.nan)))
     return replace(one, rows=blank, compared=compared)

@@ -9,10 +9,18 @@ import numpy as np
 
 from evenhand.comparing.classes import class_evidence, class_support
 from evenhand.comparing.family import concluded, detectable, holm
-from evenhand.comparing.folds import FEWEST_FOLDS
+from evenhand.comparing.folds import FEWEST_FOLDS, borrowed_spread, fold_variance
 from evenhand.comparing.measure import Answers, Compared, Measurement, Rules, measure
 from evenhand.comparing.rows import FEWEST_BLOCKS, JudgedRows
-from evenhand.comparing.types import Basis, Difference, Ground, MetricEvidence, Place, PlaceEvidence
+from evenhand.comparing.types import (
+    Basis,
+    ClassEvidence,
+    Difference,
+    Ground,
+    MetricEvidence,
+    Place,
+    PlaceEvidence,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,44 +32,101 @@ class Judged:
     errors: dict[str, dict[str, float]]
 
 
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """Rows of one place, and what each candidate said of them, by candidate name."""
+
+    rows: JudgedRows
+    answers: Mapping[str, Answers]
+    partial: tuple[Heard, ...] = ()
+    """Candidates that were stopped after fewer folds, each group with its references, on the rows that both have."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """Candidates on the same rows."""
+
+    heard: Heard
+    pairs: dict[str, str]
+    measured: dict[str, dict[str, Measurement]]
+    classes: dict[str, tuple[ClassEvidence, ...]]
+
+
 def judge_place(
-    place: Place,
-    rows: JudgedRows,
-    answers: Mapping[str, Answers],
-    references: Mapping[str, str],
-    metrics: Sequence[str],
-    rules: Rules,
+    place: Place, heard: Heard, references: Mapping[str, str], metrics: Sequence[str], rules: Rules
 ) -> Judged:
-    """Judge all candidates of one place.
+    """Judge all candidates of one place. Their comparisons are one family, on however many folds.
 
     Parameters
     ----------
     place : {"oof", "test"}
-    rows : JudgedRows
-    answers : mapping of candidate name to Answers
+    heard : Heard
     references : mapping of candidate name to the name of its reference
         Without those that have none.
     metrics : sequence of str
     rules : Rules
     """
-    pairs = {name: references[name] for name in answers if references.get(name) in answers}
+    whole = _measure(heard, references, metrics, rules)
+    groups = [whole]
+    for part in heard.partial:
+        stopped = [name for name in part.answers if name not in heard.answers]
+        groups.append(_borrowing(_measure(part, references, metrics, rules, stopped), whole, rules))
+    measured = {name: one for group in groups for name, one in group.measured.items()}
+    pairs = {name: other for group in groups for name, other in group.pairs.items()}
+    by_metric = {metric: _family(metric, measured, pairs, rules) for metric in metrics}
+    found = {
+        name: PlaceEvidence({metric: by_metric[metric][name] for metric in metrics}, group.classes[name], folds)
+        for group, folds in ((group, None if group is whole else len(group.heard.rows.ratios)) for group in groups)
+        for name in group.measured
+    }
+    errors = {metric: {name: one[metric].standard_error for name, one in whole.measured.items()} for metric in metrics}
+    return Judged(_ground(place, heard, whole.pairs, len(pairs), rules), found, errors)
+
+
+def _measure(
+    heard: Heard,
+    references: Mapping[str, str],
+    metrics: Sequence[str],
+    rules: Rules,
+    names: Sequence[str] | None = None,
+) -> _Measured:
+    """Measure the candidates of one group, or those that are named."""
+    rows, answers = heard.rows, heard.answers
+    wanted = list(answers) if names is None else list(names)
+    pairs = {name: references[name] for name in wanted if references.get(name) in answers}
     known, order = rows.support >= rules.min_positives, _order_of_classes(rows, answers)
     # Classes in an order of their own: neither their names nor their codes then make a difference to a draw.
     to = np.argsort(order)
     ordered = replace(rows, y=to[rows.y])
     recoded = {name: Answers(to[said.codes], said.judged) for name, said in answers.items()}
-    measured = {
-        name: measure(ordered, said, recoded.get(pairs.get(name, "")), known[order], metrics, rules)
-        for name, said in recoded.items()
-    }
-    by_metric = {metric: _family(metric, measured, pairs, rules) for metric in metrics}
-    found = {}
-    for name, said in answers.items():
-        other = answers[pairs[name]].codes if name in pairs else None
-        classes = class_evidence(rows, said.codes, other, rules.min_positives, rules.confidence)
-        found[name] = PlaceEvidence({metric: by_metric[metric][name] for metric in metrics}, classes)
-    errors = {metric: {name: one[metric].standard_error for name, one in measured.items()} for metric in metrics}
-    return Judged(_ground(place, rows, answers, pairs, rules), found, errors)
+    measured, classes = {}, {}
+    for name in wanted:
+        other = pairs.get(name, "")
+        measured[name] = measure(ordered, recoded[name], recoded.get(other), known[order], metrics, rules)
+        codes = answers[other].codes if other else None
+        classes[name] = class_evidence(rows, answers[name].codes, codes, rules.min_positives, rules.confidence)
+    return _Measured(heard, pairs, measured, classes)
+
+
+def _borrowing(part: _Measured, whole: _Measured, rules: Rules) -> _Measured:
+    """Give comparisons on too few folds the largest fold variance that one on all folds has."""
+    return replace(part, measured={name: _widened(one, part, whole, rules) for name, one in part.measured.items()})
+
+
+def _widened(one: Mapping[str, Measurement], part: _Measured, whole: _Measured, rules: Rules) -> dict[str, Measurement]:
+    ratios, found = whole.heard.rows.ratios, dict(one)
+    for metric, measured in one.items():
+        compared = measured.compared
+        spreads = [other[metric].compared for other in whole.measured.values()]
+        known = [spread.folds for spread in spreads if spread is not None and spread.folds is not None]
+        if compared is None or compared.folds is not None or not known:
+            continue
+        variance = max(fold_variance(spread, ratios) for spread in known)
+        borrowed = borrowed_spread(
+            compared.fold_gains, part.heard.rows.ratios, variance, known[0].degrees, rules.confidence
+        )
+        found[metric] = replace(measured, compared=replace(compared, folds=borrowed))
+    return found
 
 
 def _order_of_classes(rows: JudgedRows, answers: Mapping[str, Answers]) -> np.ndarray:
@@ -122,15 +187,25 @@ def _difference(
     )
 
 
-def _ground(
-    place: Place, rows: JudgedRows, answers: Mapping[str, Answers], pairs: Mapping[str, str], rules: Rules
-) -> Ground:
+def _ground(place: Place, heard: Heard, pairs: Mapping[str, str], comparisons: int, rules: Rules) -> Ground:
+    rows, answers = heard.rows, heard.answers
     basis: Basis = "folds" if len(rows.ratios) >= FEWEST_FOLDS else "rows"
     codes = {name: said.codes for name, said in answers.items()}
     compared = [(codes[name], codes[other]) for name, other in pairs.items()]
     support = class_support(rows, compared, list(codes.values()), rules.min_positives, rules.confidence)
-    ground = Ground(place, len(rows.y), len(rows.ratios), basis, rows.n_blocks, len(pairs), support, ())
-    return replace(ground, notes=tuple(_notes(ground, rules)))
+    ground = Ground(place, len(rows.y), len(rows.ratios), basis, rows.n_blocks, comparisons, support, ())
+    return replace(ground, notes=(*_notes(ground, rules), *_of_stopped(heard)))
+
+
+def _of_stopped(heard: Heard) -> list[str]:
+    stopped = {name for part in heard.partial for name in part.answers if name not in heard.answers}
+    if not stopped:
+        return []
+    many = "1 candidate was" if len(stopped) == 1 else f"{len(stopped)} candidates were"
+    return [
+        f"{many} stopped after some folds: compared on the rows of those alone; with fewer than three folds, folds are "
+        "taken to vary as much as those of the comparison on all folds that varies most"
+    ]
 
 
 def _notes(ground: Ground, rules: Rules) -> list[str]:

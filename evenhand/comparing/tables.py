@@ -50,12 +50,19 @@ def by_candidate(evidence: Evidence, place: Place) -> pd.DataFrame:
             "features": candidate.features,
             "decision": candidate.decision,
         }
+        if place == "oof" and any(one.oof and one.oof.folds for one in evidence.candidates):
+            line["folds"] = _folds(evidence, candidate)
         for metric in evidence.metrics:
             found = candidate.difference(place, metric)
             if found is not None:
                 line |= _difference_line(metric, found)
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def _folds(evidence: Evidence, candidate: CandidateEvidence) -> str:
+    done = candidate.oof.folds if candidate.oof else None
+    return f"{done} of {evidence.grounds['oof'].folds}" if done else "all"
 
 
 def _way_line(evidence: Evidence, way: str, candidates: Sequence[CandidateEvidence]) -> dict[str, Any]:

@@ -85,6 +85,8 @@ class PlaceEvidence:
 
     metrics: dict[str, MetricEvidence]
     classes: tuple[ClassEvidence, ...]
+    folds: int | None = None
+    """Folds done where the race stopped it; None for a candidate that has them all."""
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from evenhand.comparing.entries import Entry, reference_of, simplest, way_of
-from evenhand.comparing.measure import Answers, Rules
-from evenhand.comparing.place import Judged, judge_place
-from evenhand.comparing.rows import JudgedRows
+from evenhand.comparing.measure import Rules
+from evenhand.comparing.place import Heard, Judged, judge_place
 from evenhand.comparing.types import CandidateEvidence, Evidence, Place
 from evenhand.comparing.words import conclusion, disagreements
-
-
-@dataclass(frozen=True, eq=False)
-class Heard:
-    """Rows of one place, and what each candidate said of them, by candidate name."""
-
-    rows: JudgedRows
-    answers: Mapping[str, Answers]
 
 
 def headline(metric: str) -> tuple[str, ...]:
@@ -54,13 +45,14 @@ def compare(
     found = {entry.name: reference_of(entry, entries) for entry in entries}
     references = {name: reference.name for name, reference in found.items() if reference}
     judged: dict[Place, Judged] = {
-        place: judge_place(place, said.rows, said.answers, references, metrics, rules) for place, said in heard.items()
+        place: judge_place(place, said, references, metrics, rules) for place, said in heard.items()
     }
     candidates = tuple(_candidate(entry, found[entry.name], judged) for entry in entries)
     chosen = None
     if "oof" in judged:
-        known = {name: one.metrics[metric] for name, one in judged["oof"].found.items()}
-        chosen = simplest(entries, known, judged["oof"].errors[metric], metric)
+        all_folds = judged["oof"].errors[metric]
+        known = {name: judged["oof"].found[name].metrics[metric] for name in all_folds}
+        chosen = simplest(entries, known, all_folds, metric)
     grounds = {place: one.ground for place, one in judged.items()}
     bare = Evidence(metric, metrics, rules.confidence, rules.min_positives, grounds, candidates, chosen, "", ())
     warnings = disagreements(bare, folds_kind)

@@ -72,8 +72,10 @@ def strategy_comparison(rows: Sequence[Row], metric: str, note: str = "") -> Fig
         ax.set_title(short(model), fontsize=8.5, color=INK)
     axes[0].set_ylim(len(labels) - 0.5, -0.5)
     keys = [_key("o", "out of fold", ACCENT, ACCENT), _key("D", "held-out period", SECOND, "white")]
+    if any(row.stopped for row in scored):
+        keys.insert(1, _key("o", "the same, stopped by the race", ACCENT, "white"))
     lines = [Line2D([], [], color=GREY, linewidth=1, linestyle="--", label="without resampling")]
-    figure.legend(handles=keys + lines, loc="outside lower right", ncols=3, fontsize=8, frameon=False)
+    figure.legend(handles=keys + lines, loc="outside lower right", ncols=len(keys) + 1, fontsize=8, frameon=False)
     return figure
 
 
@@ -116,7 +118,8 @@ def _strategies(
     for row in rows:
         place = labels[_label(row, varying)]
         if row.oof is not None:
-            axes.plot(row.oof.metrics[metric], place, "o", color=ACCENT, markersize=6)
+            fill = "white" if row.stopped else ACCENT
+            axes.plot(row.oof.metrics[metric], place, "o", color=ACCENT, markerfacecolor=fill, markersize=6)
         if row.test is not None:
             axes.plot(row.test.metrics[metric], place, "D", color=SECOND, markerfacecolor="white", markersize=5)
         if row.oof is None and row.test is None:

@@ -72,6 +72,9 @@ class Problem(Frozen):
     )
     quick_rows: int = Field(default=6_000, ge=200, description="training rows of the quick preset")
     metric: MetricName = "macro_f1"
+    racing: bool = Field(
+        default=True, description="a fit that can't win any more after some folds, by a paired interval, gets no more"
+    )
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()
     review: Literal["required", "never"] = "required"

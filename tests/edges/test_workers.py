@@ -31,10 +31,6 @@ def test_a_worker_imports_neither_prefect_nor_mlflow():
     assert said.strip() == "[]"
 
 
-def processes_of(workers):
-    return [worker._process.pid for worker in workers._all if worker._process is not None]
-
-
 def running(pid):
     try:
         os.kill(pid, 0)
@@ -50,7 +46,7 @@ def test_workers_share_out_the_work_use_one_thread_and_end_with_their_block(tmp_
             thread.start()
         for thread in threads:
             thread.join()
-        pids = processes_of(workers)
+        pids = workers.pids
         assert len(pids) == 2
         assert workers.run("ask", os.getpid) in pids
         assert workers.run("ask", os.getenv, "OMP_NUM_THREADS") == "1"
@@ -64,7 +60,7 @@ def test_what_a_unit_raises_is_raised_here_and_the_worker_goes_on(tmp_path):
         with pytest.raises(FileNotFoundError) as raised:
             workers.run("read", os.stat, "nowhere")
         assert "in a worker process" in raised.value.__notes__[0]
-        assert workers.run("ask", os.getpid) == processes_of(workers)[0]
+        assert workers.run("ask", os.getpid) == workers.pids[0]
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +96,7 @@ def test_ending_the_block_ends_what_is_being_done(tmp_path):
     with Workers(1, tmp_path / "shared", say_nothing) as workers:
         thread = threading.Thread(target=work, args=(workers,))
         thread.start()
-        while not processes_of(workers):
+        while not workers.pids:
             time.sleep(0.02)
     thread.join(10)
     assert time.monotonic() - begun < 20

@@ -1,0 +1,145 @@
+"""Whether racing keeps the winner, and what it saves: ``python -m benchmarks.racing``.
+
+Each seed draws a sample of the problem's training rows, its folds and its models. Every fit is done on every fold once;
+the races are then replayed on its probabilities, so that a race and no race differ in nothing else. Rows of the
+problem's held-out period are never read past the split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evenhand.comparing import JudgedRows
+from evenhand.correction import Known, Shares
+from evenhand.evaluate import score
+from evenhand.experiment import Candidate, Experiment, Outcome, candidates, fits
+from evenhand.problem import Problem
+from evenhand.racing import ERROR, FEWEST_FOLDS, heard, protected_fits, ruled_out
+from tasks.ingest import ingest
+from tasks.problems import load_problem
+from tasks.split import split
+from tasks.train import HOLDOUT_FOLD, experiment_of
+from tasks.validate import validate
+
+CHEAP = {"random_forest": {"n_estimators": 12}, "gradient_boosting": {"max_iter": 12}, "lightgbm": {"n_estimators": 12}}
+ERRORS = (ERROR, 0.5, 5.0)
+Found = Mapping[str, Mapping[int, Outcome]]
+
+
+@dataclass(frozen=True)
+class Race:
+    """One replay: who won, and which share of the seconds of all fits was spent."""
+
+    winner: str
+    spent: float
+    stopped: int
+
+
+def main() -> None:
+    """Print a line a seed, then a markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--problem", default="toronto")
+    parser.add_argument("--rows", type=int, default=4_000)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    asked = parser.parse_args()
+    problem = cheap(load_problem(asked.problem))
+    good = validate.fn(ingest.fn(problem), problem).good
+    grids = {"as the problem says": candidates(problem)}
+    plain = [one for one in grids["as the problem says"] if one.name == one.fit_name and one.features == "base"]
+    grids["base features, argmax"] = plain
+    races: dict[tuple[str, float], list[tuple[Race, Race]]] = {}
+    for seed in range(asked.first, asked.first + asked.seeds):
+        experiment = experiment_of(split.fn(good, problem, asked.rows, seed), problem, seed)
+        folds = [number for number in experiment.folds if number != HOLDOUT_FOLD]
+        found = {fit.name: {fold: experiment.run(fit, fold) for fold in folds} for fit in fits(candidates(problem))}
+        for name, grid in grids.items():
+            whole = replayed(experiment, problem, grid, found, folds, None)
+            for error in ERRORS:
+                raced = replayed(experiment, problem, grid, found, folds, error)
+                races.setdefault((name, error), []).append((whole, raced))
+                print(f"seed {seed}, {name}, {error:g}: {whole.winner} | {raced}", flush=True)
+    print(f"\n{asked.rows:,} rows, {asked.seeds} seeds, {problem.metric}\n")
+    print("| candidates | error | same winner | fits stopped | seconds of fits |\n| --- | --- | --- | --- | --- |")
+    for (name, error), pairs in races.items():
+        same = sum(raced.winner == whole.winner for whole, raced in pairs)
+        stopped = statistics.mean(raced.stopped for _, raced in pairs)
+        spent = statistics.mean(raced.spent for _, raced in pairs)
+        print(f"| {name} | {error:g} | {same} of {len(pairs)} | {stopped:.1f} | {spent:.0%} |")
+
+
+def cheap(problem: Problem) -> Problem:
+    """Give each model few rounds or trees: what is measured is the race."""
+    models = [one.model_copy(update={"params": {**one.params, **CHEAP.get(one.kind, {})}}) for one in problem.models]
+    extra = [
+        one.model_copy(update={"params": {**one.params, "n_estimators": 25, "learning_rate": 0.15}})
+        for one in problem.extra
+    ]
+    return problem.model_copy(update={"models": tuple(models), "extra": tuple(extra)})
+
+
+def replayed(
+    experiment: Experiment,
+    problem: Problem,
+    grid: Sequence[Candidate],
+    found: Found,
+    folds: Sequence[int],
+    error: float | None,
+) -> Race:
+    """Race the candidates over the folds; to the end of all of them where ``error`` is None."""
+    fitted = {fit.name: fit for fit in fits(grid)}
+    protected = protected_fits(grid, problem)
+    alive, spent = list(fitted), 0.0
+    for done, fold in enumerate(folds, start=1):
+        spent += sum(found[name][fold].fit_seconds for name in alive)
+        if error is not None and FEWEST_FOLDS <= done < len(folds):
+            rows, answers = answered(experiment, problem, grid, found, alive, folds[:done])
+            entrants = len(fitted) - len(protected)
+            out = ruled_out(rows, answers, problem.metric, protected, len(folds), entrants, error)
+            alive = [name for name in alive if name not in out]
+    rows, answers = answered(experiment, problem, grid, found, alive, folds)
+    # The winner is chosen as a training does: by the score of all rows, the first of equals.
+    scores = {
+        name: score(rows.y, np.eye(len(rows.classes))[one.codes], rows.classes, one.codes).metrics[problem.metric]
+        for said in answers.values()
+        for name, one in said.items()
+    }
+    order = [candidate.name for candidate in grid if candidate.name in scores]
+    total = sum(found[name][fold].fit_seconds for name in fitted for fold in folds)
+    return Race(max(order, key=lambda name: scores[name]), spent / total, len(fitted) - len(alive))
+
+
+def answered(
+    experiment: Experiment,
+    problem: Problem,
+    grid: Sequence[Candidate],
+    found: Found,
+    alive: Sequence[str],
+    folds: Sequence[int],
+) -> tuple[JudgedRows, dict[str, dict]]:
+    """Put the rows of some folds together, and what every candidate that is alive says of them."""
+    parts = [experiment.folds[fold] for fold in folds]
+    y = experiment.y[np.concatenate([part.valid for part in parts])]
+    of_row = np.repeat(folds, [len(part.valid) for part in parts])
+    ratios = tuple(len(part.valid) / len(part.train) for part in parts)
+    rows = JudgedRows(y, tuple(experiment.classes), of_row, ratios)
+    answers: dict[str, dict] = {}
+    for candidate in grid:
+        if candidate.fit_name in alive:
+            outcomes = [found[candidate.fit_name][fold] for fold in folds]
+            raw = np.concatenate([outcome.probabilities for outcome in outcomes])
+            shares = {fold: Shares.of(one.ledger) for fold, one in zip(folds, outcomes, strict=True)}
+            trained = np.mean([one.trained for one in shares.values()], axis=0)
+            known = Known.of(y, raw, of_row, shares)
+            said = heard(rows, known, candidate.decision, problem.metric, trained)
+            answers.setdefault(candidate.fit_name, {})[candidate.name] = said
+    return rows, answers
+
+
+if __name__ == "__main__":
+    main()

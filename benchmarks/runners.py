@@ -1,0 +1,62 @@
+"""Units in threads beside units in worker processes: ``python -m benchmarks.runners``. Equal units, in turns."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from evenhand.candidates import candidates, fits
+from flows.runners import cores
+from tasks.ingest import ingest
+from tasks.problems import load_problem
+from tasks.split import split
+from tasks.train import fit, fold_numbers
+from tasks.validate import validate
+from tasks.workers import Workers
+
+SEED = 42
+
+
+def main() -> None:
+    """Print wall and CPU seconds of each way, round by round; the first one of processes has their start in it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--problem", default="toronto")
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--models", nargs="*", default=["gradient_boosting", "lightgbm"])
+    asked = parser.parse_args()
+    problem = load_problem(asked.problem)
+    parts = split.fn(validate.fn(ingest.fn(problem), problem).good, problem, asked.rows, SEED)
+    grid = [one for one in fits(candidates(problem, parts.share)) if one.model.name in asked.models]
+    folds = fold_numbers(parts, problem, SEED)[: asked.rounds]
+    print(f"{asked.rows:,} rows, {len(grid)} units a round, {cores()} cores\n")
+    print("| round | threads, s | CPU s | processes, s | CPU s |\n| --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(cores()) as pool:
+        folder = Path(name)
+        with Workers(cores(), folder / "shared", print) as workers:
+            for number, fold in enumerate(folds):
+                some = [(one, fold) for one in grid]
+                found = []
+                for those in (None, workers):
+                    wall, cpu = time.monotonic(), seconds(those)
+                    list(pool.map(lambda one, w=those: fit.fn(parts, problem, SEED, *one, folder, w), some))
+                    found += [time.monotonic() - wall, seconds(those) - cpu]
+                print(f"| {number + 1} | " + " | ".join(f"{value:.1f}" for value in found) + " |", flush=True)
+
+
+def seconds(workers: Workers | None) -> float:
+    """CPU seconds so far of this process, and of the workers where there are any."""
+    used = sum(os.times()[:2])
+    ticks = os.sysconf("SC_CLK_TCK")
+    for pid in workers.pids if workers is not None else ():
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(") ", 1)[1].split()
+        used += (int(fields[11]) + int(fields[12])) / ticks
+    return used
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Racing: a fit that a paired interval rules out after some folds gets no more of them (Maron & Moore 1994).
+
+The winner of a training is the best candidate over all folds. After some of them, the question of each fit is whether
+it can still be that: its difference to the leader, on the same rows, may still move by what rows and folds differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from evenhand.candidates import Candidate, entry_of
+from evenhand.comparing.entries import reference_of
+from evenhand.comparing.influence import OF_PROBABILITIES, influences
+from evenhand.comparing.measure import Answers, Measurement, Rules, measure
+from evenhand.comparing.rows import JudgedRows
+from evenhand.correction import Known
+from evenhand.decision import AnyDecision, cross_fitted
+from evenhand.evidence import Interval
+from evenhand.problem import BASE, LOWER_IS_BETTER, Problem
+
+FEWEST_FOLDS = 2  # one fold can't tell how much folds differ
+ERROR = 0.05  # chance, at most, that the race stops the candidate that would have won
+RULES = Rules(resamples=500)
+ALWAYS_LIGHTGBM = ("none", "class_weight", "capped")
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """When and why a fit got no more folds."""
+
+    folds: int
+    of: int
+    leader: str
+    behind: Interval
+    """How much worse than the leader on the primary metric; its lower bound is above 0."""
+
+    @property
+    def said(self) -> str:
+        """In words.
+
+        Examples
+        --------
+        >>> Stopped(2, 5, "lightgbm / none / multipliers", Interval(0.041, 0.036, 0.046)).said
+        'stopped after 2 of 5 folds: .041 below the leader [.036, .046]'
+        """
+        gap, low, high = (
+            f"{value:.3f}".lstrip("0") for value in (self.behind.estimate, self.behind.low, self.behind.high)
+        )
+        return f"stopped after {self.folds} of {self.of} folds: {gap} below the leader [{low}, {high}]"
+
+
+def protected_fits(grid: Sequence[Candidate], problem: Problem) -> set[str]:
+    """Name the fits that run to the end whatever their scores.
+
+    These are each model without resampling, every fit that another one is compared with, and LightGBM with class
+    weights and with the capped data set.
+    """
+    models = {one.name: ALWAYS_LIGHTGBM if one.kind == "lightgbm" else ("none",) for one in problem.models}
+    entries = {entry_of(candidate): candidate.fit_name for candidate in grid}
+    found = set()
+    for candidate in grid:
+        if candidate.features == BASE and candidate.strategy.kind in models.get(candidate.model.name, ()):
+            found.add(candidate.fit_name)
+        reference = reference_of(entry_of(candidate), entries)
+        if reference is not None and entries[reference] != candidate.fit_name:
+            found.add(entries[reference])
+    return found
+
+
+def heard(
+    rows: JudgedRows, known: Known, rule: AnyDecision, metric: str, trained_share: np.ndarray | None = None
+) -> Answers:
+    """Tell what a candidate says of the rows that are done; its decision rule is fitted on the other folds.
+
+    The rule reads the probabilities as the models gave them: their correction is fitted once all folds are done.
+
+    Parameters
+    ----------
+    rows : JudgedRows
+    known : Known
+        The same rows.
+    rule : AnyDecision
+    metric : str
+        The primary one.
+    trained_share : ndarray of shape (K,), optional
+        As in :func:`evenhand.decision.fit_rule`.
+    """
+    codes = cross_fitted(rule, known.raw, known.y, known.folds, rows.classes, metric, trained_share)
+    judged = [metric] if metric in OF_PROBABILITIES else []
+    return Answers(codes, {name: influences(rows, known.raw, name, rows.support > 0) for name in judged})
+
+
+@dataclass(frozen=True, eq=False)
+class Racer:
+    """A fit, by its best candidate: decision rules share its probabilities."""
+
+    name: str
+    answers: Answers
+    measured: Measurement
+
+
+def ruled_out(
+    rows: JudgedRows,
+    answers: Mapping[str, Mapping[str, Answers]],
+    metric: str,
+    protected: Collection[str],
+    of: int,
+    entrants: int | None = None,
+    error: float = ERROR,
+) -> dict[str, Stopped]:
+    """Find the fits that can't win any more.
+
+    The variance of a fold's difference to the leader is that of drawing its rows, or the spread between the folds done,
+    pooled over all fits, whichever is larger. The level is divided by the number of fits that can be stopped and of
+    times that they are looked at (Bonferroni).
+
+    Parameters
+    ----------
+    rows : JudgedRows
+        Of the folds that are done.
+    answers : mapping of fit name to a mapping of candidate name to Answers
+        What each candidate of each fit said of them, cross-fitted: a fit is judged by the best.
+    metric : str
+        The primary one.
+    protected : collection of str
+        Names of fits that are never stopped.
+    of : int
+        Folds that a fit runs without a race.
+    entrants : int, optional
+        Fits that could be stopped when the race began; as many as there are now without it.
+    error : float
+        Chance, at most, that the fit that would have won is stopped.
+
+    Returns
+    -------
+    dict of str to Stopped
+        By fit name.
+    """
+    known = rows.support > 0
+    best = {fit: _best(rows, said, metric, known) for fit, said in answers.items()}
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    standing = {fit: sign * one.measured.rows.interval.estimate for fit, one in best.items()}
+    ranked = sorted(fit for fit, value in standing.items() if np.isfinite(value))
+    if len(ranked) < 2 or not rows.ratios:
+        return {}
+    leader = max(ranked, key=lambda fit: standing[fit])
+    against = {
+        fit: measure(rows, best[fit].answers, best[leader].answers, known, [metric], RULES)[metric]
+        for fit in ranked
+        if fit != leader
+    }
+    entered = entrants or len([fit for fit in against if fit not in protected])
+    looks = max(1, of - FEWEST_FOLDS)
+    z = float(-ndtri(min(error / max(1, entered) / looks, 0.5)))
+    done, between = len(rows.ratios), _between_folds(best[leader].measured, against.values(), sign)
+    stopped = {}
+    for fit, one in against.items():
+        compared = one.compared
+        if fit in protected or compared is None or not np.isfinite(compared.rows.standard_error):
+            continue
+        behind, half = -compared.rows.interval.estimate, z * max(compared.rows.standard_error, between / done**0.5)
+        if behind - half > 0:
+            stopped[fit] = Stopped(done, of, best[leader].name, Interval(behind, behind - half, behind + half))
+    return stopped
+
+
+def _best(rows: JudgedRows, said: Mapping[str, Answers], metric: str, known: np.ndarray) -> Racer:
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    racers = [
+        Racer(name, answers, measure(rows, answers, None, known, [metric], RULES)[metric])
+        for name, answers in said.items()
+    ]
+    return max(racers, key=lambda racer: np.nan_to_num(sign * racer.measured.rows.interval.estimate, nan=-np.inf))
+
+
+def _between_folds(leader: Measurement, others: Iterable[Measurement], sign: float) -> float:
+    """Return the standard deviation between folds of the differences to the leader, pooled over the fits."""
+    gains = sign * np.array([np.subtract(one.fold_values, leader.fold_values) for one in others])
+    gains = gains[np.isfinite(gains).all(axis=1)]
+    return float(np.sqrt(gains.var(axis=1, ddof=1).mean())) if len(gains) and gains.shape[1] > 1 else 0.0

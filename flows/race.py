@@ -1,0 +1,58 @@
+"""The race in order: a fold of every fit, then the question which of them can still win, then the next fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evenhand.experiment import Candidate, fits
+from evenhand.problem import Problem
+from evenhand.racing import FEWEST_FOLDS, Stopped, protected_fits
+from flows.grid import Submitted
+from tasks.race import race
+from tasks.split import Parts
+from tasks.train import Unit
+from tasks.training import Training
+from tasks.units import UnitWorkers
+
+
+def run_race(
+    training: Training,
+    workers: UnitWorkers | None,
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    grid: Sequence[Candidate],
+    folds: Sequence[int],
+    racing: bool,
+) -> tuple[dict[str, list[Unit]], dict[str, Stopped]]:
+    """Fit every candidate on the folds, without those that can't win any more where ``racing``.
+
+    Which fits are stopped depends on their scores alone, never on which unit is done first.
+
+    Returns
+    -------
+    dict of str to list of Unit
+        The units of each fit, by fold.
+    dict of str to Stopped
+        Fits that were stopped, by name.
+    """
+    running, safe = fits(grid), protected_fits(grid, problem)
+    submitted = Submitted(training, workers, parts, problem, seed, len(running) * len(folds))
+    stopped: dict[str, Stopped] = {}
+    for done, fold in enumerate(folds):
+        judging = racing and done >= FEWEST_FOLDS and any(fit.fit_name not in safe for fit in running)
+        # Those that run whatever comes out keep the cores busy meanwhile.
+        ahead = [fit for fit in running if judging and fit.fit_name in safe]
+        submitted.add(ahead, fold)
+        if judging:
+            inner = submitted.wait_for(folds[:done])
+            out = race(
+                parts, problem, seed, grid, {fit.fit_name: inner[fit.fit_name] for fit in running}, done, len(folds)
+            )
+            for name, why in out.items():
+                training.say(f"           {name}: {why.said}")
+            stopped |= out
+            running = [fit for fit in running if fit.fit_name not in out]
+            submitted.expected -= len(out) * (len(folds) - done)
+        submitted.add([fit for fit in running if fit not in ahead], fold)
+    return submitted.wait_for(folds), stopped
