@@ -1,14 +1,16 @@
-"""Whether detectors of unusual rows find rare classes, and help as features: ``python -m benchmarks.anomaly``.
+"""Whether detectors of unusual rows find rare classes, and help as features.
 
-Trained on the years before 2020, judged on 2020; the problem's held-out period is never seen. The figures are in
-docs/models.md.
+``python -m benchmarks.anomaly detectors`` and ``python -m benchmarks.anomaly features --rows 60000``.
+
+Toronto, trained on the years before 2020, judged on 2020; the problem's held-out period is never seen. The figures are
+in docs/anomaly.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment
+from evenhand.models.prepared import stratified_rows
 from evenhand.problem import DETECTORS, FeatureSet, ModelSpec, SimpleStrategy
 from evenhand.rules import LargestWeighted
 from evenhand.split import Fold
@@ -35,13 +38,14 @@ MODEL = ModelSpec(
 )
 
 
-def read_experiment() -> Experiment:
-    """Take the years before 2020 as training rows and 2020 as the judged ones."""
+def read_experiment(n_rows: int) -> Experiment:
+    """Take the years before 2020, or a stratified sample of them, as training rows and 2020 as the judged ones."""
     problem = load_problem("toronto")
     good = validate.fn(ingest.fn(problem), problem).good
     whole = experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
     year = pd.to_datetime(whole.frame["occurrencedate"]).dt.year.to_numpy()
-    fold = Fold(0, np.flatnonzero(year < JUDGED), np.flatnonzero(year == JUDGED))
+    before = np.flatnonzero(year < JUDGED)
+    fold = Fold(0, before[stratified_rows(whole.y[before], n_rows, SEED)], np.flatnonzero(year == JUDGED))
     return Experiment(whole.frame, whole.y, whole.classes, [fold], dict(tried(problem.features)), SEED)
 
 
@@ -67,13 +71,13 @@ def detectors(experiment: Experiment) -> None:
             print(f"| `{kind}` | {name} | {found.mean():.3f} | {figures} | {outcome.fit_seconds:.0f} |", flush=True)
 
 
-def features(experiment: Experiment, seeds: int) -> None:
+def features(experiment: Experiment, seeds: int, sets: Sequence[str]) -> None:
     """Print what the scores add to LightGBM, with the rule p / prior^0.5, over several seeds of the model."""
     y = experiment.y[experiment.folds[0].valid]
     shares = np.bincount(experiment.y[experiment.folds[0].train]) / len(experiment.folds[0].train)
     rule = LargestWeighted("prior_power", tuple(experiment.classes), tuple(shares**-0.5))
     print("| features | macro-F1 | average precision | encoding, CPU s |\n| --- | --- | --- | --- |")
-    for name in experiment.features:
+    for name in (name for name in experiment.features if name.removesuffix(" + anomaly") in sets):
         begun = time.process_time()
         experiment.feature_names(name, 0)
         encoding, rows = time.process_time() - begun, []
@@ -93,14 +97,18 @@ def features(experiment: Experiment, seeds: int) -> None:
 def main() -> None:
     """Print two markdown tables; in brackets the range over the seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=["detectors", "features"])
+    parser.add_argument("--rows", type=int, default=200_000, help="training rows at most")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sets", nargs="*", default=["base", "enriched"], help="feature sets")
     asked = parser.parse_args()
-    experiment = read_experiment()
+    experiment = read_experiment(asked.rows)
     fold = experiment.folds[0]
     print(f"trained on {len(fold.train):,} rows, judged on {len(fold.valid):,}\n")
-    detectors(experiment)
-    print()
-    features(experiment, asked.seeds)
+    if asked.part == "detectors":
+        detectors(experiment)
+    else:
+        features(experiment, asked.seeds, asked.sets)
 
 
 if __name__ == "__main__":
