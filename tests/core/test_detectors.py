@@ -259,7 +259,7 @@ def test_a_detector_is_named_with_its_class_and_belongs_among_the_balancing_mode
     ):
         check_classes(problem, ["Theft Over"])
     with pytest.raises(ProblemError, match="ecod balances by itself; name it under balancing_models"):
-        parse_problem({**raw, "models": ["ecod"], "extra": []}, "my.yaml")
+        parse_problem({**raw, "models": ["ecod"], "extra": [], "tuning": []}, "my.yaml")
     with pytest.raises(ProblemError, match=r"`class_name` belongs to one_class_svm, .*; found with lightgbm"):
         parse_problem({**raw, "models": [{"kind": "lightgbm", "class_name": "Robbery"}]}, "my.yaml")
 
