@@ -39,6 +39,7 @@ class PendingReview(BaseModel):
     training: str = Field(default="", description="name of the training's folder")
     trained_by: str = Field(default="", description="accounts of who trained it")
     reviewers: tuple[str, ...] = Field(default=(), description="who may decide; empty: anybody who gives a name")
+    by_account: tuple[str, ...] = Field(default=(), description="those of them who the tracking server tells apart")
     approved_by: tuple[str, ...] = ()
     lacks: str = Field(default="", description="what else is needed")
     request: str = Field(default="", description="hash of the request; a decision is bound to it")
@@ -176,6 +177,7 @@ def _pending(client: MlflowClient, name: str, request: Request) -> PendingReview
         training=version.tags.get("training", ""),
         trained_by=request.record.facts.get("trained_by", ""),
         reviewers=tuple(reviewer.name for reviewer in request.policy.reviewers),
+        by_account=tuple(reviewer.name for reviewer in request.policy.reviewers if reviewer.key is None),
         approved_by=tuple(record.by for record in request.approvals),
         lacks=missing(request) or "",
         request=request.record.hash,

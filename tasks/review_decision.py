@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +14,7 @@ from tasks.ledger import Records, move, transact
 from tasks.mlflow_client import connect
 from tasks.model_versions import model_name, read_version, registry_errors
 from tasks.review_requests import ending, expiry, fault_in, is_due, show
-from tasks.reviewers import check_signature, named, sign
+from tasks.reviewers import has_account, named, prove
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -94,7 +94,7 @@ def decide_review(
         comment=comment,
         aliases=aliases,
         lacks=lacks,
-        signature=asked.signed,
+        signature=asked.proof.get("signature", ""),
     )
 
 
@@ -113,7 +113,7 @@ class _Asked:
     comment: str
     signature: str | None
     shown: str = ""
-    signed: str = ""
+    proof: dict[str, str] = field(default_factory=dict)
     refusal: str | None = None
 
     def decide(self, records: Records) -> Entry | None:
@@ -128,29 +128,35 @@ class _Asked:
         return self._on_open(request, records)
 
     def _on_open(self, request: Request, records: Records) -> Entry | None:
-        self.signed = signed = self._signed(request)
+        if self._repeated(request) and not is_due(request):
+            return None
+        self.proof = self._proved(request)
         if is_due(request):
             self.refusal = f"the request for {self.name} version {self.version} expired; train again to have it judged"
             return expiry(request)
         if self.decision == "reject":
-            return ending("rejection", request, self.comment, self.reviewer, signature=signed)
+            return ending("rejection", request, self.comment, self.reviewer, **self.proof)
         fault = fault_in(self.client, self.client.get_model_version(self.name, self.version), request, records)
         if fault is not None:
             self.refusal = _void(self.name, self.version, fault)
             return ending("void", request, fault, self.reviewer, decision=self.decision)
         if any(record.by == self.reviewer for record in request.approvals):
             return None
-        return ending("approval", request, self.comment, self.reviewer, signature=signed)
+        return ending("approval", request, self.comment, self.reviewer, **self.proof)
 
-    def _signed(self, request: Request) -> str:
+    def _proved(self, request: Request) -> dict[str, str]:
         digest = decision_digest(request.record, self.decision, self.reviewer)
-        signature = self.signature if self.signature is not None else sign(request.policy, self.reviewer, digest)
-        check_signature(request.policy, self.reviewer, digest, signature)
-        return signature
+        return prove(request.policy, self.reviewer, digest, self.signature)
+
+    def _repeated(self, request: Request) -> bool:
+        """Tell whether a form brings an approval that was taken at a terminal already: it can't be proved here."""
+        known = any(record.by == self.reviewer for record in request.approvals)
+        carried = self.signature == "" and self.decision == "approve"
+        return known and carried and has_account(request.policy, self.reviewer)
 
     def _late(self, request: Request, records: Records) -> Entry | None:
         """Keep a decision that came after the review was closed, once."""
-        self._signed(request)
+        self._proved(request)
         entry = ending(
             "void", request, "the review was closed before", self.reviewer, late="yes", decision=self.decision
         )

@@ -105,10 +105,16 @@ def form_text(review: PendingReview, refusal: str = "") -> str:
     """Say in Markdown what a form's reader decides on, and how a declared reviewer makes the approval code."""
     parts = [f"**The last answer was refused:** {refusal}"] if refusal else []
     parts.append(f"```\n{describe(review).strip()}\n```")
-    if review.reviewers:
+    with_key = [name for name in review.reviewers if name not in review.by_account]
+    if review.by_account:
+        who = ", ".join(review.by_account)
+        parts.append(
+            f"This form can't tell who fills it in: {who} decide with `make review`, as the tracking server's user."
+        )
+    if with_key:
         told = f'--problem {review.problem} --version {review.version} --decision approve --reviewer "{{name}}" --code'
         parts.append("This prints your approval code where your key is at hand (or with `--decision reject`):")
-        parts += [f"    make review ARGS='{told.format(name=name)}'" for name in review.reviewers]
+        parts += [f"    make review ARGS='{told.format(name=name)}'" for name in with_key]
     return "\n\n".join(parts)
 
 

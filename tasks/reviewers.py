@@ -1,4 +1,4 @@
-"""Who somebody is: the accounts of who trains, and the keys by which a declared reviewer signs."""
+"""Who somebody is: the accounts of who trains, and how a declared reviewer proves to be the one they say."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from contextlib import suppress
 from evenhand.errors import GateError
 from evenhand.history import find_reviewer
 from evenhand.problem import Reviewer, ReviewPolicy
+from tasks.tracking_user import tracking_account, tracking_user
 
 SHORTEST_KEY = 32  # a shorter one could be found from its fingerprint
 
 
 def who_trains() -> str:
-    """Name every account that this process can be told by; ``EVENHAND_USER`` adds a name and takes none away."""
-    names = {os.environ.get("EVENHAND_USER", "").strip()}
+    """Name every account that this process can be told by; ``EVENHAND_USER`` adds a name and takes none away.
+
+    Raises
+    ------
+    GateError
+        When the tracking server authenticates its users and does not say as whom it knows us.
+    """
+    names = {os.environ.get("EVENHAND_USER", "").strip(), tracking_account()}
     with suppress(OSError, KeyError, ImportError):
         names.add(getpass.getuser())
     with suppress(KeyError, ImportError):
@@ -39,6 +46,41 @@ def named(reviewer: str) -> str:
     if not name:
         raise GateError("a decision needs the name of its reviewer; the one given is empty")
     return name
+
+
+def prove(policy: ReviewPolicy, reviewer: str, digest: str, signature: str | None) -> dict[str, str]:
+    """Make sure that a decision is the reviewer's.
+
+    Parameters
+    ----------
+    policy : ReviewPolicy
+    reviewer : str
+    digest : str
+        Of the decision.
+    signature : str, optional
+        Made elsewhere; None makes it here, or asks the tracking server who we are.
+
+    Returns
+    -------
+    dict of str to str
+        What the ledger keeps of the proof.
+
+    Raises
+    ------
+    GateError
+        When it can't be proved.
+    """
+    if policy.reviewers and _declared(policy, reviewer).key is None:
+        return {"signature": "", "tracking_user": _as_user(_declared(policy, reviewer), signature)}
+    signed = signature if signature is not None else sign(policy, reviewer, digest)
+    check_signature(policy, reviewer, digest, signed)
+    return {"signature": signed}
+
+
+def has_account(policy: ReviewPolicy, reviewer: str) -> bool:
+    """Tell whether it is the tracking server that says who a reviewer is."""
+    known = find_reviewer(policy, reviewer)
+    return known is not None and known.key is None
 
 
 def sign(policy: ReviewPolicy, reviewer: str, digest: str) -> str:
@@ -78,7 +120,25 @@ def _declared(policy: ReviewPolicy, name: str) -> Reviewer:
     return found
 
 
+def _as_user(reviewer: Reviewer, signature: str | None) -> str:
+    if signature is not None:  # of a form or from elsewhere: who we are says nothing about who gave it
+        raise GateError(_only_as_user(reviewer))
+    found = tracking_user()
+    if found != reviewer.user:
+        raise GateError(f"{reviewer.name} is user {reviewer.user} of the tracking server, which knows us as {found}")
+    return found
+
+
+def _only_as_user(reviewer: Reviewer) -> str:
+    return (
+        f"{reviewer.name} has no key and needs no code: they decide at a terminal, as user {reviewer.user} of the "
+        "tracking server"
+    )
+
+
 def _key(reviewer: Reviewer) -> bytes:
+    if reviewer.key is None or reviewer.fingerprint is None:
+        raise GateError(_only_as_user(reviewer))
     kind, _, name = reviewer.key.partition(":")
     value = os.environ.get(name, "") if kind == "env" else _from_block(name)
     if not value:

@@ -14,7 +14,7 @@ from tasks.ledger import Records, move, settle, transact, unfinished
 from tasks.mlflow_client import connect
 from tasks.model_store import load_model
 from tasks.model_versions import CHAMPION, Registered, exists, in_one_line, model_name, read_version, registry_errors
-from tasks.reviewers import check_signature, named, sign
+from tasks.reviewers import named, prove, sign
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -96,10 +96,8 @@ def _add(client: MlflowClient, name: str, reviewer: str, reason: str, signature:
         now = standing(records)
         digest = _digest(name, now, reviewer, reason)
         _check_loads(client, name, now.previous)
-        policy = _policy(records)
-        signed = signature if signature is not None else sign(policy, reviewer, digest)
-        check_signature(policy, reviewer, digest, signed)
-        return move("rollback", now.previous, reviewer, reason, {"from": now.champion, "signature": signed})
+        proof = prove(_policy(records), reviewer, digest, signature)
+        return move("rollback", now.previous, reviewer, reason, {"from": now.champion, **proof})
 
     return transact(client, name, decide)
 

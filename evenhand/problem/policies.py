@@ -88,15 +88,31 @@ class GatePolicy(Frozen):
 
 
 class Reviewer(Frozen):
-    """A person who may decide, and where the key is found that proves it is them.
+    """A person who may decide, and how they prove that it is them: by a key of their own or as the server's user.
 
-    The fingerprint makes an invented key worthless: ``printf %s "$KEY" | sha256sum``.
+    The fingerprint makes an invented key worthless: ``printf %s "$KEY" | sha256sum``. Without a key it is the tracking
+    server that says who they are, as whom it has authenticated them.
     """
 
     name: str = Field(min_length=1, pattern=r"^\S(.*\S)?$")
-    key: str = Field(pattern=r"^(env|block):[A-Za-z0-9_-]+$", description="env:VARIABLE or block:SECRET of Prefect")
-    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$", description="sha256 of the key")
-    user: str | None = Field(default=None, description="account under which they train, where it is not their name")
+    key: str | None = Field(
+        default=None, pattern=r"^(env|block):[A-Za-z0-9_-]+$", description="env:VARIABLE or block:SECRET of Prefect"
+    )
+    fingerprint: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", description="sha256 of the key")
+    user: str | None = Field(
+        default=None,
+        min_length=1,
+        description="account under which they train, where it is not their name; without a key, the tracking "
+        "server's user as whom they decide",
+    )
+
+    @model_validator(mode="after")
+    def _has_a_proof(self) -> Reviewer:
+        if (self.key is None) != (self.fingerprint is None):
+            raise ValueError(f"{self.name}: give both key and fingerprint, or neither and the tracking server's user")
+        if self.key is None and self.user is None:
+            raise ValueError(f"{self.name}: give key and fingerprint, or the tracking server's user")
+        return self
 
 
 REVIEW_KEYS = ("review", "reviewers", "quorum", "four_eyes", "expires_days")

@@ -233,7 +233,8 @@ class Problem(Frozen):
             ("strategies", [s.name for s in self.strategies]),
             ("decisions", [d.name for d in self.decisions]),
             ("reviewers", [r.name for r in self.reviewers]),
-            ("keys of reviewers", [r.fingerprint for r in self.reviewers]),
+            ("keys of reviewers", [r.fingerprint for r in self.reviewers if r.fingerprint]),
+            ("users of reviewers", [r.user.casefold() for r in self.reviewers if r.user]),
         ):
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:
