@@ -109,7 +109,7 @@ def groups(details: Details) -> str:
         note = f"Means over the classes with enough rows in every group: {compared}." + (
             f" Left out, too few rows: {left}." if left else ""
         )
-        parts.append(f'<h3>{escape(column)}</h3>{table(head, rows)}<p class="note">{escape(note)}</p>')
+        parts.append(f'<h3>{escape(column)}</h3>{table(head, rows, "groups")}<p class="note">{escape(note)}</p>')
     return f"<section><h2>Groups</h2>{''.join(parts)}</section>"
 
 

@@ -39,6 +39,13 @@ svg .curve{stroke:var(--tone);stroke-width:1.5}svg g circle:not(.dot):not(.ring)
 .beside{display:flex;flex-wrap:wrap;gap:1.5rem;align-items:center}.beside>div{flex:1;min-width:14rem}
 .key{list-style:none;padding:0}.key i{display:inline-block;width:.8rem;height:.8rem;
 border-radius:50%;margin-right:.5rem}.key .champion i{background:var(--two)}.key .challenger i{background:var(--one)}
+table.groups td:first-child{white-space:nowrap}
+@media screen and (max-width:40rem){svg.wide{overflow:visible}svg.wide text,svg.wide .label{font-size:17px}
+table.conditions thead{display:none}table.conditions td:nth-child(n){border:0;padding:.05rem .4rem;min-width:0}
+table.conditions tr{display:grid;grid-template-columns:5.5em 1fr;padding:.4rem 0;border-bottom:1px solid var(--line)}
+table.conditions td:nth-child(n+3){grid-column:2;white-space:normal}
+table.conditions td:nth-child(4):not(:empty)::before{content:"allowed: "}
+table.conditions td:nth-child(5):not(:empty)::before{content:"would decide: "}}
 @media print{:root{color-scheme:light;--paper:#fff;--ink:#000;--mute:#444;--line:#bbb;--soft:#f4f4f4;--pass:#16692f;
 --fail:#a8071a;--undecided:#7a4b00;--one:#1f5fbf;--two:#777;--better:31 95 191;--worse:214 106 0}
 body{max-width:none;font-size:11pt;padding:0;print-color-adjust:exact;-webkit-print-color-adjust:exact}

@@ -16,7 +16,7 @@ from tasks.model_versions import PREFIX, model_name, registry_errors
 from tasks.review_decision import Choice, closed
 from tasks.review_requests import due_at, expire, is_due, show, verdict_of
 from tasks.reviewers import named, sign
-from tasks.settings import settings
+from tasks.tracking_user import server_address
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,7 +44,7 @@ class PendingReview(BaseModel):
     lacks: str = Field(default="", description="what else is needed")
     request: str = Field(default="", description="hash of the request; a decision is bound to it")
     due: str = Field(default="", description="when it expires (ISO 8601); empty for never")
-    report: str = Field(default="", description="page of the gate report in MLflow, from its host on where it has one")
+    report: str = Field(default="", description="address of the gate report: its page in MLflow, or its file")
 
 
 class ClosedReview(BaseModel):
@@ -189,6 +189,7 @@ def _pending(client: MlflowClient, name: str, request: Request) -> PendingReview
 def _report(client: MlflowClient, version: ModelVersion) -> str:
     if not version.run_id or "gate_report_sha256" not in version.tags:
         return ""
-    run, uri = client.get_run(version.run_id).info, settings().mlflow_uri
-    host = f"{uri.rstrip('/')}/" if uri.startswith("http") else ""
-    return f"{host}#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{GATE_REPORT}"
+    run, server = client.get_run(version.run_id).info, server_address().rstrip("/")
+    if not server:
+        return f"{run.artifact_uri}/{GATE_REPORT}"
+    return f"{server}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{GATE_REPORT}"

@@ -105,6 +105,7 @@ def form_text(review: PendingReview, refusal: str = "") -> str:
     """Say in Markdown what a form's reader decides on, and how a declared reviewer makes the approval code."""
     parts = [f"**The last answer was refused:** {refusal}"] if refusal else []
     parts.append(f"```\n{describe(review).strip()}\n```")
+    parts += [f"[Gate report]({review.report}): the whole case on one page"] if review.report else []
     with_key = [name for name in review.reviewers if name not in review.by_account]
     if review.by_account:
         who = ", ".join(review.by_account)

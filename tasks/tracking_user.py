@@ -30,7 +30,7 @@ def tracking_user() -> str:
     GateError
         When the store is no server, the server lets in who does not say who they are, or it does not tell.
     """
-    server = _server()
+    server = server_address()
     if not server:
         raise GateError("the tracking store is no server, so it can't tell who anybody is")
     if not _authenticates(server):
@@ -50,12 +50,12 @@ def tracking_account() -> str:
     GateError
         When a server that does authenticate does not tell.
     """
-    server = _server()
+    server = server_address()
     return tracking_user() if server and _authenticates(server) else ""
 
 
-def _server() -> str:
-    """Address of the tracking server without a name or password in it; empty for a store that is none."""
+def server_address() -> str:
+    """Give the address of the tracking server, without a name or password in it; empty for a store that is none."""
     parts = urlsplit(settings().mlflow_uri)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.scheme in ("http", "https") else ""
 

@@ -58,7 +58,7 @@ class Deployed:
 
     def prefect(self, *words):
         done = run(
-            [*PREFECT, *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            [*PREFECT, *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -3,10 +3,13 @@
 import hashlib
 import hmac
 import json
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from conftest import write_problem
@@ -105,6 +108,7 @@ def test_its_review_survives_a_kill_of_server_and_worker_and_takes_no_name_witho
     case = place.input(run["id"], shown["description"])
     assert "promote (first)" in case
     assert '--reviewer "Ann" --code' in case
+    check_link(place, case)
     assert place.resume(run["id"], reviewer="Ann", decision="perhaps") == "REJECT"
 
     # The worker can read both keys, and that makes nobody Ann.
@@ -122,6 +126,18 @@ def test_its_review_survives_a_kill_of_server_and_worker_and_takes_no_name_witho
     assert {alias: str(version) for alias, version in aliases.items()} == {"champion": "1"}
     for path in place.folder.glob("*.log"):
         assert not any(key in path.read_text() for key in KEYS.values())
+
+
+def check_link(place, case):
+    """The artifact of the run that waits leads to the very report that the review is bound to."""
+    asked = {"artifacts": {"key": {"any_": ["review-evenhand-small-1"]}}}
+    newest = max(place.api.post("/artifacts/filter", json=asked).raise_for_status().json(), key=lambda a: a["created"])
+    (link,) = re.findall(r"\[Gate report\]\((\S+)\)", newest["data"])
+    assert newest["data"] == case
+    page = Path(urlsplit(link).path).read_bytes()
+    tags = connect().get_model_version("evenhand-small", "1").tags
+    assert hashlib.sha256(page).hexdigest() == tags["gate_report_sha256"]
+    assert b"<h1><span>promote (first)</span>" in page
 
 
 def test_a_key_is_read_from_a_secret_block_and_from_no_other(place, trained):

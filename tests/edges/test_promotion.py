@@ -82,7 +82,7 @@ def test_eight_at_once_on_sqlite(tmp_path, rounds):
     check_rounds(tmp_path, rounds)
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.soak)])
 def test_eight_at_once_on_postgresql(tmp_path, rounds):
     pytest.importorskip("psycopg2")
     with postgres() as uri:

@@ -147,13 +147,16 @@ class TestDecisions:
                 decide_review("tiny", "2", "approve", "Bo Cruz", signature=code)
         assert "approval" not in kinds()
 
-    def test_who_trained_does_not_approve_alone_and_another_one_does(self, as_user):
+    def test_who_trained_does_not_approve_alone_and_another_one_does(self, as_user, server):
         as_user("alee")
         alone = decide_review("tiny", "2", "approve", "Ann Lee")
         assert (alone.state, alone.lacks) == ("pending", "who trained it can't approve it alone")
         assert decide_review("tiny", "2", "approve", "Ann Lee", signature="").state == "pending"  # carried by a form
         assert kinds().count("approval") == 1
-        text = form_text(find_pending("tiny", "2"))
+        case = find_pending("tiny", "2")
+        text = form_text(case)
+        assert case.report.startswith(f"{server}/#/experiments/")
+        assert f"[Gate report]({case.report})" in text
         assert "This form can't tell who fills it in: Ann Lee, Bo Cruz decide with `make review`" in text
         assert "--code" not in text
         as_user("bcruz")
