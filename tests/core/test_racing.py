@@ -10,6 +10,7 @@ from evenhand.comparing import OF_PROBABILITIES, Answers, Entry, Heard, JudgedRo
 from evenhand.comparing.folds import borrowed_spread, fold_spread
 from evenhand.correction import Known
 from evenhand.problem import MultipliersDecision, SimpleDecision
+from evenhand.problem.models import ExtraCandidate
 from evenhand.racing import heard, protected_fits, ruled_out
 
 CLASSES = ("common", "middle", "rare")
@@ -127,6 +128,16 @@ def test_baselines_references_and_lightgbm_s_two_always_run():
         "lightgbm / class_weight",
         "lightgbm / capped",
     }
+
+
+def test_a_fit_that_another_one_is_compared_with_always_runs():
+    from tasks.problems import load_problem
+
+    problem = load_problem("toronto")
+    more = ExtraCandidate(model="lightgbm", strategy="smote", features="enriched")
+    grid = candidates(problem.model_copy(update={"extra": (*problem.extra, more)}))
+    assert "lightgbm / none / enriched" in protected_fits(grid, problem)
+    assert "lightgbm / none / enriched" not in protected_fits(candidates(problem), problem)
 
 
 # --- what stopped candidates show ------------------------------------------------------------------------------------
