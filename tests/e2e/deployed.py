@@ -85,11 +85,19 @@ class Deployed:
     def until(self, holds, what, timeout=240):
         """Wait for something to hold; what it is."""
         deadline = time.monotonic() + timeout
-        while not (found := holds()):
+        while not (found := self._asked(holds)):
             logs = "\n".join(f"{p.name}: {p.read_text(errors='replace')[-3000:]}" for p in self.folder.glob("*.log"))
             assert time.monotonic() < deadline, f"not in {timeout} s: {what}\n{logs}"
             time.sleep(0.3)
         return found
+
+    @staticmethod
+    def _asked(holds):
+        """Ask; a connection that a busy server drops is no answer yet."""
+        try:
+            return holds()
+        except httpx.TransportError:
+            return None
 
     def ended(self, run_id, timeout=240):
         return self.until(lambda: (r := self.flow_run(run_id))["state_type"] in FINAL and r, "the run ends", timeout)
