@@ -86,7 +86,9 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
         return self.decide(self.raw_proba(X))[0]
 
     def raw_proba(self, X: pd.DataFrame) -> np.ndarray:
-        """Return the classifier's own probabilities of shape (n_rows, n_classes)."""
+        """Return the classifier's own probabilities of shape (n_rows, n_classes); there may be no row."""
+        if not len(X):
+            return np.empty((0, len(self.class_names)))
         return full_probabilities(self.classifier, self.encoder.transform(X), len(self.class_names))
 
     def decide(self, raw: np.ndarray, groups: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -83,6 +83,17 @@ def test_a_row_with_an_unreadable_cell_gets_a_reason_and_no_class(world, asked):
 
 
 @pytest.mark.parametrize("at_once", [7, 100_000])
+def test_rows_without_a_single_readable_one_get_their_reasons(world, asked, at_once, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("tasks.score.AT_ONCE", at_once)
+    world.champion("clear")
+    given = rows(3).drop(columns="kind").astype(object)
+    given["clear"] = "dark"
+    scored = score.fn(asked(given, suffix=".csv"))
+    assert (scored.rows, scored.not_scored, scored.classes) == (len(given), len(given), {})
+    assert (made_of(scored)["not_scored"] == "clear: not a number").all()
+
+
+@pytest.mark.parametrize("at_once", [7, 100_000])
 def test_a_capacity_counts_over_the_whole_file(at_once, monkeypatch):
     monkeypatch.setattr("tasks.score.AT_ONCE", at_once)
     spec = CapacityDecision(kind="capacity", class_name=CLASSES[2], k=2, per="day", period="value")
