@@ -90,7 +90,7 @@ def encoded(experiment: Experiment, here: np.ndarray, n_folds: int) -> Iterator[
     features = experiment.features["base"]
     frame, y = experiment.frame[list(features.columns)], experiment.y
     names = np.asarray(experiment.classes, dtype=object)
-    for fold in make_folds(frame.iloc[here], y[here], StratifiedFolds(kind="stratified", n=n_folds), SEED):
+    for fold in make_folds(frame.iloc[here], y[here], StratifiedFolds(kind="stratified", n=n_folds), 0):
         train, valid = here[fold.train], here[fold.valid]
         encoder = build_encoder(features)
         X = encoder.fit_transform(frame.iloc[train], names[y[train]])

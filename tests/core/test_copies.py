@@ -75,7 +75,7 @@ def test_an_exact_forest_is_scikit_learn_s_and_the_default_one_draws_small_bags(
     theirs = RandomForestClassifier(random_state=3).fit(X, y)
     same_trees(build_model(ModelSpec(kind="random_forest", exact=True), 3, len(y)).fit(X, y), theirs)
     default = build_model(ModelSpec(kind="random_forest"), 3, 100_000)
-    assert (default.max_samples, default.max_features) == (30_000, 0.6)
+    assert (default.max_samples, default.max_features) == (50_000, 0.6)
     assert build_model(ModelSpec(kind="random_forest"), 3, len(y)).max_samples == len(y)
     bounded = ModelSpec(kind="random_forest", exact=True, params={"max_samples": 500})
     assert build_model(bounded, 3, len(y)).max_samples == len(y)
