@@ -34,7 +34,7 @@ HEADER = (
 )
 # The script's grid and nothing else: its forests on full bags, base columns, the most probable class.
 GRID: dict[str, Any] = {"extra": [], "decisions": ["argmax"], "suite": None}
-EXACT: dict[str, Any] = {"kind": "random_forest", "exact": True, "params": {"max_samples": None}}
+EXACT: dict[str, Any] = {"kind": "random_forest", "exact": True}
 OTHERS = [{"kind": "gradient_boosting"}, {"kind": "lightgbm"}]
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "exact": ("exact forest, no racing", {"models": [EXACT, *OTHERS], "racing": False}),
