@@ -86,7 +86,7 @@ worker: $(RUNTIME) ## run what is scheduled, on this machine
 	@$(BIN)/prefect worker start --pool evenhand --type process
 
 test: $(DEV) ## every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
 check: $(DEV) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
