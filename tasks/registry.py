@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from evenhand.history import standing
 from evenhand.ledger import Entry
 from tasks.bound import DATA
 from tasks.judge import judge
-from tasks.ledger import Records, move, transact
+from tasks.ledger import Records, transact
 from tasks.mlflow_client import connect
 from tasks.model_versions import (
     CHALLENGER,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from evenhand.fitted import FittedCandidate
 
-__all__ = ["Registered", "champion", "find_identity", "judge", "load_version", "promote_alias", "register"]
+__all__ = ["Registered", "champion", "find_identity", "judge", "load_version", "register"]
 
 
 def register(
@@ -72,27 +71,6 @@ def load_version(name: str, version: str) -> FittedCandidate:
     from tasks.model_store import load_model
 
     return load_model(f"models:/{name}/{version}")
-
-
-def promote_alias(name: str, version: str, reviewer: str, comment: str) -> Registered:
-    """Make a version champion by a word of its own, without a review; the ledger says by whose.
-
-    Doing it again changes nothing.
-
-    Raises
-    ------
-    GateError
-        When the registry can't be used or has no such version.
-    """
-    with registry_errors(f"moving alias {CHAMPION} of {name} to version {version}"):
-        client = connect()
-        read_version(client, name, version)
-
-        def decide(records: Records) -> Entry | None:
-            return None if standing(records).champion == version else move("promotion", version, reviewer, comment)
-
-        transact(client, name, decide)
-        return read_version(client, name, version)
 
 
 # --- parts of registering -------------------------------------------------------------------------------------------

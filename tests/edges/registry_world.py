@@ -16,11 +16,13 @@ from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 
 from evenhand.fitted import FittedCandidate
+from evenhand.history import standing
 from evenhand.problem import parse_problem
 from tasks import tracking
-from tasks.ledger import read_ledger
+from tasks.ledger import move, read_ledger, transact
 from tasks.mlflow_client import connect
-from tasks.registry import judge, promote_alias, register
+from tasks.model_versions import read_version, registry_errors
+from tasks.registry import judge, register
 from tasks.review import file_verdict
 from tasks.settings import settings
 from tasks.storage import write_frame
@@ -86,6 +88,19 @@ def stocked_store():
         logged = {columns: log(columns) for columns in (("faint",), ("clear",), ("faint", "clear"))}
     settings.cache_clear()
     return folder / "mlflow.db", logged
+
+
+def promote_alias(name, version, reviewer, comment):
+    """Make a version champion by a record of its own, as no command does: a world to begin with."""
+    client = connect()
+    with registry_errors(f"moving alias champion of {name} to version {version}"):
+        read_version(client, name, version)
+
+        def decide(records):
+            return None if standing(records).champion == version else move("promotion", version, reviewer, comment)
+
+        transact(client, name, decide)
+        return read_version(client, name, version)
 
 
 REMEMBERED = {}

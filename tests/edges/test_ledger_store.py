@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, log, remembered, world
+from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, log, promote_alias, remembered, world
 
 from evenhand.errors import GateError
 from evenhand.ledger import Entry, LedgerError
@@ -18,7 +18,6 @@ from flows.rollback import rollback
 from tasks.judge import judge
 from tasks.ledger import champion_in_order, settle, transact
 from tasks.mlflow_client import connect
-from tasks.registry import promote_alias
 from tasks.review import decide_review
 from tasks.rollback import RollbackRequest, roll_back
 from tasks.settings import settings

@@ -7,11 +7,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, log, world
+from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, log, promote_alias, world
 
 from evenhand.errors import GateError
 from evenhand.verdict import Verdict
-from tasks.registry import Registered, champion, find_identity, judge, promote_alias
+from tasks.registry import Registered, champion, find_identity, judge
 from tasks.settings import settings
 
 __all__ = ["world"]

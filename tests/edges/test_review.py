@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, remembered, world
+from registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, promote_alias, remembered, world
 
 from evenhand.errors import GateError
 from evenhand.gate import error_verdict
 from flows.commands import run_command
-from tasks.registry import promote_alias
 from tasks.review import decide_review, file_verdict, find_pending, pending_reviews
 from tasks.review_dialogue import ReviewRequest, describe, review_at_terminal
 from tasks.settings import settings
