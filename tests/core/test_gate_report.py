@@ -166,6 +166,10 @@ class TestDetails:
         found = reliability(np.array([0, 1, 1]), np.eye(2)[[0, 1, 1]])
         assert (found.confidence.tolist(), found.accuracy.tolist(), found.rows.tolist()) == ([1.0], [1.0], [3])
 
+    def test_one_that_is_too_sure_lies_below_it(self):
+        found = reliability(np.array([0, 1]), np.array([[0.9, 0.1], [0.9, 0.1]]))
+        assert (found.confidence.tolist(), found.accuracy.tolist()) == ([0.9], [0.5])
+
     def test_a_class_without_rows_is_not_defined_rather_than_a_number(self):
         labels = truth((300, 200, 0))
         whole = clean(labels, scored(labels, 2.0, 2), scored(labels, 1.0, 1), "accuracy")
