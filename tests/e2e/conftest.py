@@ -1,5 +1,7 @@
 """The small problem as files."""
 
+import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -53,15 +55,21 @@ class Finished:
 
 
 @pytest.fixture(scope="session")
-def one_training(tmp_path_factory):
-    """Train the small problem once for all tests that only look at the result."""
-    folder = tmp_path_factory.mktemp("finished")
+def one_training(tmp_path_factory, worker_id):
+    """Train the small problem once, whichever process of the tests asks first, for all that only look at the result."""
+    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    folder = shared / "one_training"
+    folder.mkdir(exist_ok=True)
     environment = {"EVENHAND_HOME": str(folder / "var"), "EVENHAND_RUNS": str(folder / "runs")}
     environment["PREFECT_HOME"] = str(folder / "var" / "prefect")
-    problem = write_problem(folder)
-    done = train("--problem", problem, **environment)
-    assert done.returncode == 0, done.stderr + done.stdout
-    return Finished(problem, environment, done.stdout, done.stderr)
+    said = folder / "said.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            done = train("--problem", write_problem(folder), **environment)
+            assert done.returncode == 0, done.stderr + done.stdout
+            said.write_text(json.dumps([done.stdout, done.stderr]), encoding="utf-8")
+    return Finished(folder / "small.yaml", environment, *json.loads(said.read_text(encoding="utf-8")))
 
 
 @pytest.fixture

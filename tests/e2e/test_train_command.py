@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,18 @@ def mlflow_runs(experiment):
     return [] if found is None else list(client.search_runs([found.experiment_id]))
 
 
-def test_a_training_from_data_to_a_review_that_waits_and_the_same_again(finished):
+def copied(finished, folder):
+    """Copy the stores of the finished training; returns what names them."""
+    shutil.copytree(finished.environment["EVENHAND_HOME"], folder / "var", symlinks=True)
+    stores = {
+        "EVENHAND_HOME": folder / "var",
+        "EVENHAND_RUNS": folder / "runs",
+        "PREFECT_HOME": folder / "var" / "prefect",
+    }
+    return {name: str(path) for name, path in stores.items()}
+
+
+def test_a_training_from_data_to_a_review_that_waits_and_the_same_again(finished, tmp_path):
     done = finished
     path = Path(done.stdout.splitlines()[-1])
     assert path.name == "summary.json"
@@ -52,7 +64,8 @@ def test_a_training_from_data_to_a_review_that_waits_and_the_same_again(finished
     assert sorted(r.info.run_name for r in runs) == sorted(["lightgbm / none", "lightgbm / random_over", first.id])
     assert {r.info.status for r in runs} == {"FINISHED"}
 
-    again = train("--problem", finished.problem)
+    stores = copied(finished, tmp_path)  # other tests look at the first training alone
+    again = train("--problem", finished.problem, **stores)
     assert again.returncode == 0, again.stderr
     second = Summary.model_validate_json(Path(again.stdout.splitlines()[-1]).read_text())
     assert second.model == first.model
