@@ -16,13 +16,12 @@ from tasks.parts import Parts
 from tasks.study import study_place
 from tasks.training import Training
 from tasks.tune import tune
-from tasks.units import HOLDOUT_FOLD
-from tasks.workers import Workers
+from tasks.units import HOLDOUT_FOLD, UnitWorkers
 
 
 def run_studies(
     training: Training,
-    workers: Workers | None,
+    workers: UnitWorkers | None,
     parts: Parts,
     problem: Problem,
     seed: int,

@@ -19,7 +19,7 @@ from tasks.parts import Parts
 from tasks.settings import settings
 from tasks.study import study_fold, study_place, tuning_of
 from tasks.training import DECISIVE, code_hash
-from tasks.units import Work, slug
+from tasks.units import UnitWorkers, Work, slug
 from tasks.workers import Workers
 
 _BUDGET = {"trials", "rounds", "max_seconds"}  # a larger one goes on with what a smaller one left
@@ -38,7 +38,7 @@ def tune(
     candidate: Candidate,
     fold: int,
     folder: Path,
-    workers: Workers | None = None,
+    workers: UnitWorkers | None = None,
     ended: Event | None = None,
 ) -> Chosen:
     """Choose a candidate's settings on the training rows of a fold; -1 is the study on all of them.
@@ -54,7 +54,7 @@ def tune(
         Once it is set no further trial begins; a process of ``workers`` is ended itself.
     """
     path = study_file(parts, problem, seed, candidate, fold)
-    if workers is None:
+    if not isinstance(workers, Workers):  # what shares no file with this process can't go on with a study's
         return study_fold(Work(parts, problem, seed, folder), candidate, fold, path, ended)
     work = Work(parts, problem, seed, folder, workers.shared)
     return workers.run(f"tuning of {candidate.name}, {study_place(fold)}", study_fold, work, candidate, fold, path)
