@@ -103,14 +103,17 @@ class Deployed:
         return self.until(lambda: (r := self.flow_run(run_id))["state_type"] in FINAL and r, "the run ends", timeout)
 
     def suspended(self, run_id, turn=0):
-        """Wait until a run shows its form for the n-th time; the keys of what it shows."""
+        """Wait until a run shows its form for the n-th time; the keys of what it shows.
+
+        Prefect writes the form's description last, a moment after the run counts as suspended.
+        """
 
         def form():
             found = self.flow_run(run_id)
             assert found["state_type"] not in FINAL, found["state"]
             keys = (found["state"]["state_details"] or {}).get("run_input_keyset")
             shown = found["state_name"] == "Suspended" and keys["schema"].endswith(f"-{turn}-schema")
-            return keys if shown and self.input(run_id, keys["schema"]) else None
+            return keys if shown and self.input(run_id, keys["description"]) else None
 
         return self.until(form, "the run waits for its form")
 
