@@ -14,7 +14,7 @@ import numpy as np
 
 ENOUGH = 1e-6  # a sweep that gains less is the last one
 SWEEPS = 10
-LARGEST = 1e300  # switching point: a row whose own probability is next to nothing never moves
+LARGEST = 1e100  # switching point: a row whose own probability is next to nothing never moves
 STARTS = (0.0, 1.0, 0.5)  # powers of the class shares that the search starts from
 
 
@@ -137,6 +137,8 @@ class _Search:
         own = self.proba[code]
         can = np.flatnonzero(own * LARGEST > rival_score)
         points = rival_score[can] / own[can]
+        # Half of a smaller one may be nothing, which is no multiplier: such a row follows the class at any size.
+        points[points < 1 / LARGEST] = 0
         order = np.argsort(points)
         points = points[order]
         values = np.round(self._values_along(code, can[order], rival), 12)

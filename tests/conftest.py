@@ -18,6 +18,8 @@ for _name, _value in {
     "GX_ANALYTICS_ENABLED": "false",
     # Prefect stops a flow's start-up from being waited for on a slow, shared machine.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    # Tests run in a process a core: threads of OpenMP beside each other wait actively, and took a third of all CPU.
+    "OMP_NUM_THREADS": "1",
 }.items():
     os.environ[_name] = _value
 

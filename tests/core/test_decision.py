@@ -168,6 +168,21 @@ def test_a_probability_next_to_nothing_warns_of_nothing_and_moves_no_multiplier(
         assert fitted("multipliers", nearly, y, prior).weights == fitted("multipliers", gone, y, prior).weights
 
 
+@pytest.mark.parametrize("seed", [9, 117, 126, 819, 1611, 1685, *range(200, 240)])
+def test_no_multiplier_is_nothing_where_probabilities_are_of_every_size(seed):
+    generator = np.random.default_rng(seed)
+    n_classes, n = int(generator.integers(2, 6)), int(generator.integers(10, 60))
+    y = np.r_[np.arange(n_classes), generator.choice(n_classes, n)]
+    proba = generator.choice([0, 5e-324, 1e-320, 1e-300, 1e-200, 0.1, 0.5, 1], (len(y), n_classes))
+    proba[np.arange(len(y)), generator.choice(n_classes, len(y))] = 1
+    proba /= proba.sum(axis=1, keepdims=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        weights = fitted("multipliers", proba, y, np.bincount(y) / len(y)).weights
+    assert np.isfinite(weights).all()
+    assert min(weights) > 0
+
+
 def test_a_class_without_rows_is_still_chosen_somewhere():
     proba, y, _ = rows(2, 500, 4)
     rule = fitted("multipliers", proba, np.where(y == 3, 0, y), np.array([0.5, 0.3, 0.15, 0.05]))
