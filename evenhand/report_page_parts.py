@@ -37,7 +37,7 @@ h1 span.plain::after{content:""}@media print{details>*{display:block}nav{display
 """
 )
 RIGHT, TOP, ROW, BOTTOM, WIDTH = 20, 8, 24, 40, 900
-LONGEST, LETTER = 44, 6.9  # letters of a label, and the width of one
+LONGEST, LONGEST_BOLD, LETTER = 44, 38, 6.9  # letters of a label, and the width of one that is not bold
 
 
 def cell(text: object) -> str:
@@ -148,7 +148,7 @@ def rank_plot(ranked: Sequence[Ranked], about: str) -> str:
     for place, one in enumerate(ranked):
         y = TOP + ROW * (place + 0.5)
         bold = ' style="font-weight:700"' if one.chosen else ""
-        shown = one.name if len(one.name) <= LONGEST else one.name[: LONGEST - 1] + "…"
+        shown = _shortened(one.name, LONGEST_BOLD if one.chosen else LONGEST)
         parts.append(f'<text class="label" x="{left - 10:.1f}" y="{y + 4:.1f}"{bold}>{escape(shown)}</text>')
         parts += [
             _mark(one.out_of_fold, x, y + 5, "champion", "ring"),
@@ -158,6 +158,14 @@ def rank_plot(ranked: Sequence[Ranked], about: str) -> str:
         f'<div class="scroll"><svg class="rank" viewBox="0 0 {WIDTH} {end + BOTTOM}" role="img" '
         f'aria-label="{escape(about)}">{"".join(parts)}</svg></div>'
     )
+
+
+def _shortened(name: str, longest: int) -> str:
+    """Cut a name before its decision rule, which tells the candidates of one fit apart."""
+    if len(name) <= longest:
+        return name
+    rule = f" / {name.rpartition(' / ')[2]}"
+    return f"{name[: longest - 1 - len(rule)].rstrip()}…{rule}"
 
 
 def _mark(found: Interval | None, x: object, y: float, tone: str, mark: str) -> str:

@@ -17,6 +17,8 @@ from rich.text import Text
 WIDTH = 110  # columns of a terminal
 NAMES = ("model", "strategy", "features", "decision")
 WORDS = (*NAMES, "way")  # columns of words; all others are of numbers
+VERDICTS = ("out-of-fold", "held-out")  # columns of counted verdicts
+NARROWEST = 8  # that a column of words becomes
 DIFFERENCE = " vs none"  # how the name of a difference column ends
 LEFT_OUT_FIRST = ("fit_seconds", "mcc", "ece", "g_mean", "log_loss", "balanced_accuracy")
 
@@ -78,10 +80,10 @@ def _width(frame: pd.DataFrame) -> int:
 
 def _table(frame: pd.DataFrame) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for name in map(str, frame):
+    for name, width in _widths(frame).items():
         text = name in WORDS
         heading = Text(_heading(name) if text else _heading(name).replace(" ", "\n"))
-        table.add_column(heading, "", justify="left" if text else "right", no_wrap=not text, overflow="fold")
+        table.add_column(heading, "", justify="left" if text else "right", width=width, overflow="fold")
     grouped = "rank" not in frame and "model" in frame
     models = list(frame["model"]) if grouped else []
     for place, line in enumerate(_lines(frame)):
@@ -92,6 +94,21 @@ def _table(frame: pd.DataFrame) -> Table:
 
 def _columns(frame: pd.DataFrame) -> dict[str, list[str]]:
     return {str(name): [_cell(str(name), value) for value in frame[name]] for name in frame}
+
+
+def _widths(frame: pd.DataFrame) -> dict[str, int]:
+    """Widths of the columns: where all are too wide, columns of words are folded, between words if that is enough."""
+    columns = _columns(frame)
+    parts = {name: [*_heading(name).split(), *cells] for name, cells in columns.items()}
+    widths = {name: max(map(cell_len, cells)) for name, cells in parts.items()}
+    words = {
+        name: max(cell_len(word) for cell in cells for word in cell.split() or [""]) for name, cells in parts.items()
+    }
+    for least in (words, dict.fromkeys(columns, NARROWEST)):
+        bends = [name for name in columns if name in (*WORDS, *VERDICTS)]
+        while sum(widths.values()) + 2 * len(widths) > WIDTH and any(widths[name] > least[name] for name in bends):
+            widths[max(bends, key=lambda name: widths[name] - least[name])] -= 1
+    return widths
 
 
 def _lines(frame: pd.DataFrame) -> list[list[str]]:

@@ -12,7 +12,7 @@ from evenhand.evidence import Interval
 from evenhand.report_page import SECTIONS, SYNTHETIC, report_page
 from evenhand.report_page_data import Corrected, Made, row_name
 from evenhand.report_page_measure import CLASS_METRICS, measure
-from evenhand.report_page_parts import rank_plot, sure
+from evenhand.report_page_parts import Ranked, rank_plot, sure
 from evenhand.report_page_winner import KEPT, worst_gap
 from evenhand.report_page_words import answer, decimal, percentage, scarce
 
@@ -239,6 +239,15 @@ def test_it_says_how_it_was_made_and_keeps_what_proves_a_reviewer(whole):
 def test_a_quick_look_says_so(whole):
     summary = whole.summary.model_copy(update={"preset": "quick"})
     assert "quick look" in read(report_page(dataclasses.replace(whole, summary=summary)))[1]
+
+
+def test_a_label_that_is_cut_still_tells_the_rule():
+    stack, sure_of = "stack / lightgbm none enriched + gradient_boosting none", Interval(0.4, 0.3, 0.5)
+    ranked = [Ranked(f"{stack} / {rule}", sure_of, None, rule == "multipliers") for rule in ("multipliers", "argmax")]
+    labels = re.findall(r'class="label"[^>]*>([^<]+)<', rank_plot([*ranked, Ranked("a / b", sure_of, None)], "all"))
+    assert [label.rpartition("… / ")[2] for label in labels] == ["multipliers", "argmax", "a / b"]
+    assert [len(label) <= longest for label, longest in zip(labels, (38, 44, 44), strict=True)] == [True] * 3
+    assert all(label.startswith("stack / lightgbm") for label in labels[:2])
 
 
 def test_a_plot_without_values_is_none():
