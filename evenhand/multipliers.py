@@ -7,8 +7,10 @@ one of them, from running confusion counts, is the metric at every possible mult
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import accumulate
 
 import numpy as np
 
@@ -16,6 +18,9 @@ ENOUGH = 1e-6  # a sweep that gains less is the last one
 SWEEPS = 10
 LARGEST = 1e100  # switching point: a row whose own probability is next to nothing never moves
 STARTS = (0.0, 1.0, 0.5)  # powers of the class shares that the search starts from
+
+
+_Best = tuple[np.ndarray, np.ndarray]  # of each row: a weighted probability, and the code of its class
 
 
 @dataclass(frozen=True)
@@ -111,9 +116,12 @@ class _Search:
     def __init__(self, proba: np.ndarray, y: np.ndarray, objective: Objective) -> None:
         self.proba, self.y, self.objective = proba, y, objective
         self.truth = np.bincount(y, minlength=len(proba)).astype(float)
+        small = np.min_scalar_type(len(proba))
+        self.codes = np.arange(len(proba), dtype=small)
+        self.nobody = np.full(len(y), -np.inf), np.full(len(y), len(proba), dtype=small)
 
     def score(self, weights: np.ndarray) -> float:
-        _, chosen = self._best(weights, without=-1)
+        _, chosen = self._best(weights, range(len(weights)))
         hits = np.bincount(self.y[chosen == self.y], minlength=len(weights))
         predicted = np.bincount(chosen, minlength=len(weights))
         terms = [self._terms(code, hits[code : code + 1], predicted[code : code + 1]) for code in range(len(weights))]
@@ -123,17 +131,26 @@ class _Search:
         weights, reached = start.copy(), self.score(start)
         for _ in range(SWEEPS):
             before = reached
-            for code in order:
-                weight, value = self._best_weight(int(code), weights)
-                if value > reached + ENOUGH / 100:
-                    weights[code], reached = weight, value
+            reached = self._sweep(weights, order, reached)
             if reached - before < ENOUGH:
                 break
         return weights
 
-    def _best_weight(self, code: int, weights: np.ndarray) -> tuple[float, float]:
+    def _sweep(self, weights: np.ndarray, order: Sequence[int], reached: float) -> float:
+        """Move each multiplier in turn, in place; a row's best rival is the best before its class or the best after it."""
+        last = self._best(weights, [code for code in range(len(weights)) if code not in order])
+        after = list(accumulate(order[:0:-1], partial(self._better, weights), initial=last))
+        before = self.nobody
+        for code in order:
+            weight, value = self._best_weight(code, _best_of(before, after.pop()))
+            if value > reached + ENOUGH / 100:
+                weights[code], reached = weight, value
+            before = self._better(weights, before, code)
+        return reached
+
+    def _best_weight(self, code: int, best_rival: _Best) -> tuple[float, float]:
         """Best multiplier of a class with the others held, and the metric there."""
-        rival_score, rival = self._best(weights, without=code)
+        rival_score, rival = best_rival
         own = self.proba[code]
         can = np.flatnonzero(own * LARGEST > rival_score)
         points = rival_score[can] / own[can]
@@ -154,35 +171,40 @@ class _Search:
         truth_of, rival_of = self.y[moving], rival[moving]
         sums = self._terms(code, _running(truth_of == code), np.arange(len(moving) + 1))
         change = np.zeros_like(sums)
-        right = rival == self.y
-        for other in range(len(self.proba)):
+        n_classes = len(self.proba)
+        held = np.bincount(rival, minlength=n_classes)
+        held_right = np.bincount(rival[rival == self.y], minlength=n_classes)
+        # The moving rows of each rival, in their order.
+        by_rival = np.split(np.argsort(rival_of, kind="stable"), np.cumsum(np.bincount(rival_of, minlength=n_classes)))
+        for other in range(n_classes):
             if other == code:
                 continue
-            at = np.flatnonzero(rival_of == other)
-            held = rival == other
-            hits = int((held & right).sum()) - _running(truth_of[at] == other)
-            terms = self._terms(other, hits, int(held.sum()) - np.arange(len(at) + 1))
+            at = by_rival[other]
+            hits = held_right[other] - _running(truth_of[at] == other)
+            terms = self._terms(other, hits, held[other] - np.arange(len(at) + 1))
             change[:, 0] += terms[:, 0]
             change[:, at + 1] = np.diff(terms)
         return self._value(sums + np.cumsum(change, axis=1))
 
-    def _best(self, weights: np.ndarray, without: int) -> tuple[np.ndarray, np.ndarray]:
-        """Highest weighted probability of each row and its class, the first of equals, leaving one class out."""
-        codes = [code for code in range(len(weights)) if code != without]
-        top = self.proba[codes[0]] * weights[codes[0]]
-        chosen = np.full(len(top), codes[0])
-        for code in codes[1:]:
-            score = self.proba[code] * weights[code]
-            higher = score > top
-            np.copyto(top, score, where=higher)
-            chosen[higher] = code
-        return top, chosen
+    def _best(self, weights: np.ndarray, codes: Iterable[int]) -> _Best:
+        """Highest weighted probability of each row over some classes, and its class, the first of equals."""
+        return reduce(partial(self._better, weights), codes, self.nobody)
+
+    def _better(self, weights: np.ndarray, best: _Best, code: int) -> _Best:
+        return _best_of(best, (self.proba[code] * weights[code], self.codes[code]))
 
     def _terms(self, code: int, hits: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         return self.objective.terms(hits, predicted, self.truth[code])
 
     def _value(self, sums: np.ndarray) -> np.ndarray:
         return self.objective.value(sums, self.truth)
+
+
+def _best_of(one: _Best, other: _Best) -> _Best:
+    """Take each row's higher score; of equal ones that of the class which comes first."""
+    (score, code), (other_score, other_code) = one, other
+    higher = (other_score > score) | ((other_score == score) & (other_code < code))
+    return np.where(higher, other_score, score), np.where(higher, other_code, code)
 
 
 def _running(flags: np.ndarray) -> np.ndarray:
