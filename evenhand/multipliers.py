@@ -137,7 +137,7 @@ class _Search:
         return weights
 
     def _sweep(self, weights: np.ndarray, order: Sequence[int], reached: float) -> float:
-        """Move each multiplier in turn, in place; a row's best rival is the best before its class or the best after it."""
+        """Move each multiplier in turn, in place; a row's best rival is the best before its class or after it."""
         last = self._best(weights, [code for code in range(len(weights)) if code not in order])
         after = list(accumulate(order[:0:-1], partial(self._better, weights), initial=last))
         before = self.nobody
