@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -13,6 +14,8 @@ from matplotlib.ticker import FuncFormatter
 from evenhand.figures.style import ACCENT, GREY, INK, PALE, SECOND, SIZE, new_figure, panels, short, tidy
 from evenhand.problem import LOWER_IS_BETTER
 from evenhand.tables import Row, is_baseline
+
+MOST = 30  # strategies that can be told apart in one figure
 
 
 def class_counts(before: Mapping[str, int], after: Mapping[str, Mapping[str, int]], note: str = "") -> Figure:
@@ -50,6 +53,8 @@ def class_counts(before: Mapping[str, int], after: Mapping[str, Mapping[str, int
 def strategy_comparison(rows: Sequence[Row], metric: str, note: str = "") -> Figure:
     """Draw ``metric`` of every strategy, out of fold and held out, a panel a model, with a line for its baseline.
 
+    Of more strategies than can be told apart, the best are drawn, and no model that was tried in one way alone.
+
     Raises
     ------
     ValueError
@@ -58,13 +63,14 @@ def strategy_comparison(rows: Sequence[Row], metric: str, note: str = "") -> Fig
     scored = [row for row in rows if row.oof is not None or row.test is not None]
     if not scored:
         raise ValueError(f"rows: none of {len(rows)} candidates has scores to compare")
-    models = list(dict.fromkeys(row.model for row in scored))
     varying = [name for name in ("features", "decision") if len({getattr(row, name) for row in rows}) > 1]
+    rows, some = _most_telling(rows, metric, varying)
+    models = list(dict.fromkeys(row.model for row in rows if row.oof is not None or row.test is not None))
     labels = _labels(rows, metric, varying)
     columns = min(3, len(models))
     height = 1.5 + 0.24 * len(labels) * -(-len(models) // columns)
     better = "lower" if metric in LOWER_IS_BETTER else "higher"
-    title = f"{metric} of every strategy ({better} is better)"
+    title = f"{metric} of {some} ({better} is better)"
     figure = new_figure(title, note, (SIZE[0], max(3.2, min(height, 12.0))))
     axes = panels(figure, len(models), columns=columns, shared=True)
     for ax, model in zip(axes, models, strict=True):
@@ -110,6 +116,16 @@ def _labels(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> dict[st
         return label not in baselines, sum(values) / len(values) if values else float("inf"), label
 
     return {label: at for at, label in enumerate(sorted(found, key=place))}
+
+
+def _most_telling(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> tuple[Sequence[Row], str]:
+    """Choose what is drawn, and say what it is."""
+    if len(_labels(rows, metric, varying)) <= MOST:
+        return rows, "every strategy"
+    tried = Counter(row.model for row in rows)
+    several = [row for row in rows if tried[row.model] > 1]
+    best = list(_labels(several, metric, varying))[:MOST]
+    return [row for row in several if _label(row, varying) in best], f"the best {len(best)} strategies"
 
 
 def _strategies(

@@ -164,6 +164,17 @@ def test_strategy_comparison_shows_both_periods_the_baseline_and_what_was_skippe
     assert "(lower is better)" in texts(figures.strategy_comparison(ROWS, "log_loss"))
 
 
+def test_of_too_many_strategies_the_best_are_drawn_and_no_model_of_one_line():
+    many = [row("lightgbm", f"way {number:02d}", number + 1) for number in range(45)]
+    rows = [row("lightgbm", "none", 60), *many, row("rusboost", "none", 61)]
+    figure = figures.strategy_comparison(rows, "macro_f1")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    scores = {one.strategy: one.oof.metrics["macro_f1"] for one in many}
+    assert labels == ["none", *sorted(scores, key=lambda way: (-scores[way], way))[:29]]
+    assert [ax.get_title() for ax in figure.axes] == ["lightgbm"]
+    assert "macro_f1 of the best 30 strategies (higher is better)" in texts(figure)
+
+
 def test_decision_rules_get_lines_of_their_own():
     rows = [*ROWS, row("a", "none", 7, decision="prior")]
     labels = [label.get_text() for label in figures.strategy_comparison(rows, "mcc").axes[0].get_yticklabels()]
