@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from evenhand.candidates import candidates, fits
-from flows.runners import cores
 from tasks.ingest import ingest
 from tasks.problems import load_problem
+from tasks.settings import cores
 from tasks.split import split
 from tasks.train import fit, fold_numbers
 from tasks.validate import validate

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from types import TracebackType
 
 from tasks.dask_workers import ClusterError, DaskWorkers
 from tasks.parts import Parts
-from tasks.settings import RunnerName, settings
+from tasks.settings import RunnerName, cores, settings
 from tasks.training import Training
 from tasks.workers import Workers
 
 # A worker process takes 2 CPU seconds to start. On fewer rows fits are so short that this costs more than it gains.
 ROWS_FOR_PROCESSES = 20_000
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def units_at_once() -> int:

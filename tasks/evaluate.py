@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from evenhand.racing import Stopped
 from evenhand.sentinel import apart
 from evenhand.tables import is_baseline
 from tasks.results import Judged, Result, Shipped, judged, known_rows, shares_of
+from tasks.settings import cores
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
 
@@ -71,16 +73,20 @@ def evaluate_all(
 ) -> list[Result]:
     """Score every candidate out of fold; ``inner`` holds the units of each fit, ``stopped`` those that the race did."""
     experiment = experiment_of(parts, problem, seed)
-    corrections = {
-        name: fit_corrections(problem.calibration, known_rows(experiment, units))
-        for name, units in inner.items()
-        if not any(unit.skipped for unit in units)
-    }
-    results = []
-    for candidate in grid:
+    whole = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
+
+    def correct(units: Sequence[Unit]) -> Corrections:
+        return fit_corrections(problem.calibration, known_rows(experiment, units))
+
+    def evaluated(candidate: Candidate) -> Result:
         name = candidate.fit_name
         found = evaluate(parts, problem, seed, candidate, inner[name], corrections.get(name))
-        results.append(replace(found, stopped=(stopped or {}).get(name)))
+        return replace(found, stopped=(stopped or {}).get(name))
+
+    # In threads: most of it sorts and adds up large arrays, for which NumPy lets others run.
+    with ThreadPoolExecutor(cores()) as pool:
+        corrections = dict(zip(whole, pool.map(correct, whole.values()), strict=True))
+        results = list(pool.map(evaluated, grid))
     return [replace(result, beside=_beside(experiment, result, results)) for result in results]
 
 
@@ -123,10 +129,14 @@ def score_all(
     parts: Parts, problem: Problem, seed: int, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]]
 ) -> list[Result]:
     """Score the candidates on the held-out rows; ``outer`` holds the unit of each fit that the race did not stop."""
-    return [
-        score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name]) if not result.stopped else result
-        for result in results
-    ]
+
+    def scored(result: Result) -> Result:
+        if result.stopped:
+            return result
+        return score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name])
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(scored, results))
 
 
 def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, outer: Sequence[Unit]) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -59,3 +60,8 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """Return the settings of this process; ``settings.cache_clear()`` reads the environment again."""
     return Settings()
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
