@@ -123,7 +123,7 @@ def _most_telling(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> t
     if len(_labels(rows, metric, varying)) <= MOST:
         return rows, "every strategy"
     tried = Counter(row.model for row in rows)
-    several = [row for row in rows if tried[row.model] > 1]
+    several = [row for row in rows if tried[row.model] > 1 and (row.oof or row.test) is not None] or rows
     best = list(_labels(several, metric, varying))[:MOST]
     return [row for row in several if _label(row, varying) in best], f"the best {len(best)} strategies"
 
