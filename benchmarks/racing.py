@@ -19,7 +19,7 @@ from evenhand.correction import Known, Shares
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, Outcome, candidates, fits
 from evenhand.problem import Problem
-from evenhand.racing import ERROR, FEWEST_FOLDS, heard, protected_fits, ruled_out
+from evenhand.racing import ERROR, FEWEST_FOLDS, compared_fits, heard, protected_fits, ruled_out
 from tasks.ingest import ingest
 from tasks.problems import load_problem
 from tasks.split import split
@@ -100,7 +100,7 @@ def replayed(
         if error is not None and FEWEST_FOLDS <= done < len(folds):
             rows, answers = answered(experiment, problem, grid, found, alive, folds[:done])
             entrants = len(fitted) - len(protected)
-            out = ruled_out(rows, answers, problem.metric, protected, len(folds), entrants, error)
+            out = ruled_out(rows, answers, problem.metric, protected, len(folds), entrants, error, compared_fits(grid))
             alive = [name for name in alive if name not in out]
     rows, answers = answered(experiment, problem, grid, found, alive, folds)
     # The winner is chosen as a training does: by the score of all rows, the first of equals.

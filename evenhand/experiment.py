@@ -25,6 +25,7 @@ from evenhand.fitted import FittedCandidate, full_probabilities
 from evenhand.lineage import Encoder
 from evenhand.models import CannotFit, build_model, fit_rows, importances, too_dear
 from evenhand.models.beginning import Beginning
+from evenhand.models.stripes import FitTogether
 from evenhand.problem import FeatureSet
 from evenhand.recency import aged
 from evenhand.rules import DecisionRule
@@ -127,7 +128,12 @@ class Experiment:
         self._resampled: Cache = resampled or OnceCache(size=max(3, kept_folds))
 
     def run(
-        self, candidate: Candidate, fold_number: int, keep_model: bool = False, rule: DecisionRule | None = None
+        self,
+        candidate: Candidate,
+        fold_number: int,
+        keep_model: bool = False,
+        rule: DecisionRule | None = None,
+        together: FitTogether | None = None,
     ) -> Outcome:
         """Fit a candidate on a fold's training rows and judge it on the others.
 
@@ -142,10 +148,17 @@ class Experiment:
             Whether the fitted whole is part of the outcome.
         rule : DecisionRule, optional
             Of the fitted whole.
+        together : FitTogether, optional
+            How a distributed model is fitted.
 
         Returns
         -------
         Outcome
+
+        Raises
+        ------
+        ProblemError
+            When its settings are none that it can be fitted with, or it is distributed and nothing fits it together.
         """
         fold = self.folds[fold_number]
         if len(np.unique(self.y[fold.train])) < 2:
@@ -168,19 +181,35 @@ class Experiment:
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])
             model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
-            started = time.thread_time()
             try:
-                fit_rows(model, rows, **self._beginning(candidate, fold, rows))
+                model, seconds = self._fit(model, candidate, fold, rows, together)
             except CannotFit as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
             except (ValueError, TypeError, LightGBMError) as error:
                 raise ProblemError(f"{candidate.name} can't be fitted with its settings: {error}") from error
-            seconds = time.thread_time() - started
             entry = replace(entry, adaptations=(*entry.adaptations, *getattr(model, "adaptations_", ())))
             probabilities = full_probabilities(model, encoded.valid, len(self.classes))
             weights = self._importance(model, encoded.valid, fold) if fold_number < 0 else None
         fitted = FittedCandidate(encoded.encoder, model, self.classes, rule) if keep_model else None
         return Outcome(probabilities, entry, seconds, importance=weights, fitted=fitted, leaks=leaks)
+
+    def _fit(
+        self,
+        model: ClassifierMixin,
+        candidate: Candidate,
+        fold: Fold,
+        rows: TrainingRows,
+        together: FitTogether | None,
+    ) -> tuple[ClassifierMixin, float]:
+        """Fit it, and say how many seconds that took: of this thread, or by the clock where others do the work."""
+        if candidate.model.distributed:
+            if together is None:
+                raise ProblemError(f"{candidate.name} is `distributed`, which needs the runner `dask`")
+            started = time.monotonic()
+            return together(model, rows), time.monotonic() - started
+        started = time.thread_time()
+        fitted = fit_rows(model, rows, **self._beginning(candidate, fold, rows))
+        return fitted, time.thread_time() - started
 
     def feature_names(self, features: str, fold_number: int) -> list[str]:
         """Name the encoded columns of a feature set."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from scipy.special import ndtri
@@ -22,7 +23,9 @@ from evenhand.decision import AnyDecision, cross_fitted
 from evenhand.evidence import Interval
 from evenhand.problem import BASE, LOWER_IS_BETTER, Problem
 
-FEWEST_FOLDS = 2  # one fold can't tell how much folds differ
+FEWEST_FOLDS = 1
+# One fold can't tell how much folds differ: taking its error twice allows for 1.7 times as much as its rows differ.
+ERRORS_OF_ONE_FOLD = 2.0
 ERROR = 0.05  # chance, at most, that the race stops the candidate that would have won
 RULES = Rules(resamples=500)
 ALWAYS_LIGHTGBM = ("none", "class_weight", "capped")
@@ -56,18 +59,26 @@ class Stopped:
 def protected_fits(grid: Sequence[Candidate], problem: Problem) -> set[str]:
     """Name the fits that run to the end whatever their scores.
 
-    These are each model without resampling, every fit that another one is compared with, and LightGBM with class
-    weights and with the capped data set.
+    These are LightGBM without resampling, with class weights and with the capped data set.
     """
-    models = {one.name: ALWAYS_LIGHTGBM if one.kind == "lightgbm" else ("none",) for one in problem.models}
+    models = {one.name for one in problem.models if one.kind == "lightgbm"}
+    return {
+        candidate.fit_name
+        for candidate in grid
+        if candidate.features == BASE
+        and candidate.model.name in models
+        and candidate.strategy.kind in ALWAYS_LIGHTGBM
+    }
+
+
+def compared_fits(grid: Sequence[Candidate]) -> dict[str, set[str]]:
+    """Tell which other fits each fit is compared with, by name: they run as long as it does."""
     entries = {entry_of(candidate): candidate.fit_name for candidate in grid}
-    found = set()
+    found: dict[str, set[str]] = {name: set() for name in entries.values()}
     for candidate in grid:
-        if candidate.features == BASE and candidate.strategy.kind in models.get(candidate.model.name, ()):
-            found.add(candidate.fit_name)
         reference = reference_of(entry_of(candidate), entries)
-        if reference is not None and entries[reference] != candidate.fit_name:
-            found.add(entries[reference])
+        if reference is not None:
+            found[candidate.fit_name].add(entries[reference])
     return found
 
 
@@ -111,6 +122,7 @@ def ruled_out(
     of: int,
     entrants: int | None = None,
     error: float = ERROR,
+    compared: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> dict[str, Stopped]:
     """Find the fits that can't win any more.
 
@@ -134,6 +146,8 @@ def ruled_out(
         Fits that could be stopped when the race began; as many as there are now without it.
     error : float
         Chance, at most, that the fit that would have won is stopped.
+    compared : mapping of fit name to fit names
+        What each fit is compared with; that is not stopped before it.
 
     Returns
     -------
@@ -155,17 +169,29 @@ def ruled_out(
     }
     entered = entrants or len([fit for fit in against if fit not in protected])
     looks = max(1, of - FEWEST_FOLDS)
-    z = float(-ndtri(min(error / max(1, entered) / looks, 0.5)))
     done, between = len(rows.ratios), _between_folds(best[leader].measured, against.values(), sign)
+    z = float(-ndtri(min(error / max(1, entered) / looks, 0.5))) * (ERRORS_OF_ONE_FOLD if done == 1 else 1.0)
     stopped = {}
     for fit, one in against.items():
-        compared = one.compared
-        if fit in protected or compared is None or not np.isfinite(compared.rows.standard_error):
+        difference = one.compared
+        if fit in protected or difference is None or not np.isfinite(difference.rows.standard_error):
             continue
-        behind, half = -compared.rows.interval.estimate, z * max(compared.rows.standard_error, between / done**0.5)
+        behind = -difference.rows.interval.estimate
+        half = z * max(difference.rows.standard_error, between / done**0.5)
         if behind - half > 0:
             stopped[fit] = Stopped(done, of, best[leader].name, Interval(behind, behind - half, behind + half))
-    return stopped
+    return _without_references(stopped, answers.keys(), compared)
+
+
+def _without_references(
+    stopped: dict[str, Stopped], fits: Collection[str], compared: Mapping[str, Collection[str]]
+) -> dict[str, Stopped]:
+    """Let run what a fit that goes on is compared with, and what that one is compared with in turn."""
+    while True:
+        needed = {name for fit in fits if fit not in stopped for name in compared.get(fit, ())}
+        if not needed & stopped.keys():
+            return stopped
+        stopped = {fit: why for fit, why in stopped.items() if fit not in needed}
 
 
 def _best(rows: JudgedRows, said: Mapping[str, Answers], metric: str, known: np.ndarray) -> Racer:

@@ -148,7 +148,7 @@ def run_refits(
     Refitted, dict of str to list of Unit
         The winner, and the unit of each candidate's name.
     """
-    whole = refit.submit(parts, problem, seed, winner, ending, training.folder)
+    whole = refit.submit(parts, problem, seed, winner, ending, training.folder, workers)
     others = [candidate for candidate in candidates if candidate.fit_name != winner.fit_name]
     outer = run_units(training, workers, parts, problem, seed, others, HOLDOUT_FOLD)
     refitted: Refitted = whole.result()

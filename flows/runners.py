@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 
+from evenhand.candidates import Candidate
+from evenhand.errors import ProblemError
 from tasks.dask_workers import ClusterError, DaskWorkers
 from tasks.parts import Parts
 from tasks.settings import RunnerName, cores, settings
@@ -18,6 +21,22 @@ ROWS_FOR_PROCESSES = 20_000
 def units_at_once() -> int:
     """Count the units that are on their way together: as many as cores, or what a Dask cluster is asked for."""
     return max(cores(), settings().dask_units) if settings().dask_address else cores()
+
+
+def check_runner(name: RunnerName | None, grid: Sequence[Candidate]) -> None:
+    """Refuse a distributed model where there is no cluster to fit it.
+
+    Raises
+    ------
+    ProblemError
+    """
+    runner = name or settings().runner
+    distributed = next((candidate.model.name for candidate in grid if candidate.model.distributed), None)
+    if distributed is not None and runner != "dask":
+        raise ProblemError(
+            f"models: {distributed} is `distributed`: it is fitted by a Dask cluster, with RUNNER=dask and "
+            f"EVENHAND_DASK_ADDRESS; found runner {runner!r}"
+        )
 
 
 class Runner:

@@ -57,6 +57,6 @@ def refit_all(
             unit = stack_unseen(parts, problem, seed, stacked, outer, training.folder)
             outer = {**outer, stacked.candidate.fit_name: [unit]}
         return whole, outer
-    whole, done = refit_stack(parts, problem, seed, stacked, ending, training.folder)
+    whole, done = refit_stack(parts, problem, seed, stacked, ending, training.folder, workers)
     others = [candidate for candidate in candidates if candidate.fit_name not in done]
     return whole, {**run_units(*shared, others, HOLDOUT_FOLD), **done}

@@ -21,7 +21,7 @@ from evenhand.tuning import asked_to_tune, check_spaces
 from flows.commands import run_command
 from flows.grid import draw_all, drawn_fits, log_all, say_costs
 from flows.race import run_race
-from flows.runners import Runner, units_at_once
+from flows.runners import Runner, check_runner, units_at_once
 from flows.stacking import refit_all, stack_best
 from flows.tuned import run_studies
 from tasks.balance import balance
@@ -90,6 +90,7 @@ def read_problem(request: TrainRequest) -> Problem:
     check_spaces(tuned_candidates(problem))
     check_features(problem.features)
     check_elsewhere(problem, grid)
+    check_runner(request.runner, grid)
     return problem
 
 

@@ -11,12 +11,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
+from sklearn.base import ClassifierMixin
 from threadpoolctl import threadpool_limits
 
 from evenhand.errors import EvenhandError
+from evenhand.strategies import TrainingRows
+from tasks.dask_lightgbm import fit_together
 from tasks.settings import settings
 from tasks.storage import open_store
 from tasks.training import code_hash
+from tasks.turns import Turns
 from tasks.units import Unit, Work
 
 if TYPE_CHECKING:
@@ -72,6 +76,7 @@ class DaskWorkers:
     def __init__(self, address: str) -> None:
         self._address = address
         self._client: Client | None = None
+        self._turns = Turns()
 
     def __enter__(self) -> DaskWorkers:
         self._client = _connected(self._address)
@@ -111,14 +116,21 @@ class DaskWorkers:
 
         assert self._client is not None  # noqa: S101  entered
         name = f"{what}, {work.folder.name}, {uuid4().hex}"  # of a name that it has, Dask gives the result it has
-        future = self._client.submit(done_elsewhere, function, work, *args, key=name, pure=False)
         try:
-            sent: Sent = future.result()
+            with self._turns.beside_others():
+                future = self._client.submit(done_elsewhere, function, work, *args, key=name, pure=False)
+                sent: Sent = future.result()
         except KilledWorker as error:
             raise ClusterError(f"{what}: its workers ended over it again and again: {error}") from None
         except (CancelledError, CommClosedError) as error:
             raise ClusterError(f"{what}: the Dask scheduler at {self._address} is gone: {error}") from None
         return fetched(sent, work)
+
+    def together(self, model: ClassifierMixin, rows: TrainingRows) -> ClassifierMixin:
+        """Fit a distributed model on every worker at once, with nothing beside it; see :func:`fit_together`."""
+        assert self._client is not None  # noqa: S101  entered
+        with self._turns.alone():
+            return fit_together(self._client, model, rows)
 
     def drop(self, fold: int) -> None:
         """Do nothing: no rows are shared."""

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.comparing import Answers
 from evenhand.experiment import Candidate
 from evenhand.problem import Problem
-from evenhand.racing import Stopped, heard, protected_fits, ruled_out
+from evenhand.racing import Stopped, compared_fits, heard, protected_fits, ruled_out
 from tasks.compare import oof_rows
 from tasks.evaluate import row_by_row, trained_share
 from tasks.parts import Parts
@@ -60,4 +60,6 @@ def race(
             answers[candidate.fit_name][candidate.name] = said
     protected = protected_fits(grid, problem)
     entrants = len({candidate.fit_name for candidate in grid} - protected)
-    return ruled_out(rows, answers, problem.metric, protected, of, entrants)
+    return ruled_out(
+        rows, answers, problem.metric, protected, of, entrants, compared=compared_fits(grid)
+    )

@@ -38,6 +38,7 @@ from tasks.evaluate import evaluate_all, ranked
 from tasks.results import Result, known_rows, shares_of
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Refitted, Unit, experiment_of, refit, slug
+from tasks.units import UnitWorkers
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,13 @@ def stack_unseen(
 
 @task(name="refit stack", task_run_name="refit {stacked.candidate.name}", cache_policy=NO_CACHE)
 def refit_stack(
-    parts: Parts, problem: Problem, seed: int, stacked: Stacked, ending: Ending, folder: Path
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    stacked: Stacked,
+    ending: Ending,
+    folder: Path,
+    workers: UnitWorkers | None = None,
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
     """Fit the members of a winning stack on all training rows and make one whole of them.
 
@@ -174,7 +181,7 @@ def refit_stack(
         The unit of each fit on the held-out rows, the stack's own among them.
     """
     plain = Ending(ending.rule, Correction(prior=False, calibrator=None), "calibrated")
-    wholes = [refit.fn(parts, problem, seed, member, plain, folder) for member in stacked.candidate.members]
+    wholes = [refit.fn(parts, problem, seed, member, plain, folder, workers) for member in stacked.candidate.members]
     outer = {whole.unit.candidate.fit_name: [whole.unit] for whole in wholes}
     unit = stack_unseen(parts, problem, seed, stacked, outer, folder)
     example = pd.concat([whole.example for whole in wholes], axis=1)

@@ -15,7 +15,7 @@ from evenhand.references import Reference
 from tasks.settings import settings
 from tasks.storage_files import FolderStore, Store
 
-__all__ = ["FolderStore", "Store", "open_store", "read_frame", "sha256_file", "write_frame"]
+__all__ = ["FolderStore", "Store", "open_store", "read_frame", "read_verified", "sha256_file", "write_frame"]
 
 
 def open_store(uri: str | None = None) -> Store:
@@ -61,7 +61,7 @@ def write_frame(frame: pd.DataFrame, key: str) -> Reference:
     key = key.replace("{sha256}", sha256)
     store = open_store()
     store.put_bytes(sink.getvalue(), key)
-    _read_verified(store, key, sha256)  # a taken key keeps what it has, which may be something else
+    read_verified(store, key, sha256)  # a taken key keeps what it has, which may be something else
     return Reference(key=key, sha256=sha256, rows=len(frame))
 
 
@@ -73,14 +73,21 @@ def read_frame(ref: Reference) -> pd.DataFrame:
     StorageError
         When the object is absent, is not what the reference says, or is no Parquet.
     """
-    data = _read_verified(open_store(), ref.key, ref.sha256)
+    data = read_verified(open_store(), ref.key, ref.sha256)
     try:
         return pq.read_table(io.BytesIO(data)).to_pandas()
     except pa.ArrowException as error:
         raise StorageError(f"{ref.key} is not readable as Parquet: {error}") from None
 
 
-def _read_verified(store: Store, key: str, sha256: str) -> bytes:
+def read_verified(store: Store, key: str, sha256: str) -> bytes:
+    """Bytes of an object, whose hash is checked.
+
+    Raises
+    ------
+    StorageError
+        When the object is absent or is not what was stored.
+    """
     path = store.local(key)
     try:
         data = path.read_bytes()

@@ -78,6 +78,8 @@ def fit(
     if workers is None:
         return run_unit(Work(parts, problem, seed, folder), candidate, fold)
     work = Work(parts, problem, seed, folder, workers.shared)
+    if candidate.model.distributed:  # its rows are made here, and fitted everywhere
+        return run_unit(work, candidate, fold, workers.together)
     return workers.run(f"{candidate.name}, {place(fold)}", run_unit, work, candidate, fold)
 
 
@@ -90,7 +92,15 @@ class Refitted(NamedTuple):
 
 
 @task(name="refit winner", task_run_name="refit {candidate.name}", cache_policy=NO_CACHE)
-def refit(parts: Parts, problem: Problem, seed: int, candidate: Candidate, ending: Ending, folder: Path) -> Refitted:
+def refit(
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    candidate: Candidate,
+    ending: Ending,
+    folder: Path,
+    workers: UnitWorkers | None = None,
+) -> Refitted:
     """Fit the winner on all training rows, never the held-out ones, and give it the ending fitted out of fold.
 
     Returns
@@ -99,7 +109,8 @@ def refit(parts: Parts, problem: Problem, seed: int, candidate: Candidate, endin
         With an example of the raw columns that the model takes.
     """
     experiment = experiment_of(parts, problem, seed)
-    outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=ending.rule)
+    together = workers.together if workers is not None else None
+    outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=ending.rule, together=together)
     if outcome.fitted is None or outcome.ledger is None:
         raise ValidationFailed(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
     calibrator = ending.correction.for_model(Shares.of(outcome.ledger))

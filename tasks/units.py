@@ -15,6 +15,7 @@ import pandas as pd
 from evenhand.elsewhere import Elsewhere
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, Outcome
+from evenhand.models.stripes import FitTogether
 from evenhand.problem import Problem
 from evenhand.sharing import OnceCache
 from evenhand.split import Fold, make_folds
@@ -76,6 +77,10 @@ class UnitWorkers(Protocol):
     def shared(self) -> Path | None:
         """Where they share encoded and resampled rows, if they do."""
 
+    @property
+    def together(self) -> FitTogether | None:
+        """How they fit a distributed model, if they can."""
+
     def run(self, what: str, function: Callable[..., Unit], work: Work, *args: object) -> Unit:
         """Run ``function(work, *args)`` in one of them; ``what`` names it for people."""
 
@@ -83,10 +88,10 @@ class UnitWorkers(Protocol):
         """Forget what was shared of a fold, all units of which are done."""
 
 
-def run_unit(work: Work, candidate: Candidate, fold: int) -> Unit:
+def run_unit(work: Work, candidate: Candidate, fold: int, together: FitTogether | None = None) -> Unit:
     """Fit a candidate on a fold's training rows and judge it on the others; fold -1 is the held-out period."""
     experiment = experiment_of(work.parts, work.problem, work.seed, work.shared)
-    return left_by(experiment, work, candidate, fold, experiment.run(candidate, fold))
+    return left_by(experiment, work, candidate, fold, experiment.run(candidate, fold, together=together))
 
 
 def left_by(experiment: Experiment, work: Work, candidate: Candidate, fold: int, outcome: Outcome) -> Unit:

@@ -104,6 +104,10 @@ class Workers:
             self._idle.put(worker)
         self._closed = threading.Event()
 
+    @property
+    def together(self) -> None:
+        """They can't fit a distributed model: all have this machine's memory."""
+
     def __enter__(self) -> Workers:
         self.shared.mkdir(parents=True)
         return self

@@ -1,4 +1,4 @@
-"""scikit-learn's forest on rows of which some are copies: what is drawn twice is counted twice, not stored twice."""
+"""scikit-learn's forest, told how often each row is there: what is drawn twice is counted twice, not stored twice."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ class Forest(RandomForestClassifier):
     A tree knows its bag as the number of times that each row was drawn. Drawn among copies, and counted for the rows
     they were made of, these are the same numbers, so the trees are the same to the last bit.
     """
+
+    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Forest:
+        """Fit as scikit-learn does; where rows only count, each tree from the rows of its bag alone."""
+        plain = self.bootstrap and sample_weight is None and self.class_weight is None and not self.warm_start
+        if plain and self.counts_copies(X, y):
+            return self.fit_copies(X, y, np.arange(len(y)))
+        fitted: Forest = super().fit(X, y, sample_weight)
+        return fitted
 
     def counts_copies(self, X: np.ndarray, y: np.ndarray) -> bool:
         """Whether nothing looks at numbers of rows: a smallest leaf does, and so does the way that a gap takes."""
@@ -37,7 +45,9 @@ class Forest(RandomForestClassifier):
         generator = check_random_state(self.random_state)
         self.estimators_ = [self._make_estimator(False, generator) for _ in range(self.n_estimators)]
         for tree in self.estimators_:
-            tree.fit(X, codes.astype(float), sample_weight=self._drawn(tree.random_state, source, len(X)))
+            drawn = self._drawn(tree.random_state, source, len(X))
+            bag = np.flatnonzero(drawn)  # side by side in memory, which a tree goes through again and again
+            tree.fit(X[bag], codes[bag].astype(float), sample_weight=drawn[bag])
         return self
 
     def _drawn(self, seed: int, source: np.ndarray, n_rows: int) -> np.ndarray:

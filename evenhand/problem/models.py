@@ -51,7 +51,20 @@ class ModelSpec(Frozen):
     max_seconds: float | None = Field(
         default=None, gt=0, description="skip a fit that would take more CPU seconds, by an estimate made beforehand"
     )
+    distributed: bool = Field(
+        default=False,
+        description="of lightgbm: all workers of a Dask cluster fit it together (runner `dask`), where one machine's "
+        "memory is too small for a fit",
+    )
     label: str | None = None
+
+    @model_validator(mode="after")
+    def _distributed(self) -> ModelSpec:
+        if self.distributed and self.kind != "lightgbm":
+            raise ValueError(f"`distributed` belongs to lightgbm; found with {self.kind}")
+        if self.distributed and self.max_rows is not None:
+            raise ValueError("`distributed` is for all rows and `max_rows` for a sample of them: give one of the two")
+        return self
 
     @model_validator(mode="after")
     def _class_of_a_detector(self) -> ModelSpec:

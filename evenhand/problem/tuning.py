@@ -129,6 +129,8 @@ def tuning_fault(tunings: tuple[Tuning, ...], models: tuple[ModelSpec, ...], tak
     known = {model.name: model for model in models}
     for tuning in tunings:
         model = known[tuning.model]
+        if model.distributed:
+            return f"{model.name} is distributed, and trials run where the training runs; tune it without"
         if tuning.space is None and (model.exact or model.kind not in SPACES):
             return f"{model.name} has no space of its own; declare one"
         if not tuning.space_of(model):

@@ -51,6 +51,18 @@ def test_the_trees_are_those_of_scikit_learn_on_the_copies(given_settings):
     np.testing.assert_array_equal(ours.feature_importances_, theirs.feature_importances_)
 
 
+@pytest.mark.parametrize("given_settings", [*SETTINGS, {"min_samples_leaf": 0.02}, {"class_weight": "balanced"}], ids=str)
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_without_copies_the_trees_are_those_of_scikit_learn(given_settings, gaps, weighted):
+    X, y = table(gaps=gaps)
+    weight = 1.0 + y if weighted else None
+    theirs = RandomForestClassifier(5, random_state=5, **given_settings).fit(X, y, weight)
+    ours = Forest(5, random_state=5, **given_settings).fit(X, y, weight)
+    same_trees(ours, theirs)
+    np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
+
+
 @settings(max_examples=10, deadline=None)
 @given(
     st.integers(0, 500),
@@ -65,7 +77,7 @@ def test_a_strategy_s_copies_give_what_they_gave_as_rows(seed, ratio, given_sett
     rows = resample(SimpleStrategy(kind="random_over", ratio=ratio), X, y, CLASSES, seed)
     spec = ModelSpec(kind="random_forest", params={"n_estimators": 4, **given_settings})
     counted = fit_rows(build_model(spec, seed, len(rows.y)), rows)
-    stored = build_model(spec, seed, len(rows.y)).fit(rows.X, rows.y)
+    stored = RandomForestClassifier(**build_model(spec, seed, len(rows.y)).get_params()).fit(rows.X, rows.y)
     same_trees(counted, stored)
     np.testing.assert_array_equal(counted.predict_proba(X), stored.predict_proba(X))
 

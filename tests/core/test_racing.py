@@ -1,5 +1,7 @@
 """A race stops what can't win, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from evenhand.comparing.folds import borrowed_spread, fold_spread
 from evenhand.correction import Known
 from evenhand.problem import MultipliersDecision, SimpleDecision
 from evenhand.problem.models import ExtraCandidate
-from evenhand.racing import heard, protected_fits, ruled_out
+from evenhand.racing import compared_fits, heard, protected_fits, ruled_out
 
 CLASSES = ("common", "middle", "rare")
 OF = 5
@@ -117,27 +119,44 @@ def test_a_class_without_rows_and_a_race_of_one_are_no_matter():
     assert ruled_out(rows, {}, "macro_f1", (), OF) == {}
 
 
-def test_baselines_references_and_lightgbm_s_two_always_run():
+def test_one_fold_is_taken_for_less_than_its_rows_say():
+    rows = rows_of(folds=1)
+    answers = said(rows, best=0.7, behind=0.67, far=0.5)
+    out = ruled_out(rows, answers, "macro_f1", (), OF)
+    assert out.keys() == {"far"}
+    half = out["far"].behind.high - out["far"].behind.estimate
+    two = ruled_out(replace(rows, folds=np.arange(len(rows.y)) % 2, ratios=(0.25, 0.25)), answers, "macro_f1", (), OF)
+    assert two.keys() == {"behind", "far"}
+    assert half > 1.8 * (two["far"].behind.high - two["far"].behind.estimate)
+
+
+def test_what_a_running_fit_is_compared_with_runs_and_no_longer():
+    rows = rows_of()
+    answers = said(rows, best=0.7, near=0.695, far=0.5, plain=0.4, plainer=0.4, plain_of_far=0.4)
+    compared = {"near": {"near", "plain"}, "plain": {"plainer"}, "far": {"plain_of_far"}}
+    out = ruled_out(rows, answers, "macro_f1", (), OF, compared=compared)
+    assert out.keys() == {"far", "plain_of_far"}
+
+
+def test_lightgbm_s_three_always_run():
     from tasks.problems import load_problem
 
     problem = load_problem("toronto")
     grid = candidates(problem)
     kept = {fit.fit_name for fit in fits(grid)} & protected_fits(grid, problem)
-    assert kept == {
-        *(f"{model.name} / none" for model in problem.models),
-        "lightgbm / class_weight",
-        "lightgbm / capped",
-    }
+    assert kept == {"lightgbm / none", "lightgbm / class_weight", "lightgbm / capped"}
 
 
-def test_a_fit_that_another_one_is_compared_with_always_runs():
+def test_a_fit_is_compared_with_its_model_s_own_without_a_strategy():
     from tasks.problems import load_problem
 
     problem = load_problem("toronto")
     more = ExtraCandidate(model="lightgbm", strategy="smote", features="enriched")
     grid = candidates(problem.model_copy(update={"extra": (*problem.extra, more)}))
-    assert "lightgbm / none / enriched" in protected_fits(grid, problem)
-    assert "lightgbm / none / enriched" not in protected_fits(candidates(problem), problem)
+    compared = compared_fits(grid)
+    assert compared["lightgbm / smote / enriched"] == {"lightgbm / none / enriched"}
+    assert compared["random_forest / smote"] == {"random_forest / none"}
+    assert compared["lightgbm_large / none"] == {"lightgbm_large / none", "lightgbm / none"}
 
 
 # --- what stopped candidates show ------------------------------------------------------------------------------------
