@@ -24,6 +24,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
+# On every core, where pip uses one. Left to the first import it is done by each process anew where bytecode can't be
+# written (PYTHONDONTWRITEBYTECODE, a read-only image): ten seconds and more of each start.
+COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows || true; } > /dev/null
 
 .PHONY: help train score review ledger rollback bench bench-keel gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
 help: ## show this list
@@ -38,11 +41,13 @@ $(RUNTIME): requirements.lock | $(BIN)/python
 	@echo "Setting up $(VENV) (once, about a minute and a half)"
 	@$(INSTALL) --require-hashes -r requirements.lock 2> >(grep -v "is ignored: it is neither" >&2)
 	@$(INSTALL) --no-build-isolation --editable .  2> >(grep -v "is ignored: it is neither" >&2)
+	@$(COMPILE)
 	@touch $@
 
 $(DEV): requirements-dev.lock $(RUNTIME)
 	@echo "Adding what tests need to $(VENV) (once)"
 	@$(INSTALL) --require-hashes -r requirements-dev.lock 2> >(grep -v "is ignored: it is neither" >&2)
+	@$(COMPILE)
 	@touch $@
 
 setup: $(RUNTIME)
