@@ -8,6 +8,7 @@ import numpy as np
 
 from evenhand.candidates import Candidate
 from evenhand.models import fit_seconds
+from evenhand.problem import BASE
 from evenhand.strategies import cost_note, resampled_rows, resampling_seconds
 
 WORTH_SAYING = 60.0  # CPU seconds of a fit
@@ -46,6 +47,31 @@ def cost_notes(fits: Sequence[Candidate], counts: np.ndarray, n_folds: int) -> l
     if whole > WORTH_ADDING_UP:
         notes.append(f"all fits: about {whole / 60:,.0f} CPU minutes, by an estimate that can be three times off")
     return notes
+
+
+def heaviest_first(fits: Sequence[Candidate], counts: np.ndarray) -> list[Candidate]:
+    """Order the fits of a fold so that no core is left with a long one at the end (Graham 1969).
+
+    Fits of a strategy and feature set stay together, since they share resampled rows; features beside `base` come first,
+    since they are encoded first and no estimate knows how many columns they have.
+
+    Parameters
+    ----------
+    fits : sequence of Candidate
+    counts : ndarray of int, shape (n_classes,)
+        Training rows of each class in a fold.
+    """
+    seconds = {fit.fit_name: _seconds(fit, counts) for fit in fits}
+    together = {(fit.features, fit.strategy.name): 0.0 for fit in fits}
+    for fit in fits:
+        together[fit.features, fit.strategy.name] += seconds[fit.fit_name]
+    places = list(together)
+
+    def key(fit: Candidate) -> tuple[bool, float, int, float]:
+        group = fit.features, fit.strategy.name
+        return fit.features == BASE, -together[group], places.index(group), -seconds[fit.fit_name]
+
+    return sorted(fits, key=key)
 
 
 def _seconds(fit: Candidate, counts: np.ndarray) -> float:

@@ -25,7 +25,7 @@ from evenhand.fitted import FittedCandidate, full_probabilities
 from evenhand.lineage import Encoder
 from evenhand.models import CannotFit, build_model, fit_rows, importances, too_dear
 from evenhand.models.beginning import Beginning
-from evenhand.models.stripes import FitTogether
+from evenhand.models.together import FitTogether
 from evenhand.problem import FeatureSet
 from evenhand.recency import aged
 from evenhand.rules import DecisionRule

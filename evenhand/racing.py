@@ -65,9 +65,7 @@ def protected_fits(grid: Sequence[Candidate], problem: Problem) -> set[str]:
     return {
         candidate.fit_name
         for candidate in grid
-        if candidate.features == BASE
-        and candidate.model.name in models
-        and candidate.strategy.kind in ALWAYS_LIGHTGBM
+        if candidate.features == BASE and candidate.model.name in models and candidate.strategy.kind in ALWAYS_LIGHTGBM
     }
 
 

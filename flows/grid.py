@@ -156,9 +156,10 @@ def run_refits(
 
 
 def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, preset: Preset) -> set[str]:
-    """Name the fits that get figures: all of a standard training, the winner's and its model's own of a quick one.
+    """Name the fits that get figures: of a quick training the winner's and its model's own without a strategy.
 
-    Of a full training these and the best fits are drawn: sixty times the same figures would help nobody.
+    Of a standard one these and those that the race did not stop are drawn, of a full one these and the best: sixty times
+    the same figures would help nobody.
     """
     telling = {
         fit.fit_name
@@ -168,7 +169,7 @@ def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, p
     if preset == "quick":
         return telling
     if preset == "standard":
-        return {result.candidate.fit_name for result in results}
+        return telling | {result.candidate.fit_name for result in results if result.stopped is None}
     best = dict.fromkeys(result.candidate.fit_name for result in ranked(problem, results))
     return telling | set(list(best)[:BEST_DRAWN])
 
@@ -182,13 +183,13 @@ def draw_all(
     results: Sequence[Result],
     outer: Mapping[str, Sequence[Unit]],
     drawn: Container[str],
-) -> list[PrefectFuture[None]]:
+) -> dict[str, PrefectFuture[None]]:
     """Begin to draw the fits that are ``drawn``; ``outer`` holds the unit of each on the held-out period."""
-    return [
-        draw.submit(parts, problem, seed, _with_last(same, outer.get(name, ())), training.folder, workers)
+    return {
+        name: draw.submit(parts, problem, seed, _with_last(same, outer.get(name, ())), training.folder, workers)
         for name, same in _by_fit(results).items()
         if name in drawn
-    ]
+    }
 
 
 def _with_last(results: Sequence[Result], units: Sequence[Unit]) -> list[Result]:
@@ -196,18 +197,34 @@ def _with_last(results: Sequence[Result], units: Sequence[Unit]) -> list[Result]
 
 
 def log_all(
-    training: Training, problem: Problem, seed: int, results: Sequence[Result], drawn: Sequence[PrefectFuture[None]]
-) -> None:
-    """Write every candidate's files and MLflow run, several at once, when its figures are ``drawn``."""
+    training: Training,
+    problem: Problem,
+    seed: int,
+    results: Sequence[Result],
+    drawing: Mapping[str, PrefectFuture[None]],
+) -> list[PrefectFuture[None]]:
+    """Begin to write every candidate's files and MLflow run, several at once, each when its figures are drawn."""
     tags = {"problem": problem.name, "synthetic": str(problem.synthetic).lower(), "training": training.id}
-    for future in drawn:
-        future.result()
-    submitted = [
-        log_fit.submit(problem, seed, same, training.folder, training.run_id, tags)
-        for same in _by_fit(results).values()
+    by_fit = _by_fit(results)
+    undrawn_first = sorted(by_fit, key=lambda name: name in drawing)
+    return [
+        log_fit.submit(
+            problem,
+            seed,
+            by_fit[name],
+            training.folder,
+            training.run_id,
+            tags,
+            wait_for=[drawing[name]] if name in drawing else None,
+        )
+        for name in undrawn_first
     ]
-    for logged in submitted:
-        logged.result()
+
+
+def wait_all(futures: Sequence[PrefectFuture[None]]) -> None:
+    """Wait until all are done; what one raised is raised."""
+    for future in futures:
+        future.result()
 
 
 def _by_fit(results: Sequence[Result]) -> dict[str, list[Result]]:

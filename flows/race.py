@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from evenhand.cost import heaviest_first
 from evenhand.experiment import Candidate, fits
 from evenhand.problem import Problem
 from evenhand.racing import FEWEST_FOLDS, Stopped, protected_fits
 from flows.grid import Submitted
 from tasks.race import race
 from tasks.split import Parts
-from tasks.train import Unit
+from tasks.train import Unit, experiment_of
 from tasks.training import Training
 from tasks.units import UnitWorkers
 
@@ -36,7 +39,9 @@ def run_race(
     dict of str to Stopped
         Fits that were stopped, by name.
     """
-    running, safe = fits(grid), protected_fits(grid, problem)
+    experiment, safe = experiment_of(parts, problem, seed), protected_fits(grid, problem)
+    counts = np.bincount(experiment.y[experiment.folds[folds[0]].train], minlength=len(parts.classes))
+    running = heaviest_first(fits(grid), counts)
     submitted = Submitted(training, workers, parts, problem, seed, len(running) * len(folds))
     stopped: dict[str, Stopped] = {}
     for done, fold in enumerate(folds):

@@ -19,7 +19,7 @@ from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.tuning import asked_to_tune, check_spaces
 from flows.commands import run_command
-from flows.grid import draw_all, drawn_fits, log_all, say_costs
+from flows.grid import draw_all, drawn_fits, log_all, say_costs, wait_all
 from flows.race import run_race
 from flows.runners import Runner, check_runner, units_at_once
 from flows.stacking import refit_all, stack_best
@@ -135,9 +135,10 @@ def train(request: TrainRequest) -> dict[str, Any]:
         results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
         proven = (training, validated.good, parts, problem, seed, results)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *proven)
+        logs = log_all(training, problem, seed, results, drawing)  # meanwhile
         doing = "find out what helps, and how sure that is"
         evidence = step("compare", doing, compare, parts, problem, seed, results, training.folder)
-        step("log", "log every candidate", log_all, training, problem, seed, results, drawing)
+        step("log", "log every candidate", wait_all, logs)
         write_comparison(training, problem, results, evidence)
 
         args = (training, problem, request.preset, seed, snapshot, parts, winner, whole, leaks)

@@ -17,8 +17,8 @@ from lightgbm import LGBMClassifier
 from sklearn.base import ClassifierMixin
 
 from evenhand.errors import EvenhandError, StorageError
-from evenhand.models.stripes import stripes
 from evenhand.strategies import TrainingRows
+from evenhand.stripes import stripes
 from tasks.storage import open_store, read_verified, sha256_file
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def _stored(rows: TrainingRows, n: int) -> Iterator[list[Stripe]]:
     store, name = open_store(), uuid4().hex
     stored: list[Stripe] = []
     try:
+        # A worker counts the classes among its own rows: one without the rarest would be fitted for fewer classes.
         for number, chosen in enumerate(stripes(rows.y, n)):
             arrays = {"X": rows.X[chosen], "y": rows.y[chosen]}
             if rows.weight is not None:

@@ -60,6 +60,4 @@ def race(
             answers[candidate.fit_name][candidate.name] = said
     protected = protected_fits(grid, problem)
     entrants = len({candidate.fit_name for candidate in grid} - protected)
-    return ruled_out(
-        rows, answers, problem.metric, protected, of, entrants, compared=compared_fits(grid)
-    )
+    return ruled_out(rows, answers, problem.metric, protected, of, entrants, compared=compared_fits(grid))

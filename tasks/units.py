@@ -15,7 +15,7 @@ import pandas as pd
 from evenhand.elsewhere import Elsewhere
 from evenhand.evaluate import score
 from evenhand.experiment import Candidate, Experiment, Outcome
-from evenhand.models.stripes import FitTogether
+from evenhand.models.together import FitTogether
 from evenhand.problem import Problem
 from evenhand.sharing import OnceCache
 from evenhand.split import Fold, make_folds

@@ -51,7 +51,9 @@ def test_the_trees_are_those_of_scikit_learn_on_the_copies(given_settings):
     np.testing.assert_array_equal(ours.feature_importances_, theirs.feature_importances_)
 
 
-@pytest.mark.parametrize("given_settings", [*SETTINGS, {"min_samples_leaf": 0.02}, {"class_weight": "balanced"}], ids=str)
+@pytest.mark.parametrize(
+    "given_settings", [*SETTINGS, {"min_samples_leaf": 0.02}, {"class_weight": "balanced"}], ids=str
+)
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_without_copies_the_trees_are_those_of_scikit_learn(given_settings, gaps, weighted):
@@ -87,7 +89,7 @@ def test_an_exact_forest_is_scikit_learn_s_and_the_default_one_draws_small_bags(
     theirs = RandomForestClassifier(random_state=3).fit(X, y)
     same_trees(build_model(ModelSpec(kind="random_forest", exact=True), 3, len(y)).fit(X, y), theirs)
     default = build_model(ModelSpec(kind="random_forest"), 3, 100_000)
-    assert (default.max_samples, default.max_features) == (50_000, 0.6)
+    assert (default.max_samples, default.max_features) == (50_000, 0.5)
     assert build_model(ModelSpec(kind="random_forest"), 3, len(y)).max_samples == len(y)
     bounded = ModelSpec(kind="random_forest", exact=True, params={"max_samples": 500})
     assert build_model(bounded, 3, len(y)).max_samples == len(y)

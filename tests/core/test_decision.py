@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from sklearn import metrics as sk
 
+from evenhand import multipliers
 from evenhand.crossfit import fitting_rows
 from evenhand.decision import cross_fitted, fit_rule, period_groups
 from evenhand.errors import ProblemError
@@ -60,6 +62,7 @@ def metric_of(metric, y, proba, codes):
 
 some_rows = st.builds(rows, st.integers(0, 10_000), st.integers(20, 60), st.integers(2, 5))
 label_metrics = st.sampled_from(LABEL_METRICS)
+coarse_rows = st.sampled_from([10, multipliers.COARSE])  # of which the searches see so many first
 
 
 # --- multipliers ---------------------------------------------------------------------------------------------------
@@ -101,10 +104,11 @@ def test_rows_that_tie_move_together(metric):
 
 
 @SETTINGS
-@given(some_rows, label_metrics)
-def test_no_change_of_one_multiplier_scores_higher(found, metric):
+@given(some_rows, label_metrics, coarse_rows)
+def test_no_change_of_one_multiplier_scores_higher(found, metric, few):
     proba, y, prior = found
-    weights = np.array(fitted("multipliers", proba, y, prior, metric).weights)
+    with mock.patch.object(multipliers, "COARSE", few):
+        weights = np.array(fitted("multipliers", proba, y, prior, metric).weights)
     reached = metric_of(metric, y, proba, (proba * weights).argmax(axis=1))
     for code in np.unique(y):
         others = np.delete(proba * weights, code, axis=1).max(axis=1)
@@ -116,15 +120,31 @@ def test_no_change_of_one_multiplier_scores_higher(found, metric):
 
 
 @SETTINGS
-@given(some_rows, label_metrics, st.booleans())
-def test_multipliers_never_score_below_argmax_on_their_own_rows(found, metric, coarse):
+@given(some_rows, label_metrics, st.booleans(), coarse_rows)
+def test_multipliers_never_score_below_argmax_on_their_own_rows(found, metric, coarse, few):
     proba, y, prior = found
     if coarse:  # many ties, and zeros
         proba = np.round(proba * 4)
         proba[proba.sum(axis=1) == 0] = 1
         proba /= proba.sum(axis=1, keepdims=True)
-    codes = fitted("multipliers", proba, y, prior, metric).decide(proba)
+    with mock.patch.object(multipliers, "COARSE", few):
+        codes = fitted("multipliers", proba, y, prior, metric).decide(proba)
     assert metric_of(metric, y, proba, codes) >= metric_of(metric, y, proba, proba.argmax(axis=1)) - 1e-12
+
+
+def test_a_search_that_begins_on_some_of_the_rows_ends_as_high_as_one_on_all():
+    rng = np.random.default_rng(0)
+    y = rng.choice(4, 3_000, p=[0.6, 0.25, 0.1, 0.05])
+    logits = rng.normal(size=(len(y), 4)) + np.eye(4)[y] * 1.5 + np.log([0.6, 0.25, 0.1, 0.05])
+    proba = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    prior, reached = np.bincount(y) / len(y), []
+    for few in (len(y), 300):
+        with mock.patch.object(multipliers, "COARSE", few):
+            codes = fitted("multipliers", proba, y, prior, "macro_f1").decide(proba)
+        reached.append(metric_of("macro_f1", y, proba, codes))
+    whole, coarse = reached
+    assert coarse >= whole - 0.003
+    assert coarse > metric_of("macro_f1", y, proba, proba.argmax(axis=1)) + 0.02
 
 
 @SETTINGS

@@ -11,17 +11,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from lightgbm import LGBMClassifier
 from test_processes import SEED, problem, rows
 
+from evenhand.correction import Correction
+from evenhand.ending import Ending
+from evenhand.errors import ProblemError
 from evenhand.experiment import candidates, fits
-from flows.runners import Runner
+from evenhand.strategies import TrainingRows
+from flows.runners import Runner, check_runner
+from tasks.dask_lightgbm import fit_together
 from tasks.dask_workers import ClusterError, DaskWorkers
 from tasks.settings import ROOT, settings
 from tasks.split import split
 from tasks.storage import write_frame
-from tasks.train import HOLDOUT_FOLD, fit, fold_numbers
+from tasks.train import HOLDOUT_FOLD, fit, fold_numbers, refit
 from tests.edges.servers import free_ports
 
+PLAIN = Ending(None, Correction(prior=False, calibrator=None), "calibrated")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: the extra dask")
 
 
@@ -100,3 +107,80 @@ def test_no_cluster_and_no_address_are_told(monkeypatch, small):
         DaskWorkers(f"tcp://127.0.0.1:{port}").__enter__()
     with pytest.raises(ClusterError, match="needs EVENHAND_DASK_ADDRESS"), Runner("dask", None) as runner:
         runner.workers(parts)
+
+
+# --- one model, fitted by all workers together ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def together():
+    """A problem whose one model is distributed, with a strategy that copies rows and one that weighs them."""
+    models = [{"kind": "lightgbm", "distributed": True, "params": {"n_estimators": 12}}]
+    p = problem(models=models, strategies=["none", "random_over", "class_weight"], extra=[])
+    return p, split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), p)
+
+
+def rarest_of_seven(n=2_000):
+    """Rows of which seven are of the rarest class: with a stripe for a worker by place, one would have none."""
+    rng = np.random.default_rng(0)
+    y = np.append(rng.choice(3, n, p=[0.6, 0.3, 0.1]), [3] * 7)
+    return TrainingRows(rng.normal(size=(len(y), 5)) + y[:, None] * 0.4, y, np.arange(len(y)))
+
+
+def test_a_model_of_all_workers_scores_as_one_of_this_process_does(tmp_path, together):
+    p, parts = together
+    grid = fits(candidates(p))
+    alone = p.model_copy(update={"models": tuple(m.model_copy(update={"distributed": False}) for m in p.models)})
+    with cluster(tmp_path) as (address, _), DaskWorkers(address) as dask:
+        there = [fit.fn(parts, p, SEED, one, 0, tmp_path / "there", dask) for one in grid]
+        again = [fit.fn(parts, p, SEED, one, 0, tmp_path / "again", dask) for one in grid]
+        whole = refit.fn(parts, p, SEED, grid[0], PLAIN, tmp_path / "there", dask)
+    here = [fit.fn(parts, alone, SEED, one, 0, tmp_path / "here") for one in fits(candidates(alone))]
+    for its, same, mine in zip(there, again, here, strict=True):
+        np.testing.assert_array_equal(np.load(its.probabilities), np.load(same.probabilities))
+        assert its.primary == pytest.approx(mine.primary, abs=0.03)
+        assert np.abs(np.load(its.probabilities) - np.load(mine.probabilities)).mean() < 0.03
+        assert its.ledger == mine.ledger
+    assert type(whole.fitted.classifier) is LGBMClassifier
+    assert whole.fitted.classifier.n_jobs == 1
+    np.testing.assert_array_equal(whole.fitted.raw_proba(whole.example).sum(axis=1).round(9), 1)
+    assert not list((settings().home / "store" / "units").rglob("*.npz"))
+
+
+def test_a_class_of_few_rows_is_known_to_every_worker_and_fewer_workers_do_where_it_has_one(tmp_path):
+    given = rarest_of_seven()
+    single = replace(given, X=given.X[:-6], y=given.y[:-6], source=given.source[:-6])
+    with cluster(tmp_path) as (address, _), distributed.Client(address) as client:
+        for each in (given, single):
+            fitted = fit_together(client, LGBMClassifier(n_estimators=5, verbose=-1), each)
+            assert list(fitted.classes_) == [0, 1, 2, 3]
+            assert fitted.predict_proba(each.X).shape == (len(each.y), 4)
+
+
+def test_a_worker_killed_over_it_leaves_the_fit_to_the_others(tmp_path):
+    given = rarest_of_seven()
+    model = LGBMClassifier(n_estimators=4_000, learning_rate=0.01, verbose=-1)
+    with cluster(tmp_path) as (address, workers), distributed.Client(address) as client:
+        with ThreadPoolExecutor(1) as thread:
+            future = thread.submit(fit_together, client, model, given)
+            while not any("_train_part" in str(keys) for keys in client.processing().values()):
+                assert not future.done()
+                time.sleep(0.05)
+            time.sleep(0.5)
+            assert not future.done()
+            os.killpg(workers[0].pid, signal.SIGKILL)
+            fitted = future.result(300)
+    assert fitted.booster_.num_trees() == 4_000 * 4
+    assert not list((settings().home / "store" / "units").rglob("*.npz"))
+
+
+def test_a_distributed_model_needs_a_cluster(tmp_path, together):
+    p, parts = together
+    grid = candidates(p)
+    for name in (None, "processes"):
+        with pytest.raises(ProblemError, match="is `distributed`: it is fitted by a Dask cluster, with RUNNER=dask"):
+            check_runner(name, grid)
+    check_runner("dask", grid)
+    check_runner(None, candidates(problem()))
+    with pytest.raises(ProblemError, match="needs the runner `dask`"):
+        fit.fn(parts, p, SEED, grid[0], 0, tmp_path)

@@ -1,27 +1,12 @@
-"""Training rows in parts for machines that fit one model together."""
+"""Rows dealt out so that each part holds every class."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
-from sklearn.base import ClassifierMixin
-
-from evenhand.strategies import TrainingRows
-
-
-class FitTogether(Protocol):
-    """Fits a model on rows that are spread over several machines."""
-
-    def __call__(self, model: ClassifierMixin, rows: TrainingRows) -> ClassifierMixin:
-        """Return a fitted model of the same family, for use on one machine."""
 
 
 def stripes(y: np.ndarray, n: int) -> list[np.ndarray]:
-    """Deal out rows so that every stripe holds every class.
-
-    A machine counts the classes among its own rows, so a stripe without the rarest one would be fitted for fewer
-    classes than the others.
+    """Deal out rows so that every stripe holds every class, at its share as nearly as can be.
 
     Parameters
     ----------
