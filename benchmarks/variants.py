@@ -103,7 +103,7 @@ def _stores(home: Path, runs: Path) -> dict[str, str]:
 def train(problem: Path, folder: Path, *arguments: str) -> Trained:
     """Run the training command on a home where nothing but downloads is cached.
 
-    Prefect's own database is there, as from a machine's second command on: its first one takes eight seconds to make it.
+    Prefect's own database is there, as from a machine's second command on; the first takes eight seconds to make it.
     """
     home = folder / f"home-{problem.stem}"
     home.mkdir()

@@ -52,8 +52,8 @@ def cost_notes(fits: Sequence[Candidate], counts: np.ndarray, n_folds: int) -> l
 def heaviest_first(fits: Sequence[Candidate], counts: np.ndarray) -> list[Candidate]:
     """Order the fits of a fold so that no core is left with a long one at the end (Graham 1969).
 
-    Fits of a strategy and feature set stay together, since they share resampled rows; features beside `base` come first,
-    since they are encoded first and no estimate knows how many columns they have.
+    Fits of a strategy and feature set stay together, since they share resampled rows. Features beside `base` come first:
+    they are encoded before, and no estimate knows how many columns they have.
 
     Parameters
     ----------

@@ -158,8 +158,8 @@ def run_refits(
 def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, preset: Preset) -> set[str]:
     """Name the fits that get figures: of a quick training the winner's and its model's own without a strategy.
 
-    Of a standard one these and those that the race did not stop are drawn, of a full one these and the best: sixty times
-    the same figures would help nobody.
+    Of a standard one these and those that the race did not stop are drawn, of a full one these and the best: sixty
+    times the same figures would help nobody.
     """
     telling = {
         fit.fit_name

@@ -20,7 +20,7 @@ def test_every_row_is_dealt_once_and_every_class_to_every_stripe(labels, n):
     assert all((np.diff(stripe) > 0).all() for stripe in dealt)
     sizes = [len(stripe) for stripe in dealt]
     assert max(sizes) - min(sizes) <= 1
-    assert len(dealt) == min(n, min(labels.count(label) for label in set(labels)))
+    assert len(dealt) == min(n, *(labels.count(label) for label in set(labels)))
 
 
 @pytest.mark.parametrize(

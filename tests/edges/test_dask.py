@@ -160,16 +160,16 @@ def test_a_class_of_few_rows_is_known_to_every_worker_and_fewer_workers_do_where
 def test_a_worker_killed_over_it_leaves_the_fit_to_the_others(tmp_path):
     given = rarest_of_seven()
     model = LGBMClassifier(n_estimators=4_000, learning_rate=0.01, verbose=-1)
-    with cluster(tmp_path) as (address, workers), distributed.Client(address) as client:
-        with ThreadPoolExecutor(1) as thread:
-            future = thread.submit(fit_together, client, model, given)
-            while not any("_train_part" in str(keys) for keys in client.processing().values()):
-                assert not future.done()
-                time.sleep(0.05)
-            time.sleep(0.5)
+    running = cluster(tmp_path)
+    with running as (address, workers), distributed.Client(address) as client, ThreadPoolExecutor(1) as thread:
+        future = thread.submit(fit_together, client, model, given)
+        while not any("_train_part" in str(keys) for keys in client.processing().values()):
             assert not future.done()
-            os.killpg(workers[0].pid, signal.SIGKILL)
-            fitted = future.result(300)
+            time.sleep(0.05)
+        time.sleep(0.5)
+        assert not future.done()
+        os.killpg(workers[0].pid, signal.SIGKILL)
+        fitted = future.result(300)
     assert fitted.booster_.num_trees() == 4_000 * 4
     assert not list((settings().home / "store" / "units").rglob("*.npz"))
 
