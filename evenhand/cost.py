@@ -52,7 +52,7 @@ def cost_notes(fits: Sequence[Candidate], counts: np.ndarray, n_folds: int) -> l
 def heaviest_first(fits: Sequence[Candidate], counts: np.ndarray) -> list[Candidate]:
     """Order the fits of a fold so that no core is left with a long one at the end (Graham 1969).
 
-    Fits of a strategy and feature set stay together, since they share resampled rows. Features beside `base` come first:
+    Fits of a strategy and feature set stay together: they share resampled rows. Features beside `base` come first:
     they are encoded before, and no estimate knows how many columns they have.
 
     Parameters

@@ -54,6 +54,8 @@ class Submitted:
         As :func:`tasks.train.fit` takes them.
     expected : int
         Units that will come, for who waits; whoever submits fewer changes it.
+    racing : bool
+        Whether fewer may come.
     """
 
     def __init__(
@@ -64,8 +66,9 @@ class Submitted:
         problem: Problem,
         seed: int,
         expected: int,
+        racing: bool = False,
     ) -> None:
-        self.expected = expected
+        self.expected, self._racing = expected, racing
         self._training, self._workers = training, workers
         self._parts, self._problem, self._seed = parts, problem, seed
         self._begun = time.monotonic()
@@ -107,7 +110,8 @@ class Submitted:
         said = f"{self._problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
         said = f"skipped: {unit.skipped}" if unit.skipped else said
         where = f"{unit.candidate.name:34s} {place(unit.fold):15s}"
-        self._training.say(f"  {done:3d}/{self.expected}  {where} {said:28s} about {left:.0f} s left")
+        most = "at most" if self._racing else "about"
+        self._training.say(f"  {done:3d}/{self.expected}  {where} {said:28s} {most} {left:.0f} s left")
 
 
 def run_units(

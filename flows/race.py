@@ -42,7 +42,7 @@ def run_race(
     experiment, safe = experiment_of(parts, problem, seed), protected_fits(grid, problem)
     counts = np.bincount(experiment.y[experiment.folds[folds[0]].train], minlength=len(parts.classes))
     running = heaviest_first(fits(grid), counts)
-    submitted = Submitted(training, workers, parts, problem, seed, len(running) * len(folds))
+    submitted = Submitted(training, workers, parts, problem, seed, len(running) * len(folds), racing)
     stopped: dict[str, Stopped] = {}
     for done, fold in enumerate(folds):
         judging = racing and done >= FEWEST_FOLDS and any(fit.fit_name not in safe for fit in running)

@@ -153,10 +153,10 @@ def _loaded(who: str, name: str, version: str) -> FittedCandidate:
 def _scored(who: str, fitted: FittedCandidate, rows: pd.DataFrame, holdout: Reference) -> Scored:
     try:
         classes = tuple(str(name) for name in fitted.classes_)
-        proba, predicted = fitted.predict_proba(rows), np.asarray(fitted.predict(rows), dtype=object)
+        predicted, proba = fitted.decide(fitted.raw_proba(rows))  # the answer of a batch: one prediction for both
     except Exception as error:
         raise GateError(f"the {who} can't score the held-out rows: {in_one_line(error)}") from error
-    return Scored(f"the {who}", classes, proba, predicted, holdout.sha256)
+    return Scored(f"the {who}", classes, proba, np.asarray(predicted, dtype=object), holdout.sha256)
 
 
 # --- facts ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.cost import cost_notes
+from evenhand.cost import cost_notes, heaviest_first
 from evenhand.experiment import Candidate, Experiment
 from evenhand.models import DEFAULTS, fit_seconds, too_dear
 from evenhand.presets import FULL_MODELS
@@ -57,6 +57,18 @@ def test_the_rows_that_a_strategy_leaves_are_estimated_from_the_counts(strategy,
         assert made <= max(estimate, len(y))
     else:
         assert made == pytest.approx(estimate, abs=len(counts))
+
+
+def test_what_takes_long_is_fitted_first_and_what_shares_rows_together():
+    few = SimpleStrategy(kind="random_under")
+    forest = ModelSpec(kind="random_forest")
+    enriched = Candidate(LIGHTGBM, few, "enriched")
+    asked = [Candidate(model, strategy) for strategy in (few, NONE, OVER) for model in (LIGHTGBM, forest)]
+    ordered = heaviest_first([*asked, enriched], HOMICIDES)
+    assert ordered[0] == enriched
+    assert [one.strategy for one in ordered[1:]] == [OVER, OVER, NONE, NONE, few, few]
+    assert {one.model.name for one in ordered[1:3]} == {"lightgbm", "random_forest"}
+    assert sorted(one.fit_name for one in ordered) == sorted(one.fit_name for one in (*asked, enriched))
 
 
 def test_a_note_names_what_takes_minutes_and_how_to_bound_it():

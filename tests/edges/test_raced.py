@@ -71,7 +71,7 @@ class Told:
 class AtOnce:
     """Stands in for units on their way, which need a running flow: each is done when it is submitted."""
 
-    def __init__(self, training, workers, parts, problem, seed, expected):
+    def __init__(self, training, workers, parts, problem, seed, expected, racing):
         self.args, self.folder, self.expected, self.units = (parts, problem, seed), training.folder, expected, []
 
     def add(self, fits_, fold):
