@@ -219,6 +219,7 @@ def log_all(
             training.folder,
             training.run_id,
             tags,
+            return_state=False,
             wait_for=[drawing[name]] if name in drawing else None,
         )
         for name in undrawn_first

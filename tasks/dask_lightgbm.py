@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
-from lightgbm import LGBMClassifier
+from lightgbm import Booster, LGBMClassifier
 from sklearn.base import ClassifierMixin
 
 from evenhand.errors import EvenhandError, StorageError
@@ -78,12 +79,24 @@ def fit_together(client: Client, model: ClassifierMixin, rows: TrainingRows) -> 
                     raise
                 if attempt == ATTEMPTS or not left:
                     raise NotFitted(f"workers ended while all were fitting one model together: {gone}") from error
+                _disconnect(client)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _answering(client: Client) -> list[str]:
     """Ask every worker for a sign of life: the scheduler may not know yet of one that ended."""
     return sorted(client.run(os.getpid, on_error="ignore"))
+
+
+def _disconnect(client: Client) -> None:
+    """Let the workers forget their peers, whom LightGBM keeps past a fit that failed and would ask in the next."""
+    tiny = LGBMClassifier(n_estimators=1, min_child_samples=1, n_jobs=1, verbose=-1).fit([[0.0], [1.0]], [0, 1])
+    client.run(free_network, tiny.booster_.model_to_string(), on_error="ignore")
+
+
+def free_network(model: str) -> None:
+    """Close this process's connections to other LightGBM processes; any model will do to ask for it."""
+    Booster(model_str=model).free_network()
 
 
 @contextmanager
@@ -123,11 +136,28 @@ def _fitted(
 ) -> LGBMClassifier:
     from lightgbm.dask import DaskLGBMClassifier
 
-    spread = partial(_spread, client, stored, workers)
     settings = {**model.get_params(), "n_jobs": None, "time_out": MINUTES_FOR_A_PEER, "deterministic": True}
-    together = DaskLGBMClassifier(client=client, **settings)
-    together.fit(spread("X"), spread("y"), sample_weight=spread("weight") if weighted else None)
-    return together.to_local().set_params(n_jobs=1)
+    with _in_order(client) as ordered, ordered.as_current(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Parameter n_jobs will be ignored")  # said of any number, and of none
+        spread = partial(_spread, ordered, stored, workers)
+        together = DaskLGBMClassifier(client=ordered, **settings)
+        together.fit(spread("X"), spread("y"), sample_weight=spread("weight") if weighted else None)
+        return together.to_local().set_params(n_jobs=1)
+
+
+def _in_order(client: Client) -> Client:
+    """Open another connection, which tells who has something in the order in which it was asked.
+
+    LightGBM numbers the workers in that order, and Dask answers in that of a set, another one each time.
+    """
+    from distributed import Client
+
+    class Ordered(Client):
+        def who_has(self, futures: Any = None, **kwargs: Any) -> Any:
+            found = super().who_has(futures, **kwargs)
+            return found if futures is None else {future.key: found[future.key] for future in futures}
+
+    return Ordered(client.scheduler.address, security=client.security, set_as_default=False)
 
 
 def _spread(client: Client, stored: Sequence[Stripe], workers: Sequence[str], name: str) -> Any:
