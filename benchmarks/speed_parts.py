@@ -20,15 +20,18 @@ from evenhand.experiment import Experiment, candidates
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
 from evenhand.models import build_model
-from evenhand.problem import CappedStrategy, ModelSpec, Problem, SmoteStrategy
+from evenhand.problem import CappedStrategy, ModelSpec, Problem, SmoteStrategy, Target
 from evenhand.rules import LargestWeighted
 from evenhand.strategies import capped_rows, class_counts, resample
 from tasks import tracking
+from tasks.balance import balance
 from tasks.ingest import ingest
+from tasks.parts import Parts
 from tasks.problems import load_problem
 from tasks.registry import register
 from tasks.settings import ROOT
 from tasks.split import split
+from tasks.storage import write_frame
 from tasks.train import HOLDOUT_FOLD, experiment_of, fit
 from tasks.validate import validate
 
@@ -90,7 +93,7 @@ def tell_smotenc(_folder: Path, rows: int | None) -> Iterator[str]:
 
 
 def tell_capped(_folder: Path, _rows: int | None) -> Iterator[str]:
-    """Choose the rows of a set whose normal class is 132 times its rarest."""
+    """Choose the rows of a set whose normal class is 132 times its rarest, write them, and find them written."""
     classes = sorted(FRAMES)
     y = np.repeat(np.arange(len(classes)), [FRAMES[name] for name in classes])
     strategy = CappedStrategy(kind="capped", cap=20_000, per_class={"NormalVideos": 1.5})
@@ -98,9 +101,22 @@ def tell_capped(_folder: Path, _rows: int | None) -> Iterator[str]:
     kept = capped_rows(strategy, y, classes)
     seconds = time.perf_counter() - begun
     counts = class_counts(y[kept], classes)
-    yield f"{len(y):,} rows to {len(kept):,} in {seconds:.3f} s: " + ", ".join(
-        f"{name} {counts[name]:,}" for name in FRAMES
+    shown = ", ".join(f"{name} {counts[name]:,}" for name in FRAMES)
+    yield f"{len(y):,} rows to {len(kept):,} in {seconds:.3f} s: {shown}."
+    frame = pd.DataFrame({"frame": np.arange(len(y)), "activity": np.array(classes, dtype=object)[y]})
+    train = write_frame(frame, "snapshots/{sha256}/rows.parquet")
+    problem = load_problem("toronto").model_copy(
+        update={"strategies": (strategy,), "target": Target(column="activity")}
     )
+    parts = Parts(train=train, holdout=train, classes=tuple(classes), share=1.0)
+    took = []
+    for _ in range(2):
+        begun = time.perf_counter()
+        (made,) = balance.fn(parts, problem)
+        took.append(time.perf_counter() - begun)
+    if not made.cached:
+        raise AssertionError("the second time is no cache hit")
+    yield f"As a data set: read, written and checked in {took[0]:.2f} s, found in the cache in {took[1]:.3f} s."
 
 
 def tell_scoring(folder: Path, rows: int | None) -> Iterator[str]:
