@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from benchmarks.speed_grid import tell_grid
+from benchmarks.speed_grid import WAYS, tell_grid
 from benchmarks.speed_growth import tell_growth
 from benchmarks.speed_parts import tell_capped, tell_dask, tell_scoring, tell_smotenc
 from benchmarks.speed_train import tell_train
@@ -34,11 +35,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
     parser.add_argument("--rows", type=int, help="of each part's data, for a quick look; all of them if not given")
+    parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS), help="of the grid, beside the script")
     asked = parser.parse_args()
+    parts = {**PARTS, "grid": (PARTS["grid"][0], partial(tell_grid, ways=tuple(asked.ways)))}
     results = settings().runs / "bench"
     results.mkdir(parents=True, exist_ok=True)
     for name in asked.only:
-        title, tell = PARTS[name]
+        title, tell = parts[name]
         with tempfile.TemporaryDirectory(prefix="evenhand-bench-") as folder, own_home(Path(folder)):
             lines = [f"## {title}", ""]
             print(*lines, sep="\n", flush=True)
