@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 ATTEMPTS = 2
+FOR_OTHER_THREADS = 0.2  # seconds in which a worker's other threads take their own turn
 MINUTES_FOR_A_PEER = 10  # LightGBM's own 120 leave a training waiting for two hours for a machine that is gone
 
 
@@ -91,12 +93,16 @@ def _answering(client: Client) -> list[str]:
 def _disconnect(client: Client) -> None:
     """Let the workers forget their peers, whom LightGBM keeps past a fit that failed and would ask in the next."""
     tiny = LGBMClassifier(n_estimators=1, min_child_samples=1, n_jobs=1, verbose=-1).fit([[0.0], [1.0]], [0, 1])
-    client.run(free_network, tiny.booster_.model_to_string(), on_error="ignore")
+    text = tiny.booster_.model_to_string()
+    everywhere = [worker for worker, threads in client.ncores().items() for _ in range(threads)]
+    here = {"allow_other_workers": False, "pure": False}
+    client.gather([client.submit(free_network, text, workers=[worker], **here) for worker in everywhere])
 
 
 def free_network(model: str) -> None:
-    """Close this process's connections to other LightGBM processes; any model will do to ask for it."""
+    """Close this thread's connections to other LightGBM processes; any model will do to ask for it."""
     Booster(model_str=model).free_network()
+    time.sleep(FOR_OTHER_THREADS)
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def test_a_class_of_few_rows_is_known_to_every_worker_and_fewer_workers_do_where
 
 def test_a_worker_killed_over_it_leaves_the_fit_to_the_others(tmp_path):
     given = rarest_of_seven()
-    model = LGBMClassifier(n_estimators=4_000, learning_rate=0.01, verbose=-1)
+    model = LGBMClassifier(n_estimators=2_000, learning_rate=0.01, verbose=-1)
     running = cluster(tmp_path)
     with running as (address, workers), distributed.Client(address) as client, ThreadPoolExecutor(1) as thread:
         future = thread.submit(fit_together, client, model, given)
@@ -170,7 +170,7 @@ def test_a_worker_killed_over_it_leaves_the_fit_to_the_others(tmp_path):
         assert not future.done()
         os.killpg(workers[0].pid, signal.SIGKILL)
         fitted = future.result(300)
-    assert fitted.booster_.num_trees() == 4_000 * 4
+    assert fitted.booster_.num_trees() == 2_000 * 4
     assert not list((settings().home / "store" / "units").rglob("*.npz"))
 
 
