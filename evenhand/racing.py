@@ -56,16 +56,18 @@ class Stopped:
         return f"stopped after {self.folds} of {self.of} folds: {gap} below the leader [{low}, {high}]"
 
 
-def protected_fits(grid: Sequence[Candidate], problem: Problem) -> set[str]:
+def protected_fits(grid: Sequence[Candidate], problem: Problem, stacked: bool = False) -> set[str]:
     """Name the fits that run to the end whatever their scores.
 
-    These are LightGBM without resampling, with class weights and with the capped data set.
+    These are LightGBM without resampling, with class weights and with the capped data set. For a stack, whose members
+    must have every fold, they are every model without resampling, too.
     """
-    models = {one.name for one in problem.models if one.kind == "lightgbm"}
+    others = ("none",) if stacked else ()
+    always = {one.name: ALWAYS_LIGHTGBM if one.kind == "lightgbm" else others for one in problem.models}
     return {
         candidate.fit_name
         for candidate in grid
-        if candidate.features == BASE and candidate.model.name in models and candidate.strategy.kind in ALWAYS_LIGHTGBM
+        if candidate.features == BASE and candidate.strategy.kind in always.get(candidate.model.name, ())
     }
 
 

@@ -27,10 +27,12 @@ def run_race(
     grid: Sequence[Candidate],
     folds: Sequence[int],
     racing: bool,
+    stacked: bool = False,
 ) -> tuple[dict[str, list[Unit]], dict[str, Stopped]]:
     """Fit every candidate on the folds, without those that can't win any more where ``racing``.
 
-    Which fits are stopped depends on their scores alone, never on which unit is done first.
+    Where the best are to be ``stacked``, each model has a fit that runs to the end. Which fits are stopped depends on
+    their scores alone, never on which unit is done first.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def run_race(
     dict of str to Stopped
         Fits that were stopped, by name.
     """
-    experiment, safe = experiment_of(parts, problem, seed), protected_fits(grid, problem)
+    experiment, safe = experiment_of(parts, problem, seed), protected_fits(grid, problem, stacked)
     counts = np.bincount(experiment.y[experiment.folds[folds[0]].train], minlength=len(parts.classes))
     running = heaviest_first(fits(grid), counts)
     submitted = Submitted(training, workers, parts, problem, seed, len(running) * len(folds), racing)
@@ -51,9 +53,8 @@ def run_race(
         submitted.add(ahead, fold)
         if judging:
             inner = submitted.wait_for(folds[:done])
-            out = race(
-                parts, problem, seed, grid, {fit.fit_name: inner[fit.fit_name] for fit in running}, done, len(folds)
-            )
+            known = {fit.fit_name: inner[fit.fit_name] for fit in running}
+            out = race(parts, problem, seed, grid, known, done, len(folds), safe)
             for name, why in out.items():
                 training.say(f"           {name}: {why.said}")
             stopped |= out

@@ -14,7 +14,7 @@ from evenhand.candidates import tuned_candidates
 from evenhand.errors import GateError
 from evenhand.experiment import fits
 from evenhand.models import check_models
-from evenhand.presets import preset_candidates
+from evenhand.presets import preset_candidates, preset_stacking
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.tuning import asked_to_tune, check_spaces
@@ -118,8 +118,8 @@ def train(request: TrainRequest) -> dict[str, Any]:
             doing = "tune, on the training rows of each fold and on all of them"
             grid += step("tune", doing, run_studies, *shared, tuned_candidates(problem, parts.share), folds)
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
-        racing = problem.racing and not quick
-        inner, stopped = step("cross_validate", doing, run_race, *shared, grid, folds, racing)
+        racing, stacking = problem.racing and not quick, preset_stacking(problem, request.preset) is not None
+        inner, stopped = step("cross_validate", doing, run_race, *shared, grid, folds, racing, stacking)
         scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner, stopped)
         stacked = step("stack", "stack the best", stack_best, training, parts, problem, request.preset, seed, scored)
         if stacked is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.comparing import Answers
 from evenhand.experiment import Candidate
 from evenhand.problem import Problem
-from evenhand.racing import Stopped, compared_fits, heard, protected_fits, ruled_out
+from evenhand.racing import Stopped, compared_fits, heard, ruled_out
 from tasks.compare import oof_rows
 from tasks.evaluate import row_by_row, trained_share
 from tasks.parts import Parts
@@ -27,6 +27,7 @@ def race(
     inner: Mapping[str, Sequence[Unit]],
     done: int,
     of: int,
+    protected: Collection[str],
 ) -> dict[str, Stopped]:
     """Find the fits that can't win any more.
 
@@ -39,6 +40,8 @@ def race(
         Those of the folds that are done, of the fits that are still in the race.
     done, of : int
         Folds that are done, and all of them.
+    protected : collection of str
+        Names of fits that are never stopped.
 
     Returns
     -------
@@ -58,6 +61,5 @@ def race(
             known = known_rows(experiment, units)
             said = heard(rows, known, rule, problem.metric, trained_share(units))
             answers[candidate.fit_name][candidate.name] = said
-    protected = protected_fits(grid, problem)
-    entrants = len({candidate.fit_name for candidate in grid} - protected)
+    entrants = len({candidate.fit_name for candidate in grid} - set(protected))
     return ruled_out(rows, answers, problem.metric, protected, of, entrants, compared=compared_fits(grid))

@@ -145,6 +145,8 @@ def test_lightgbm_s_three_always_run():
     grid = candidates(problem)
     kept = {fit.fit_name for fit in fits(grid)} & protected_fits(grid, problem)
     assert kept == {"lightgbm / none", "lightgbm / class_weight", "lightgbm / capped"}
+    with_members = {fit.fit_name for fit in fits(grid)} & protected_fits(grid, problem, stacked=True)
+    assert with_members == {*kept, *(f"{model.name} / none" for model in problem.models)}
 
 
 def test_a_fit_is_compared_with_its_model_s_own_without_a_strategy():
