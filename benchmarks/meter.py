@@ -23,7 +23,8 @@ class Metered:
     cpu, wall : float
         Seconds; CPU of the whole process tree.
     peak : int
-        Bytes: the largest sum of the resident memory of all its processes; pages they share count once a process.
+        Bytes: the largest sum of the memory of all its processes; a page that several share counts once (Linux's
+        proportional set size).
     said : list of (str, float, float)
         Lines of its output with the CPU and wall seconds spent until then.
     """
@@ -57,16 +58,15 @@ class Meter:
 
     def read(self) -> float:
         """Return the CPU seconds so far."""
-        resident = 0
+        held = 0
         for process in self._tree():
             try:
                 times = process.cpu_times()
-                resident += process.memory_info().rss
-            except psutil.Error:
+                self._seen[process.pid, process.create_time()] = times.user + times.system
+                held += process.memory_full_info().pss
+            except psutil.Error:  # ended meanwhile
                 continue
-            own = times.user + times.system
-            self._seen[process.pid, process.create_time()] = own
-        self.peak = max(self.peak, resident)
+        self.peak = max(self.peak, held)
         return sum(self._seen.values())
 
     def _tree(self) -> list[psutil.Process]:
