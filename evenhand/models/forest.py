@@ -38,7 +38,7 @@ class Forest(RandomForestClassifier):
         source : ndarray of int, shape (n_copies,)
             Row that each copy is of, in the order of the copies.
         """
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_, first, codes = np.unique(y, return_index=True, return_inverse=True)
         self.n_classes_, self.n_outputs_, self.n_features_in_ = len(self.classes_), 1, X.shape[1]
         self._validate_estimator()
         X = np.ascontiguousarray(X, dtype=np.float32)
@@ -46,7 +46,9 @@ class Forest(RandomForestClassifier):
         self.estimators_ = [self._make_estimator(False, generator) for _ in range(self.n_estimators)]
         for tree in self.estimators_:
             drawn = self._drawn(tree.random_state, source, len(X))
-            bag = np.flatnonzero(drawn)  # side by side in memory, which a tree goes through again and again
+            # Side by side in memory, which a tree goes through again and again. A tree knows the classes of its rows, so a
+            # row of each is among them; where it was not drawn, its weight is none.
+            bag = np.union1d(np.flatnonzero(drawn), first)
             tree.fit(X[bag], codes[bag].astype(float), sample_weight=drawn[bag])
         return self
 

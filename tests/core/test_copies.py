@@ -65,6 +65,16 @@ def test_without_copies_the_trees_are_those_of_scikit_learn(given_settings, gaps
     np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
 
 
+@pytest.mark.parametrize("counts", [(60, 1), (60, 25, 1), (60, 3, 2)], ids=str)
+def test_a_bag_without_a_class_knows_it_all_the_same(counts):
+    y = np.repeat(np.arange(len(counts)), counts)
+    X = np.random.default_rng(0).normal(size=(len(y), 3)) + y[:, None]
+    theirs = RandomForestClassifier(20, random_state=1, max_samples=12).fit(X, y)
+    ours = Forest(20, random_state=1, max_samples=12).fit(X, y)
+    same_trees(ours, theirs)
+    np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
+
+
 @settings(max_examples=10, deadline=None)
 @given(
     st.integers(0, 500),
