@@ -118,4 +118,4 @@ def _possible(decision: AnyDecision, problem: Problem) -> AnyDecision:
 
 
 def _bounded(model: ModelSpec) -> ModelSpec:
-    return model if model.max_rows else model.model_copy(update={"max_rows": MOST_ROWS})
+    return model if model.max_rows or model.distributed else model.model_copy(update={"max_rows": MOST_ROWS})

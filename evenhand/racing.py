@@ -26,6 +26,7 @@ from evenhand.problem import BASE, LOWER_IS_BETTER, Problem
 FEWEST_FOLDS = 1
 # One fold can't tell how much folds differ: taking its error twice allows for 1.7 times as much as its rows differ.
 ERRORS_OF_ONE_FOLD = 2.0
+FEWEST_OF_A_CLASS = 20  # a class of one row says that nothing about it can change, and twice nothing is nothing
 ERROR = 0.05  # chance, at most, that the race stops the candidate that would have won
 RULES = Rules(resamples=500)
 ALWAYS_LIGHTGBM = ("none", "class_weight", "capped")
@@ -160,6 +161,8 @@ def ruled_out(
     standing = {fit: sign * one.measured.rows.interval.estimate for fit, one in best.items()}
     ranked = sorted(fit for fit, value in standing.items() if np.isfinite(value))
     if len(ranked) < 2 or not rows.ratios:
+        return {}
+    if len(rows.ratios) == 1 and rows.support[known].min() < FEWEST_OF_A_CLASS:
         return {}
     leader = max(ranked, key=lambda fit: standing[fit])
     against = {

@@ -138,7 +138,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         logs = log_all(training, problem, seed, results, drawing)  # meanwhile
         doing = "find out what helps, and how sure that is"
         evidence = step("compare", doing, compare, parts, problem, seed, results, training.folder)
-        step("log", "log every candidate", wait_all, logs)
+        step("log", "log every candidate", wait_all, [*drawing.values(), *logs])
         write_comparison(training, problem, results, evidence)
 
         args = (training, problem, request.preset, seed, snapshot, parts, winner, whole, leaks)

@@ -130,6 +130,14 @@ def test_one_fold_is_taken_for_less_than_its_rows_say():
     assert half > 1.8 * (two["far"].behind.high - two["far"].behind.estimate)
 
 
+def test_one_fold_with_few_rows_of_a_class_stops_nothing():
+    rows = rows_of(folds=1)
+    few = np.sort(np.r_[np.flatnonzero(rows.y < 2), np.flatnonzero(rows.y == 2)[:19]])
+    tiny = JudgedRows(rows.y[few], CLASSES, rows.folds[few], rows.ratios)
+    assert ruled_out(tiny, said(tiny, best=0.7, far=0.3), "macro_f1", (), OF) == {}
+    assert ruled_out(rows, said(rows, best=0.7, far=0.3), "macro_f1", (), OF).keys() == {"far"}
+
+
 def test_what_a_running_fit_is_compared_with_runs_and_no_longer():
     rows = rows_of()
     answers = said(rows, best=0.7, near=0.695, far=0.5, plain=0.4, plainer=0.4, plain_of_far=0.4)
