@@ -47,8 +47,8 @@ class Forest(RandomForestClassifier):
         self.estimators_ = [self._make_estimator(False, generator) for _ in range(self.n_estimators)]
         for tree in self.estimators_:
             drawn = self._drawn(tree.random_state, source, len(X))
-            # Side by side in memory, which a tree goes through again and again. A tree knows the classes of its rows, so
-            # a row of each is among them; where it was not drawn, its weight is none.
+            # Side by side in memory, which a tree goes through again and again. A tree knows the classes of its rows,
+            # so a row of each is among them; where it was not drawn, its weight is none.
             bag = np.union1d(np.flatnonzero(drawn), first)
             tree.fit(X[bag], codes[bag].astype(float), sample_weight=drawn[bag])
         return self
