@@ -62,14 +62,14 @@ def heaviest_first(fits: Sequence[Candidate], counts: np.ndarray) -> list[Candid
         Training rows of each class in a fold.
     """
     seconds = {fit.fit_name: _seconds(fit, counts) for fit in fits}
-    together = {(fit.features, fit.strategy.name): 0.0 for fit in fits}
+    of_group = {(fit.features, fit.strategy.name): 0.0 for fit in fits}
     for fit in fits:
-        together[fit.features, fit.strategy.name] += seconds[fit.fit_name]
-    places = list(together)
+        of_group[fit.features, fit.strategy.name] += seconds[fit.fit_name]
+    places = list(of_group)
 
     def key(fit: Candidate) -> tuple[bool, float, int, float]:
         group = fit.features, fit.strategy.name
-        return fit.features == BASE, -together[group], places.index(group), -seconds[fit.fit_name]
+        return fit.features == BASE, -of_group[group], places.index(group), -seconds[fit.fit_name]
 
     return sorted(fits, key=key)
 

@@ -93,8 +93,8 @@ def fit_multipliers(
     metric : str
         A key of ``OBJECTIVES``.
     prior : ndarray of shape (K,)
-        Positive class shares; the search starts from 1, 1 / prior and 1 / prior^0.5, and keeps the best end. With more
-        than 40,000 rows the three searches see 20,000 of them or more, and the best end is where that on all rows
+        Positive class shares; the search starts from 1, 1 / prior and 1 / prior^0.5, and keeps the best end. From
+        40,000 rows on the three searches see 20,000 of them or more, and the best end is where that on all rows
         starts.
 
     Returns
@@ -106,7 +106,9 @@ def fit_multipliers(
     search = _Search(np.ascontiguousarray(proba.T), y, OBJECTIVES[metric])
     order = sorted(np.flatnonzero(search.truth).tolist(), key=lambda code: (search.truth[code], classes[code]))
     starts = [_scaled(prior**-power) for power in STARTS]
-    parts = stripes(y, len(y) // COARSE) if len(y) >= 2 * COARSE else []
+    place = np.zeros(len(classes), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    parts = stripes(place[y], max(1, len(y) // COARSE))
     if len(parts) > 1:
         coarse = _Search(np.ascontiguousarray(proba[parts[0]].T), y[parts[0]], OBJECTIVES[metric])
         found = [_scaled(coarse.ascend(start, order)) for start in starts]

@@ -71,17 +71,19 @@ def fit_together(client: Client, model: ClassifierMixin, rows: TrainingRows) -> 
     """
     for attempt in range(1, ATTEMPTS + 1):
         workers = _answering(client)
+        if not workers:
+            raise NotFitted("no worker of the Dask cluster answers")
         with _stored(rows, len(workers)) as stored:
             try:
                 return _fitted(client, model, stored, workers[: len(stored)], rows.weight is not None)
             except Exception as error:
-                left = _answering(client)
-                gone = ", ".join(sorted(set(workers) - set(left)))
+                gone = ", ".join(sorted(set(workers) - set(_answering(client))))
+                with suppress(Exception):  # what went wrong first is what the user must see
+                    _disconnect(client)
                 if not gone:
                     raise
-                if attempt == ATTEMPTS or not left:
+                if attempt == ATTEMPTS:
                     raise NotFitted(f"workers ended while all were fitting one model together: {gone}") from error
-                _disconnect(client)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -148,7 +150,9 @@ def _fitted(
         spread = partial(_spread, ordered, stored, workers)
         together = DaskLGBMClassifier(client=ordered, **settings)
         together.fit(spread("X"), spread("y"), sample_weight=spread("weight") if weighted else None)
-        return together.to_local().set_params(n_jobs=1)
+    fitted = together.to_local().set_params(n_jobs=1)
+    fitted.adaptations_ = (f"fitted by {len(stored)} workers together",)  # another number gives other trees
+    return fitted
 
 
 def _in_order(client: Client) -> Client:

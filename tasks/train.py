@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,9 @@ __all__ = [
 
 EXAMPLE_ROWS = 5
 
+# A distributed model's rows are made here and fitted everywhere: those of a unit that waits would be held meanwhile.
+_rows_of_one = threading.Lock()
+
 
 def _run_name() -> str:
     asked = task_run.parameters
@@ -78,8 +82,9 @@ def fit(
     if workers is None:
         return run_unit(Work(parts, problem, seed, folder), candidate, fold)
     work = Work(parts, problem, seed, folder, workers.shared)
-    if candidate.model.distributed:  # its rows are made here, and fitted everywhere
-        return run_unit(work, candidate, fold, workers.together)
+    if candidate.model.distributed:
+        with _rows_of_one:
+            return run_unit(work, candidate, fold, workers.together)
     return workers.run(f"{candidate.name}, {place(fold)}", run_unit, work, candidate, fold)
 
 

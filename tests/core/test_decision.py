@@ -164,6 +164,18 @@ def test_multipliers_do_not_depend_on_the_order_of_classes_or_rows(found, metric
 
 
 @SETTINGS
+@given(some_rows, label_metrics, st.permutations(range(len(NAMES))))
+def test_nor_does_a_search_that_begins_on_some_of_the_rows_depend_on_the_order_of_classes(found, metric, shuffled):
+    proba, y, prior = found
+    order = [code for code in shuffled if code < proba.shape[1]]
+    names = [NAMES[code] for code in order]
+    with mock.patch.object(multipliers, "COARSE", 10):
+        plain = np.array(fitted("multipliers", proba, y, prior, metric).weights)
+        moved = fitted("multipliers", proba[:, order], np.argsort(order)[y], prior[order], metric, names)
+    np.testing.assert_allclose(moved.weights, plain[order], rtol=1e-9)
+
+
+@SETTINGS
 @given(some_rows, st.floats(0.01, 100))
 def test_only_the_ratios_of_multipliers_count(found, factor):
     proba, y, prior = found
