@@ -23,7 +23,7 @@ from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
 from evenhand.lineage import Encoder
-from evenhand.models import CannotFit, build_model, fit_rows, importances, too_dear
+from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_alone, too_dear
 from evenhand.models.beginning import Beginning
 from evenhand.models.together import FitTogether
 from evenhand.problem import FeatureSet
@@ -60,6 +60,7 @@ class Outcome:
         None where the strategy could not run.
     ledger : LedgerEntry or None
     fit_seconds : float
+        CPU seconds; a forest whose trees are not kept judges the rows meanwhile.
     skipped : str or None
         Why it could not run.
     importance : ndarray of shape (n_features,) or None
@@ -181,6 +182,8 @@ class Experiment:
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])
             model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
+            if not keep_model:
+                judge_alone(model, encoded.valid)
             try:
                 model, seconds = self._fit(model, candidate, fold, rows, together)
             except CannotFit as reason:
@@ -218,7 +221,7 @@ class Experiment:
     def _importance(self, model: ClassifierMixin, X: np.ndarray, fold: Fold) -> np.ndarray | None:
         own = importances(model)
         if own is not None:
-            return own
+            return own / own.sum() if own.sum() > 0 else None
         few = np.random.default_rng(self.seed).permutation(len(X))[:PERMUTED_ROWS]
         y = self.y[fold.valid][few]
         drop = permutation_importance(

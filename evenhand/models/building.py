@@ -11,6 +11,7 @@ from evenhand.errors import ProblemError
 from evenhand.models.beginning import BALANCED
 from evenhand.models.detector import DetectorClassifier, detector_of, wrong_detector
 from evenhand.models.families import DEFAULTS, FAMILIES, FILLED, LIGHTGBM, allowed_settings, wrong_value
+from evenhand.models.forest import Forest
 from evenhand.models.prepared import Prepared
 from evenhand.problem import DETECTORS, ModelSpec
 
@@ -117,10 +118,22 @@ def _check(spec: ModelSpec, family: str) -> None:
 
 
 def importances(model: ClassifierMixin) -> np.ndarray | None:
-    """Return the model's own feature importances, adding up to one, or None where the family has none."""
+    """Return the model's own feature importances, or None where the family has none; zeros where it never split."""
     if isinstance(model, Prepared):
         model = model.model_
     booster = getattr(model, "booster_", None)
-    gains = getattr(model, "feature_importances_", []) if booster is None else booster.feature_importance("gain")
-    shares = np.asarray(gains, dtype=float)
-    return shares / shares.sum() if shares.size and shares.sum() > 0 else None
+    gains = getattr(model, "feature_importances_", None) if booster is None else booster.feature_importance("gain")
+    return None if gains is None else np.asarray(gains, dtype=float)
+
+
+def judge_alone(model: ClassifierMixin, X: np.ndarray) -> None:
+    """Tell an unfitted model that nothing but its probabilities of these rows will be asked for; a forest saves by it.
+
+    Parameters
+    ----------
+    model : ClassifierMixin
+    X : ndarray of shape (n_rows, n_features)
+        The very array that will be asked for.
+    """
+    if isinstance(model, Forest):
+        model.judge(X)

@@ -75,6 +75,30 @@ def test_a_bag_without_a_class_knows_it_all_the_same(counts):
     np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
 
 
+@pytest.mark.parametrize("given_settings", [{}, {"max_samples": 60}, {"class_weight": "balanced"}], ids=str)
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_forest_that_judges_while_it_grows_says_what_it_would_have_said(given_settings, gaps):
+    X, y = table(gaps=gaps)
+    judged = X[:50] + 0.1
+    kept, gone = (Forest(8, random_state=5, **given_settings) for _ in range(2))
+    kept.fit(X, y)
+    gone.judge(judged).fit(X, y)
+    np.testing.assert_array_equal(gone.predict_proba(judged), kept.predict_proba(judged))
+    np.testing.assert_array_equal(gone.predict(judged), kept.predict(judged))
+    np.testing.assert_array_equal(gone.feature_importances_, kept.feature_importances_)
+    if not gaps and "class_weight" not in given_settings:
+        assert not hasattr(gone, "estimators_")
+        with pytest.raises(ValueError, match="judged other rows"):
+            gone.predict_proba(judged.copy())
+
+
+def test_a_forest_that_finds_nothing_to_split_judges_all_the_same():
+    X, y = np.zeros((40, 3)), np.repeat([0, 1], [30, 10])
+    kept, gone = Forest(8, random_state=5).fit(X, y), Forest(8, random_state=5).judge(X).fit(X, y)
+    np.testing.assert_array_equal(gone.predict_proba(X), kept.predict_proba(X))
+    np.testing.assert_array_equal(gone.feature_importances_, np.zeros(3))
+
+
 @settings(max_examples=10, deadline=None)
 @given(
     st.integers(0, 500),

@@ -87,7 +87,7 @@ def test_every_family_takes_missing_numbers_and_a_class_of_two_rows(spec, n_clas
     assert np.array_equal(model.predict(X), model.classes_[said.argmax(axis=1)])
     assert np.array_equal(fitted(spec, X, y).predict_proba(X), said), "the same seed gives the same digits"
     own = importances(model)
-    assert own is None or (own.shape == (4,) and own.sum() == pytest.approx(1))
+    assert own is None or (own.shape == (4,) and own.min() >= 0)
 
 
 @by_name
