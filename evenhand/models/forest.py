@@ -45,7 +45,7 @@ class Forest(RandomForestClassifier):
         self._validate_params()
         shares = any(isinstance(smallest, float) for smallest in (self.min_samples_leaf, self.min_samples_split))
         of_all_rows = self.class_weight is not None or self.warm_start or self.oob_score or not self.bootstrap
-        if not shares and not of_all_rows and not np.isnan(X).any():
+        if not shares and not of_all_rows:
             return self._grow(X, y, np.arange(len(y)), sample_weight)
         fitted: Forest = super().fit(X, y, sample_weight)
         return fitted
@@ -102,7 +102,8 @@ class Forest(RandomForestClassifier):
         self, X: np.ndarray, y: np.ndarray, first: np.ndarray, source: np.ndarray, weight: np.ndarray | None
     ) -> Iterator[DecisionTreeClassifier]:
         generator = check_random_state(self.random_state)
-        for tree in [self._make_estimator(False, generator) for _ in range(self.n_estimators)]:
+        for _ in range(self.n_estimators):
+            tree = self._make_estimator(False, generator)
             drawn = self._drawn(tree.random_state, source, len(X), weight)
             # Side by side in memory, which a tree goes through again and again. A tree knows the classes of its rows,
             # so a row of each is among them; where it was not drawn, its weight is none.

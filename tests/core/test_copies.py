@@ -1,10 +1,13 @@
 """Copies counted instead of stored: the same trees."""
 
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from evenhand.models import build_model, fit_rows
 from evenhand.models.forest import Forest
@@ -65,6 +68,28 @@ def test_without_copies_the_trees_are_those_of_scikit_learn(given_settings, gaps
     np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([1, 5, 50, 400]),
+    st.sampled_from([None, 0.3, 40]),
+    st.sampled_from([1, 3]),
+    st.booleans(),
+)
+def test_a_gap_that_few_bags_hold_takes_the_way_that_it_takes_in_scikit_learn(seed, n_gaps, bag, smallest, weighted):
+    X, y = table(400, seed, gaps=False)
+    generator = np.random.default_rng(seed)
+    X[generator.permutation(400)[:n_gaps], 2] = np.nan
+    given_settings = {"max_samples": bag, "min_samples_leaf": smallest, "max_features": None, "random_state": seed}
+    weight = generator.random(400) + 0.5 if weighted else None
+    theirs = RandomForestClassifier(4, **given_settings).fit(X, y, weight)
+    ours = Forest(4, **given_settings).fit(X, y, weight)
+    same_trees(ours, theirs)
+    judging = Forest(4, **given_settings).judge(X).fit(X, y, weight)
+    np.testing.assert_array_equal(judging.predict_proba(X), theirs.predict_proba(X))
+    np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
+
+
 @pytest.mark.parametrize("counts", [(60, 1), (60, 25, 1), (60, 3, 2)], ids=str)
 def test_a_bag_without_a_class_knows_it_all_the_same(counts):
     y = np.repeat(np.arange(len(counts)), counts)
@@ -86,10 +111,25 @@ def test_a_forest_that_judges_while_it_grows_says_what_it_would_have_said(given_
     np.testing.assert_array_equal(gone.predict_proba(judged), kept.predict_proba(judged))
     np.testing.assert_array_equal(gone.predict(judged), kept.predict(judged))
     np.testing.assert_array_equal(gone.feature_importances_, kept.feature_importances_)
-    if not gaps and "class_weight" not in given_settings:
+    if "class_weight" not in given_settings:
         assert not hasattr(gone, "estimators_")
         with pytest.raises(ValueError, match="judged other rows"):
             gone.predict_proba(judged.copy())
+
+
+def test_a_forest_that_judges_while_it_grows_holds_two_trees_at_most(monkeypatch):
+    X, y = table()
+    trees, most, fit = weakref.WeakSet(), [], DecisionTreeClassifier.fit
+
+    def watched(tree, *args, **given):
+        trees.add(tree)
+        most.append(len(trees))
+        return fit(tree, *args, **given)
+
+    monkeypatch.setattr(DecisionTreeClassifier, "fit", watched)
+    Forest(8, random_state=5).judge(X).fit(X, y)
+    assert len(most) == 8
+    assert max(most) <= 2
 
 
 def test_a_forest_that_finds_nothing_to_split_judges_all_the_same():
