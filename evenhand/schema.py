@@ -102,7 +102,9 @@ def _floats(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_string_dtype(column):
         with suppress(pa.ArrowInvalid):  # a cell is no number
             # An eighth of the time, and the same numbers: both round correctly.
-            return pa.array(column, pa.large_string(), from_pandas=True).cast(pa.float64()).to_numpy(zero_copy_only=False)
+            return (
+                pa.array(column, pa.large_string(), from_pandas=True).cast(pa.float64()).to_numpy(zero_copy_only=False)
+            )
     return pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
 
 

@@ -7,7 +7,24 @@ from hypothesis import strategies as st
 
 from evenhand.schema import ColumnType, parse_columns
 
-ODD = ["", "  ", "+5", "-.5", "5.", "1e5", "1E+05", "inf", "-Infinity", "nan", "NA", "0x10", "1_000", "1,000", "True", "٣"]
+ODD = [
+    "",
+    "  ",
+    "+5",
+    "-.5",
+    "5.",
+    "1e5",
+    "1E+05",
+    "inf",
+    "-Infinity",
+    "nan",
+    "NA",
+    "0x10",
+    "1_000",
+    "1,000",
+    "True",
+    "٣",
+]
 
 
 @given(
