@@ -38,6 +38,7 @@ def run_command(
             check(request)
         if isinstance(run, Flow):
             start_server(meanwhile)
+        gc.freeze()  # what is imported stays: no collection need look at it again
         run(request)
     except EvenhandError as error:
         _stop(f"\n{type(error).__name__}: {error}", 1)

@@ -64,6 +64,10 @@ class Checker:
         """
         with _quiet():
             results = self._results(name, _bounded(frame), expectations)
+        # Its engine keeps the frames, and the library keeps the last context for good.
+        batches = self._data.get_execution_engine().batch_manager
+        batches.reset_batch_cache()
+        batches.batch_data_cache.clear()
         return [_checked(expectations[i], result, len(frame)) for i, result in sorted(results)]
 
     def build_docs(self, folder: Path) -> None:

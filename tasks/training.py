@@ -21,6 +21,7 @@ from evenhand.problem import REVIEW_KEYS, Problem
 from evenhand.problem.presets import registered_name
 from evenhand.sentinel import LEAK_SENTINEL
 from tasks import tracking
+from tasks.memory import give_back
 from tasks.settings import ROOT, settings
 
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class Training:
         self.say(f"[{time.monotonic() - self.started:5.0f} s] {doing}")
         begun = time.monotonic()
         done = work(*args)
+        give_back()
         self.seconds[name] = round(time.monotonic() - begun, 2)
         return done
 

@@ -20,6 +20,7 @@ from evenhand.problem import Problem
 from evenhand.sharing import OnceCache
 from evenhand.split import Fold, make_folds
 from evenhand.strategies import LedgerEntry
+from tasks.memory import give_back
 from tasks.parts import Borrowed, Parts
 from tasks.shared import SharedCache
 from tasks.storage import read_frame
@@ -91,7 +92,9 @@ class UnitWorkers(Protocol):
 def run_unit(work: Work, candidate: Candidate, fold: int, together: FitTogether | None = None) -> Unit:
     """Fit a candidate on a fold's training rows and judge it on the others; fold -1 is the held-out period."""
     experiment = experiment_of(work.parts, work.problem, work.seed, work.shared)
-    return left_by(experiment, work, candidate, fold, experiment.run(candidate, fold, together=together))
+    unit = left_by(experiment, work, candidate, fold, experiment.run(candidate, fold, together=together))
+    give_back()
+    return unit
 
 
 def left_by(experiment: Experiment, work: Work, candidate: Candidate, fold: int, outcome: Outcome) -> Unit:
