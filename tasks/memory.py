@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ def give_back() -> None:
         _trim(0)
 
 
-def _gnu_trim() -> ctypes._CFuncPtr | None:
+def _gnu_trim() -> Callable[[int], int] | None:
     if not sys.platform.startswith("linux"):
         return None
     return getattr(ctypes.CDLL(None), "malloc_trim", None)
