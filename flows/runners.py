@@ -1,4 +1,7 @@
-"""Runners: where the units of a training run. Each is a Prefect task whichever it is, and the digits are the same."""
+"""Runners: where the units of a training run. Each is a Prefect task whichever it is, and the digits are the same.
+
+Those of a ``distributed`` model alone depend on how many workers share its rows.
+"""
 
 from __future__ import annotations
 

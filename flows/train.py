@@ -64,7 +64,8 @@ class TrainRequest(BaseModel):
     runner: RunnerName | None = Field(
         default=None,
         description="where fits run: threads, processes (one a core), dask (EVENHAND_DASK_ADDRESS), or auto, which is "
-        "processes from 20,000 training rows on; unset means EVENHAND_RUNNER, or auto. The result is the same",
+        "processes from 20,000 training rows on; unset means EVENHAND_RUNNER, or auto. The result is the same, but "
+        "for a model that is `distributed`",
     )
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
 

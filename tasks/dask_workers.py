@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -111,29 +112,40 @@ class DaskWorkers:
         ClusterError
             When its workers ended over it again and again, or the scheduler is gone.
         """
-        from distributed import CancelledError, KilledWorker
-        from distributed.comm.core import CommClosedError
-
         assert self._client is not None  # noqa: S101  entered
         name = f"{what}, {work.folder.name}, {uuid4().hex}"  # of a name that it has, Dask gives the result it has
-        try:
-            with self._turns.beside_others():
-                future = self._client.submit(done_elsewhere, function, work, *args, key=name, pure=False)
-                sent: Sent = future.result()
-        except KilledWorker as error:
-            raise ClusterError(f"{what}: its workers ended over it again and again: {error}") from None
-        except (CancelledError, CommClosedError) as error:
-            raise ClusterError(f"{what}: the Dask scheduler at {self._address} is gone: {error}") from None
+        with self._turns.beside_others(), self._told(what):
+            future = self._client.submit(done_elsewhere, function, work, *args, key=name, pure=False)
+            sent: Sent = future.result()
         return fetched(sent, work)
 
     def together(self, model: ClassifierMixin, rows: TrainingRows) -> ClassifierMixin:
-        """Fit a distributed model on every worker at once, with nothing beside it; see :func:`fit_together`."""
+        """Fit a distributed model on every worker at once, with nothing beside it; see :func:`fit_together`.
+
+        Raises
+        ------
+        ClusterError
+            As :meth:`run` does.
+        """
         assert self._client is not None  # noqa: S101  entered
-        with self._turns.alone():
+        with self._turns.alone(), self._told("a distributed model"):
             return fit_together(self._client, model, rows)
 
     def drop(self, fold: int) -> None:
         """Do nothing: no rows are shared."""
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Say in our words how the cluster failed."""
+        from distributed import CancelledError, KilledWorker
+        from distributed.comm.core import CommClosedError
+
+        try:
+            yield
+        except KilledWorker as error:
+            raise ClusterError(f"{what}: its workers ended over it again and again: {error}") from None
+        except (CancelledError, CommClosedError) as error:
+            raise ClusterError(f"{what}: the Dask scheduler at {self._address} is gone: {error}") from None
 
 
 def done_elsewhere(function: Callable[..., Unit], work: Work, *args: Any) -> Sent:

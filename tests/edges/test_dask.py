@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -186,3 +187,22 @@ def test_a_distributed_model_needs_a_cluster(tmp_path, together):
     check_runner(None, candidates(problem()))
     with pytest.raises(ProblemError, match="needs the runner `dask`"):
         fit.fn(parts, p, SEED, grid[0], 0, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (distributed.comm.core.CommClosedError("no more"), "the Dask scheduler at tcp://1 is gone: no more"),
+        (distributed.KilledWorker("fit", SimpleNamespace(address="tcp://2"), 3), "its workers ended over it again and again"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_cluster_that_fails_over_a_distributed_model_says_so(monkeypatch, error, said):
+    def failing(*_args):
+        raise error
+
+    monkeypatch.setattr("tasks.dask_workers.fit_together", failing)
+    workers = DaskWorkers("tcp://1")
+    workers._client = object()
+    with pytest.raises(ClusterError, match=f"a distributed model: {said}"):
+        workers.together(LGBMClassifier(), None)

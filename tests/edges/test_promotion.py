@@ -76,13 +76,13 @@ def check_rounds(folder, rounds):
         assert all(re.search("void|waits for no decision", s["said"]) for s in said if s["said"] != "approved")
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_eight_at_once_on_sqlite(tmp_path, rounds):
     work("race", tmp_path, rounds, PEOPLE)
     check_rounds(tmp_path, rounds)
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_eight_at_once_on_postgresql(tmp_path, rounds):
     pytest.importorskip("psycopg2")
     with postgres() as uri:
