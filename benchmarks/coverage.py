@@ -6,21 +6,18 @@ that its own error does not count. Design, limits and figures: docs/evidence.md.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.simulated import run_simulations
 from evenhand.comparing import Answers, Entry, Evidence, Heard, JudgedRows, Rules, compare, influences
 from evenhand.evaluate import Scores, score
 from evenhand.evidence import Interval
-from tasks.settings import settings
 
 LOWEST, HIGHEST = 0.93, 0.97
 SIMULATIONS = 2000
@@ -118,22 +115,13 @@ def coverage(world: World, simulations: int, seed: int = 0) -> dict[str, float]:
     return {name: count / simulations for name, count in held.items()}
 
 
-def main() -> int:
-    """Read the command line, run, write the figures; 1 when an interval holds the truth too seldom or too often."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=SIMULATIONS)
-    given = parser.parse_args()
-    begun, lines = time.process_time(), []
+def checked(simulations: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell of every interval whether it holds the truth too seldom or too often."""
     for world in WORLDS:
-        for name, share in coverage(world, given.simulations).items():
-            lines.append({"world": world.name, "interval": name, "coverage": share, "met": LOWEST <= share <= HIGHEST})
-            print(f"{world.name:13s} {name:42s} {share:7.2%}  {'met' if lines[-1]['met'] else 'MISSED'}", flush=True)
-    path = Path(settings().home) / "coverage.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"simulations": given.simulations, "lines": lines}, indent=2) + "\n")
-    print(f"{time.process_time() - begun:.0f} CPU s; figures: {path}")
-    return 0 if all(line["met"] for line in lines) else 1
+        for name, share in coverage(world, simulations).items():
+            line = {"world": world.name, "interval": name, "coverage": share, "met": LOWEST <= share <= HIGHEST}
+            yield f"{world.name:13s} {name:42s} {share:7.2%}", line
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_simulations(__doc__, "coverage", SIMULATIONS, checked))

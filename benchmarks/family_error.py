@@ -5,18 +5,15 @@ Design, limits and figures: docs/evidence.md.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from benchmarks.gate_backtest import upper_bound
+from benchmarks.simulated import run_simulations
 from evenhand.comparing import Answers, Entry, Evidence, Heard, JudgedRows, Place, Rules, compare, influences
-from tasks.settings import settings
 
 MOST = 0.05
 SIMULATIONS = 1000
@@ -98,28 +95,14 @@ def false_claims(scenario: str, simulations: int, seed: int = 0) -> dict[str, in
     return claims
 
 
-def main() -> int:
-    """Read the command line, run, write the figures; 1 when an upper bound is above 5 %."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=SIMULATIONS)
-    given = parser.parse_args()
-    begun, lines = time.process_time(), []
+def checked(simulations: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell of every scenario and metric whether the upper bound of the error is above 5 %."""
     for scenario in SCENARIOS:
-        for metric, count in false_claims(scenario, given.simulations).items():
-            bound = upper_bound(count, given.simulations)
-            met = bound <= MOST
-            lines.append({"scenario": scenario, "metric": metric, "false": count, "upper_bound": bound, "met": met})
-            print(
-                f"{scenario:40s} {metric:18s} {count:4d} of {given.simulations}, upper 95 % bound {bound:6.2%}  "
-                f"{'met' if met else 'MISSED'}",
-                flush=True,
-            )
-    path = Path(settings().home) / "family_error.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"simulations": given.simulations, "lines": lines}, indent=2) + "\n")
-    print(f"{time.process_time() - begun:.0f} CPU s; figures: {path}")
-    return 0 if all(line["met"] for line in lines) else 1
+        for metric, count in false_claims(scenario, simulations).items():
+            bound = upper_bound(count, simulations)
+            line = {"scenario": scenario, "metric": metric, "false": count, "upper_bound": bound, "met": bound <= MOST}
+            yield f"{scenario:40s} {metric:18s} {count:4d} of {simulations}, upper 95 % bound {bound:6.2%}", line
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_simulations(__doc__, "family_error", SIMULATIONS, checked))

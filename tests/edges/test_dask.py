@@ -193,7 +193,10 @@ def test_a_distributed_model_needs_a_cluster(tmp_path, together):
     ("error", "said"),
     [
         (distributed.comm.core.CommClosedError("no more"), "the Dask scheduler at tcp://1 is gone: no more"),
-        (distributed.KilledWorker("fit", SimpleNamespace(address="tcp://2"), 3), "its workers ended over it again and again"),
+        (
+            distributed.KilledWorker("fit", SimpleNamespace(address="tcp://2"), 3),
+            "its workers ended over it again and again",
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )
