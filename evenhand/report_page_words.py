@@ -143,9 +143,17 @@ def _rarest(report: Report) -> str:
         before = f", where {described(report.reference)} alone finds {_of_100(found)}"
     return (
         f"Of 100 true cases of {line.name}, the rarest class that can be judged, it finds {_of_100(recall.estimate)} "
-        f"({_of_100(recall.low)} to {_of_100(recall.high)}){before}; of 100 rows that it calls {line.name}, "
-        f"{_of_100(precision.estimate)} ({_of_100(precision.low)} to {_of_100(precision.high)}) are."
+        f"({_of_100(recall.low)} to {_of_100(recall.high)}){before}; {_right(report, line.name, precision)}."
     )
+
+
+def _right(report: Report, name: str, precision: Interval) -> str:
+    """Say how often it is right when it names a class, unless it never does."""
+    test = report.winner.test
+    if test is not None and not test.confusion[:, list(test.per_class).index(name)].any():
+        return f"it calls not one held-out row {name}"
+    bounds = f"{_of_100(precision.low)} to {_of_100(precision.high)}"
+    return f"of 100 rows that it calls {name}, {_of_100(precision.estimate)} ({bounds}) are"
 
 
 def _of_100(share: float) -> str:

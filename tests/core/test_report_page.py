@@ -97,6 +97,15 @@ def test_every_class_is_there_the_rarest_first_and_too_few_rows_have_no_figures(
     assert "Arson" not in answer(whole)[1]
 
 
+def test_a_class_that_is_never_called_is_not_called_right_in_no_case_of_100(whole):
+    test = whole.winner.test
+    confusion = test.confusion.copy()
+    confusion[:, list(test.per_class).index("Robbery")] = 0
+    winner = dataclasses.replace(whole.winner, test=dataclasses.replace(test, confusion=confusion))
+    assert "of 100 rows that it calls Robbery" in answer(whole)[1]
+    assert answer(dataclasses.replace(whole, winner=winner))[1].endswith("it calls not one held-out row Robbery.")
+
+
 def test_figures_are_those_of_the_scores():
     y, model = answers(0.6, 2)
     found = measure(y, model, None, CLASSES, "macro_f1", report().problem.gate, resamples=60)
