@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +14,7 @@ from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.cost import cost_notes
 from evenhand.ending import Ending
-from evenhand.experiment import Candidate
+from evenhand.experiment import Candidate, Experiment
 from evenhand.presets import left_out
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
@@ -29,20 +29,31 @@ from tasks.units import UnitWorkers
 BEST_DRAWN = 12  # fits of a full training
 
 
-def say_costs(
-    training: Training,
-    parts: Parts,
-    problem: Problem,
-    seed: int,
-    preset: Preset,
-    candidates: Sequence[Candidate],
-    folds: Sequence[int],
-) -> None:
+@dataclass(frozen=True)
+class Fitting:
+    """What all fits of one training have in common; without ``workers`` they run in the threads of this process."""
+
+    training: Training
+    workers: UnitWorkers | None
+    parts: Parts
+    problem: Problem
+    seed: int
+
+    def experiment(self) -> Experiment:
+        """Return the rows and folds."""
+        return experiment_of(self.parts, self.problem, self.seed)
+
+    def class_counts(self, fold: int) -> np.ndarray:
+        """Count the training rows of each class in a fold; (n_classes,)."""
+        experiment = self.experiment()
+        return np.bincount(experiment.y[experiment.folds[fold].train], minlength=len(self.parts.classes))
+
+
+def say_costs(fitting: Fitting, preset: Preset, candidates: Sequence[Candidate], folds: Sequence[int]) -> None:
     """Say what costs far more than the rest before any fit begins, and what can't be tried here."""
-    experiment = experiment_of(parts, problem, seed)
-    counts = np.bincount(experiment.y[experiment.folds[folds[0]].train], minlength=len(parts.classes))
-    for note in (*cost_notes(candidates, counts, len(folds) + 1), *left_out(preset)):
-        training.say(f"          {note}")
+    notes = cost_notes(candidates, fitting.class_counts(folds[0]), len(folds) + 1)
+    for note in (*notes, *left_out(preset)):
+        fitting.training.say(f"          {note}")
 
 
 class Submitted:
@@ -50,35 +61,24 @@ class Submitted:
 
     Parameters
     ----------
-    training, workers, parts, problem, seed
-        As :func:`tasks.train.fit` takes them.
+    fitting : Fitting
     expected : int
         Units that will come, for who waits; whoever submits fewer changes it.
     racing : bool
         Whether fewer may come.
     """
 
-    def __init__(
-        self,
-        training: Training,
-        workers: UnitWorkers | None,
-        parts: Parts,
-        problem: Problem,
-        seed: int,
-        expected: int,
-        racing: bool = False,
-    ) -> None:
-        self.expected, self._racing = expected, racing
-        self._training, self._workers = training, workers
-        self._parts, self._problem, self._seed = parts, problem, seed
+    def __init__(self, fitting: Fitting, expected: int, racing: bool = False) -> None:
+        self.expected, self._racing, self._fitting = expected, racing, fitting
         self._begun = time.monotonic()
         self._on_their_way: list[tuple[int, PrefectFuture[Any]]] = []
         self._done: list[Unit] = []
 
     def add(self, candidates: Sequence[Candidate], fold: int) -> None:
         """Submit the units of a fold."""
+        given = self._fitting
         for candidate in candidates:
-            asked = (self._parts, self._problem, self._seed, candidate, fold, self._training.folder, self._workers)
+            asked = (given.parts, given.problem, given.seed, candidate, fold, given.training.folder, given.workers)
             self._on_their_way.append((fold, fit.submit(*asked)))
 
     def wait_for(self, folds: Sequence[int]) -> dict[str, list[Unit]]:
@@ -89,6 +89,7 @@ class Submitted:
         dict of str to list of Unit
             The units of these folds that each candidate has, by fold.
         """
+        workers = self._fitting.workers
         awaited = [(fold, future) for fold, future in self._on_their_way if fold in folds]
         self._on_their_way = [one for one in self._on_their_way if one not in awaited]
         left = Counter(fold for fold, _ in awaited)
@@ -98,8 +99,8 @@ class Submitted:
             self._tell(unit)
             left[unit.fold] -= 1
             # Figures name the encoded columns of the held-out period.
-            if self._workers is not None and unit.fold != HOLDOUT_FOLD and not left[unit.fold]:
-                self._workers.drop(unit.fold)
+            if workers is not None and unit.fold != HOLDOUT_FOLD and not left[unit.fold]:
+                workers.drop(unit.fold)
         found = [unit for unit in self._done if unit.fold in folds]
         units = sorted(found, key=lambda unit: (unit.candidate.name, unit.fold))
         return {name: list(group) for name, group in groupby(units, key=lambda unit: unit.candidate.name)}
@@ -107,22 +108,14 @@ class Submitted:
     def _tell(self, unit: Unit) -> None:
         done = len(self._done)
         left = (time.monotonic() - self._begun) / done * (self.expected - done)
-        said = f"{self._problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
+        said = f"{self._fitting.problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
         said = f"skipped: {unit.skipped}" if unit.skipped else said
         where = f"{unit.candidate.name:34s} {place(unit.fold):15s}"
         most = "at most" if self._racing else "about"
-        self._training.say(f"  {done:3d}/{self.expected}  {where} {said:28s} {most} {left:.0f} s left")
+        self._fitting.training.say(f"  {done:3d}/{self.expected}  {where} {said:28s} {most} {left:.0f} s left")
 
 
-def run_units(
-    training: Training,
-    workers: UnitWorkers | None,
-    parts: Parts,
-    problem: Problem,
-    seed: int,
-    candidates: Sequence[Candidate],
-    fold: int,
-) -> dict[str, list[Unit]]:
+def run_units(fitting: Fitting, candidates: Sequence[Candidate], fold: int) -> dict[str, list[Unit]]:
     """Fit candidates on one fold.
 
     Returns
@@ -130,20 +123,13 @@ def run_units(
     dict of str to list of Unit
         The one unit of each candidate's name.
     """
-    submitted = Submitted(training, workers, parts, problem, seed, len(candidates))
+    submitted = Submitted(fitting, len(candidates))
     submitted.add(candidates, fold)
     return submitted.wait_for([fold])
 
 
 def run_refits(
-    training: Training,
-    workers: UnitWorkers | None,
-    parts: Parts,
-    problem: Problem,
-    seed: int,
-    winner: Candidate,
-    ending: Ending,
-    candidates: Sequence[Candidate],
+    fitting: Fitting, winner: Candidate, ending: Ending, candidates: Sequence[Candidate]
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
     """Fit the winner, which is kept, and beside it the other candidates on every training row.
 
@@ -152,9 +138,10 @@ def run_refits(
     Refitted, dict of str to list of Unit
         The winner, and the unit of each candidate's name.
     """
-    whole = refit.submit(parts, problem, seed, winner, ending, training.folder, workers)
+    rows = (fitting.parts, fitting.problem, fitting.seed)
+    whole = refit.submit(*rows, winner, ending, fitting.training.folder, fitting.workers)
     others = [candidate for candidate in candidates if candidate.fit_name != winner.fit_name]
-    outer = run_units(training, workers, parts, problem, seed, others, HOLDOUT_FOLD)
+    outer = run_units(fitting, others, HOLDOUT_FOLD)
     refitted: Refitted = whole.result()
     return refitted, {**outer, winner.fit_name: [refitted.unit]}
 
@@ -179,18 +166,12 @@ def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, p
 
 
 def draw_all(
-    training: Training,
-    workers: UnitWorkers | None,
-    parts: Parts,
-    problem: Problem,
-    seed: int,
-    results: Sequence[Result],
-    outer: Mapping[str, Sequence[Unit]],
-    drawn: Container[str],
+    fitting: Fitting, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]], drawn: Container[str]
 ) -> dict[str, PrefectFuture[None]]:
     """Begin to draw the fits that are ``drawn``; ``outer`` holds the unit of each on the held-out period."""
+    rows, folder = (fitting.parts, fitting.problem, fitting.seed), fitting.training.folder
     return {
-        name: draw.submit(parts, problem, seed, _with_last(same, outer.get(name, ())), training.folder, workers)
+        name: draw.submit(*rows, _with_last(same, outer.get(name, ())), folder, fitting.workers)
         for name, same in _by_fit(results).items()
         if name in drawn
     }

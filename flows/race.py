@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from evenhand.cost import heaviest_first
 from evenhand.experiment import Candidate, fits
-from evenhand.problem import Problem
 from evenhand.racing import FEWEST_FOLDS, Stopped, protected_fits
-from flows.grid import Submitted
+from flows.grid import Fitting, Submitted
 from tasks.race import race
-from tasks.split import Parts
-from tasks.train import Unit, experiment_of
-from tasks.training import Training
-from tasks.units import UnitWorkers
+from tasks.train import Unit
 
 
 def run_race(
-    training: Training,
-    workers: UnitWorkers | None,
-    parts: Parts,
-    problem: Problem,
-    seed: int,
+    fitting: Fitting,
     grid: Sequence[Candidate],
     folds: Sequence[int],
     racing: bool,
@@ -41,10 +31,9 @@ def run_race(
     dict of str to Stopped
         Fits that were stopped, by name.
     """
-    experiment, safe = experiment_of(parts, problem, seed), protected_fits(grid, problem, stacked)
-    counts = np.bincount(experiment.y[experiment.folds[folds[0]].train], minlength=len(parts.classes))
-    running = heaviest_first(fits(grid), counts)
-    submitted = Submitted(training, workers, parts, problem, seed, len(running) * len(folds), racing)
+    safe = protected_fits(grid, fitting.problem, stacked)
+    running = heaviest_first(fits(grid), fitting.class_counts(folds[0]))
+    submitted = Submitted(fitting, len(running) * len(folds), racing)
     stopped: dict[str, Stopped] = {}
     for done, fold in enumerate(folds):
         judging = racing and done >= FEWEST_FOLDS and any(fit.fit_name not in safe for fit in running)
@@ -54,9 +43,9 @@ def run_race(
         if judging:
             inner = submitted.wait_for(folds[:done])
             known = {fit.fit_name: inner[fit.fit_name] for fit in running}
-            out = race(parts, problem, seed, grid, known, done, len(folds), safe)
+            out = race(fitting.parts, fitting.problem, fitting.seed, grid, known, done, len(folds), safe)
             for name, why in out.items():
-                training.say(f"           {name}: {why.said}")
+                fitting.training.say(f"           {name}: {why.said}")
             stopped |= out
             running = [fit for fit in running if fit.fit_name not in out]
             submitted.expected -= len(out) * (len(folds) - done)

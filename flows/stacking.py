@@ -9,13 +9,12 @@ from evenhand.ending import Ending
 from evenhand.presets import preset_stacking
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
-from flows.grid import run_refits, run_units
+from flows.grid import Fitting, run_refits, run_units
 from tasks.results import Result
 from tasks.split import Parts
 from tasks.stack import Stacked, refit_stack, stack, stack_unseen
 from tasks.train import HOLDOUT_FOLD, Refitted, Unit
 from tasks.training import Training
-from tasks.units import UnitWorkers
 
 Units = dict[str, list[Unit]]
 
@@ -36,11 +35,7 @@ def stack_best(
 
 
 def refit_all(
-    training: Training,
-    workers: UnitWorkers | None,
-    parts: Parts,
-    problem: Problem,
-    seed: int,
+    fitting: Fitting,
     winner: Candidate,
     ending: Ending,
     candidates: Sequence[Candidate],
@@ -50,13 +45,13 @@ def refit_all(
 
     Of a winning stack the members are fitted here, and once.
     """
-    shared = (training, workers, parts, problem, seed)
+    rows, folder = (fitting.parts, fitting.problem, fitting.seed), fitting.training.folder
     if stacked is None or stacked.candidate.fit_name != winner.fit_name:
-        whole, outer = run_refits(*shared, winner, ending, candidates)
+        whole, outer = run_refits(fitting, winner, ending, candidates)
         if stacked is not None:
-            unit = stack_unseen(parts, problem, seed, stacked, outer, training.folder)
+            unit = stack_unseen(*rows, stacked, outer, folder)
             outer = {**outer, stacked.candidate.fit_name: [unit]}
         return whole, outer
-    whole, done = refit_stack(parts, problem, seed, stacked, ending, training.folder, workers)
+    whole, done = refit_stack(*rows, stacked, ending, folder, fitting.workers)
     others = [candidate for candidate in candidates if candidate.fit_name not in done]
-    return whole, {**run_units(*shared, others, HOLDOUT_FOLD), **done}
+    return whole, {**run_units(fitting, others, HOLDOUT_FOLD), **done}

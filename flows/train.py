@@ -19,7 +19,7 @@ from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.tuning import asked_to_tune, check_spaces
 from flows.commands import run_command
-from flows.grid import draw_all, drawn_fits, log_all, say_costs, wait_all
+from flows.grid import Fitting, draw_all, drawn_fits, log_all, say_costs, wait_all
 from flows.race import run_race
 from flows.runners import Runner, check_runner, units_at_once
 from flows.stacking import refit_all, stack_best
@@ -113,14 +113,14 @@ def train(request: TrainRequest) -> dict[str, Any]:
             doing = "fetch the rows that models begin on"
             parts = step("elsewhere", doing, borrow, training, parts, problem, grid, request.clear_cache)
         folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
-        shared = (training, runner.workers(parts), parts, problem, seed)
-        say_costs(training, parts, problem, seed, request.preset, fits(grid), folds)
+        fitting = Fitting(training, runner.workers(parts), parts, problem, seed)
+        say_costs(fitting, request.preset, fits(grid), folds)
         if problem.tuning:  # there where the training was asked to tune
             doing = "tune, on the training rows of each fold and on all of them"
-            grid += step("tune", doing, run_studies, *shared, tuned_candidates(problem, parts.share), folds)
+            grid += step("tune", doing, run_studies, fitting, tuned_candidates(problem, parts.share), folds)
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
         racing, stacking = problem.racing and not quick, preset_stacking(problem, request.preset) is not None
-        inner, stopped = step("cross_validate", doing, run_race, *shared, grid, folds, racing, stacking)
+        inner, stopped = step("cross_validate", doing, run_race, fitting, grid, folds, racing, stacking)
         scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner, stopped)
         stacked = step("stack", "stack the best", stack_best, training, parts, problem, request.preset, seed, scored)
         if stacked is not None:
@@ -130,9 +130,9 @@ def train(request: TrainRequest) -> dict[str, Any]:
         finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, judge on {parts.holdout.rows:,}"
         ending = winning_ending(parts, problem, seed, winner, inner[winner.fit_name])
-        whole, outer = step("refit", doing, refit_all, *shared, winner, ending, finalists, stacked)
+        whole, outer = step("refit", doing, refit_all, fitting, winner, ending, finalists, stacked)
         drawn = drawn_fits(scored, winner, problem, request.preset)
-        drawing = draw_all(*shared, scored, outer, drawn)
+        drawing = draw_all(fitting, scored, outer, drawn)
         results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
         proven = (training, validated.good, parts, problem, seed, results)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *proven)

@@ -11,23 +11,13 @@ from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.candidates import Candidate, fits
 from evenhand.chosen import Chosen
-from evenhand.problem import Problem
-from tasks.parts import Parts
+from flows.grid import Fitting
 from tasks.study import study_place
-from tasks.training import Training
 from tasks.tune import tune
-from tasks.units import HOLDOUT_FOLD, UnitWorkers
+from tasks.units import HOLDOUT_FOLD
 
 
-def run_studies(
-    training: Training,
-    workers: UnitWorkers | None,
-    parts: Parts,
-    problem: Problem,
-    seed: int,
-    candidates: Sequence[Candidate],
-    folds: Sequence[int],
-) -> list[Candidate]:
+def run_studies(fitting: Fitting, candidates: Sequence[Candidate], folds: Sequence[int]) -> list[Candidate]:
     """Tune candidates, for every fold on that fold's training rows alone.
 
     Returns
@@ -35,9 +25,9 @@ def run_studies(
     list of Candidate
         The candidates, which know what was chosen for each fold and for the final fit.
     """
-    ended = Event()
+    rows, training, ended = (fitting.parts, fitting.problem, fitting.seed), fitting.training, Event()
     futures: dict[PrefectFuture[Any], str] = {
-        tune.submit(parts, problem, seed, fit, fold, training.folder, workers, ended): fit.fit_name
+        tune.submit(*rows, fit, fold, training.folder, fitting.workers, ended): fit.fit_name
         for fold in (*folds, HOLDOUT_FOLD)
         for fit in fits(candidates)
     }

@@ -11,6 +11,7 @@ from evenhand.candidates import candidates, fits
 from evenhand.problem import parse_problem
 from evenhand.tables import baseline_against_resampled, leaderboard
 from flows import race as flow
+from flows.grid import Fitting
 from tasks.compare import compare
 from tasks.draw import draw_fit
 from tasks.evaluate import choose, evaluate_all, score_all
@@ -71,8 +72,9 @@ class Told:
 class AtOnce:
     """Stands in for units on their way, which need a running flow: each is done when it is submitted."""
 
-    def __init__(self, training, workers, parts, problem, seed, expected, racing):
-        self.args, self.folder, self.expected, self.units = (parts, problem, seed), training.folder, expected, []
+    def __init__(self, fitting, expected, racing):
+        self.args, self.folder = (fitting.parts, fitting.problem, fitting.seed), fitting.training.folder
+        self.expected, self.units = expected, []
 
     def add(self, fits_, fold):
         self.units += [fit.fn(*self.args, one, fold, self.folder) for one in fits_]
@@ -91,7 +93,7 @@ def raced(folder, monkeypatch, racing=True):
     parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), PROBLEM)
     training, grid = Told(folder), candidates(PROBLEM)
     folds = fold_numbers(parts, PROBLEM, SEED)
-    inner, stopped = flow.run_race(training, None, parts, PROBLEM, SEED, grid, folds, racing)
+    inner, stopped = flow.run_race(Fitting(training, None, parts, PROBLEM, SEED), grid, folds, racing)
     return training, parts, grid, inner, stopped
 
 
