@@ -1,10 +1,15 @@
-"""Small files, written whole or not at all."""
+"""Small files, written whole or not at all, and arrays, read by one thread at a time."""
 
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
+
+_reading = threading.Lock()
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -12,3 +17,13 @@ def write_json(path: Path, content: Any) -> None:
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
+    """Read a ``.npy`` file.
+
+    NumPy parses its header as Python, and in Python before 3.11.8 and 3.12.2 two threads that do so together now and then
+    end in a ``SystemError`` (CPython's issue 106905).
+    """
+    with _reading:
+        return np.asarray(np.load(path, mmap_mode=mmap_mode, allow_pickle=False))

@@ -15,6 +15,7 @@ from evenhand.experiment import HOLDOUT, Candidate, Experiment
 from evenhand.racing import Stopped
 from evenhand.strategies import LedgerEntry
 from evenhand.tables import Row
+from tasks.files import read_array
 from tasks.units import HOLDOUT_FOLD, Unit
 
 SKIPPED = "skipped: "  # how a line of the ledger begins where a strategy could not run
@@ -114,7 +115,7 @@ def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
     rows = [experiment.folds[fold].valid for fold, _ in files]
     return Judged(
         experiment.y[np.concatenate(rows)],
-        np.concatenate([np.load(path, allow_pickle=False) for _, path in files]),
+        np.concatenate([read_array(path) for _, path in files]),
         np.repeat([fold for fold, _ in files], [len(some) for some in rows]),
         np.concatenate(rows),
     )
@@ -125,7 +126,7 @@ def known_rows(experiment: Experiment, inner: Sequence[Unit]) -> Known:
     found = judged(experiment, inner)
     known = Known.of(found.y, found.probabilities, found.folds, {unit.fold: shares_of(unit) for unit in inner})
     nested = [path for unit in sorted(inner, key=lambda unit: unit.fold) for path in unit.nested]
-    return replace(known, nested=tuple(np.load(path, allow_pickle=False) for path in nested)) if nested else known
+    return replace(known, nested=tuple(read_array(path) for path in nested)) if nested else known
 
 
 def shares_of(unit: Unit) -> Shares:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from evenhand.sharing import Key, OnceCache, Packed
+from tasks.files import read_array
 
 RECORD = "record.json"
 
@@ -69,7 +70,6 @@ def _write(place: Path, packed: Packed) -> None:
 
 
 def _read(place: Path) -> Packed:
-    mapped = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted(place.glob("*.npy"))}
     # Plain arrays, as the libraries know them; the file stays mapped below.
-    arrays = {name: np.asarray(values) for name, values in mapped.items()}
+    arrays = {path.stem: read_array(path, mmap_mode="r") for path in sorted(place.glob("*.npy"))}
     return Packed(arrays, json.loads((place / RECORD).read_text(encoding="utf-8")))
