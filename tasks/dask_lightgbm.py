@@ -21,6 +21,7 @@ from sklearn.base import ClassifierMixin
 from evenhand.errors import EvenhandError, StorageError
 from evenhand.strategies import TrainingRows
 from evenhand.stripes import stripes
+from tasks.files import reading
 from tasks.storage import open_store, read_verified, sha256_file
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def _stored(rows: TrainingRows, n: int) -> Iterator[list[Stripe]]:
 
 def read_part(stripe: Stripe, name: str) -> np.ndarray:
     """Read one array of a stripe, on the worker that it is for."""
-    with np.load(io.BytesIO(read_verified(open_store(), stripe.key, stripe.sha256)), allow_pickle=False) as arrays:
+    data = io.BytesIO(read_verified(open_store(), stripe.key, stripe.sha256))
+    with reading, np.load(data, allow_pickle=False) as arrays:  # a worker may have several threads
         found: np.ndarray = arrays[name]
     return found
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-_reading = threading.Lock()
+reading = threading.Lock()
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -25,5 +25,5 @@ def read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
     NumPy parses its header as Python. Before Python 3.11.8 and 3.12.2, two threads that do so together now and then end
     in a ``SystemError`` (CPython's issue 106905).
     """
-    with _reading:
+    with reading:
         return np.asarray(np.load(path, mmap_mode=mmap_mode, allow_pickle=False))

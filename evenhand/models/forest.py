@@ -88,6 +88,7 @@ class Forest(RandomForestClassifier):
         return np.asarray(super().feature_importances_) if self._gains is None else self._gains
 
     def _grow(self, X: np.ndarray, y: np.ndarray, source: np.ndarray, weight: np.ndarray | None) -> Forest:
+        self._validate_params()
         self.classes_, first, codes = np.unique(y, return_index=True, return_inverse=True)
         self.n_classes_, self.n_outputs_, self.n_features_in_ = len(self.classes_), 1, X.shape[1]
         self._validate_estimator()
