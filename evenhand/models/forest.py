@@ -25,7 +25,7 @@ class Forest(RandomForestClassifier):
     def judge(self, X: np.ndarray) -> Forest:
         """Have each tree judge these rows as soon as it is grown, and keep none.
 
-        Full-grown trees of many rows and classes take a gigabyte and more a forest.
+        Full-grown trees of many rows and classes take far more memory than the rows.
 
         Parameters
         ----------
