@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
@@ -63,24 +64,72 @@ TRUSTED_TYPES = (
     "sklearn.tree._tree.Tree",
 )
 # What loading and predicting need; `evenhand` is not on an index and has to be installed beside them.
-REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy", "scipy", "imbalanced-learn", "pydantic")
+REQUIREMENTS = (
+    "scikit-learn",
+    "lightgbm",
+    "skops",
+    "pandas",
+    "numpy",
+    "scipy",
+    "imbalanced-learn",
+    "pyarrow",
+    "pydantic",
+)
 EXAMPLE_ROWS = 5
+
+
+class ModelFile(NamedTuple):
+    """A fitted model in a file, and what its description says of it."""
+
+    path: Path
+    columns: tuple[str, ...]
+
+
+def write_model(fitted: FittedCandidate, path: Path) -> ModelFile:
+    """Write a fitted model as a compressed skops file.
+
+    Parameters
+    ----------
+    fitted : FittedCandidate
+    path : Path
+        Of the new file; its folder is made.
+
+    Raises
+    ------
+    EvenhandError
+        When the model holds a type that is not in ``TRUSTED_TYPES``, or one that skops can't write. There is no file
+        then.
+    """
+    import skops.io
+    from skops.io.exceptions import UnsupportedTypeException
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    try:
+        skops.io.dump(fitted, partial, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+        _refuse_strangers(partial)
+        partial.replace(path)
+    except (EvenhandError, UnsupportedTypeException) as error:
+        raise EvenhandError(f"the model can't be stored: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return ModelFile(path, tuple(str(name) for name in fitted.encoder.feature_names_in_))
 
 
 def log_model(
     run_id: str,
-    fitted: FittedCandidate,
+    model: ModelFile,
     example: pd.DataFrame,
     name: str = "model",
     metadata: Mapping[str, Any] | None = None,
 ) -> str:
-    """Store a fitted model with its signature and input example.
+    """Store a model with its signature and input example.
 
     Parameters
     ----------
     run_id : str
         The run it comes from.
-    fitted : FittedCandidate
+    model : ModelFile
     example : DataFrame of shape (n_rows, n_columns)
         Typed raw columns; the model's own are picked, and five rows kept.
     name : str
@@ -95,29 +144,29 @@ def log_model(
     Raises
     ------
     EvenhandError
-        When the model holds a type that is not in ``TRUSTED_TYPES``.
+        When MLflow does not take it.
     """
     client = connect()
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model
 
-    rows = _example(fitted, example)
+    rows = _example(model, example)
     about = {**(metadata or {}), "needs": f"the evenhand package, version {_own_version()}"}
     pins = [f"{package}=={version(package)}" for package in REQUIREMENTS]
     record = client.create_logged_model(client.get_run(run_id).info.experiment_id, name=name, source_run_id=run_id)
     try:
         info = Model.log(
             artifact_path=None,
-            flavor=_CompressedSklearn,
+            flavor=_WrittenSklearn,
             flavor_name="sklearn",
             name=name,
             model_id=record.model_id,
             run_id=run_id,
-            sk_model=fitted,
+            file=model.path,
             serialization_format="skops",
             skops_trusted_types=list(TRUSTED_TYPES),
             pip_requirements=pins,
-            signature=_signature(fitted, rows),
+            signature=_signature(rows),
             input_example=rows,
             metadata=about,
         )
@@ -158,9 +207,7 @@ def load_model(uri: str) -> FittedCandidate:
 def _load(file: Path) -> FittedCandidate:
     import skops.io
 
-    strangers = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES))
-    if strangers:
-        raise EvenhandError(f"the file holds {', '.join(strangers)}, which no model of ours does")
+    _refuse_strangers(file)
     fitted = skops.io.load(file, trusted=list(TRUSTED_TYPES))
     if not isinstance(fitted, FittedCandidate):
         raise EvenhandError(f"it holds a {type(fitted).__name__} where a FittedCandidate belongs")
@@ -186,29 +233,30 @@ def _skops_file(uri: str, into: Path) -> Path:
     return file
 
 
-class _CompressedSklearn:
-    """MLflow's scikit-learn flavour with a compressed file: a forest of 100 trees takes 62 MB instead of 322."""
+def _refuse_strangers(file: Path) -> None:
+    import skops.io
+
+    strangers = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED_TYPES))
+    if strangers:
+        raise EvenhandError(f"it holds {', '.join(strangers)}, which no model of ours does")
+
+
+class _WrittenSklearn:
+    """MLflow's scikit-learn flavour of a model whose file is there.
+
+    MLflow's own way writes the file in memory, uncompressed, and reads it once more beside the model.
+    """
 
     @staticmethod
-    def save_model(path: str, mlflow_model: Any, **settings: Any) -> None:
-        """Save a model into a new folder, in the way MLflow does."""
+    def save_model(path: str, mlflow_model: Any, file: Path, **settings: Any) -> None:
+        """Save a model into a new folder: what MLflow writes about it, and its file."""
         import mlflow.sklearn
 
-        mlflow.sklearn.save_model(path=path, mlflow_model=mlflow_model, **settings)
-        _compress(Path(path, "model.skops"))
-        mlflow_model.model_size_bytes = sum(file.stat().st_size for file in Path(path).rglob("*"))
+        nothing = FittedCandidate(encoder=None, classifier=None, class_names=[])
+        mlflow.sklearn.save_model(nothing, path=path, mlflow_model=mlflow_model, **settings)
+        shutil.copyfile(file, Path(path, "model.skops"))
+        mlflow_model.model_size_bytes = sum(found.stat().st_size for found in Path(path).rglob("*"))
         mlflow_model.save(str(Path(path, "MLmodel")))
-
-
-def _compress(file: Path) -> None:
-    small = file.with_suffix(".partial")
-    with (
-        zipfile.ZipFile(file) as plain,
-        zipfile.ZipFile(small, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
-    ):
-        for name in plain.namelist():
-            packed.writestr(name, plain.read(name))
-    small.replace(file)
 
 
 def _own_version() -> str:
@@ -218,9 +266,9 @@ def _own_version() -> str:
         return "of its repository, on the path"
 
 
-def _example(fitted: FittedCandidate, frame: pd.DataFrame) -> pd.DataFrame:
+def _example(model: ModelFile, frame: pd.DataFrame) -> pd.DataFrame:
     """Pick a few rows of the model's own columns, with types that can hold a missing cell."""
-    rows = frame[list(fitted.encoder.feature_names_in_)].head(EXAMPLE_ROWS).reset_index(drop=True)
+    rows = frame[list(model.columns)].head(EXAMPLE_ROWS).reset_index(drop=True)
     return rows.apply(_example_column)
 
 
@@ -233,7 +281,7 @@ def _example_column(column: pd.Series) -> pd.Series:
     return column.astype(object).where(column.notna(), None)
 
 
-def _signature(fitted: FittedCandidate, rows: pd.DataFrame) -> Any:
+def _signature(rows: pd.DataFrame) -> Any:
     """Every column may hold missing cells, whatever the example's rows happen to hold."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema

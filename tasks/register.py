@@ -54,5 +54,7 @@ def register_winner(
     }
     known = find_identity(training.experiment, own)
     metadata = {**tags, "identity": own}
-    model_uri = "" if known else tracking.log_model(training.run_id, whole.fitted, whole.example, metadata=metadata)
-    return register(model_uri, training.run_id, training.experiment, own, tags)
+    model_uri = "" if known else tracking.log_model(training.run_id, whole.model, whole.example, metadata=metadata)
+    registered = register(model_uri, training.run_id, training.experiment, own, tags)
+    whole.model.path.unlink()  # what was registered has a copy
+    return registered

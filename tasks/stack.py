@@ -35,9 +35,10 @@ from evenhand.stacking import (
 )
 from evenhand.strategies import LedgerEntry, class_counts
 from tasks.evaluate import evaluate_all, ranked
+from tasks.model_store import write_model
 from tasks.results import Result, known_rows, shares_of
 from tasks.split import Parts
-from tasks.train import HOLDOUT_FOLD, Refitted, Unit, experiment_of, refit, slug
+from tasks.train import HOLDOUT_FOLD, Refitted, Unit, Whole, experiment_of, fit_whole, model_path, slug
 from tasks.units import UnitWorkers
 
 
@@ -181,7 +182,8 @@ def refit_stack(
         The unit of each fit on the held-out rows, the stack's own among them.
     """
     plain = Ending(ending.rule, Correction(prior=False, calibrator=None), "calibrated")
-    wholes = [refit.fn(parts, problem, seed, member, plain, folder, workers) for member in stacked.candidate.members]
+    given = (plain, folder, workers)
+    wholes = [fit_whole(parts, problem, seed, member, *given) for member in stacked.candidate.members]
     outer = {whole.unit.candidate.fit_name: [whole.unit] for whole in wholes}
     unit = stack_unseen(parts, problem, seed, stacked, outer, folder)
     example = pd.concat([whole.example for whole in wholes], axis=1)
@@ -189,10 +191,11 @@ def refit_stack(
     fitted = fitted_stack([_at_natural_prevalence(whole) for whole in wholes], stacked.combiner, list(example.columns))
     calibrator = ending.correction.for_model(shares_of(unit))
     fitted = fitted.set_params(rule=ending.rule, calibrator=calibrator, decides_on=ending.decides_on)
-    return Refitted(unit, fitted, example), outer | {stacked.candidate.fit_name: [unit]}
+    model = write_model(fitted, model_path(folder, stacked.candidate))
+    return Refitted(unit, model, example), outer | {stacked.candidate.fit_name: [unit]}
 
 
-def _at_natural_prevalence(whole: Refitted) -> FittedCandidate:
+def _at_natural_prevalence(whole: Whole) -> FittedCandidate:
     shares = shares_of(whole.unit)
     calibrator = shares.correction() if shares.changed else None
     return whole.fitted.set_params(rule=None, calibrator=calibrator)

@@ -17,6 +17,7 @@ from evenhand.errors import ValidationFailed
 from evenhand.experiment import Candidate
 from evenhand.fitted import FittedCandidate
 from evenhand.problem import Problem
+from tasks.model_store import ModelFile, write_model
 from tasks.parts import Parts
 from tasks.units import (
     HOLDOUT_FOLD,
@@ -35,9 +36,12 @@ __all__ = [
     "HOLDOUT_FOLD",
     "Refitted",
     "Unit",
+    "Whole",
     "experiment_of",
     "fit",
+    "fit_whole",
     "fold_numbers",
+    "model_path",
     "place",
     "refit",
     "slug",
@@ -89,7 +93,15 @@ def fit(
 
 
 class Refitted(NamedTuple):
-    """The winner, fitted on all training rows."""
+    """The winner, fitted on all training rows; the model itself is in a file, which may be far smaller."""
+
+    unit: Unit
+    model: ModelFile
+    example: pd.DataFrame
+
+
+class Whole(NamedTuple):
+    """A candidate fitted on all training rows, with an example of the raw columns that it takes."""
 
     unit: Unit
     fitted: FittedCandidate
@@ -106,12 +118,26 @@ def refit(
     folder: Path,
     workers: UnitWorkers | None = None,
 ) -> Refitted:
-    """Fit the winner on all training rows, never the held-out ones, and give it the ending fitted out of fold.
+    """Fit the winner on all training rows, never the held-out ones, and write it to a file."""
+    whole = fit_whole(parts, problem, seed, candidate, ending, folder, workers)
+    return Refitted(whole.unit, write_model(whole.fitted, model_path(folder, candidate)), whole.example)
 
-    Returns
-    -------
-    Refitted
-        With an example of the raw columns that the model takes.
+
+def fit_whole(
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    candidate: Candidate,
+    ending: Ending,
+    folder: Path,
+    workers: UnitWorkers | None = None,
+) -> Whole:
+    """Fit a candidate on all training rows, never the held-out ones, and give it the ending fitted out of fold.
+
+    Raises
+    ------
+    ValidationFailed
+        When it can't be fitted on them.
     """
     experiment = experiment_of(parts, problem, seed)
     together = workers.together if workers is not None else None
@@ -122,4 +148,9 @@ def refit(
     fitted = outcome.fitted.set_params(calibrator=calibrator, decides_on=ending.decides_on)
     example = experiment.frame[list(problem.features[candidate.features].columns)].head(EXAMPLE_ROWS)
     unit = left_by(experiment, Work(parts, problem, seed, folder), candidate, HOLDOUT_FOLD, outcome)
-    return Refitted(unit, fitted, example)
+    return Whole(unit, fitted, example)
+
+
+def model_path(folder: Path, candidate: Candidate) -> Path:
+    """Name the file of the winner in the folder of its training; it goes once the tracking server has it."""
+    return folder / "units" / slug(candidate.name) / "model.skops"

@@ -135,5 +135,5 @@ def judge_alone(model: ClassifierMixin, X: np.ndarray) -> None:
     X : ndarray of shape (n_rows, n_features)
         The very array that will be asked for.
     """
-    if isinstance(model, Forest):
+    if isinstance(model, Forest | Prepared):
         model.judge(X)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
+
+from evenhand.models.trees import packed, unpacked
 
 
 class Forest(RandomForestClassifier):
@@ -87,16 +90,29 @@ class Forest(RandomForestClassifier):
         """Mean decrease of impurity of each feature, of shape (n_features,); adds up to one."""
         return np.asarray(super().feature_importances_) if self._gains is None else self._gains
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a file holds: the trees are packed."""
+        state = dict(super().__getstate__())
+        if "estimators_" in state:
+            state["estimators_"] = [packed(tree) for tree in state["estimators_"]]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read what a file holds; older ones hold trees as they are."""
+        if "estimators_" in state:
+            state = {**state, "estimators_": [unpacked(tree) for tree in state["estimators_"]]}
+        super().__setstate__(state)
+
     def _grow(self, X: np.ndarray, y: np.ndarray, source: np.ndarray, weight: np.ndarray | None) -> Forest:
         self._validate_params()
         self.classes_, first, codes = np.unique(y, return_index=True, return_inverse=True)
         self.n_classes_, self.n_outputs_, self.n_features_in_ = len(self.classes_), 1, X.shape[1]
         self._validate_estimator()
-        trees = self._trees(np.ascontiguousarray(X, dtype=np.float32), codes.astype(float), first, source, weight)
+        trees = self._trees(_narrow(X), codes.astype(float), first, source, weight)
         if self._judged is None:
             self.estimators_ = list(trees)
         else:
-            self._let_judge(trees, np.ascontiguousarray(self._judged, dtype=np.float32))
+            self._let_judge(trees, _narrow(self._judged))
         return self
 
     def _trees(
@@ -138,3 +154,11 @@ class Forest(RandomForestClassifier):
         if isinstance(self.max_samples, float):
             return max(int(weight * self.max_samples), 1)
         return n_rows if self.max_samples is None else int(self.max_samples)
+
+
+def _narrow(X: np.ndarray) -> np.ndarray:
+    """Convert to what trees read; what is too large for it is refused, as scikit-learn does."""
+    with np.errstate(over="ignore"):  # said below, better
+        narrow = np.ascontiguousarray(X, dtype=np.float32)
+    assert_all_finite(narrow, allow_nan=True, input_name="X")
+    return narrow

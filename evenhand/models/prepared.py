@@ -12,6 +12,7 @@ from evenhand.models.bags import kept, notes
 from evenhand.models.beginning import CannotFit
 from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.filling import column_medians, filled
+from evenhand.models.forest import Forest
 
 FEWEST = 50
 
@@ -78,6 +79,13 @@ class Prepared(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.max_rows = max_rows
 
+    _judged: np.ndarray | None = None
+
+    def judge(self, X: np.ndarray) -> Prepared:
+        """Have a forest's trees judge these rows, (n_rows, n_features), as they grow; see :meth:`Forest.judge`."""
+        self._judged = X
+        return self
+
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Prepared:
         """Take the sample, fill it and fit the family.
 
@@ -91,6 +99,8 @@ class Prepared(ClassifierMixin, BaseEstimator):
         rows = stratified_rows(y, self.max_rows or len(y), self.random_state)
         self.medians_ = column_medians(X[rows])
         model = FAMILIES[self.family](random_state=self.random_state, **self.settings)
+        if isinstance(model, Forest) and self._judged is not None:
+            model.judge(self._judged)
         given = {} if sample_weight is None else {"sample_weight": sample_weight[rows]}
         if given and not has_fit_parameter(model, "sample_weight"):
             raise ValueError(f"{self.family} balances by itself and takes no weights")

@@ -21,6 +21,7 @@ from evenhand.problem import parse_problem
 from tasks import tracking
 from tasks.ledger import move, read_ledger, transact
 from tasks.mlflow_client import connect
+from tasks.model_store import write_model
 from tasks.model_versions import read_version, registry_errors
 from tasks.registry import judge, register
 from tasks.review import file_verdict
@@ -71,7 +72,9 @@ def log(columns, renamed=None):
     """Train and log a model; its run and its address."""
     run_id = tracking.start_training("tiny", "training", {}, {})
     example = rows(1).rename(columns=renamed or {}).drop(columns="kind")
-    uri = tracking.log_model(run_id, fitted(columns, renamed), example)
+    with tempfile.TemporaryDirectory() as folder:
+        model = write_model(fitted(columns, renamed), Path(folder, "model.skops"))
+        uri = tracking.log_model(run_id, model, example)
     tracking.end_training(run_id, "FINISHED", None)
     return run_id, uri
 

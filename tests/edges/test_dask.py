@@ -26,7 +26,7 @@ from tasks.dask_workers import ClusterError, DaskWorkers
 from tasks.settings import ROOT, settings
 from tasks.split import split
 from tasks.storage import write_frame
-from tasks.train import HOLDOUT_FOLD, fit, fold_numbers, refit
+from tasks.train import HOLDOUT_FOLD, fit, fit_whole, fold_numbers
 from tests.edges.servers import free_ports
 
 PLAIN = Ending(None, Correction(prior=False, calibrator=None), "calibrated")
@@ -135,7 +135,7 @@ def test_a_model_of_all_workers_scores_as_one_of_this_process_does(tmp_path, tog
     with cluster(tmp_path) as (address, _), DaskWorkers(address) as dask:
         there = [fit.fn(parts, p, SEED, one, 0, tmp_path / "there", dask) for one in grid]
         again = [fit.fn(parts, p, SEED, one, 0, tmp_path / "again", dask) for one in grid]
-        whole = refit.fn(parts, p, SEED, grid[0], PLAIN, tmp_path / "there", dask)
+        whole = fit_whole(parts, p, SEED, grid[0], PLAIN, tmp_path / "there", dask)
     here = [fit.fn(parts, alone, SEED, one, 0, tmp_path / "here") for one in fits(candidates(alone))]
     for its, same, mine in zip(there, again, here, strict=True):
         np.testing.assert_array_equal(np.load(its.probabilities), np.load(same.probabilities))

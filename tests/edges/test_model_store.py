@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import skops.io
 import yaml
+from mlflow.exceptions import MlflowException
+from sklearn.cluster import Birch
 from sklearn.linear_model import LogisticRegression
 
 from evenhand.errors import EvenhandError
@@ -23,7 +25,7 @@ from evenhand.problem import FeatureSet, ModelSpec
 from evenhand.schema import ColumnType, parse_columns
 from tasks import tracking
 from tasks.mlflow_client import connect
-from tasks.model_store import TRUSTED_TYPES, load_model, log_model
+from tasks.model_store import TRUSTED_TYPES, load_model, log_model, write_model
 from tasks.settings import settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,7 +144,8 @@ def logged(fitted, typed, tmp_path_factory):
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     settings.cache_clear()
     run_id = tracking.start_training("toy", "models", {"seed": 42}, {})
-    uris = {name: log_model(run_id, fitted[name], typed, metadata={"family": name}) for name in LOGGED}
+    files = {name: write_model(fitted[name], home / f"{name}.skops") for name in LOGGED}
+    uris = {name: log_model(run_id, files[name], typed, metadata={"family": name}) for name in LOGGED}
     patch.undo()
     settings.cache_clear()
     return home, run_id, uris
@@ -241,10 +244,10 @@ def test_the_input_example_is_five_rows_that_score(logged, fitted):
     assert set(loaded.predict(loaded.input_example)) <= set(CLASSES)
 
 
-def test_whole_numbers_in_the_example_become_numbers_that_may_be_missing(logged, fitted, typed):
+def test_whole_numbers_in_the_example_become_numbers_that_may_be_missing(logged, fitted, typed, tmp_path):
     whole = typed.assign(age=typed["age"].fillna(0).astype("int64"), victims=typed["victims"].astype("Int64"))
     whole.loc[0, "victims"] = pd.NA
-    loaded = mlflow.pyfunc.load_model(log_model(logged[1], fitted["lightgbm"], whole))
+    loaded = mlflow.pyfunc.load_model(log_model(logged[1], write_model(fitted["lightgbm"], tmp_path / "m"), whole))
     kinds = {c.name: c.type.name for c in loaded.metadata.signature.inputs.inputs}
     assert kinds["age"] == kinds["victims"] == "double"
     assert np.isnan(loaded.input_example.loc[0, "victims"])
@@ -269,14 +272,28 @@ def test_the_file_is_compressed_and_its_size_told(logged):
     assert not list(folder.glob("*.partial"))
 
 
-def test_a_model_with_a_foreign_type_is_not_stored(logged, fitted, typed):
+def test_a_model_with_a_foreign_type_is_not_written(fitted, tmp_path):
     strange = FittedCandidate(fitted["lightgbm"].encoder, Stranger(), CLASSES)
+    with pytest.raises(EvenhandError, match=r"can't be stored: it holds .*Stranger"):
+        write_model(strange, tmp_path / "model.skops")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_skops_can_not_write_is_not_written(fitted, tmp_path):
+    strange = FittedCandidate(fitted["lightgbm"].encoder, Birch(), CLASSES)
     with pytest.raises(EvenhandError, match="can't be stored"):
-        log_model(logged[1], strange, typed)
-    assert {m.status for m in connect().search_logged_models(["1"]) if m.source_run_id == logged[1]} == {
-        "READY",
-        "FAILED",
-    }
+        write_model(strange, tmp_path / "model.skops")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_the_tracking_server_does_not_take_is_a_clear_error(logged, fitted, typed, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise MlflowException("the disk is full")
+
+    model = write_model(fitted["lightgbm"], tmp_path / "m")
+    monkeypatch.setattr("mlflow.sklearn.save_model", full)
+    with pytest.raises(EvenhandError, match="can't be stored: the disk is full"):
+        log_model(logged[1], model, typed)
 
 
 class Stranger:
@@ -312,7 +329,7 @@ def test_a_type_that_only_the_artifact_trusts_is_refused(tmp_path, fitted):
     strange = FittedCandidate(fitted["lightgbm"].encoder, Stranger(), CLASSES)
     folder = hand_made(tmp_path / "m", strange, own)
     assert isinstance(skops.io.load(folder / "model.skops", trusted=own), FittedCandidate)
-    with pytest.raises(EvenhandError, match=r"refused, the file holds .*Stranger"):
+    with pytest.raises(EvenhandError, match=r"refused, it holds .*Stranger"):
         load_model(str(folder))
 
 

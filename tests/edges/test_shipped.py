@@ -15,11 +15,11 @@ from evenhand.problem import Problem
 from tasks import tracking
 from tasks.draw import draw_fit
 from tasks.evaluate import evaluate_all, score_all, winning_ending
-from tasks.model_store import log_model
+from tasks.model_store import log_model, write_model
 from tasks.settings import ROOT, settings
 from tasks.split import split
 from tasks.storage import read_frame, write_frame
-from tasks.train import HOLDOUT_FOLD, experiment_of, fit, fold_numbers, refit
+from tasks.train import HOLDOUT_FOLD, experiment_of, fit, fit_whole, fold_numbers
 
 PROBLEM = Problem.model_validate(
     {
@@ -80,8 +80,9 @@ def world(tmp_path_factory):
     run_id, wholes = tracking.start_training("toy", "shipped", {"seed": 0}, {}), []
     for candidate in grid:
         ending = winning_ending(parts, PROBLEM, 0, candidate, units[candidate.fit_name])
-        wholes.append(refit.fn(parts, PROBLEM, 0, candidate, ending, folder))
-    uris = [log_model(run_id, whole.fitted, whole.example) for whole in wholes]
+        wholes.append(fit_whole(parts, PROBLEM, 0, candidate, ending, folder))
+    files = [write_model(whole.fitted, home / f"{i}.skops") for i, whole in enumerate(wholes)]
+    uris = [log_model(run_id, file, whole.example) for file, whole in zip(files, wholes, strict=True)]
     holdout = read_frame(parts.holdout)
     yield SimpleNamespace(
         home=home, parts=parts, units=units, grid=grid, results=results, wholes=wholes, uris=uris, holdout=holdout

@@ -117,7 +117,7 @@ def test_the_stored_stack_answers_as_it_was_judged(world):
         whole, units = refit_stack.fn(world.parts, PROBLEM, 0, world.stacked, ending, world.folder)
         assert set(units) == {world.stacked.candidate.fit_name, *(m.fit_name for m in world.stacked.candidate.members)}
         assert sorted(whole.example.columns) == ["place", "x", "z"]
-        model = load_model(log_model(run_id, whole.fitted, whole.example))
+        model = load_model(log_model(run_id, whole.model, whole.example))
         codes = pd.Categorical(model.predict(holdout), categories=world.parts.classes).codes
         answered = score(y, model.predict_proba(holdout), world.parts.classes, codes.astype(int))
         assert to_record(answered) == to_record(result.shipped.test)

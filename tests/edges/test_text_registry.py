@@ -9,7 +9,7 @@ from registry_world import world
 from evenhand.experiment import Candidate, Experiment
 from evenhand.problem import FeatureSet, ModelSpec, StratifiedFolds, TextAugmentStrategy
 from evenhand.split import make_folds
-from tasks.model_store import load_model, log_model
+from tasks.model_store import load_model, log_model, write_model
 from tasks.registry import register
 from tasks.tracking import end_training, start_training
 
@@ -55,9 +55,9 @@ def winner():
     return outcome.fitted
 
 
-def test_it_goes_through_the_registry_and_answers_as_before(world, winner):
+def test_it_goes_through_the_registry_and_answers_as_before(world, winner, tmp_path):
     run_id = start_training("texts", "a training", {}, {})
-    uri = log_model(run_id, winner, rows_of()[0])
+    uri = log_model(run_id, write_model(winner, tmp_path / "winner.skops"), rows_of()[0])
     end_training(run_id, "FINISHED", None)
     registered = register(uri, run_id, "texts", "an identity", {})
     new = rows_of(60, seed=4)[0]
