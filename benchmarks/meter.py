@@ -25,7 +25,7 @@ class Metered:
         Seconds; CPU of the whole process tree.
     peak : int
         Bytes: the largest sum of the memory of all its processes; a page that several share counts once (Linux's
-        proportional set size).
+        proportional set size), looked at once a second.
     said : list of (str, float, float)
         Lines of its output with the CPU and wall seconds spent until then.
     """

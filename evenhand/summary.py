@@ -53,7 +53,10 @@ class CandidateSummary(WinnerSummary):
     )
     test: dict[str, float | None] | None = Field(description="metrics on the held-out rows; null if not scored there")
     folds_done: int
-    fit_seconds: float = Field(description="CPU seconds of all its fits")
+    fit_seconds: float = Field(
+        description="CPU seconds of all its fits; a forest's hold the judging of its rows, and those of a model that "
+        "is distributed are by the clock, with the wait for the cluster"
+    )
     skipped: str | None = Field(description="why the strategy could not run")
     stopped: str | None = Field(default=None, description="why it got no more folds and no test: it could not win")
     shipped: ShippedSummary | None = Field(default=None, description="with probabilities corrected; null if skipped")

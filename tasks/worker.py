@@ -14,6 +14,8 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
+from tasks.memory import give_back
+
 
 def serve(connection: Connection) -> None:
     """Run what is asked, one after the other, until nobody is there to ask."""
@@ -23,6 +25,7 @@ def serve(connection: Connection) -> None:
         except EOFError:
             return
         connection.send_bytes(_answer(function, args))
+        give_back()  # figures and studies take memory, too
 
 
 def _answer(function: Any, args: tuple[Any, ...]) -> bytes:

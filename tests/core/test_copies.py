@@ -226,3 +226,15 @@ def test_a_copied_row_is_handed_over_once(monkeypatch):
     monkeypatch.setattr(Forest, "fit_copies", lambda _self, *args: seen.append([len(part) for part in args]))
     fit_rows(build_model(ModelSpec(kind="random_forest"), 0, len(rows.y)), rows)
     assert seen == [[len(y), len(y), len(rows.y)]]
+
+
+@pytest.mark.parametrize("where", ["fitted", "judged"])
+def test_a_number_too_large_for_a_tree_is_refused_as_scikit_learn_does(where):
+    X, y = table(gaps=False)
+    large = X.copy()
+    large[3, 1] = 1e39
+    with pytest.raises(ValueError, match="infinity or a value too large"):
+        RandomForestClassifier(3).fit(large, y)
+    fitted, judged = (large, X) if where == "fitted" else (X, large)
+    with pytest.raises(ValueError, match="infinity or a value too large"):
+        Forest(3).judge(judged).fit(fitted, y)

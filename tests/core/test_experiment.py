@@ -1,11 +1,14 @@
 """No resampled row meets evaluation: shuffled labels stay at chance, and a planted leak is caught by the same check."""
 
 import threading
+import weakref
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
+from sklearn.tree import DecisionTreeClassifier
 
 from evenhand.errors import ProblemError
 from evenhand.evaluate import score
@@ -143,6 +146,38 @@ def test_the_fitted_whole_takes_raw_columns_and_answers_with_names():
     raw = experiment.frame.iloc[experiment.folds[0].valid].astype("str")
     np.testing.assert_array_equal(outcome.fitted.predict_proba(raw), outcome.probabilities)
     assert set(outcome.fitted.predict(raw)) <= set(CLASSES)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES[:3], ids=lambda s: s.name)
+@pytest.mark.parametrize("max_rows", [None, 300])
+def test_a_forest_that_keeps_no_tree_says_what_the_kept_one_does(strategy, max_rows, monkeypatch):
+    experiment = made(signal=True)
+    experiment.folds[-1] = replace(experiment.folds[0], number=-1)
+    candidate = Candidate(MODELS[0].model_copy(update={"max_rows": max_rows}), strategy)
+    kept = experiment.run(candidate, -1, keep_model=True)
+    trees, most, fit = weakref.WeakSet(), [], DecisionTreeClassifier.fit
+
+    def watched(tree, *args, **given):
+        trees.add(tree)
+        most.append(len(trees))
+        return fit(tree, *args, **given)
+
+    monkeypatch.setattr(DecisionTreeClassifier, "fit", watched)
+    gone = experiment.run(candidate, -1)
+    np.testing.assert_array_equal(gone.probabilities, kept.probabilities)
+    np.testing.assert_array_equal(gone.importance, kept.importance)
+    assert len(most) == 20
+    assert max(most) <= 2
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
+def test_importances_of_the_held_out_period_add_up_to_one(model):
+    experiment = made(signal=True)
+    experiment.folds[-1] = replace(experiment.folds[0], number=-1)
+    found = experiment.run(Candidate(model, STRATEGIES[0]), -1).importance
+    assert found.shape == (len(experiment.feature_names("base", -1)),)
+    assert found.sum() == pytest.approx(1)
+    assert found.argmax() == experiment.feature_names("base", -1).index("x")
 
 
 def test_once_cache_computes_once_for_threads_that_ask_together():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.features import build_encoder
+from evenhand.features import TextCells, build_encoder
 from evenhand.problem import FeatureSet
 
 
@@ -19,6 +19,11 @@ def test_unseen_and_missing_categories_have_codes_of_their_own():
     assert codes[1, 0] == -1
     assert codes[2, 0] == codes[3, 0] >= 0
     assert codes[4, 0] == encoder.transform(pd.DataFrame({"place": ["a"]}))[0, 0]
+
+
+def test_cells_of_a_category_are_one_object():
+    cells = TextCells().fit_transform(pd.DataFrame({"place": [f"{n % 3} street" for n in range(60)] + [None, ""]}))
+    assert len({id(cell) for cell in cells[:, 0]}) == 4
 
 
 def test_rare_categories_share_one_code():

@@ -1,4 +1,7 @@
-"""Arrays read by several threads at once."""
+"""Arrays read by several threads at once.
+
+On Pythons that have the fix (3.11.8, 3.12.2 and newer) nothing here can fail.
+"""
 
 import gc
 import sys
