@@ -10,7 +10,15 @@ from sklearn.base import ClassifierMixin
 from evenhand.errors import ProblemError
 from evenhand.models.beginning import BALANCED
 from evenhand.models.detector import DetectorClassifier, detector_of, wrong_detector
-from evenhand.models.families import DEFAULTS, FAMILIES, FILLED, LIGHTGBM, allowed_settings, wrong_value
+from evenhand.models.families import (
+    DEFAULTS,
+    FAMILIES,
+    FILLED,
+    LIGHTGBM,
+    allowed_settings,
+    histogram_order,
+    wrong_value,
+)
 from evenhand.models.forest import Forest
 from evenhand.models.prepared import Prepared
 from evenhand.problem import DETECTORS, ModelSpec
@@ -57,6 +65,8 @@ def build_model(
             del settings["max_samples"]
     if spec.kind == "random_forest" or family in LIGHTGBM:
         settings["n_jobs"] = 1
+    if family in LIGHTGBM:
+        settings[histogram_order(settings)] = True
     if family in FILLED or n_rows > (spec.max_rows or n_rows):
         return Prepared(family, settings, seed, spec.max_rows)
     return FAMILIES[family](random_state=seed, **settings)

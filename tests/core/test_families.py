@@ -278,6 +278,22 @@ def test_scores_far_out_give_finite_numbers(scores):
         assert (hessian > 0).all()
 
 
+@pytest.mark.parametrize(
+    "params", [{}, {"colsample_bytree": 0.5}, {"max_bin": 15, "subsample": 0.5, "subsample_freq": 1}]
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_order_of_histograms_changes_no_digit(params, weighted):
+    X, y = small(5, n=2_000, rare=60)
+    X[::5, 0] = np.nan
+    weight = 1.0 + y if weighted else None
+    model = build_model(ModelSpec(kind="lightgbm", params={"n_estimators": 15, **params}), 0, len(y))
+    chosen = model.fit(X, y, sample_weight=weight).predict_proba(X)
+    for order in ("force_row_wise", "force_col_wise"):
+        others = {"force_row_wise": None, "force_col_wise": None, order: True}
+        either = LGBMClassifier(**{**model.get_params(), **others}).fit(X, y, sample_weight=weight).predict_proba(X)
+        np.testing.assert_array_equal(either, chosen)
+
+
 @pytest.mark.parametrize("n_classes", [2, 5])
 def test_without_focus_it_is_lightgbm_itself(n_classes):
     X, y = small(n_classes, rare=40)
