@@ -105,6 +105,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
         sample = problem.quick_rows if quick else None
         parts = step("split", f"split {validated.good.rows:,} good rows", split, validated.good, problem, sample, seed)
+        workers = runner.workers(parts)  # processes, which import meanwhile
         balanced = step("balance", "balance the training rows", balance, parts, problem, request.clear_cache)
         log_inputs(training, problem, snapshot, validated, parts, balanced)
 
@@ -113,7 +114,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
             doing = "fetch the rows that models begin on"
             parts = step("elsewhere", doing, borrow, training, parts, problem, grid, request.clear_cache)
         folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
-        fitting = Fitting(training, runner.workers(parts), parts, problem, seed)
+        fitting = Fitting(training, workers, parts, problem, seed)
         say_costs(fitting, request.preset, fits(grid), folds)
         if problem.tuning:  # there where the training was asked to tune
             doing = "tune, on the training rows of each fold and on all of them"
@@ -131,8 +132,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, judge on {parts.holdout.rows:,}"
         ending = winning_ending(parts, problem, seed, winner, inner[winner.fit_name])
         whole, outer = step("refit", doing, refit_all, fitting, winner, ending, finalists, stacked)
-        drawn = drawn_fits(scored, winner, problem, request.preset)
-        drawing = draw_all(fitting, scored, outer, drawn)
+        drawing = draw_all(fitting, scored, outer, drawn_fits(scored, winner, problem, request.preset))
         results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
         proven = (training, validated.good, parts, problem, seed, results)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *proven)

@@ -29,6 +29,10 @@ from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
 __all__ = ["Judged", "Result", "choose", "evaluate_all", "judged", "ranked", "score_all", "winning_ending"]
 
 
+# Each takes 100 bytes and more while it is sorted, corrected and scored.
+PROBABILITIES_AT_ONCE = 4_000_000
+
+
 def winning_ending(parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]) -> Ending:
     """Fit the winner's correction and decision rule on all its out-of-fold rows; both become part of the model."""
     experiment = experiment_of(parts, problem, seed)
@@ -84,7 +88,7 @@ def evaluate_all(
         return replace(found, stopped=(stopped or {}).get(name))
 
     # In threads: most of it sorts and adds up large arrays, for which NumPy lets others run.
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(_threads(parts, parts.train.rows)) as pool:
         corrections = dict(zip(whole, pool.map(correct, whole.values()), strict=True))
         results = list(pool.map(evaluated, grid))
     return [replace(result, beside=_beside(experiment, result, results)) for result in results]
@@ -124,6 +128,11 @@ def evaluate(
     return Result(candidate, tuple(units), raw, None, corrections, shipped, oof_codes=_compact(candidate, predicted))
 
 
+def _threads(parts: Parts, rows: int) -> int:
+    """As many as there are cores, but no more than may hold their probabilities side by side."""
+    return max(1, min(cores(), PROBABILITIES_AT_ONCE // (rows * len(parts.classes))))
+
+
 @task(name="score", cache_policy=NO_CACHE)
 def score_all(
     parts: Parts, problem: Problem, seed: int, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]]
@@ -135,7 +144,7 @@ def score_all(
             return result
         return score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name])
 
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(_threads(parts, parts.holdout.rows)) as pool:
         return list(pool.map(scored, results))
 
 

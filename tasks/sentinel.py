@@ -83,7 +83,7 @@ def _fitted_units(results: Sequence[Result]) -> list[Unit]:
 def _of_rows(hashes: np.ndarray, good: Reference, problem: Problem) -> Iterator[str]:
     """Compare the training's rows with the validated ones, whose classes are named as the training names them."""
     target = problem.target.column
-    source = read_frame(good)[list(problem.columns)]
+    source = read_frame(good, problem.columns)
     source = source.assign(**{target: class_labels(source[target], problem.target)}).dropna(subset=[target])
     made = made_rows(hashes, row_hashes(source.drop(columns=target), source[target].to_numpy(dtype=object)))
     if len(made):

@@ -1,4 +1,4 @@
-"""Shared: rows that one process encoded or resampled, as files that the others map into memory."""
+"""Shared: rows that one process read, encoded or resampled, as files that all of them map into memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from evenhand.sharing import Key, OnceCache, Packed
 from tasks.files import read_array
@@ -44,6 +46,28 @@ class SharedCache:
             if not place.is_dir():
                 _write(place, compute())
         return _read(place)
+
+
+def mapped_rows(folder: Path, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """Return the raw rows of a training, read by the first process that asks; text takes no memory of a process's own.
+
+    Parameters
+    ----------
+    folder : Path
+        As that of :class:`SharedCache`.
+    read : callable
+        What it raises is raised each time.
+    """
+    place = folder / "rows.arrow"
+    with _locked(place.with_suffix(".lock")):
+        if not place.exists():
+            table = pa.Table.from_pandas(read(), preserve_index=False)
+            partial = place.with_suffix(".part")
+            with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+            partial.rename(place)
+    with pa.memory_map(str(place)) as source:
+        return pa.ipc.open_file(source).read_all().to_pandas(split_blocks=True)
 
 
 def fold_folder(shared: Path, fold: int) -> Path:

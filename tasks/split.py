@@ -39,7 +39,7 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         When a side is empty or the training rows have one class.
     """
     target = problem.target.column
-    frame = read_frame(good)[list(problem.columns)]
+    frame = read_frame(good, problem.columns)
     frame = frame.assign(**{target: class_labels(frame[target], problem.target)}).dropna(subset=[target])
     held_out = holdout_mask(frame, problem.split.holdout)
     train, holdout = frame[~held_out], frame[held_out]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -65,8 +66,14 @@ def write_frame(frame: pd.DataFrame, key: str) -> Reference:
     return Reference(key=key, sha256=sha256, rows=len(frame))
 
 
-def read_frame(ref: Reference) -> pd.DataFrame:
+def read_frame(ref: Reference, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Rows of a reference, whose hash is checked before a byte of them is parsed.
+
+    Parameters
+    ----------
+    ref : Reference
+    columns : sequence of str, optional
+        Read these alone, in this order.
 
     Raises
     ------
@@ -75,7 +82,7 @@ def read_frame(ref: Reference) -> pd.DataFrame:
     """
     data = read_verified(open_store(), ref.key, ref.sha256)
     try:
-        return pq.read_table(io.BytesIO(data)).to_pandas()
+        return pq.read_table(io.BytesIO(data), columns=None if columns is None else list(columns)).to_pandas()
     except pa.ArrowException as error:
         raise StorageError(f"{ref.key} is not readable as Parquet: {error}") from None
 

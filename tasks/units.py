@@ -22,7 +22,7 @@ from evenhand.split import Fold, make_folds
 from evenhand.strategies import LedgerEntry
 from tasks.memory import give_back
 from tasks.parts import Borrowed, Parts
-from tasks.shared import SharedCache
+from tasks.shared import SharedCache, mapped_rows
 from tasks.storage import read_frame
 
 HOLDOUT_FOLD = -1
@@ -121,8 +121,11 @@ def experiment_of(parts: Parts, problem: Problem, seed: int, shared: Path | None
 
 
 def _experiment(parts: Parts, problem: Problem, seed: int, shared: Path | None) -> Experiment:
-    train, holdout = read_frame(parts.train), read_frame(parts.holdout)
-    frame = pd.concat([train, holdout], ignore_index=True)
+    def read() -> pd.DataFrame:
+        return pd.concat([read_frame(parts.train), read_frame(parts.holdout)], ignore_index=True)
+
+    frame = mapped_rows(shared, read) if shared else read()
+    train = frame.iloc[: parts.train.rows]
     target = problem.target.column
     y = pd.Categorical(frame[target], categories=list(parts.classes)).codes.astype(np.int64)
     inner = make_folds(train, y[: len(train)], problem.split.folds, seed)

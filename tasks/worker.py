@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import traceback
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -50,6 +51,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c reaches the whole terminal: the parent decides what ends
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    import_module("tasks.units")  # two seconds, before anything is asked
     serve(Connection(int(sys.argv[1])))
 
 

@@ -33,7 +33,7 @@ class WorkerEnded(EvenhandError):
 
 
 class _Worker:
-    """One process, started when it is first asked."""
+    """One process; one that ended is started again when it is next asked."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,6 +44,11 @@ class _Worker:
         """Id of the process; None where there is none."""
         return None if self._process is None else self._process.pid
 
+    def start(self) -> None:
+        """Start the process; it imports what units need while others work."""
+        if self._process is None:
+            self._process, self._connection = _start()
+
     def ask(self, function: Callable[..., T], args: tuple[object, ...]) -> T:
         """Run a function of a module there; what it raises is raised here.
 
@@ -52,8 +57,7 @@ class _Worker:
         EOFError, OSError
             When the process ends over it.
         """
-        if self._process is None:
-            self._process, self._connection = _start()
+        self.start()
         assert self._connection is not None  # noqa: S101 - there with the process
         self._connection.send((function, args))
         fine, answer = self._connection.recv()
@@ -110,6 +114,8 @@ class Workers:
 
     def __enter__(self) -> Workers:
         self.shared.mkdir(parents=True)
+        for worker in self._all:
+            worker.start()
         return self
 
     def __exit__(

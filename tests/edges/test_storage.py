@@ -164,6 +164,14 @@ def test_frames_keep_values_types_and_bytes(store: Store) -> None:
     assert store.list("snapshots/") == [ref.key]
 
 
+def test_some_columns_are_read_alone_and_in_the_order_asked(store: Store) -> None:
+    ref = write_frame(rows(), "frames/rows.parquet")
+    names = [rows().columns[2], rows().columns[0]]
+    pd.testing.assert_frame_equal(read_frame(ref, names), rows()[names])
+    with pytest.raises(StorageError, match="nowhere"):
+        read_frame(ref, ["nowhere"])
+
+
 def test_an_empty_frame_keeps_its_columns(store: Store) -> None:
     empty = rows().drop(columns="class").iloc[:0]
     ref = write_frame(empty, "empty.parquet")
