@@ -93,15 +93,22 @@ class Known:
         """Pair the rows to fit on with those to judge, which had no part in the first, as in :func:`fitting_rows`."""
         for i, (fitted, judged) in enumerate(fitting_rows(self.folds, self.y)):
             apart(fitted, judged, "correction and decision rule, out of fold")
-            others = self.take(fitted)
-            yield others if self.nested is None else replace(others, raw=self.nested[i]), self.take(judged)
+            yield self._others(i, fitted, np.arange(len(fitted))), self.take(judged)
 
     def some(self, n: int) -> Known:
         """Keep about ``n`` rows: every class and every fold at its share, the same ones each time."""
-        if len(self.y) <= n:
-            return self
-        order = np.lexsort((self.folds, self.y))
-        return self.take(np.sort(order[np.linspace(0, len(order) - 1, n).astype(np.int64)]))
+        return self if len(self.y) <= n else self.take(_spread(self.y, self.folds, n))
+
+    def some_others(self, n: int) -> Iterator[Known]:
+        """Keep about ``n`` of the rows to fit on of each of :meth:`pairs`, as :meth:`some` does of all."""
+        for i, (fitted, judged) in enumerate(fitting_rows(self.folds, self.y)):
+            apart(fitted, judged, "correction, out of fold")
+            few = _spread(self.y[fitted], self.folds[fitted], n) if len(fitted) > n else np.arange(len(fitted))
+            yield self._others(i, fitted, few)
+
+    def _others(self, pair: int, fitted: np.ndarray, kept: np.ndarray) -> Known:
+        others = self.take(fitted[kept])
+        return others if self.nested is None else replace(others, raw=self.nested[pair][kept])
 
     def proba(self, prior: bool) -> np.ndarray:
         """Return the probabilities, at natural prevalence where ``prior``."""
@@ -184,8 +191,14 @@ class Corrections:
 
 def fit_corrections(methods: Sequence[CalibrationMethod], known: Known) -> Corrections:
     """Choose and fit the correction of a fit, and again for each fold without that fold's rows."""
-    by_fold = tuple(fit_correction(methods, others) for others, _ in known.pairs())
+    by_fold = tuple(fit_correction(methods, others) for others in known.some_others(ROWS))
     return Corrections(by_fold, fit_correction(methods, known))
+
+
+def _spread(y: np.ndarray, folds: np.ndarray, n: int) -> np.ndarray:
+    """Positions of ``n`` rows: every class and every fold at its share."""
+    order = np.lexsort((folds, y))
+    return np.sort(order[np.linspace(0, len(order) - 1, n).astype(np.int64)])
 
 
 def _choices(methods: Sequence[CalibrationMethod], changed: bool) -> list[Choice]:

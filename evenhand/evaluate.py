@@ -15,6 +15,7 @@ from evenhand.curves import average_precision_and_roc_auc
 from evenhand.problem import METRICS
 
 FLOOR = 1e-7  # the least probability that log-loss counts: one sure and wrong row must not outweigh all others
+ROWS_AT_ONCE = 65_536
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 SUM_TOLERANCE = 1e-3  # room for single precision; anything further from 1 is no probability
 
@@ -206,15 +207,15 @@ def _ranking_metrics(per_class: dict[str, ClassScores]) -> dict[str, float]:
 
 
 def _probability_metrics(y: np.ndarray, proba: np.ndarray) -> dict[str, float]:
-    rows = np.arange(len(y))
-    lifted = np.maximum(proba, FLOOR)
-    error = proba.copy()
-    error[rows, y] -= 1
-    return {
-        "log_loss": float(-np.log(lifted[rows, y] / lifted.sum(axis=1)).mean()),
-        "brier": float(np.einsum("ij,ij->", error, error) / len(y)),
-        "ece": _ece(y, proba),
-    }
+    loss, error = np.empty(len(y)), np.empty(len(y))
+    for start in range(0, len(y), ROWS_AT_ONCE):  # a copy of all of them would take as much as they do
+        some = slice(start, start + ROWS_AT_ONCE)
+        rows, truth = np.arange(len(y[some])), y[some]
+        lifted, off = np.maximum(proba[some], FLOOR), proba[some].copy()
+        off[rows, truth] -= 1
+        loss[some] = -np.log(lifted[rows, truth] / lifted.sum(axis=1))
+        error[some] = np.einsum("ij,ij->i", off, off)
+    return {"log_loss": float(loss.mean()), "brier": float(error.mean()), "ece": _ece(y, proba)}
 
 
 def _ece(y: np.ndarray, proba: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from evenhand.experiment import Experiment
 from evenhand.problem import Problem
 from evenhand.split import block_numbers
 from tasks.files import write_json
-from tasks.results import Result, judged
+from tasks.results import Result, judged, unseen
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
 
@@ -102,13 +102,13 @@ def _units(result: Result, place: Place, folds: int | None = None) -> list[Unit]
 def _rows(experiment: Experiment, problem: Problem, place: Place, units: Sequence[Unit]) -> JudgedRows:
     if place == "oof":
         return oof_rows(experiment, problem, units)
-    known = judged(experiment, units)
+    known = unseen(experiment, units)
     return JudgedRows(known.y, tuple(experiment.classes), blocks=_blocks(experiment, problem, known.rows))
 
 
 def oof_rows(experiment: Experiment, problem: Problem, units: Sequence[Unit]) -> JudgedRows:
     """Describe the out-of-fold rows of some folds, by the units of a fit that has them."""
-    known = judged(experiment, units)
+    known = unseen(experiment, units)
     folds = [experiment.folds[fold] for fold in sorted({unit.fold for unit in units})]
     ratios = tuple(len(fold.valid) / len(fold.train) for fold in folds)
     blocks = _blocks(experiment, problem, known.rows)

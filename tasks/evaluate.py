@@ -21,7 +21,7 @@ from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
 from evenhand.racing import Stopped
 from evenhand.sentinel import apart
 from evenhand.tables import is_baseline
-from tasks.results import Judged, Result, Shipped, judged, known_rows, shares_of
+from tasks.results import Judged, Result, Shipped, judged, known_rows, shares_of, unseen
 from tasks.settings import cores
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
@@ -43,7 +43,7 @@ def winning_ending(parts: Parts, problem: Problem, seed: int, winner: Candidate,
 def _ending(
     experiment: Experiment, problem: Problem, candidate: Candidate, inner: Sequence[Unit], correction: Correction
 ) -> Ending:
-    known, rows = known_rows(experiment, inner), judged(experiment, inner).rows
+    known, rows = known_rows(experiment, inner), unseen(experiment, inner).rows
     what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
     apart(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
     spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(inner)
@@ -120,7 +120,7 @@ def evaluate(
         return Result(candidate, tuple(units), None, None)
     experiment = experiment_of(parts, problem, seed)
     known = known_rows(experiment, units)
-    spec = row_by_row(experiment, candidate.decision, judged(experiment, units).rows)
+    spec = row_by_row(experiment, candidate.decision, unseen(experiment, units).rows)
     predicted = cross_decided(spec, known, corrections, parts.classes, problem.metric, trained_share(units))
     raw = score(known.y, known.raw, parts.classes, predicted)
     after = score(known.y, corrections.out_of_fold(known), parts.classes, predicted) if corrections.changes else raw
@@ -154,11 +154,11 @@ def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, out
     if result.corrections is None or result.shipped is None or any(unit.skipped for unit in units):
         return replace(result, units=units)
     experiment = experiment_of(parts, problem, seed)
-    unseen = judged(experiment, outer)
+    held_out = judged(experiment, outer)
     ending = _ending(experiment, problem, result.candidate, result.units, result.corrections.whole)
-    proba, predicted = ending.answer(unseen.probabilities, shares_of(outer[0]))
-    raw = score(unseen.y, unseen.probabilities, parts.classes, predicted)
-    after = raw if proba is unseen.probabilities else score(unseen.y, proba, parts.classes, predicted)
+    proba, predicted = ending.answer(held_out.probabilities, shares_of(outer[0]))
+    raw = score(held_out.y, held_out.probabilities, parts.classes, predicted)
+    after = raw if proba is held_out.probabilities else score(held_out.y, proba, parts.classes, predicted)
     shipped = replace(result.shipped, test=after)
     return replace(result, units=units, test=raw, shipped=shipped, test_codes=_compact(result.candidate, predicted))
 

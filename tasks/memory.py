@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Callable
 
@@ -10,11 +11,17 @@ import pyarrow as pa
 
 
 def give_back() -> None:
-    """Return free memory to the operating system; without the GNU C library, Arrow's alone.
+    """Free what nobody can reach any more, and return it to the operating system.
 
-    Allocators keep what they were given: a step that held three copies of the rows for a second would hold their
-    memory to the end of the training. Milliseconds, so it is done after each step and each fit.
+    A step that held three copies of the rows for a second would hold their memory to the end of the training. It takes
+    milliseconds where what is imported is frozen (``gc.freeze``), and is done after each step and each fit.
     """
+    gc.collect()
+    trim()
+
+
+def trim() -> None:
+    """Return free memory to the operating system; without the GNU C library, Arrow's alone."""
     pa.default_memory_pool().release_unused()
     if _trim is not None:
         _trim(0)

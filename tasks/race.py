@@ -14,7 +14,7 @@ from evenhand.racing import Stopped, compared_fits, heard, ruled_out
 from tasks.compare import oof_rows
 from tasks.evaluate import row_by_row, trained_share
 from tasks.parts import Parts
-from tasks.results import judged, known_rows
+from tasks.results import known_rows, unseen
 from tasks.units import Unit, experiment_of
 
 
@@ -57,7 +57,7 @@ def race(
     for candidate in grid:
         units = running.get(candidate.fit_name)
         if units is not None:
-            rule = row_by_row(experiment, candidate.decision, judged(experiment, units).rows)
+            rule = row_by_row(experiment, candidate.decision, unseen(experiment, units).rows)
             known = known_rows(experiment, units)
             said = heard(rows, known, rule, problem.metric, trained_share(units))
             answers[candidate.fit_name][candidate.name] = said

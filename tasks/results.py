@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -100,6 +101,14 @@ class Result:
         )
 
 
+class Unseen(NamedTuple):
+    """Rows that models have not seen: truth, fold and position of each, of shape (n_judged,)."""
+
+    y: np.ndarray
+    folds: np.ndarray
+    rows: np.ndarray
+
+
 class Judged(NamedTuple):
     """Rows that models have not seen, and what they answered."""
 
@@ -109,16 +118,21 @@ class Judged(NamedTuple):
     rows: np.ndarray
 
 
+def unseen(experiment: Experiment, units: Sequence[Unit]) -> Unseen:
+    """Put the judged rows of several folds one after the other."""
+    rows = [experiment.folds[fold].valid for fold, _ in _files(units)]
+    folds = np.repeat([fold for fold, _ in _files(units)], [len(some) for some in rows])
+    return Unseen(experiment.y[np.concatenate(rows)], folds, np.concatenate(rows))
+
+
 def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
-    """Put the judged rows of several folds one after the other; arrays of shape (n_judged, ...)."""
-    files = sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
-    rows = [experiment.folds[fold].valid for fold, _ in files]
-    return Judged(
-        experiment.y[np.concatenate(rows)],
-        np.concatenate([read_array(path) for _, path in files]),
-        np.repeat([fold for fold, _ in files], [len(some) for some in rows]),
-        np.concatenate(rows),
-    )
+    """Put them together with the probabilities, which are read from their files; (n_judged, n_classes)."""
+    y, folds, rows = unseen(experiment, units)
+    return Judged(y, np.concatenate([read_array(path) for _, path in _files(units)]), folds, rows)
+
+
+def _files(units: Sequence[Unit]) -> list[tuple[int, Path]]:
+    return sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
 
 
 def known_rows(experiment: Experiment, inner: Sequence[Unit]) -> Known:

@@ -20,13 +20,13 @@ from evenhand.problem import Problem
 from evenhand.sharing import OnceCache
 from evenhand.split import Fold, make_folds
 from evenhand.strategies import LedgerEntry
-from tasks.memory import give_back
+from tasks.memory import trim
 from tasks.parts import Borrowed, Parts
 from tasks.shared import SharedCache, mapped_rows
 from tasks.storage import read_frame
 
 HOLDOUT_FOLD = -1
-ENCODED_MAPPED, RESAMPLED_MAPPED = 4, 4  # a process needs few at a time; mapped rows cost no memory of their own
+ENCODED_MAPPED, RESAMPLED_MAPPED = 2, 2  # at a time; what is dropped is mapped again in no time
 
 _experiments = OnceCache(size=1)
 
@@ -93,7 +93,7 @@ def run_unit(work: Work, candidate: Candidate, fold: int, together: FitTogether 
     """Fit a candidate on a fold's training rows and judge it on the others; fold -1 is the held-out period."""
     experiment = experiment_of(work.parts, work.problem, work.seed, work.shared)
     unit = left_by(experiment, work, candidate, fold, experiment.run(candidate, fold, together=together))
-    give_back()
+    trim()
     return unit
 
 

@@ -5,6 +5,7 @@ It imports neither Prefect nor MLflow, so that it is there in two seconds and sm
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -26,7 +27,7 @@ def serve(connection: Connection) -> None:
         except EOFError:
             return
         connection.send_bytes(_answer(function, args))
-        give_back()  # figures and studies take memory, too
+        give_back()
 
 
 def _answer(function: Any, args: tuple[Any, ...]) -> bytes:
@@ -52,6 +53,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import_module("tasks.units")  # two seconds, before anything is asked
+    gc.freeze()  # what is imported stays: no collection need look at it again
     serve(Connection(int(sys.argv[1])))
 
 

@@ -213,3 +213,18 @@ def test_without_a_correction_a_rule_is_judged_as_it_was(kind):
     known, _ = known_of(11)
     found = cross_decided(decision(kind), known, fit_corrections(DEFAULT, known), NAMES, "macro_f1")
     assert (found == cross_fitted(decision(kind), known.raw, known.y, known.folds, NAMES, "macro_f1")).all()
+
+
+@SETTINGS
+@given(st.integers(0, 1_000), st.sampled_from([(AS_THEY_WERE,) * 3, EVEN, EVEN[:1]]), st.sampled_from([100, 5_000]))
+@pytest.mark.parametrize("stacked", [False, True])
+def test_some_of_the_others_are_those_of_all_the_others(stacked, seed, shares, n):
+    known, _ = known_of(seed, shares=shares, n=600)
+    if stacked:
+        nested = tuple(others.raw**0.5 for others, _ in known.pairs())
+        known = dataclasses.replace(known, nested=nested)
+    few = list(known.some_others(n))
+    assert len(few) == len(list(known.pairs()))
+    for found, (others, _) in zip(few, known.pairs(), strict=True):
+        for name in ("y", "raw", "natural", "folds"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(others.some(n), name))
