@@ -93,7 +93,7 @@ class Known:
         """Pair the rows to fit on with those to judge, which had no part in the first, as in :func:`fitting_rows`."""
         for i, (fitted, judged) in enumerate(fitting_rows(self.folds, self.y)):
             apart(fitted, judged, "correction and decision rule, out of fold")
-            yield self._others(i, fitted, np.arange(len(fitted))), self.take(judged)
+            yield self._others(i, fitted, slice(None)), self.take(judged)
 
     def some(self, n: int) -> Known:
         """Keep about ``n`` rows: every class and every fold at its share, the same ones each time."""
@@ -103,10 +103,10 @@ class Known:
         """Keep about ``n`` of the rows to fit on of each of :meth:`pairs`, as :meth:`some` does of all."""
         for i, (fitted, judged) in enumerate(fitting_rows(self.folds, self.y)):
             apart(fitted, judged, "correction, out of fold")
-            few = _spread(self.y[fitted], self.folds[fitted], n) if len(fitted) > n else np.arange(len(fitted))
+            few = _spread(self.y[fitted], self.folds[fitted], n) if len(fitted) > n else slice(None)
             yield self._others(i, fitted, few)
 
-    def _others(self, pair: int, fitted: np.ndarray, kept: np.ndarray) -> Known:
+    def _others(self, pair: int, fitted: np.ndarray, kept: np.ndarray | slice) -> Known:
         others = self.take(fitted[kept])
         return others if self.nested is None else replace(others, raw=self.nested[pair][kept])
 

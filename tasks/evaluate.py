@@ -88,7 +88,7 @@ def evaluate_all(
         return replace(found, stopped=(stopped or {}).get(name))
 
     # In threads: most of it sorts and adds up large arrays, for which NumPy lets others run.
-    with ThreadPoolExecutor(_threads(parts, parts.train.rows)) as pool:
+    with ThreadPoolExecutor(_threads(parts)) as pool:
         corrections = dict(zip(whole, pool.map(correct, whole.values()), strict=True))
         results = list(pool.map(evaluated, grid))
     return [replace(result, beside=_beside(experiment, result, results)) for result in results]
@@ -128,9 +128,9 @@ def evaluate(
     return Result(candidate, tuple(units), raw, None, corrections, shipped, oof_codes=_compact(candidate, predicted))
 
 
-def _threads(parts: Parts, rows: int) -> int:
-    """As many as there are cores, but no more than may hold their probabilities side by side."""
-    return max(1, min(cores(), PROBABILITIES_AT_ONCE // (rows * len(parts.classes))))
+def _threads(parts: Parts) -> int:
+    """As many as there are cores, but no more than may hold their out-of-fold probabilities side by side."""
+    return max(1, min(cores(), PROBABILITIES_AT_ONCE // (parts.train.rows * len(parts.classes))))
 
 
 @task(name="score", cache_policy=NO_CACHE)
@@ -144,7 +144,7 @@ def score_all(
             return result
         return score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name])
 
-    with ThreadPoolExecutor(_threads(parts, parts.holdout.rows)) as pool:
+    with ThreadPoolExecutor(_threads(parts)) as pool:
         return list(pool.map(scored, results))
 
 

@@ -14,7 +14,7 @@ def give_back() -> None:
     """Free what nobody can reach any more, and return it to the operating system.
 
     A step that held three copies of the rows for a second would hold their memory to the end of the training. It takes
-    milliseconds where what is imported is frozen (``gc.freeze``), and is done after each step and each fit.
+    milliseconds where what is imported is frozen (``gc.freeze``), as in a training and its worker processes.
     """
     gc.collect()
     trim()

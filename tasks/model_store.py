@@ -76,6 +76,7 @@ REQUIREMENTS = (
     "pydantic",
 )
 EXAMPLE_ROWS = 5
+MODEL_FILE = "model.skops"
 
 
 class ModelFile(NamedTuple):
@@ -244,7 +245,7 @@ def _refuse_strangers(file: Path) -> None:
 class _WrittenSklearn:
     """MLflow's scikit-learn flavour of a model whose file is there.
 
-    MLflow's own way writes the file in memory, uncompressed, and reads it once more beside the model.
+    MLflow's own way makes the file in memory, uncompressed, and reads it once more beside the model.
     """
 
     @staticmethod
@@ -254,7 +255,7 @@ class _WrittenSklearn:
 
         nothing = FittedCandidate(encoder=None, classifier=None, class_names=[])
         mlflow.sklearn.save_model(nothing, path=path, mlflow_model=mlflow_model, **settings)
-        shutil.copyfile(file, Path(path, "model.skops"))
+        shutil.copyfile(file, Path(path, mlflow_model.flavors["sklearn"]["pickled_model"]))
         mlflow_model.model_size_bytes = sum(found.stat().st_size for found in Path(path).rglob("*"))
         mlflow_model.save(str(Path(path, "MLmodel")))
 

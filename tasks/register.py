@@ -55,6 +55,8 @@ def register_winner(
     known = find_identity(training.experiment, own)
     metadata = {**tags, "identity": own}
     model_uri = "" if known else tracking.log_model(training.run_id, whole.model, whole.example, metadata=metadata)
+    if not known:
+        tracking.load_model(model_uri)  # what can't be loaded becomes no version
     registered = register(model_uri, training.run_id, training.experiment, own, tags)
     whole.model.path.unlink()  # what was registered has a copy
     return registered

@@ -17,7 +17,7 @@ from evenhand.errors import ValidationFailed
 from evenhand.experiment import Candidate
 from evenhand.fitted import FittedCandidate
 from evenhand.problem import Problem
-from tasks.model_store import ModelFile, write_model
+from tasks.model_store import MODEL_FILE, ModelFile, write_model
 from tasks.parts import Parts
 from tasks.units import (
     HOLDOUT_FOLD,
@@ -153,4 +153,4 @@ def fit_whole(
 
 def model_path(folder: Path, candidate: Candidate) -> Path:
     """Name the file of the winner in the folder of its training; it goes once the tracking server has it."""
-    return folder / "units" / slug(candidate.name) / "model.skops"
+    return folder / "units" / slug(candidate.name) / MODEL_FILE

@@ -22,6 +22,7 @@ from evenhand.problem.presets import registered_name
 from evenhand.sentinel import LEAK_SENTINEL
 from tasks import tracking
 from tasks.memory import give_back
+from tasks.model_store import MODEL_FILE
 from tasks.settings import ROOT, settings
 
 T = TypeVar("T")
@@ -111,6 +112,8 @@ def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
         with suppress(Exception):  # what went wrong first is what the user must see
+            for model in folder.glob(f"units/*/{MODEL_FILE}"):  # of a winner that was not registered
+                model.unlink()
             if isinstance(error, LeakFound):
                 tracking.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
             tracking.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)

@@ -61,7 +61,7 @@ class Work:
     folder : Path
         Of the training; probabilities go below ``units/``.
     shared : Path or None
-        Where processes share encoded and resampled rows.
+        Where processes share raw, encoded and resampled rows.
     """
 
     parts: Parts
@@ -76,7 +76,7 @@ class UnitWorkers(Protocol):
 
     @property
     def shared(self) -> Path | None:
-        """Where they share encoded and resampled rows, if they do."""
+        """Where they share rows, if they do."""
 
     @property
     def together(self) -> FitTogether | None:

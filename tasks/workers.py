@@ -1,4 +1,4 @@
-"""Workers: processes that run units, one thread each. They share encoded and resampled rows as mapped files.
+"""Workers: processes that run units, one thread each. They share rows as mapped files, raw, encoded and resampled.
 
 Not a pool of ``concurrent.futures``: its processes import the program that started them, Prefect included, and when one
 dies, all lose what they were at.
@@ -114,8 +114,12 @@ class Workers:
 
     def __enter__(self) -> Workers:
         self.shared.mkdir(parents=True)
-        for worker in self._all:
-            worker.start()
+        try:
+            for worker in self._all:
+                worker.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -151,6 +155,8 @@ class Workers:
         worker = self._idle.get()
         try:
             for attempt in range(1, ATTEMPTS + 1):
+                if self._closed.is_set():
+                    raise WorkerEnded(f"{what}: not done, the training is being ended")
                 try:
                     return worker.ask(function, args)
                 except _Raised as raised:

@@ -66,7 +66,8 @@ def build_model(
     if spec.kind == "random_forest" or family in LIGHTGBM:
         settings["n_jobs"] = 1
     if family in LIGHTGBM:
-        settings[histogram_order(settings)] = True
+        # Of a model that many workers fit, rows of one worker are added up by several threads.
+        settings["force_col_wise" if spec.distributed else histogram_order(settings)] = True
     if family in FILLED or n_rows > (spec.max_rows or n_rows):
         return Prepared(family, settings, seed, spec.max_rows)
     return FAMILIES[family](random_state=seed, **settings)

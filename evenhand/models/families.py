@@ -100,7 +100,8 @@ def histogram_order(settings: dict[str, Any]) -> str:
     >>> histogram_order({}), histogram_order({"colsample_bytree": 0.2})
     ('force_row_wise', 'force_col_wise')
     """
-    return "force_row_wise" if settings.get("colsample_bytree", 1.0) >= 1 else "force_col_wise"
+    share = settings.get("colsample_bytree", 1.0)
+    return "force_col_wise" if _is_number(share) and share < 1 else "force_row_wise"
 
 
 def allowed_settings(family: str) -> list[str]:

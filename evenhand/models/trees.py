@@ -17,7 +17,7 @@ def packed(grown: DecisionTreeClassifier) -> DecisionTreeClassifier:
     """Copy a classifier of one output; its nodes become compressed bytes, an array of uint8.
 
     A full-grown forest of 200,000 rows holds 2 GB of nodes. Whatever writes or reads them as they are holds them two
-    or three times; packed, they are a tenth.
+    or three times; packed, they are a sixth or less.
     """
     state = grown.tree_.__getstate__()
     file = io.BytesIO()
@@ -33,7 +33,7 @@ def unpacked(small: DecisionTreeClassifier) -> DecisionTreeClassifier:
 
     Raises
     ------
-    ValueError
+    ValueError, OSError, EOFError, KeyError
         When the bytes are no such tree.
     """
     if isinstance(small.tree_, Tree):

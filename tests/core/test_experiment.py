@@ -148,6 +148,13 @@ def test_the_fitted_whole_takes_raw_columns_and_answers_with_names():
     assert set(outcome.fitted.predict(raw)) <= set(CLASSES)
 
 
+@pytest.mark.parametrize("wrong", ["many", 1.5])
+def test_a_share_of_columns_that_is_none_is_told_by_the_name_of_the_candidate(wrong):
+    model = ModelSpec(kind="lightgbm", params={"n_estimators": 2, "colsample_bytree": wrong})
+    with pytest.raises(ProblemError, match=r"lightgbm / none can't be fitted with its settings"):
+        made().run(Candidate(model, STRATEGIES[0]), 0)
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES[:3], ids=lambda s: s.name)
 @pytest.mark.parametrize("max_rows", [None, 300])
 def test_a_forest_that_keeps_no_tree_says_what_the_kept_one_does(strategy, max_rows, monkeypatch):

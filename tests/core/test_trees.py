@@ -7,8 +7,11 @@ import pytest
 import skops.io
 from sklearn.ensemble import RandomForestClassifier
 
+from evenhand.models import build_model
 from evenhand.models.forest import Forest
+from evenhand.models.prepared import Prepared
 from evenhand.models.trees import packed, unpacked
+from evenhand.problem import ModelSpec
 from tasks.model_store import TRUSTED_TYPES
 
 
@@ -57,6 +60,17 @@ def test_a_forest_answers_the_same_from_a_file_and_from_another_process(forest, 
         np.testing.assert_array_equal(other.predict_proba(X), whole.predict_proba(X))
         np.testing.assert_array_equal(other.feature_importances_, whole.feature_importances_)
     np.testing.assert_array_equal(whole.estimators_[0].predict_proba(X).shape, (len(X), 3))
+
+
+def test_a_forest_on_a_sample_answers_the_same_from_a_file(tmp_path):
+    generator = np.random.default_rng(1)
+    X, y = generator.normal(size=(900, 3)), generator.integers(0, 3, 900)
+    spec = ModelSpec(kind="random_forest", params={"n_estimators": 3}, max_rows=300)
+    whole = build_model(spec, 0, len(y)).fit(X, y)
+    assert type(whole) is Prepared
+    skops.io.dump(whole, tmp_path / "sample.skops")
+    stored = skops.io.load(tmp_path / "sample.skops", trusted=list(TRUSTED_TYPES))
+    np.testing.assert_array_equal(stored.predict_proba(X), whole.predict_proba(X))
 
 
 def test_a_file_of_trees_as_they_are_is_still_read(forest, tmp_path, monkeypatch):

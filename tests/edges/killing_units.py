@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 
@@ -10,6 +11,11 @@ def kill_once(mark):
         Path(mark).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return "done"
+
+
+def sleep_long(mark):
+    Path(mark).touch()
+    time.sleep(60)
 
 
 def kill_always():

@@ -18,7 +18,7 @@ from tasks.evaluate import evaluate_all, score_all
 from tasks.sentinel import find_leaks
 from tasks.split import split
 from tasks.storage import read_frame, write_frame
-from tasks.train import HOLDOUT_FOLD, fit, fold_numbers
+from tasks.train import HOLDOUT_FOLD, fit, fold_numbers, model_path
 from tasks.training import Training, open_training
 
 __all__ = ["world"]
@@ -128,8 +128,13 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
     ruled = next(result for result in results if result.candidate.decision.kind == "multipliers")
     outer = [unit for unit in ruled.units if unit.fold == HOLDOUT_FOLD]
 
+    refitted = []
+
     def train():
-        with open_training(PROBLEM, "standard", 0):
+        with open_training(PROBLEM, "standard", 0) as begun:
+            refitted.append(model_path(begun.folder, ruled.candidate))
+            refitted[0].parent.mkdir(parents=True)
+            refitted[0].touch()
             score_all.fn(parts, PROBLEM, 0, [ruled], {ruled.candidate.fit_name: outer})
 
     with pytest.raises(LeakFound) as caught:
@@ -139,3 +144,4 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
     experiment = world.client.get_experiment_by_name("tiny")
     (run,) = world.client.search_runs([experiment.experiment_id], "tags.leak_sentinel LIKE '%'")
     assert (run.info.status, run.data.tags["leak_sentinel"]) == ("FAILED", said)
+    assert not refitted[0].exists(), "no model of a training that leaks stays behind"

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+import tasks.workers
 from evenhand.errors import ProblemError
 from evenhand.sharing import Packed
 from tasks.settings import ROOT
@@ -90,7 +91,7 @@ def test_ending_the_block_ends_what_is_being_done(tmp_path):
 
     def work(workers):
         try:
-            workers.run("sleep", time.sleep, 60)
+            workers.run("sleep", killing_units.sleep_long, tmp_path / "begun")
         except WorkerEnded as error:
             caught.append(str(error))
 
@@ -98,11 +99,35 @@ def test_ending_the_block_ends_what_is_being_done(tmp_path):
     with Workers(1, tmp_path / "shared", say_nothing) as workers:
         thread = threading.Thread(target=work, args=(workers,))
         thread.start()
-        while not workers.pids:
+        while not (tmp_path / "begun").exists():
             time.sleep(0.02)
     thread.join(10)
     assert time.monotonic() - begun < 20
+    with pytest.raises(WorkerEnded, match="later: not done"):
+        workers.run("later", os.path.basename, "a/b")
     assert caught == ["sleep: not done, the training is being ended"]
+    assert not workers.pids
+
+
+def test_processes_are_there_with_the_block_and_a_failed_start_leaves_none(tmp_path, monkeypatch):
+    with Workers(2, tmp_path / "shared", say_nothing) as workers:
+        first, second = workers.pids
+        assert running(first)
+        assert running(second)
+    begun = []
+
+    def start_one():
+        if begun:
+            raise OSError("no process left")
+        begun.append(real_start())
+        return begun[-1]
+
+    real_start = tasks.workers._start
+    monkeypatch.setattr("tasks.workers._start", start_one)
+    with pytest.raises(OSError, match="no process left"):
+        Workers(2, tmp_path / "again", say_nothing).__enter__()
+    assert begun[0][0].poll() is not None
+    assert not (tmp_path / "again").exists()
 
 
 PARENT = """
