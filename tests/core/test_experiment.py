@@ -156,7 +156,7 @@ def test_a_share_of_columns_that_is_none_is_told_by_the_name_of_the_candidate(wr
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES[:3], ids=lambda s: s.name)
-@pytest.mark.parametrize("max_rows", [None, 300])
+@pytest.mark.parametrize("max_rows", [None, 400])
 def test_a_forest_that_keeps_no_tree_says_what_the_kept_one_does(strategy, max_rows, monkeypatch):
     experiment = made(signal=True)
     experiment.folds[-1] = replace(experiment.folds[0], number=-1)

@@ -64,8 +64,8 @@ def test_a_forest_answers_the_same_from_a_file_and_from_another_process(forest, 
 
 def test_a_forest_on_a_sample_answers_the_same_from_a_file(tmp_path):
     generator = np.random.default_rng(1)
-    X, y = generator.normal(size=(900, 3)), generator.integers(0, 3, 900)
-    spec = ModelSpec(kind="random_forest", params={"n_estimators": 3}, max_rows=300)
+    X, y = generator.normal(size=(2_500, 3)), generator.integers(0, 3, 2_500)
+    spec = ModelSpec(kind="random_forest", params={"n_estimators": 3}, max_rows=2_000)
     whole = build_model(spec, 0, len(y)).fit(X, y)
     assert type(whole) is Prepared
     skops.io.dump(whole, tmp_path / "sample.skops")
