@@ -23,7 +23,7 @@ from evenhand.errors import ProblemError
 from evenhand.features import build_encoder, n_categorical
 from evenhand.fitted import FittedCandidate, full_probabilities
 from evenhand.lineage import Encoder
-from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_alone, too_dear
+from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first, too_dear
 from evenhand.models.beginning import Beginning
 from evenhand.models.together import FitTogether
 from evenhand.problem import FeatureSet
@@ -182,8 +182,7 @@ class Experiment:
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])
             model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
-            if not keep_model:
-                judge_alone(model, encoded.valid)
+            judge_first(model, encoded.valid, keep_model)
             try:
                 model, seconds = self._fit(model, candidate, fold, rows, together)
             except CannotFit as reason:

@@ -17,6 +17,7 @@ from evenhand.errors import ValidationFailed
 from evenhand.experiment import Candidate
 from evenhand.fitted import FittedCandidate
 from evenhand.problem import Problem
+from tasks.memory import give_back
 from tasks.model_store import MODEL_FILE, ModelFile, write_model
 from tasks.parts import Parts
 from tasks.units import (
@@ -119,8 +120,11 @@ def refit(
     workers: UnitWorkers | None = None,
 ) -> Refitted:
     """Fit the winner on all training rows, never the held-out ones, and write it to a file."""
-    whole = fit_whole(parts, problem, seed, candidate, ending, folder, workers)
-    return Refitted(whole.unit, write_model(whole.fitted, model_path(folder, candidate)), whole.example)
+    unit, fitted, example = fit_whole(parts, problem, seed, candidate, ending, folder, workers)
+    model = write_model(fitted, model_path(folder, candidate))
+    del fitted
+    give_back()  # now: other candidates are refitted meanwhile
+    return Refitted(unit, model, example)
 
 
 def fit_whole(

@@ -137,14 +137,16 @@ def importances(model: ClassifierMixin) -> np.ndarray | None:
     return None if gains is None else np.asarray(gains, dtype=float)
 
 
-def judge_alone(model: ClassifierMixin, X: np.ndarray) -> None:
-    """Tell an unfitted model that nothing but its probabilities of these rows will be asked for; a forest saves by it.
+def judge_first(model: ClassifierMixin, X: np.ndarray, keep: bool) -> None:
+    """Tell an unfitted model which rows' probabilities will be asked for first; a forest saves memory by it.
 
     Parameters
     ----------
     model : ClassifierMixin
     X : ndarray of shape (n_rows, n_features)
         The very array that will be asked for.
+    keep : bool
+        Whether others will be asked for, too.
     """
     if isinstance(model, Forest | Prepared):
-        model.judge(X)
+        model.judge(X, keep)

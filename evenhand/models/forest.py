@@ -21,26 +21,30 @@ class Forest(RandomForestClassifier):
     probabilities of some rows only need not keep its trees: see :meth:`judge`.
     """
 
+    estimators_: list[DecisionTreeClassifier]
     _judged: np.ndarray | None = None
+    _keep = False
     _sum: np.ndarray | None = None
     _gains: np.ndarray | None = None
 
-    def judge(self, X: np.ndarray) -> Forest:
-        """Have each tree judge these rows as soon as it is grown, and keep none.
+    def judge(self, X: np.ndarray, keep: bool = False) -> Forest:
+        """Have each tree judge these rows as soon as it is grown, and keep none, or keep them packed.
 
         Full-grown trees of many rows and classes take far more memory than the rows.
 
         Parameters
         ----------
         X : ndarray of shape (n_rows, n_features)
-            From now on, :meth:`predict_proba` takes this very array alone.
+            From now on, :meth:`predict_proba` knows the answer for this very array.
+        keep : bool
+            Whether it may be asked for others; the first time it is, the trees are unpacked.
 
         Returns
         -------
         Forest
             Itself, still to be fitted.
         """
-        self._judged = X
+        self._judged, self._keep = X, keep
         return self
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Forest:
@@ -79,11 +83,12 @@ class Forest(RandomForestClassifier):
         ValueError
             When the trees are gone and ``X`` is not what they judged.
         """
-        if self._sum is None:
-            return np.asarray(super().predict_proba(X))
-        if X is not self._judged:
+        if self._sum is not None and X is self._judged:
+            return self._sum / self.n_estimators
+        if self._sum is not None and not self._keep:
             raise ValueError("the trees of this forest judged other rows, and were not kept")
-        return self._sum / self.n_estimators
+        self.estimators_ = [unpacked(tree) for tree in self.estimators_]
+        return np.asarray(super().predict_proba(X))
 
     @property
     def feature_importances_(self) -> np.ndarray:
@@ -92,7 +97,8 @@ class Forest(RandomForestClassifier):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a file holds: the trees are packed."""
-        state = dict(super().__getstate__())
+        own = ("_judged", "_keep", "_sum", "_gains")  # of the rows that were judged
+        state = {name: value for name, value in super().__getstate__().items() if name not in own}
         if "estimators_" in state:
             state["estimators_"] = [packed(tree) for tree in state["estimators_"]]
         return state
@@ -129,12 +135,16 @@ class Forest(RandomForestClassifier):
 
     def _let_judge(self, trees: Iterator[DecisionTreeClassifier], X: np.ndarray) -> None:
         """Add up what the forest's own methods would, in their order."""
-        total, gains = np.zeros((len(X), self.n_classes_)), []
+        total, gains, kept = np.zeros((len(X), self.n_classes_)), [], []
         for tree in trees:
             total += tree.predict_proba(X, check_input=False)
             if tree.tree_.node_count > 1:
                 gains.append(tree.feature_importances_)
+            if self._keep:
+                kept.append(packed(tree))
         self._sum = total
+        if self._keep:
+            self.estimators_ = kept
         self._gains = np.zeros(self.n_features_in_)
         if gains:
             mean = np.mean(gains, axis=0)

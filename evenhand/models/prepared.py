@@ -79,11 +79,11 @@ class Prepared(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.max_rows = max_rows
 
-    _judged: np.ndarray | None = None
+    _judged: tuple[np.ndarray, bool] | None = None
 
-    def judge(self, X: np.ndarray) -> Prepared:
+    def judge(self, X: np.ndarray, keep: bool = False) -> Prepared:
         """Have a forest's trees judge these rows, (n_rows, n_features), as they grow; see :meth:`Forest.judge`."""
-        self._judged = X
+        self._judged = X, keep
         return self
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Prepared:
@@ -100,7 +100,7 @@ class Prepared(ClassifierMixin, BaseEstimator):
         self.medians_ = column_medians(X[rows])
         model = FAMILIES[self.family](random_state=self.random_state, **self.settings)
         if isinstance(model, Forest) and self._judged is not None:
-            model.judge(self._judged)
+            model.judge(*self._judged)
         given = {} if sample_weight is None else {"sample_weight": sample_weight[rows]}
         if given and not has_fit_parameter(model, "sample_weight"):
             raise ValueError(f"{self.family} balances by itself and takes no weights")
@@ -114,6 +114,10 @@ class Prepared(ClassifierMixin, BaseEstimator):
         bounded = (f"fitted on {len(rows):,} of {len(y):,} rows",) if len(rows) < len(y) else ()
         self.adaptations_ = (*bounded, *notes(model, y[rows]), *getattr(model, "adaptations_", ()))
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a file holds: not the rows that were judged."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_judged"}
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (n_rows, n_classes)."""

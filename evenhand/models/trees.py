@@ -14,11 +14,13 @@ CODEC = pa.Codec("zstd", 1)
 
 
 def packed(grown: DecisionTreeClassifier) -> DecisionTreeClassifier:
-    """Copy a classifier of one output; its nodes become compressed bytes, an array of uint8.
+    """Copy a classifier of one output; its nodes become compressed bytes, an array of uint8, if they are none yet.
 
     A full-grown forest of 200,000 rows holds 2 GB of nodes. Whatever writes or reads them as they are holds them two
     or three times; packed, they are a sixth or less.
     """
+    if not isinstance(grown.tree_, Tree):
+        return grown
     state = grown.tree_.__getstate__()
     file = io.BytesIO()
     sizes = np.array([state["max_depth"], state["node_count"]])

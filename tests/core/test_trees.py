@@ -7,7 +7,7 @@ import pytest
 import skops.io
 from sklearn.ensemble import RandomForestClassifier
 
-from evenhand.models import build_model
+from evenhand.models import build_model, importances, judge_first
 from evenhand.models.forest import Forest
 from evenhand.models.prepared import Prepared
 from evenhand.models.trees import packed, unpacked
@@ -80,3 +80,26 @@ def test_a_file_of_trees_as_they_are_is_still_read(forest, tmp_path, monkeypatch
         skops.io.dump(whole, tmp_path / "older.skops")
     older = skops.io.load(tmp_path / "older.skops", trusted=list(TRUSTED_TYPES))
     np.testing.assert_array_equal(older.predict_proba(X), whole.predict_proba(X))
+
+
+@pytest.mark.parametrize("max_rows", [None, 2_000])
+def test_a_forest_that_judges_and_keeps_its_trees_packed_is_the_same_forest(max_rows, tmp_path):
+    generator = np.random.default_rng(1)
+    X, y = generator.normal(size=(2_500, 3)), generator.integers(0, 3, 2_500)
+    judged, others = X[:300] + 0.1, X[300:900] - 0.1
+    spec = ModelSpec(kind="random_forest", params={"n_estimators": 4}, max_rows=max_rows)
+    plain, judging = (build_model(spec, 0, len(y)) for _ in range(2))
+    judge_first(judging, judged, keep=True)
+    plain.fit(X, y)
+    judging.fit(X, y)
+    inner = getattr(judging, "model_", judging)
+    assert all(tree.tree_.dtype == np.uint8 for tree in inner.estimators_)
+    np.testing.assert_array_equal(judging.predict_proba(judged), plain.predict_proba(judged))
+    np.testing.assert_array_equal(importances(judging), importances(plain))
+    skops.io.dump(judging, tmp_path / "forest.skops")
+    stored = skops.io.load(tmp_path / "forest.skops", trusted=list(TRUSTED_TYPES))
+    for other in (judging, stored):
+        np.testing.assert_array_equal(other.predict_proba(others), plain.predict_proba(others))
+        np.testing.assert_array_equal(other.predict_proba(judged), plain.predict_proba(judged))
+        np.testing.assert_array_equal(importances(other), importances(plain))
+    assert not any(name in vars(stored) for name in ("_judged", "_sum", "_gains")), "no rows go into the file"
