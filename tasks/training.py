@@ -62,10 +62,9 @@ class Training:
     def step(self, name: str, doing: str, work: Callable[..., T], *args: Any) -> T:
         """Say that a step begins, do it, and time it."""
         self.say(f"[{time.monotonic() - self.started:5.0f} s] {doing}")
-        give_back()  # of what was done since the last step
+        give_back()  # of the last step, and of what was done since
         begun = time.monotonic()
         done = work(*args)
-        give_back()
         self.seconds[name] = round(time.monotonic() - begun, 2)
         return done
 

@@ -1,13 +1,11 @@
 """Copies counted instead of stored: the same trees."""
 
-import weakref
-
 import numpy as np
 import pytest
+from growing import trees_alive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.tree import DecisionTreeClassifier
 
 from evenhand.models import build_model, fit_rows
 from evenhand.models.forest import Forest
@@ -119,17 +117,10 @@ def test_a_forest_that_judges_while_it_grows_says_what_it_would_have_said(given_
 
 def test_a_forest_that_judges_while_it_grows_holds_two_trees_at_most(monkeypatch):
     X, y = table()
-    trees, most, fit = weakref.WeakSet(), [], DecisionTreeClassifier.fit
-
-    def watched(tree, *args, **given):
-        trees.add(tree)
-        most.append(len(trees))
-        return fit(tree, *args, **given)
-
-    monkeypatch.setattr(DecisionTreeClassifier, "fit", watched)
+    alive = trees_alive(monkeypatch)
     Forest(8, random_state=5).judge(X).fit(X, y)
-    assert len(most) == 8
-    assert max(most) <= 2
+    assert len(alive) == 8
+    assert max(alive) <= 2
 
 
 def test_a_forest_that_finds_nothing_to_split_judges_all_the_same():

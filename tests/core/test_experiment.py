@@ -1,14 +1,13 @@
 """No resampled row meets evaluation: shuffled labels stay at chance, and a planted leak is caught by the same check."""
 
 import threading
-import weakref
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from growing import trees_alive
 from imblearn.over_sampling import SMOTE
-from sklearn.tree import DecisionTreeClassifier
 
 from evenhand.errors import ProblemError
 from evenhand.evaluate import score
@@ -162,19 +161,14 @@ def test_a_forest_that_keeps_no_tree_says_what_the_kept_one_does(strategy, max_r
     experiment.folds[-1] = replace(experiment.folds[0], number=-1)
     candidate = Candidate(MODELS[0].model_copy(update={"max_rows": max_rows}), strategy)
     kept = experiment.run(candidate, -1, keep_model=True)
-    trees, most, fit = weakref.WeakSet(), [], DecisionTreeClassifier.fit
-
-    def watched(tree, *args, **given):
-        trees.add(tree)
-        most.append(len(trees))
-        return fit(tree, *args, **given)
-
-    monkeypatch.setattr(DecisionTreeClassifier, "fit", watched)
+    alive = trees_alive(monkeypatch)
     gone = experiment.run(candidate, -1)
+    assert len(alive) == 20
+    assert max(alive) <= 2
     np.testing.assert_array_equal(gone.probabilities, kept.probabilities)
     np.testing.assert_array_equal(gone.importance, kept.importance)
-    assert len(most) == 20
-    assert max(most) <= 2
+    raw = experiment.frame.iloc[experiment.folds[-1].valid]
+    np.testing.assert_array_equal(gone.probabilities, kept.fitted.predict_proba(raw), "by the trees themselves")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
