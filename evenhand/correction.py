@@ -19,6 +19,7 @@ Choice = tuple[bool, CalibratorKind | None]  # whether the prior is corrected fi
 ROWS = 20_000  # that a choice and a fit look at: a calibrator has few numbers to learn
 FEWEST = 50  # rows; fewer teach no correction
 WORTH = 0.005  # of the log-loss: the next period differs from random folds by more than what is gained below this
+ROWS_AT_ONCE = 100_000  # corrected
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +81,9 @@ class Known:
             return cls(y, raw, None, folds)
         natural = np.empty(raw.shape)
         for fold in np.unique(folds):
-            rows = folds == fold
-            natural[rows] = shares[int(fold)].correction().apply(raw[rows])
+            back = shares[int(fold)].correction()
+            for some in _pieces(np.flatnonzero(folds == fold)):
+                natural[some] = back.apply(raw[some])
         return cls(y, raw, natural, folds)
 
     def take(self, rows: np.ndarray) -> Known:
@@ -129,9 +131,9 @@ class Correction:
         kind = [] if self.calibrator is None else [str(self.calibrator.to_record()["kind"])]
         return " + ".join([*(["prior"] if self.prior else []), *kind]) or "none"
 
-    def apply(self, known: Known) -> np.ndarray:
-        """Correct out-of-fold rows; (n, K)."""
-        proba = known.proba(self.prior)
+    def apply(self, known: Known, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Correct out-of-fold rows, all or those at some positions; (n, K)."""
+        proba = known.proba(self.prior)[rows]
         return proba if self.calibrator is None else self.calibrator.apply(proba)
 
     def for_model(self, shares: Shares) -> Calibrator | None:
@@ -185,7 +187,8 @@ class Corrections:
         """Correct each fold's rows by what the other folds' rows gave; (n, K)."""
         proba = np.empty(known.raw.shape)
         for (_, judged), correction in zip(fitting_rows(known.folds, known.y), self.by_fold, strict=True):
-            proba[judged] = correction.apply(known.take(judged))
+            for some in _pieces(judged):
+                proba[some] = correction.apply(known, some)
         return proba
 
 
@@ -193,6 +196,11 @@ def fit_corrections(methods: Sequence[CalibrationMethod], known: Known) -> Corre
     """Choose and fit the correction of a fit, and again for each fold without that fold's rows."""
     by_fold = tuple(fit_correction(methods, others) for others in known.some_others(ROWS))
     return Corrections(by_fold, fit_correction(methods, known))
+
+
+def _pieces(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Cut positions into pieces: what is computed on the way is never as large as all rows."""
+    return (rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE))
 
 
 def _spread(y: np.ndarray, folds: np.ndarray, n: int) -> np.ndarray:

@@ -7,7 +7,7 @@ rows, and units of a fold and strategy the resampled ones, whatever order, threa
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,7 +40,7 @@ from evenhand.sharing import (
     unpack_encoded,
     unpack_rows,
 )
-from evenhand.split import Fold
+from evenhand.split import Fold, rows_at
 from evenhand.strategies import CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
 from evenhand.text import TrainingTexts
 
@@ -84,8 +84,9 @@ class Experiment:
 
     Parameters
     ----------
-    frame : DataFrame of shape (n_rows, n_columns)
-        Typed raw columns, training rows and held-out rows.
+    frame : DataFrame of shape (n_rows, n_columns), or callable
+        Typed raw columns, training rows and held-out rows; or what returns them, called each time they are needed:
+        rows that are mapped from a file take memory for that long.
     y : ndarray of int, shape (n_rows,)
         Class codes.
     classes : sequence of str
@@ -105,7 +106,7 @@ class Experiment:
 
     def __init__(
         self,
-        frame: pd.DataFrame,
+        frame: pd.DataFrame | Callable[[], pd.DataFrame],
         y: np.ndarray,
         classes: Sequence[str],
         folds: Sequence[Fold],
@@ -117,7 +118,7 @@ class Experiment:
         resampled: Cache | None = None,
         elsewhere: Mapping[str, Elsewhere] | None = None,
     ) -> None:
-        self.frame = frame.reset_index(drop=True)  # a row's name is its position, wherever it goes
+        self._read = frame if callable(frame) else _returning(frame.reset_index(drop=True))
         self.y = y
         self.classes = list(classes)
         self.folds = {fold.number: fold for fold in folds}
@@ -127,6 +128,11 @@ class Experiment:
         self.elsewhere = dict(elsewhere or {})
         self._encoded: Cache = encoded or OnceCache(size=kept_folds)
         self._resampled: Cache = resampled or OnceCache(size=max(3, kept_folds))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The raw columns; a row's name is its position, wherever it goes."""
+        return self._read()
 
     def run(
         self,
@@ -236,12 +242,12 @@ class Experiment:
     def _encode_now(self, features: str, fold: Fold) -> Encoded:
         encoder, train = self._fit_encoder(features, fold)
         columns = list(self.features[features].columns)
-        return Encoded(encoder, train, encoder.transform(self.frame[columns].iloc[fold.valid]))
+        return Encoded(encoder, train, encoder.transform(rows_at(self.frame[columns], fold.valid)))
 
     def _fit_encoder(self, features: str, fold: Fold) -> tuple[Encoder, np.ndarray]:
         encoder = build_encoder(self.features[features])
         columns = list(self.features[features].columns)
-        return encoder, encoder.fit_transform(self.frame[columns].iloc[fold.train], self._names()[fold.train])
+        return encoder, encoder.fit_transform(rows_at(self.frame[columns], fold.train), self._names()[fold.train])
 
     def _beginning(self, candidate: Candidate, fold: Fold, rows: TrainingRows) -> dict[str, Beginning]:
         def encode(other: pd.DataFrame) -> np.ndarray:
@@ -272,3 +278,7 @@ class Experiment:
             rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
         name = HOLDOUT if fold.number < 0 else str(fold.number)
         return rows, ledger_entry(candidate.strategy, name, y, rows, self.classes)
+
+
+def _returning(frame: pd.DataFrame) -> Callable[[], pd.DataFrame]:
+    return lambda: frame

@@ -34,8 +34,11 @@ class TextCells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return an object array of shape (n_rows, n_columns)."""
-        text, _ = parse_columns(X, dict.fromkeys(X.columns, ColumnType("text")))
-        return np.column_stack([_shared_cells(text[name]) for name in text.columns])
+        cells = np.empty(X.shape, dtype=object)
+        for i, name in enumerate(X.columns):  # one by one: stripped, all of them side by side are large
+            text, _ = parse_columns(X[[name]], {name: ColumnType("text")})
+            cells[:, i] = _shared_cells(text[name])
+        return cells
 
 
 def _shared_cells(column: pd.Series) -> np.ndarray:

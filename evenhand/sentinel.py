@@ -22,6 +22,7 @@ from evenhand.strategies import TrainingRows
 LEAK_SENTINEL = "leak_sentinel"  # tag of a training and of a model version
 CLEAN = "clean"
 NAMED = 5  # rows that a finding names
+ROWS_AT_ONCE = 100_000  # hashed
 
 
 class Lineage(NamedTuple):
@@ -81,8 +82,14 @@ def row_hashes(frame: pd.DataFrame, labels: Sequence[str] | np.ndarray) -> np.nd
     >>> first == third, first == second
     (np.True_, np.False_)
     """
-    whole = frame[sorted(frame.columns)].assign(**{"": pd.Series(np.asarray(labels, dtype=object), frame.index)})
-    return pd.util.hash_pandas_object(whole, index=False).to_numpy()
+    named, columns = np.asarray(labels, dtype=object), sorted(frame.columns)
+    hashes = np.empty(len(frame), dtype=np.uint64)
+    for start in range(0, len(frame), ROWS_AT_ONCE):  # meanwhile each text is an object
+        some = slice(start, start + ROWS_AT_ONCE)
+        rows = frame.iloc[some][columns]
+        whole = rows.assign(**{"": pd.Series(named[some], rows.index)})
+        hashes[some] = pd.util.hash_pandas_object(whole, index=False).to_numpy()
+    return hashes
 
 
 def made_rows(hashes: np.ndarray, source: np.ndarray) -> np.ndarray:

@@ -25,6 +25,18 @@ class Fold:
     valid: np.ndarray
 
 
+def rows_at(frame: pd.DataFrame, positions: np.ndarray) -> pd.DataFrame:
+    """Return the rows at some positions; those of one ascending stretch are not copied.
+
+    Examples
+    --------
+    >>> rows_at(pd.DataFrame({"age": [31, 44, 7]}), np.array([1, 2]))["age"].tolist()
+    [44, 7]
+    """
+    together = len(positions) > 0 and (np.diff(positions) == 1).all()
+    return frame.iloc[positions[0] : positions[-1] + 1] if together else frame.iloc[positions]
+
+
 def class_labels(raw: pd.Series, target: Target) -> pd.Series:
     """Turn raw target values into class names.
 

@@ -66,8 +66,10 @@ class Runner:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def workers(self, parts: Parts) -> Workers | DaskWorkers | None:
-        """Return the processes that units run in; None where they run in the threads of this one.
+    def workers(self, parts: Parts) -> tuple[Workers | DaskWorkers | None, Parts]:
+        """Return the processes that units run in, and the parts as they share them with this one.
+
+        There are no processes where units run in the threads of this one.
 
         Raises
         ------
@@ -80,6 +82,7 @@ class Runner:
             self._workers = self._stack.enter_context(DaskWorkers(settings().dask_address))
         enough = parts.train.rows >= ROWS_FOR_PROCESSES
         if self._workers is None and (self._name == "processes" or (self._name == "auto" and enough)):
-            shared = self._training.folder / "units" / "shared"
-            self._workers = self._stack.enter_context(Workers(cores(), shared, self._training.say))
-        return self._workers
+            folder = self._training.folder / "units" / "shared"
+            self._workers = self._stack.enter_context(Workers(cores(), folder, self._training.say))
+        shared = self._workers.shared if self._workers else None
+        return self._workers, parts.model_copy(update={"shared": shared})

@@ -105,7 +105,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
         sample = problem.quick_rows if quick else None
         parts = step("split", f"split {validated.good.rows:,} good rows", split, validated.good, problem, sample, seed)
-        workers = runner.workers(parts)  # processes, which import meanwhile
+        workers, parts = runner.workers(parts)  # processes, which import meanwhile
         balanced = step("balance", "balance the training rows", balance, parts, problem, request.clear_cache)
         log_inputs(training, problem, snapshot, validated, parts, balanced)
 

@@ -17,7 +17,7 @@ from tasks.units import HOLDOUT_FOLD, Work, experiment_of, slug
 
 def draw_files(work: Work, results: Sequence[Result]) -> None:
     """Draw the figures of the candidates that share a fit into their folders; nothing here needs Prefect or MLflow."""
-    shared = draw_fit(work.parts, work.problem, work.seed, results[0], work.shared)
+    shared = draw_fit(work.parts, work.problem, work.seed, results[0])
     for result in results:
         place = candidate_folder(work.folder, result)
         place.mkdir(parents=True, exist_ok=True)
@@ -30,13 +30,13 @@ def candidate_folder(folder: Path, result: Result) -> Path:
     return folder / "candidates" / slug(result.candidate.name)
 
 
-def draw_fit(parts: Parts, problem: Problem, seed: int, result: Result, rows: Path | None = None) -> dict[str, bytes]:
+def draw_fit(parts: Parts, problem: Problem, seed: int, result: Result) -> dict[str, bytes]:
     """Draw what every candidate of a fit shares: curves and calibration out of fold, and feature importance.
 
     Parameters
     ----------
-    parts, problem, seed, rows
-        As for :func:`tasks.units.experiment_of`; ``rows`` is where processes share them.
+    parts, problem, seed
+        As for :func:`tasks.units.experiment_of`.
     result : Result
 
     Returns
@@ -44,7 +44,7 @@ def draw_fit(parts: Parts, problem: Problem, seed: int, result: Result, rows: Pa
     dict of str to bytes
         PNG files by name; empty where the fit was skipped.
     """
-    experiment, note = experiment_of(parts, problem, seed, rows), caption(problem)
+    experiment, note = experiment_of(parts, problem, seed), caption(problem)
     drawn: dict[str, Figure] = {}
     if result.oof is not None:
         known = known_rows(experiment, result.inner)

@@ -21,16 +21,11 @@ from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
 from evenhand.racing import Stopped
 from evenhand.sentinel import apart
 from evenhand.tables import is_baseline
-from tasks.results import Judged, Result, Shipped, judged, known_rows, shares_of, unseen
-from tasks.settings import cores
+from tasks.results import Judged, Result, Shipped, judged, known_rows, shares_of, side_by_side, unseen
 from tasks.split import Parts
 from tasks.train import HOLDOUT_FOLD, Unit, experiment_of
 
 __all__ = ["Judged", "Result", "choose", "evaluate_all", "judged", "ranked", "score_all", "winning_ending"]
-
-
-# Each takes 100 bytes and more while it is sorted, corrected and scored.
-PROBABILITIES_AT_ONCE = 4_000_000
 
 
 def winning_ending(parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]) -> Ending:
@@ -88,7 +83,7 @@ def evaluate_all(
         return replace(found, stopped=(stopped or {}).get(name))
 
     # In threads: most of it sorts and adds up large arrays, for which NumPy lets others run.
-    with ThreadPoolExecutor(_threads(parts)) as pool:
+    with ThreadPoolExecutor(side_by_side(parts)) as pool:
         corrections = dict(zip(whole, pool.map(correct, whole.values()), strict=True))
         results = list(pool.map(evaluated, grid))
     return [replace(result, beside=_beside(experiment, result, results)) for result in results]
@@ -128,11 +123,6 @@ def evaluate(
     return Result(candidate, tuple(units), raw, None, corrections, shipped, oof_codes=_compact(candidate, predicted))
 
 
-def _threads(parts: Parts) -> int:
-    """As many as there are cores, but no more than may hold their out-of-fold probabilities side by side."""
-    return max(1, min(cores(), PROBABILITIES_AT_ONCE // (parts.train.rows * len(parts.classes))))
-
-
 @task(name="score", cache_policy=NO_CACHE)
 def score_all(
     parts: Parts, problem: Problem, seed: int, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]]
@@ -144,7 +134,7 @@ def score_all(
             return result
         return score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name])
 
-    with ThreadPoolExecutor(_threads(parts)) as pool:
+    with ThreadPoolExecutor(side_by_side(parts)) as pool:
         return list(pool.map(scored, results))
 
 
@@ -164,7 +154,7 @@ def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, out
 
 
 def _compact(candidate: Candidate, codes: np.ndarray) -> np.ndarray | None:
-    return None if candidate.decision == ARGMAX else codes.astype(np.int16)
+    return None if candidate.decision == ARGMAX else codes.astype(np.min_scalar_type(codes.max(initial=0)))
 
 
 def choose(problem: Problem, results: Sequence[Result]) -> Candidate:

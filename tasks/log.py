@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from tasks import tracking
 from tasks.draw import candidate_folder, draw_files
 from tasks.files import write_json
 from tasks.parts import Parts
-from tasks.results import Result
+from tasks.results import Result, side_by_side
 from tasks.trials import log_trials, reproducible
 from tasks.units import HOLDOUT_FOLD, UnitWorkers, Work
 from tasks.workers import Workers
 
 # However many units are on their way elsewhere, figures are drawn and files written here.
 _here = threading.BoundedSemaphore(os.cpu_count() or 1)
+_in_turn = threading.Lock()  # for fits of many rows: each holds several copies of their probabilities
 
 
 @task(name="draw", task_run_name="draw {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
@@ -39,12 +41,13 @@ def draw(
     workers: UnitWorkers | None = None,
 ) -> None:
     """Draw the figures of the candidates that share a fit, out of fold; its importances are those of the last fit."""
-    if not isinstance(workers, Workers):
+    work = Work(parts, problem, seed, folder)
+    with _in_turn if side_by_side(parts) == 1 else nullcontext():
+        if isinstance(workers, Workers):
+            workers.run(f"figures of {results[0].candidate.fit_name}", draw_files, work, results)
+            return
         with _here:
-            draw_files(Work(parts, problem, seed, folder), results)
-        return
-    work = Work(parts, problem, seed, folder, workers.shared)
-    workers.run(f"figures of {results[0].candidate.fit_name}", draw_files, work, results)
+            draw_files(work, results)
 
 
 @task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.references import Reference
@@ -28,3 +30,6 @@ class Parts(BaseModel):
     share: float = Field(default=1.0, gt=0, le=1, description="of the training rows that is used")
     warnings: tuple[str, ...] = ()
     elsewhere: tuple[Borrowed, ...] = ()
+    shared: Path | None = Field(
+        default=None, description="a folder where the processes of this training map rows that one of them made"
+    )

@@ -17,8 +17,12 @@ from evenhand.racing import Stopped
 from evenhand.strategies import LedgerEntry
 from evenhand.tables import Row
 from tasks.files import read_array
+from tasks.parts import Parts
+from tasks.settings import cores
 from tasks.units import HOLDOUT_FOLD, Unit
 
+# Each takes 100 bytes and more while it is sorted, corrected, scored and drawn.
+PROBABILITIES_AT_ONCE = 4_000_000
 SKIPPED = "skipped: "  # how a line of the ledger begins where a strategy could not run
 
 
@@ -128,7 +132,12 @@ def unseen(experiment: Experiment, units: Sequence[Unit]) -> Unseen:
 def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
     """Put them together with the probabilities, which are read from their files; (n_judged, n_classes)."""
     y, folds, rows = unseen(experiment, units)
-    return Judged(y, np.concatenate([read_array(path) for _, path in _files(units)]), folds, rows)
+    probabilities, filled = np.empty((len(y), len(experiment.classes))), 0
+    for fold, path in _files(units):  # one by one: all of them beside the whole would be as large again
+        some = probabilities[filled : filled + len(experiment.folds[fold].valid)]
+        some[:] = read_array(path).reshape(some.shape)
+        filled += len(some)
+    return Judged(y, probabilities, folds, rows)
 
 
 def _files(units: Sequence[Unit]) -> list[tuple[int, Path]]:
@@ -141,6 +150,11 @@ def known_rows(experiment: Experiment, inner: Sequence[Unit]) -> Known:
     known = Known.of(found.y, found.probabilities, found.folds, {unit.fold: shares_of(unit) for unit in inner})
     nested = [path for unit in sorted(inner, key=lambda unit: unit.fold) for path in unit.nested]
     return replace(known, nested=tuple(read_array(path) for path in nested)) if nested else known
+
+
+def side_by_side(parts: Parts) -> int:
+    """Return how many fits may hold their out-of-fold probabilities at once: one a core, unless they are large."""
+    return max(1, min(cores(), PROBABILITIES_AT_ONCE // (parts.train.rows * len(parts.classes))))
 
 
 def shares_of(unit: Unit) -> Shares:

@@ -84,8 +84,9 @@ def _of_rows(hashes: np.ndarray, good: Reference, problem: Problem) -> Iterator[
     """Compare the training's rows with the validated ones, whose classes are named as the training names them."""
     target = problem.target.column
     source = read_frame(good, problem.columns)
-    source = source.assign(**{target: class_labels(source[target], problem.target)}).dropna(subset=[target])
-    made = made_rows(hashes, row_hashes(source.drop(columns=target), source[target].to_numpy(dtype=object)))
+    labels = class_labels(source[target], problem.target)
+    known = row_hashes(source.drop(columns=target), labels.to_numpy(dtype=object))[labels.notna()]
+    made = made_rows(hashes, known)
     if len(made):
         yield f"before the folds: {counted(made, 'row')} copied or made up, which the validated data does not have"
 

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,32 +14,26 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from evenhand.sharing import Key, OnceCache, Packed
+from evenhand.sharing import Key, Packed
 from tasks.files import read_array
 
 RECORD = "record.json"
 
 
 class SharedCache:
-    """Computes a value once for all processes that share a folder; the newest ``size`` stay mapped.
+    """Computes a value once for all processes that share a folder; it takes memory as long as somebody holds it.
 
     Parameters
     ----------
     folder : Path
         Whoever starts the processes makes and removes it.
-    size : int
     """
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._mapped = OnceCache(size)
 
     def get(self, key: Key, compute: Callable[[], Packed]) -> Packed:
         """Return the value of ``key``; what ``compute`` raises is raised each time."""
-        found: Packed = self._mapped.get(key, lambda: self._shared(key, compute))
-        return found
-
-    def _shared(self, key: Key, compute: Callable[[], Packed]) -> Packed:
         place = fold_folder(self._folder, key[0]) / hashlib.sha256(repr(key).encode()).hexdigest()[:24]
         place.parent.mkdir(exist_ok=True)
         with _locked(place.with_suffix(".lock")):
@@ -48,7 +42,7 @@ class SharedCache:
         return _read(place)
 
 
-def mapped_rows(folder: Path, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+def mapped_rows(folder: Path, read: Callable[[], pd.DataFrame], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the raw rows of a training, read by the first process that asks; text takes no memory of a process's own.
 
     Parameters
@@ -57,6 +51,8 @@ def mapped_rows(folder: Path, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         As that of :class:`SharedCache`.
     read : callable
         What it raises is raised each time.
+    columns : sequence of str, optional
+        These alone, in this order.
     """
     place = folder / "rows.arrow"
     with _locked(place.with_suffix(".lock")):
@@ -67,7 +63,8 @@ def mapped_rows(folder: Path, read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
                 writer.write_table(table)
             partial.rename(place)
     with pa.memory_map(str(place)) as source:
-        return pa.ipc.open_file(source).read_all().to_pandas(split_blocks=True)
+        table = pa.ipc.open_file(source).read_all()
+        return (table if columns is None else table.select(list(columns))).to_pandas(split_blocks=True)
 
 
 def fold_folder(shared: Path, fold: int) -> Path:

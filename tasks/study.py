@@ -49,7 +49,7 @@ def study_fold(work: Work, candidate: Candidate, fold: int, path: Path, ended: E
         Before the next trial, once ``ended`` is set.
     """
     tuning, problem = tuning_of(candidate), work.problem
-    whole = experiment_of(work.parts, problem, work.seed, work.shared)
+    whole = experiment_of(work.parts, problem, work.seed)
     inner, seen, notes = inner_experiment(whole, fold, problem.split.folds, tuning.folds)
 
     def tell(trials: Sequence[TrialRecord]) -> None:

@@ -84,9 +84,9 @@ def fit(
     workers : Workers, optional
         Processes to do it in; in this one without them.
     """
+    work = Work(parts, problem, seed, folder)
     if workers is None:
-        return run_unit(Work(parts, problem, seed, folder), candidate, fold)
-    work = Work(parts, problem, seed, folder, workers.shared)
+        return run_unit(work, candidate, fold)
     if candidate.model.distributed:
         with _rows_of_one:
             return run_unit(work, candidate, fold, workers.together)

@@ -56,8 +56,8 @@ def tune(
     path = study_file(parts, problem, seed, candidate, fold)
     if not isinstance(workers, Workers):  # what shares no file with this process can't go on with a study's
         return study_fold(Work(parts, problem, seed, folder), candidate, fold, path, ended)
-    work = Work(parts, problem, seed, folder, workers.shared)
-    return workers.run(f"tuning of {candidate.name}, {study_place(fold)}", study_fold, work, candidate, fold, path)
+    what = f"tuning of {candidate.name}, {study_place(fold)}"
+    return workers.run(what, study_fold, Work(parts, problem, seed, folder), candidate, fold, path)
 
 
 def study_file(parts: Parts, problem: Problem, seed: int, candidate: Candidate, fold: int) -> Path:

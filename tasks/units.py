@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -26,7 +27,6 @@ from tasks.shared import SharedCache, mapped_rows
 from tasks.storage import read_frame
 
 HOLDOUT_FOLD = -1
-ENCODED_MAPPED, RESAMPLED_MAPPED = 2, 2  # at a time; what is dropped is mapped again in no time
 
 _experiments = OnceCache(size=1)
 
@@ -60,15 +60,12 @@ class Work:
     seed : int
     folder : Path
         Of the training; probabilities go below ``units/``.
-    shared : Path or None
-        Where processes share raw, encoded and resampled rows.
     """
 
     parts: Parts
     problem: Problem
     seed: int
     folder: Path
-    shared: Path | None = None
 
 
 class UnitWorkers(Protocol):
@@ -91,7 +88,7 @@ class UnitWorkers(Protocol):
 
 def run_unit(work: Work, candidate: Candidate, fold: int, together: FitTogether | None = None) -> Unit:
     """Fit a candidate on a fold's training rows and judge it on the others; fold -1 is the held-out period."""
-    experiment = experiment_of(work.parts, work.problem, work.seed, work.shared)
+    experiment = experiment_of(work.parts, work.problem, work.seed)
     unit = left_by(experiment, work, candidate, fold, experiment.run(candidate, fold, together=together))
     trim()
     return unit
@@ -113,31 +110,30 @@ def left_by(experiment: Experiment, work: Work, candidate: Candidate, fold: int,
     return Unit(candidate, fold, outcome.fit_seconds, path, outcome.ledger, None, primary, importance, outcome.leaks)
 
 
-def experiment_of(parts: Parts, problem: Problem, seed: int, shared: Path | None = None) -> Experiment:
-    """Read the rows of a training once a process and make its folds; the held-out period is fold -1."""
-    key = (parts, problem.model_dump_json(), seed, shared)
-    found: Experiment = _experiments.get(key, lambda: _experiment(parts, problem, seed, shared))
+def experiment_of(parts: Parts, problem: Problem, seed: int) -> Experiment:
+    """Make the folds of a training once a process; the held-out period is fold -1."""
+    key = (parts, problem.model_dump_json(), seed)
+    found: Experiment = _experiments.get(key, lambda: _experiment(parts, problem, seed))
     return found
 
 
-def _experiment(parts: Parts, problem: Problem, seed: int, shared: Path | None) -> Experiment:
+def _experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
     def read() -> pd.DataFrame:
         return pd.concat([read_frame(parts.train), read_frame(parts.holdout)], ignore_index=True)
 
+    shared, target = parts.shared, problem.target.column
     frame = mapped_rows(shared, read) if shared else read()
     train = frame.iloc[: parts.train.rows]
-    target = problem.target.column
     y = pd.Categorical(frame[target], categories=list(parts.classes)).codes.astype(np.int64)
     inner = make_folds(train, y[: len(train)], problem.split.folds, seed)
     outer = Fold(HOLDOUT_FOLD, np.arange(len(train)), np.arange(len(train), len(frame)))
     when = frame[problem.split.holdout.column]
-    rows = frame.drop(columns=target)
+    columns = [str(name) for name in frame.columns if name != target]
+    rows = partial(mapped_rows, shared, read, columns) if shared else frame[columns]
     places = {borrowed.name: _elsewhere(borrowed, parts, problem) for borrowed in parts.elsewhere}
-    encoded = SharedCache(shared, ENCODED_MAPPED) if shared else None
-    resampled = SharedCache(shared, RESAMPLED_MAPPED) if shared else None
-    folds = [*inner, outer]
-    given = (rows, y, parts.classes, folds, problem.features, seed, when)
-    return Experiment(*given, encoded=encoded, resampled=resampled, elsewhere=places)
+    cache = SharedCache(shared) if shared else None
+    given = (rows, y, parts.classes, [*inner, outer], problem.features, seed, when)
+    return Experiment(*given, encoded=cache, resampled=cache, elsewhere=places)
 
 
 def _elsewhere(borrowed: Borrowed, parts: Parts, problem: Problem) -> Elsewhere:

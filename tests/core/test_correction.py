@@ -228,3 +228,17 @@ def test_some_of_the_others_are_those_of_all_the_others(stacked, seed, shares, n
     for found, (others, _) in zip(few, known.pairs(), strict=True):
         for name in ("y", "raw", "natural", "folds"):
             np.testing.assert_array_equal(getattr(found, name), getattr(others.some(n), name))
+
+
+@given(st.integers(0, 5), st.integers(1, 700))
+@settings(max_examples=8, deadline=None)
+def test_however_many_rows_are_corrected_at_a_time_they_come_out_the_same(seed, at_once):
+    def corrected():
+        known, _ = known_of(seed, 2.0, drifting(*np.random.default_rng(seed).dirichlet(np.ones(3), 3)), n=600)
+        return known.natural, fit_corrections(ALL, known).out_of_fold(known)
+
+    whole = corrected()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("evenhand.correction.ROWS_AT_ONCE", at_once)
+        for mine, theirs in zip(corrected(), whole, strict=True):
+            np.testing.assert_array_equal(mine, theirs)

@@ -83,6 +83,13 @@ class TestRowsMadeBeforeTheFolds:
         found = natural_twins(hashes, Fold(0, np.array([0, 1]), np.array([2, 3])))
         assert (found.judged, found.twins) == (2, 1)
 
+    def test_a_row_has_its_hash_however_many_are_hashed_at_a_time(self, monkeypatch):
+        clean = made(n=600)
+        whole = hashes_of(clean.frame, clean.y)
+        monkeypatch.setattr("evenhand.sentinel.ROWS_AT_ONCE", 7)
+        np.testing.assert_array_equal(hashes_of(clean.frame, clean.y), whole)
+        assert len(hashes_of(clean.frame[:0], clean.y[:0])) == 0
+
     def test_another_label_is_another_row_and_the_order_of_columns_is_none(self):
         frame = pd.DataFrame({"place": ["bar", "bar"], "hour": [1.0, 1.0]})
         one, other = row_hashes(frame, ["Theft", "Assault"])

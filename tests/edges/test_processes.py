@@ -1,5 +1,7 @@
 """Units in processes give the digits, the ledger and the findings of units in this one."""
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -11,8 +13,8 @@ from evenhand.errors import ProblemError
 from evenhand.experiment import candidates, fits
 from evenhand.problem import parse_problem
 from tasks.split import split
-from tasks.storage import write_frame
-from tasks.train import HOLDOUT_FOLD, fit, fold_numbers
+from tasks.storage import read_frame, write_frame
+from tasks.train import HOLDOUT_FOLD, experiment_of, fit, fold_numbers
 from tasks.workers import Workers
 
 SEED = 0
@@ -61,8 +63,9 @@ def test_processes_give_the_digits_of_threads_and_leave_nothing_behind(tmp_path)
     asked = [(c, fold) for fold in (*fold_numbers(parts, p, SEED), HOLDOUT_FOLD) for c in fits(candidates(p))]
     here = [fit.fn(parts, p, SEED, c, fold, tmp_path / "here") for c, fold in asked]
     shared = tmp_path / "there" / "shared"
+    sharing = parts.model_copy(update={"shared": shared})
     with Workers(2, shared, print) as workers, ThreadPoolExecutor(2) as threads:
-        there = list(threads.map(lambda one: fit.fn(parts, p, SEED, *one, tmp_path / "there", workers), asked))
+        there = list(threads.map(lambda one: fit.fn(sharing, p, SEED, *one, tmp_path / "there", workers), asked))
         kept = len(list(shared.glob("0/*/record.json")))
         workers.drop(0)
         assert not (shared / "0").exists()
@@ -73,6 +76,36 @@ def test_processes_give_the_digits_of_threads_and_leave_nothing_behind(tmp_path)
         assert mine.leaks == ()
         assert replace(theirs, probabilities=None, fit_seconds=0) == replace(mine, probabilities=None, fit_seconds=0)
         assert theirs.probabilities.read_bytes() == mine.probabilities.read_bytes()
+
+
+def test_a_process_that_shares_its_rows_has_the_same_ones_and_holds_none_between_units(tmp_path, monkeypatch):
+    p = problem()
+    parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), p)
+    alone = experiment_of(parts, p, SEED)
+    with monkeypatch.context() as patched:
+        patched.setattr("tasks.units.read_frame", counted := Counted(read_frame))
+        shared = experiment_of(parts.model_copy(update={"shared": tmp_path}), p, SEED)
+        pd.testing.assert_frame_equal(shared.frame, alone.frame)
+        candidate = fits(candidates(p))[0]
+        for fold in (0, HOLDOUT_FOLD):
+            outcome = shared.run(candidate, fold)
+            np.testing.assert_array_equal(outcome.probabilities, alone.run(candidate, fold).probabilities)
+    assert counted.calls == 2, "the training rows and the held-out ones, once each"
+    frame, array = weakref.ref(shared.frame), weakref.ref(shared._encode("base", shared.folds[0]).train)
+    gc.collect()
+    assert frame() is None
+    assert array() is None
+
+
+class Counted:
+    """A function that knows how often it was called."""
+
+    def __init__(self, function):
+        self.function, self.calls = function, 0
+
+    def __call__(self, *args):
+        self.calls += 1
+        return self.function(*args)
 
 
 def test_a_reason_to_skip_and_an_error_of_the_settings_come_back_as_they_are(tmp_path):

@@ -3,6 +3,10 @@
 import struct
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +19,9 @@ from evenhand.problem import Problem
 from tasks import tracking
 from tasks.draw import draw_fit
 from tasks.evaluate import evaluate_all, score_all, winning_ending
+from tasks.log import draw
 from tasks.model_store import log_model, write_model
+from tasks.results import judged
 from tasks.settings import ROOT, settings
 from tasks.split import split
 from tasks.storage import read_frame, write_frame
@@ -153,3 +159,37 @@ def test_the_figure_of_a_fit_shows_both(world):
     plain = evaluate_all.fn(world.parts, unchanged, 0, world.grid[:1], world.units)[0]
     assert plain.shipped.oof is plain.oof
     assert draw_fit(world.parts, unchanged, 0, plain)["calibration"] != png
+
+
+@pytest.mark.parametrize(("at_once", "expected"), [(4_000_000, 2), (1, 1)], ids=["few rows", "many rows"])
+def test_fits_of_many_rows_are_drawn_one_after_the_other(world, monkeypatch, at_once, expected):
+    side_by_side, most, lock = 0, 0, threading.Lock()
+
+    def drawing(work, results):
+        nonlocal side_by_side, most
+        with lock:
+            side_by_side += 1
+            most = max(most, side_by_side)
+        time.sleep(0.2)
+        with lock:
+            side_by_side -= 1
+
+    monkeypatch.setattr("tasks.log.draw_files", drawing)
+    monkeypatch.setattr("tasks.log._here", threading.BoundedSemaphore(2))
+    monkeypatch.setattr("tasks.results.cores", lambda: 2)
+    monkeypatch.setattr("tasks.results.PROBABILITIES_AT_ONCE", at_once)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda result: draw.fn(world.parts, PROBLEM, 0, [result], None), world.results[:3]))
+    assert most == expected
+
+
+def test_probabilities_of_other_rows_are_refused(world, tmp_path):
+    units = world.results[0].inner
+    for rows_too_many in (-1, 1):
+        wrong = np.resize(np.load(units[1].probabilities), (300 + rows_too_many, 3))
+        np.save(tmp_path / "wrong.npy", wrong)
+        with pytest.raises(ValueError, match="reshape"):
+            judged(
+                experiment_of(world.parts, PROBLEM, 0),
+                [units[0], replace(units[1], probabilities=tmp_path / "wrong.npy"), units[2]],
+            )

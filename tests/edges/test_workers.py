@@ -171,8 +171,7 @@ def test_a_value_is_computed_once_and_mapped_by_all_who_ask(tmp_path):
 
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(SharedCache(tmp_path, 2).get((0, "base"), compute)))
-        for _ in range(4)
+        threading.Thread(target=lambda: found.append(SharedCache(tmp_path).get((0, "base"), compute))) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -188,7 +187,7 @@ def test_a_value_is_computed_once_and_mapped_by_all_who_ask(tmp_path):
 
 
 def test_a_failure_is_raised_each_time_and_leaves_no_value(tmp_path):
-    cache, calls = SharedCache(tmp_path, 2), []
+    cache, calls = SharedCache(tmp_path), []
 
     def fails():
         calls.append(1)
@@ -202,11 +201,11 @@ def test_a_failure_is_raised_each_time_and_leaves_no_value(tmp_path):
 
 
 def test_what_a_killed_process_left_half_written_is_no_value(tmp_path):
-    cache = SharedCache(tmp_path, 2)
+    cache = SharedCache(tmp_path)
     cache.get((1, "base"), lambda: packed(1.0))
     (whole,) = (path for path in (tmp_path / "1").iterdir() if path.is_dir())
     whole.rename(whole.with_suffix(".part"))
-    assert SharedCache(tmp_path, 2).get((1, "base"), lambda: packed(2.0)).arrays["X"][0, 0] == 2
+    assert SharedCache(tmp_path).get((1, "base"), lambda: packed(2.0)).arrays["X"][0, 0] == 2
     assert [path.suffix for path in (tmp_path / "1").iterdir() if path.is_dir()] == [""]
 
 
@@ -237,6 +236,7 @@ def test_raw_rows_are_read_once_and_are_the_same_rows_mapped(tmp_path):
     text = mapped_rows(tmp_path, read)["place"]
     assert pa.total_allocated_bytes() == before, "text is where the file is"
     assert text.iloc[2] == "ünïcode shop"
+    pd.testing.assert_frame_equal(mapped_rows(tmp_path, read, ["n", "place"]), raw_rows()[["n", "place"]])
 
 
 def test_raw_rows_that_a_killed_process_left_half_written_are_read_again(tmp_path):
