@@ -39,7 +39,7 @@ from tasks.settings import RunnerName
 from tasks.split import split
 from tasks.train import fold_numbers
 from tasks.training import open_training
-from tasks.validate import validate
+from tasks.validate import start_ahead, validate
 
 QUICK_FOLDS = 3
 
@@ -71,11 +71,12 @@ class TrainRequest(BaseModel):
 
 
 # Imports of seconds, which `--help` and a refusal need not wait for.
-LARGE = ("great_expectations", "mlflow.store.tracking.sqlalchemy_store", "mlflow.sklearn", "skops.io")
+LARGE = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.sklearn", "skops.io")
 
 
 def import_ahead() -> None:
-    """Import what the steps will ask for."""
+    """Import what the steps will ask for, here and where the rows are validated."""
+    start_ahead()
     for name in LARGE:
         import_module(name)
 

@@ -1,4 +1,4 @@
-"""Worker: the process that runs units for a training; ``python -m tasks.worker FD``, started by ``tasks.workers``.
+"""Worker: a process that works for a training; ``python -m tasks.worker FD MODULE...``, started by ``tasks.workers``.
 
 It imports neither Prefect nor MLflow, so that it is there in two seconds and small.
 """
@@ -48,12 +48,15 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Serve on the connection whose file descriptor is named."""
+    """Serve on the connection whose file descriptor is named, after importing the modules that are."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c reaches the whole terminal: the parent decides what ends
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    import_module("tasks.units")  # two seconds, before anything is asked
-    gc.freeze()  # what is imported stays: no collection need look at it again
+    gc.disable()  # what is imported stays: no collection need look at it, now or later
+    for name in sys.argv[2:]:
+        import_module(name)
+    gc.freeze()
+    gc.enable()
     serve(Connection(int(sys.argv[1])))
 
 

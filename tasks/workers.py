@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,8 @@ class WorkerEnded(EvenhandError):
 class _Worker:
     """One process; one that ended is started again when it is next asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, imports: Sequence[str]) -> None:
+        self._imports = imports
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
@@ -45,9 +46,9 @@ class _Worker:
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the process; it imports what units need while others work."""
+        """Start the process; it imports what it will need while others work."""
         if self._process is None:
-            self._process, self._connection = _start()
+            self._process, self._connection = _start(self._imports)
 
     def ask(self, function: Callable[..., T], args: tuple[object, ...]) -> T:
         """Run a function of a module there; what it raises is raised here.
@@ -94,15 +95,19 @@ class Workers:
     ----------
     n : int
         No more than there are cores: each process uses one thread.
-    shared : Path
+    shared : Path or None
         A folder of their own, for rows that they share; removed with them.
     say : callable
         Tells the person who waits when a process ended and its unit is run again.
+    imports : sequence of str
+        Modules that they import before they are asked.
     """
 
-    def __init__(self, n: int, shared: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, n: int, shared: Path | None, say: Callable[[str], None], imports: Sequence[str] = ("tasks.units",)
+    ) -> None:
         self.n, self.shared, self._say = n, shared, say
-        self._all = [_Worker() for _ in range(n)]
+        self._all = [_Worker(imports) for _ in range(n)]
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         for worker in self._all:
             self._idle.put(worker)
@@ -113,7 +118,8 @@ class Workers:
         """They can't fit a distributed model: all have this machine's memory."""
 
     def __enter__(self) -> Workers:
-        self.shared.mkdir(parents=True)
+        if self.shared is not None:
+            self.shared.mkdir(parents=True)
         try:
             for worker in self._all:
                 worker.start()
@@ -128,7 +134,8 @@ class Workers:
         self._closed.set()
         for worker in self._all:
             worker.end()
-        shutil.rmtree(self.shared, ignore_errors=True)
+        if self.shared is not None:
+            shutil.rmtree(self.shared, ignore_errors=True)
 
     @property
     def pids(self) -> list[int]:
@@ -169,7 +176,8 @@ class Workers:
 
     def drop(self, fold: int) -> None:
         """Remove what was shared of a fold, all units of which are done."""
-        shutil.rmtree(fold_folder(self.shared, fold), ignore_errors=True)
+        if self.shared is not None:
+            shutil.rmtree(fold_folder(self.shared, fold), ignore_errors=True)
 
     def _ended(self, worker: _Worker, what: str, attempt: int) -> None:
         if self._closed.is_set():
@@ -184,14 +192,14 @@ class Workers:
         )
 
 
-def _start() -> tuple[subprocess.Popen[bytes], Connection]:
+def _start(imports: Sequence[str]) -> tuple[subprocess.Popen[bytes], Connection]:
     here, there = Pipe()
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     # A process is born with the signals blocked that this thread blocks: no ctrl-c before it can tell what to do.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.worker", str(there.fileno())],
+            [sys.executable, "-m", "tasks.worker", str(there.fileno()), *imports],
             stdin=subprocess.PIPE,
             pass_fds=[there.fileno()],
             # Read by every library of threads as it is loaded: one thread a process, never more than cores.

@@ -28,7 +28,8 @@ def say_nothing(text):
 
 def test_a_worker_imports_neither_prefect_nor_mlflow():
     loaded = (
-        "import sys, tasks.worker, tasks.units; print([n for n in ('prefect', 'mlflow', 'boto3') if n in sys.modules])"
+        "import sys, tasks.worker, tasks.units, tasks.suites_loaded; "
+        "print([n for n in ('prefect', 'mlflow', 'boto3') if n in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said.strip() == "[]"
