@@ -68,7 +68,7 @@ def validated(snapshot: Reference, problem: Problem) -> Validated:
         where = {"report": f"{docs}/quality.html"} | ({"rows put aside": quarantined.key} if quarantined else {})
         raise ValidationFailed(failures_paragraph(found, [f"{k}: {open_store().uri(v)}" for k, v in where.items()]))
     return Validated(
-        good=write_frame(typed.loc[~found.aside], f"validated/{id_}/rows.parquet"),
+        good=write_frame(_left(typed, found.aside), f"validated/{id_}/rows.parquet"),
         quarantined=quarantined,
         broken=found.counts,
         dropped_duplicates=found.dropped_copies,
@@ -97,9 +97,13 @@ def find(
     results = without_unfit(results, unfit)
     faults = rows_aside(results, unfit)
     aside = any_row(faults, len(raw)) | (copies if problem.duplicates == "drop" else False)
-    results += _check_table(checker, suite, problem, typed.loc[~aside])
+    results += _check_table(checker, suite, problem, _left(typed, aside))
     left_out = [name for name in raw.columns if name not in known]
     return Findings(problem, suite, raw, faults, copies, results, left_out), typed
+
+
+def _left(rows: pd.DataFrame, aside: np.ndarray) -> pd.DataFrame:
+    return rows.loc[~aside] if aside.any() else rows  # which would be a copy of all
 
 
 def _types(raw: pd.DataFrame, suite: Suite, problem: Problem) -> dict[str, ColumnType]:

@@ -52,11 +52,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c reaches the whole terminal: the parent decides what ends
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    gc.disable()  # what is imported stays: no collection need look at it, now or later
+    gc.disable()  # what is imported stays: collections need not look at it again and again
     for name in sys.argv[2:]:
         import_module(name)
-    gc.freeze()
     gc.enable()
+    gc.collect()
+    gc.freeze()
     serve(Connection(int(sys.argv[1])))
 
 
