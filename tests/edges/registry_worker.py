@@ -1,9 +1,10 @@
 """Processes that work on one registry at once, or are killed at a step: forked from a script that has all loaded.
 
-``python registry_worker.py race FOLDER ROUNDS PROCESSES [URI]`` and ``... kill FOLDER EVERY``; what they
-found is left in the folder.
+``python registry_worker.py`` reads a job a line, ``["race", FOLDER, ROUNDS, PROCESSES, URI]`` or
+``["kill", FOLDER, EVERY]``, and answers each with its exit code; what a job found is left in its folder.
 """
 
+import gc
 import json
 import os
 import shutil
@@ -197,10 +198,16 @@ def kill_everywhere(out, every):
     told(out, "ends", {"writes": writes, "states": ends})
 
 
-if __name__ == "__main__":
-    what, target, *words = sys.argv[1:]
+def serve():
+    """Do each job in a process of its own, forked from this one: loading everything takes longer than most jobs."""
     registry_world.stocked_store()  # loads every module that the forked processes need
-    if what == "kill":
-        kill_everywhere(Path(target), int(words[0]))
-    else:
-        race(Path(target), int(words[0]), int(words[1]), words[2] if len(words) > 2 else "")
+    gc.freeze()  # no collection of theirs looks at it, which would copy it
+    for line in sys.stdin:
+        what, folder, *words = json.loads(line)
+        print(ended(forked(JOBS[what], Path(folder), *words)), flush=True)
+
+
+JOBS = {"race": race, "kill": kill_everywhere}
+
+if __name__ == "__main__":
+    serve()

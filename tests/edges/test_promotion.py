@@ -17,10 +17,23 @@ WORKER = Path(__file__).with_name("registry_worker.py")
 PEOPLE = 8
 
 
-def work(what, folder, *words, timeout=1_200):
-    command = [sys.executable, str(WORKER), what, str(folder), *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    assert done.returncode == 0, done.stderr[-3_000:]
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """Return a function that has a job done by processes forked from one that has all loaded, once for the module."""
+    log = tmp_path_factory.mktemp("work") / "stderr"
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as worker,
+    ):
+
+        def done(what, folder, *words):
+            worker.stdin.write(json.dumps([what, str(folder), *words]) + "\n")
+            worker.stdin.flush()
+            assert worker.stdout.readline().strip() == "0", log.read_text()[-3_000:]
+
+        yield done
 
 
 @contextmanager
@@ -77,13 +90,13 @@ def check_rounds(folder, rounds):
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
-def test_eight_at_once_on_sqlite(tmp_path, rounds):
-    work("race", tmp_path, rounds, PEOPLE)
+def test_eight_at_once_on_sqlite(work, tmp_path, rounds):
+    work("race", tmp_path, rounds, PEOPLE, "")
     check_rounds(tmp_path, rounds)
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
-def test_eight_at_once_on_postgresql(tmp_path, rounds):
+def test_eight_at_once_on_postgresql(work, tmp_path, rounds):
     pytest.importorskip("psycopg2")
     with postgres() as uri:
         work("race", tmp_path, rounds, PEOPLE, uri)
@@ -91,7 +104,7 @@ def test_eight_at_once_on_postgresql(tmp_path, rounds):
 
 
 @pytest.mark.soak
-def test_eight_at_once_through_a_server(tmp_path):
+def test_eight_at_once_through_a_server(work, tmp_path):
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     stores = ["--backend-store-uri", f"sqlite:///{tmp_path / 'mlflow.db'}"]
@@ -103,7 +116,7 @@ def test_eight_at_once_through_a_server(tmp_path):
 
 
 @pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
-def test_killed_before_a_write_and_done_again_it_ends_the_same(tmp_path, every):
+def test_killed_before_a_write_and_done_again_it_ends_the_same(work, tmp_path, every):
     work("kill", tmp_path, every)
     ends = json.loads((tmp_path / "ends.json").read_text())
     undisturbed = ends["states"].pop("0")
