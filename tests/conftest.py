@@ -1,10 +1,13 @@
 """Every test works in folders of its own and phones nobody."""
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+
+from tests.stores import migrate, put_empty_stores
 
 # The same examples each time, so that a red suite stays red until it is mended; HYPOTHESIS_PROFILE=search draws others.
 hypothesis_settings.register_profile("steady", derandomize=True)
@@ -39,6 +42,39 @@ def home(tmp_path_factory, monkeypatch):
     settings.cache_clear()
     yield folder
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory, worker_id):
+    """Return a function that makes a folder once a run, by whichever process of the tests asks first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def made(name, make):
+        folder = shared / name
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "made").exists():
+                make(folder)
+                (folder / "made").touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def empty_stores(once):
+    """Return the folder of the empty databases."""
+    return once("empty_stores", migrate)
+
+
+@pytest.fixture
+def stores(home, empty_stores, monkeypatch):
+    """Empty databases in the test's home, for commands that start servers on them."""
+    prefect = home / "var" / "prefect"
+    monkeypatch.setenv("PREFECT_HOME", str(prefect))
+    put_empty_stores(empty_stores, home / "var", prefect)
 
 
 # Files that wait for servers and providers, longest first: begun early, their waits are filled by what only computes.

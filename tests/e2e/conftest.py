@@ -1,8 +1,8 @@
 """The small problem as files."""
 
-import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import pytest
 import yaml
 from small import small_problem, small_rows
 
+from evenhand.summary import Summary
 from tasks.settings import ROOT, settings
 
 
@@ -39,9 +40,18 @@ def train(*arguments, timeout=300, **environment):
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path, stores):
     """Return a function that writes the problem and its data and gives the path of the YAML."""
     return lambda frame=None, **changes: write_problem(tmp_path, frame, **changes)
+
+
+SEED = 7
+
+
+def stores_in(folder):
+    """Name the stores of a training in a folder."""
+    places = {"EVENHAND_HOME": "var", "EVENHAND_RUNS": "runs", "PREFECT_HOME": "var/prefect"}
+    return {name: str(folder / place) for name, place in places.items()}
 
 
 @dataclass(frozen=True)
@@ -53,29 +63,43 @@ class Finished:
     stdout: str
     stderr: str
 
+    def summary(self):
+        """Read the summary that its last line names."""
+        return Summary.model_validate_json(Path(self.stdout.splitlines()[-1]).read_text(encoding="utf-8"))
+
 
 @pytest.fixture(scope="session")
-def one_training(tmp_path_factory, worker_id):
-    """Train the small problem once, whichever process of the tests asks first, for all that only look at the result."""
-    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
-    folder = shared / "one_training"
-    folder.mkdir(exist_ok=True)
-    environment = {"EVENHAND_HOME": str(folder / "var"), "EVENHAND_RUNS": str(folder / "runs")}
-    environment["PREFECT_HOME"] = str(folder / "var" / "prefect")
-    said = folder / "said.json"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not said.exists():
-            done = train("--problem", write_problem(folder), **environment)
-            assert done.returncode == 0, done.stderr + done.stdout
-            said.write_text(json.dumps([done.stdout, done.stderr]), encoding="utf-8")
-    return Finished(folder / "small.yaml", environment, *json.loads(said.read_text(encoding="utf-8")))
+def one_training(once):
+    """Train the small problem once, in a home where nothing is, for all that only look at the result."""
+
+    def make(folder):
+        done = train("--problem", write_problem(folder), "--seed", SEED, **stores_in(folder))
+        assert done.returncode == 0, done.stderr + done.stdout
+        (folder / "said.json").write_text(json.dumps([done.stdout, done.stderr]), encoding="utf-8")
+
+    folder = once("one_training", make)
+    said = json.loads((folder / "said.json").read_text(encoding="utf-8"))
+    return Finished(folder / "small.yaml", stores_in(folder), *said)
+
+
+def point_to(stores, monkeypatch):
+    """Point this process's settings at stores."""
+    for name, value in stores.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
 
 
 @pytest.fixture
 def finished(one_training, home, monkeypatch):
     """The finished training, with this process's settings pointing at its stores."""
-    for name, value in one_training.environment.items():
-        monkeypatch.setenv(name, value)
-    settings.cache_clear()
+    point_to(one_training.environment, monkeypatch)
     return one_training
+
+
+@pytest.fixture
+def trained_before(finished, tmp_path, monkeypatch):
+    """The finished training, with settings that point at a copy of its stores, where another one may follow."""
+    stores = stores_in(tmp_path)
+    shutil.copytree(finished.environment["EVENHAND_HOME"], stores["EVENHAND_HOME"], symlinks=True)
+    point_to(stores, monkeypatch)
+    return finished

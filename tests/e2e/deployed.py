@@ -88,7 +88,7 @@ class Deployed:
         while not (found := self._asked(holds)):
             logs = "\n".join(f"{p.name}: {p.read_text(errors='replace')[-3000:]}" for p in self.folder.glob("*.log"))
             assert time.monotonic() < deadline, f"not in {timeout} s: {what}\n{logs}"
-            time.sleep(0.3)
+            time.sleep(1)
         return found
 
     @staticmethod

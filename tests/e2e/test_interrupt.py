@@ -36,12 +36,11 @@ def in_group(group):
 def test_a_training_that_is_ended_says_so_in_one_line_and_leaves_nothing_running(small, end, runner, code):
     from tasks.mlflow_client import connect
 
-    problem = small(models=[{"kind": "lightgbm", "params": {"n_estimators": 2000}}])
+    problem = small(models=[{"kind": "lightgbm", "params": {"n_estimators": 500}}])
     home = settings().home
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.train", "--problem", str(problem), "--runner", runner],
         cwd=ROOT,
-        env={**os.environ, "PREFECT_HOME": str(home / "prefect")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,6 +1,5 @@
 """The MLflow project: its entry points run the flows, with this project's own runs beside MLflow's."""
 
-import json
 import os
 import re
 import subprocess
@@ -9,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import SEED
 
+from evenhand.summary import Summary
 from tasks.settings import ROOT, settings
 
 
@@ -27,27 +28,32 @@ def run(*command, **environment):
     )
 
 
-def test_mlflow_run_trains_and_its_own_run_is_left_alone(small):
+def test_mlflow_run_trains_the_same_again_and_its_own_run_is_left_alone(trained_before):
     from tasks.mlflow_client import connect
 
-    problem, store = small(), settings().mlflow_uri
-    options = ["--env-manager", "local", "-e", "train", "-P", f"problem={problem}", "-P", "seed=7"]
+    first = trained_before.summary()
+    problem, store = trained_before.problem, settings().mlflow_uri
+    options = ["--env-manager", "local", "-e", "train", "-P", f"problem={problem}", "-P", f"seed={SEED}"]
     done = run("-m", "mlflow", "run", ".", *options, MLFLOW_TRACKING_URI=store)
     assert done.returncode == 0, done.stdout + done.stderr
 
-    summary = json.loads((settings().runs / "latest" / "summary.json").read_text())
-    assert (summary["problem"], summary["seed"], summary["preset"]) == ("small", 7, "standard")
+    again = Summary.model_validate_json((settings().runs / "latest" / "summary.json").read_text())
+    assert (again.problem, again.seed, again.preset) == ("small", SEED, "standard")
+    assert again.id != first.id
+    assert (again.model, again.winner, again.verdict) == (first.model, first.winner, first.verdict)
+    assert [(c.oof, c.test) for c in again.candidates] == [(c.oof, c.test) for c in first.candidates]
+
     client = connect()
     runs = {
         experiment.name: client.search_runs([experiment.experiment_id]) for experiment in client.search_experiments()
     }
     assert {run.info.status for some in runs.values() for run in some} == {"FINISHED"}
     (project,) = runs["Default"]
-    assert project.data.params == {"problem": str(problem), "preset": "standard", "seed": "7"}
+    assert project.data.params == {"problem": str(problem), "preset": "standard", "seed": str(SEED)}
     assert not project.data.metrics
     parents = [run for run in runs["small"] if "mlflow.parentRunId" not in run.data.tags]
-    assert [run.data.tags["training"] for run in parents] == [summary["id"]]
-    assert len(runs["small"]) == 1 + len(summary["candidates"])
+    assert {run.data.tags["training"] for run in parents} == {first.id, again.id}
+    assert len(runs["small"]) == len(parents) + len(first.candidates) + len(again.candidates)
 
 
 @pytest.mark.parametrize(

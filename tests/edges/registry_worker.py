@@ -204,7 +204,8 @@ def serve():
     gc.freeze()  # no collection of theirs looks at it, which would copy it
     for line in sys.stdin:
         what, folder, *words = json.loads(line)
-        print(ended(forked(JOBS[what], Path(folder), *words)), flush=True)
+        sys.stdout.write(f"{ended(forked(JOBS[what], Path(folder), *words))}\n")
+        sys.stdout.flush()
 
 
 JOBS = {"race": race, "kill": kill_everywhere}
