@@ -1,6 +1,7 @@
 """Every test works in folders of its own and phones nobody."""
 
 import fcntl
+import gc
 import os
 from pathlib import Path
 
@@ -79,6 +80,12 @@ def stores(home, empty_stores, monkeypatch):
 
 # Files that wait for servers and providers, longest first: begun early, their waits are filled by what only computes.
 WAITING = ("test_terraform.py", "test_deployment.py", "test_train_command.py", "test_promotion.py", "test_ui.py")
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: no collection need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -47,25 +46,64 @@ def started(folder, *command):
     )
 
 
-@contextmanager
-def cluster(folder, workers=2):
-    """Scheduler and workers as an operator starts them; yields the address and the workers' processes."""
-    (port,) = free_ports(1)
-    address = f"tcp://127.0.0.1:{port}"
-    command = ("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
-    parts = [started(folder / "scheduler", *command)]
-    try:
-        for number in range(workers):
+class Cluster:
+    """A scheduler and workers, each started as an operator does."""
+
+    def __init__(self, folder):
+        (port,) = free_ports(1)
+        self.folder, self.address, self.workers, self.begun = folder, f"tcp://127.0.0.1:{port}", [], 0
+        command = ("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+        self.scheduler = started(folder / "scheduler", *command)
+
+    def of_two(self):
+        """Start workers in the place of those that were killed; returns the processes of both."""
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        while len(self.workers) < 2:
             options = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--host", "127.0.0.1")
-            parts.append(started(folder / f"worker{number}", "worker", address, *options))
-        with distributed.Client(address, timeout=60) as client:
-            client.wait_for_workers(workers, timeout=120)
-        yield address, parts[1:]
-    finally:
-        for part in parts:
-            if part.poll() is None:
-                os.killpg(part.pid, signal.SIGKILL)
-            part.wait(30)
+            self.workers.append(started(self.folder / f"worker{self.begun}", "worker", self.address, *options))
+            self.begun += 1
+        with distributed.Client(self.address, timeout=60) as client:
+            client.wait_for_workers(2, timeout=120)
+        return self.workers
+
+    def end(self):
+        for part in (self.scheduler, *self.workers):
+            kill(part)
+
+
+def kill(part):
+    if part.poll() is None:
+        os.killpg(part.pid, signal.SIGKILL)
+    part.wait(30)
+
+
+@pytest.fixture(scope="module")
+def common(tmp_path_factory):
+    """Return the home that the tests share, as a worker's is the one it was started with."""
+    return tmp_path_factory.mktemp("common")
+
+
+@pytest.fixture(autouse=True)
+def in_common(common, home, monkeypatch):
+    monkeypatch.setenv("EVENHAND_HOME", str(common / "var"))
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def one_cluster(common):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVENHAND_HOME", str(common / "var"))
+        made = Cluster(common)
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+@pytest.fixture
+def cluster(one_cluster):
+    """Return the address of the cluster and the processes of its two workers, which a test may kill."""
+    return one_cluster.address, one_cluster.of_two()
 
 
 @pytest.fixture
@@ -76,14 +114,15 @@ def small():
     return p, parts, asked
 
 
-def test_a_cluster_gives_the_digits_of_this_process_though_a_worker_is_killed(tmp_path, small):
+def test_a_cluster_gives_the_digits_of_this_process_though_a_worker_is_killed(tmp_path, cluster, small):
     p, parts, asked = small
+    address, workers = cluster
     here = [fit.fn(parts, p, SEED, c, fold, tmp_path / "here") for c, fold in asked]
-    with cluster(tmp_path) as (address, workers), DaskWorkers(address) as dask, ThreadPoolExecutor(8) as threads:
+    with DaskWorkers(address) as dask, ThreadPoolExecutor(8) as threads:
         futures = [threads.submit(fit.fn, parts, p, SEED, *one, tmp_path / "there", dask) for one in asked]
         while not any(future.done() for future in futures):
             time.sleep(0.01)
-        os.killpg(workers[0].pid, signal.SIGKILL)
+        kill(workers[0])
         there = [future.result(120) for future in futures]
     for mine, its in zip(here, there, strict=True):
         np.testing.assert_array_equal(np.load(mine.probabilities), np.load(its.probabilities))
@@ -92,12 +131,11 @@ def test_a_cluster_gives_the_digits_of_this_process_though_a_worker_is_killed(tm
     assert not list((settings().home / "store" / "units").rglob("*.npy"))
 
 
-def test_a_worker_with_another_store_is_refused(tmp_path, monkeypatch):
-    with cluster(tmp_path, workers=1) as (address, _):
-        monkeypatch.setenv("EVENHAND_STORE", str(tmp_path / "another"))
-        settings.cache_clear()
-        with pytest.raises(ClusterError, match=r"has another store \(EVENHAND_STORE\)"), DaskWorkers(address):
-            pass
+def test_a_worker_with_another_store_is_refused(tmp_path, cluster, monkeypatch):
+    monkeypatch.setenv("EVENHAND_STORE", str(tmp_path / "another"))
+    settings.cache_clear()
+    with pytest.raises(ClusterError, match=r"has another store \(EVENHAND_STORE\)"), DaskWorkers(cluster[0]):
+        pass
 
 
 def test_no_cluster_and_no_address_are_told(monkeypatch, small):
@@ -128,11 +166,11 @@ def rarest_of_seven(n=2_000):
     return TrainingRows(rng.normal(size=(len(y), 5)) + y[:, None] * 0.4, y, np.arange(len(y)))
 
 
-def test_a_model_of_all_workers_scores_as_one_of_this_process_does(tmp_path, together):
+def test_a_model_of_all_workers_scores_as_one_of_this_process_does(tmp_path, cluster, together):
     p, parts = together
     grid = fits(candidates(p))
     alone = p.model_copy(update={"models": tuple(m.model_copy(update={"distributed": False}) for m in p.models)})
-    with cluster(tmp_path) as (address, _), DaskWorkers(address) as dask:
+    with DaskWorkers(cluster[0]) as dask:
         there = [fit.fn(parts, p, SEED, one, 0, tmp_path / "there", dask) for one in grid]
         again = [fit.fn(parts, p, SEED, one, 0, tmp_path / "again", dask) for one in grid]
         whole = fit_whole(parts, p, SEED, grid[0], PLAIN, tmp_path / "there", dask)
@@ -150,30 +188,29 @@ def test_a_model_of_all_workers_scores_as_one_of_this_process_does(tmp_path, tog
     assert not list((settings().home / "store" / "units").rglob("*.npz"))
 
 
-def test_a_class_of_few_rows_is_known_to_every_worker_and_fewer_workers_do_where_it_has_one(tmp_path):
+def test_a_class_of_few_rows_is_known_to_every_worker_and_fewer_workers_do_where_it_has_one(cluster):
     given = rarest_of_seven()
     single = replace(given, X=given.X[:-6], y=given.y[:-6], source=given.source[:-6])
-    with cluster(tmp_path) as (address, _), distributed.Client(address) as client:
+    with distributed.Client(cluster[0]) as client:
         for each in (given, single):
             fitted = fit_together(client, LGBMClassifier(n_estimators=5, verbose=-1), each)
             assert list(fitted.classes_) == [0, 1, 2, 3]
             assert fitted.predict_proba(each.X).shape == (len(each.y), 4)
 
 
-def test_a_worker_killed_over_it_leaves_the_fit_to_the_others(tmp_path):
-    given = rarest_of_seven()
-    model = LGBMClassifier(n_estimators=2_000, learning_rate=0.01, verbose=-1)
-    running = cluster(tmp_path)
-    with running as (address, workers), distributed.Client(address) as client, ThreadPoolExecutor(1) as thread:
+def test_a_worker_killed_over_it_leaves_the_fit_to_the_others(cluster):
+    (address, workers), given = cluster, rarest_of_seven()
+    model = LGBMClassifier(n_estimators=1_000, learning_rate=0.01, verbose=-1)
+    with distributed.Client(address) as client, ThreadPoolExecutor(1) as thread:
         future = thread.submit(fit_together, client, model, given)
         while not any("_train_part" in str(keys) for keys in client.processing().values()):
             assert not future.done()
             time.sleep(0.05)
         time.sleep(0.5)
         assert not future.done()
-        os.killpg(workers[0].pid, signal.SIGKILL)
+        kill(workers[0])
         fitted = future.result(300)
-    assert fitted.booster_.num_trees() == 2_000 * 4
+    assert fitted.booster_.num_trees() == 1_000 * 4
     assert not list((settings().home / "store" / "units").rglob("*.npz"))
 
 
