@@ -3,12 +3,13 @@
 import fcntl
 import gc
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from tests.stores import migrate, put_empty_stores
+from tests.stores import migrate
 
 # The same examples each time, so that a red suite stays red until it is mended; HYPOTHESIS_PROFILE=search draws others.
 hypothesis_settings.register_profile("steady", derandomize=True)
@@ -71,15 +72,28 @@ def empty_stores(once):
 
 
 @pytest.fixture
-def stores(home, empty_stores, monkeypatch):
-    """Empty databases in the test's home, for commands that start servers on them."""
-    prefect = home / "var" / "prefect"
-    monkeypatch.setenv("PREFECT_HOME", str(prefect))
-    put_empty_stores(empty_stores, home / "var", prefect)
+def prefect_home(home, empty_stores, monkeypatch):
+    """Give commands that start Prefect's server an empty database in the test's home."""
+    folder = shutil.copytree(empty_stores / "prefect", home / "var" / "prefect")
+    monkeypatch.setenv("PREFECT_HOME", str(folder))
+
+
+@pytest.fixture
+def stores(home, empty_stores, prefect_home):
+    """Give them one of MLflow, too."""
+    shutil.copy(empty_stores / "mlflow.db", home / "var")
 
 
 # Files that wait for servers and providers, longest first: begun early, their waits are filled by what only computes.
-WAITING = ("test_terraform.py", "test_deployment.py", "test_train_command.py", "test_promotion.py", "test_ui.py")
+WAITING = (
+    "test_deployment.py",
+    "test_train_command.py",
+    "test_terraform.py",
+    "test_interrupt.py",
+    "test_promotion.py",
+    "test_mlproject.py",
+    "test_ui.py",
+)
 
 
 def pytest_collection_finish():

@@ -1,7 +1,6 @@
 """Databases of Prefect and MLflow without a row: migrating one takes as long as a training of few rows."""
 
 import os
-import shutil
 import subprocess
 import sys
 
@@ -21,10 +20,3 @@ def migrate(folder):
     (folder / "prefect").mkdir()
     stores = {"EVENHAND_HOME": str(folder), "PREFECT_HOME": str(folder / "prefect")}
     subprocess.run([sys.executable, "-c", MIGRATE], cwd=ROOT, env={**os.environ, **stores}, timeout=300, check=True)
-
-
-def put_empty_stores(empty, home, prefect):
-    """Copy both into a home and into Prefect's."""
-    home.mkdir(parents=True)
-    shutil.copy(empty / "mlflow.db", home)
-    shutil.copytree(empty / "prefect", prefect)

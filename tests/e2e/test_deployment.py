@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -25,7 +26,6 @@ from tasks.review import approval_code
 from tasks.reviewers import sign
 from tasks.settings import ROOT, settings
 from tests.edges.registry_world import PROBLEM, World, log
-from tests.stores import put_empty_stores
 
 KEYS = {"Ann": "a" * 40, "Bob": "b" * 40}
 
@@ -38,7 +38,9 @@ def reviewer(name, key):
 def one_place(tmp_path_factory, empty_stores):
     """Server, deployments and worker, once for the module."""
     folder = tmp_path_factory.mktemp("deployed")
-    put_empty_stores(empty_stores, folder / "var", folder / "prefect")
+    shutil.copytree(empty_stores / "prefect", folder / "prefect")
+    (folder / "var").mkdir()
+    shutil.copy(empty_stores / "mlflow.db", folder / "var")
     stores = {"EVENHAND_HOME": str(folder / "var"), "EVENHAND_RUNS": str(folder / "runs"), "KEY_OF_BOB": KEYS["Bob"]}
     with deployed(folder, **stores) as place:
         place.start_server()

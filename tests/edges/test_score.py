@@ -148,7 +148,7 @@ def test_what_cannot_be_written_leaves_nothing(world, asked, home):  # noqa: F81
     assert not [path for path in home.iterdir() if path.name.startswith(".taken")]
 
 
-def test_the_command_tells_counts_and_the_path(world, asked):  # noqa: F811
+def test_the_command_tells_counts_and_the_path(world, asked, prefect_home):  # noqa: F811
     world.champion("clear")
     request = asked()
     command = [sys.executable, "-m", "flows.score", "--problem", request.problem, "--data", request.data]
