@@ -26,16 +26,12 @@ def start_ahead() -> None:
 
 @task(name="validate", cache_policy=NO_CACHE)
 def validate(snapshot: Reference, problem: Problem) -> Validated:
-    """Run the problem's suite on a snapshot.
-
-    Rows that break a row-level expectation are put aside. What is left are the good rows, and on these the
-    expectations about the whole table and about every class are checked.
+    """Run the problem's suite on a snapshot, as :func:`tasks.validation.validated` does.
 
     Raises
     ------
     ValidationFailed
-        When columns are missing, more rows broke than ``problem.validation.max_quarantined`` allows, or an
-        expectation about the table failed. The quarantine and the report are written all the same.
+        As there.
     WorkerEnded
         When its process ended over it, twice.
     """
