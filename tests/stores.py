@@ -17,6 +17,6 @@ connect().search_experiments()
 
 def migrate(folder):
     """Make both databases in a folder."""
-    (folder / "prefect").mkdir()
+    (folder / "prefect").mkdir(exist_ok=True)
     stores = {"EVENHAND_HOME": str(folder), "PREFECT_HOME": str(folder / "prefect")}
     subprocess.run([sys.executable, "-c", MIGRATE], cwd=ROOT, env={**os.environ, **stores}, timeout=300, check=True)
