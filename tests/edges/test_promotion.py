@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,9 +30,13 @@ def work(tmp_path_factory):
     ):
 
         def done(what, folder, *words):
+            stuck = threading.Timer(1_200, worker.kill)
+            stuck.start()
             worker.stdin.write(json.dumps([what, str(folder), *words]) + "\n")
             worker.stdin.flush()
-            assert worker.stdout.readline().strip() == "0", log.read_text()[-3_000:]
+            said = worker.stdout.readline().strip()
+            stuck.cancel()
+            assert said == "0", log.read_text()[-3_000:]
 
         yield done
 
