@@ -28,7 +28,7 @@ def say_nothing(text):
 
 def test_a_worker_imports_neither_prefect_nor_mlflow():
     loaded = (
-        "import sys, tasks.worker, tasks.units, tasks.suites_loaded; "
+        "import sys, tasks.worker, tasks.units, tasks.validation; "
         "print([n for n in ('prefect', 'mlflow', 'boto3') if n in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -117,10 +117,10 @@ def test_processes_are_there_with_the_block_and_a_failed_start_leaves_none(tmp_p
         assert running(second)
     begun = []
 
-    def start_one():
+    def start_one(imports):
         if begun:
             raise OSError("no process left")
-        begun.append(real_start())
+        begun.append(real_start(imports))
         return begun[-1]
 
     real_start = tasks.workers._start
