@@ -45,9 +45,9 @@ def draw(
     with _in_turn if side_by_side(parts) == 1 else nullcontext():
         if isinstance(workers, Workers):
             workers.run(f"figures of {results[0].candidate.fit_name}", draw_files, work, results)
-            return
-        with _here:
-            draw_files(work, results)
+        else:
+            with _here:
+                draw_files(work, results)
 
 
 @task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)

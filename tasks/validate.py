@@ -42,4 +42,4 @@ def validate(snapshot: Reference, problem: Problem) -> Validated:
 
 
 def _process() -> Workers:
-    return Workers(1, None, print, IMPORTS)
+    return Workers(1, None, print, IMPORTS, saving="or give it fewer rows")

@@ -26,6 +26,7 @@ from tasks.shared import fold_folder
 T = TypeVar("T")
 
 ATTEMPTS = 2
+FEWER_ROWS = "fit on fewer rows (max_rows of a model or strategy), or run with RUNNER=threads, which needs less"
 
 
 class WorkerEnded(EvenhandError):
@@ -101,12 +102,19 @@ class Workers:
         Tells the person who waits when a process ended and its unit is run again.
     imports : sequence of str
         Modules that they import before they are asked.
+    saving : str
+        What takes less memory, for who reads that a process ended over its work twice.
     """
 
     def __init__(
-        self, n: int, shared: Path | None, say: Callable[[str], None], imports: Sequence[str] = ("tasks.units",)
+        self,
+        n: int,
+        shared: Path | None,
+        say: Callable[[str], None],
+        imports: Sequence[str] = ("tasks.units",),
+        saving: str = FEWER_ROWS,
     ) -> None:
-        self.n, self.shared, self._say = n, shared, say
+        self.n, self.shared, self._say, self._saving = n, shared, say, saving
         self._all = [_Worker(imports) for _ in range(n)]
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         for worker in self._all:
@@ -188,7 +196,7 @@ class Workers:
             return
         raise WorkerEnded(
             f"{what}: its process ended twice ({how}). SIGKILL means as a rule that memory ran out: give the machine "
-            "more, fit on fewer rows (max_rows of a model or strategy), or run with RUNNER=threads, which needs less"
+            f"more, {self._saving}"
         )
 
 

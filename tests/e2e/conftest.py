@@ -15,6 +15,8 @@ from small import small_problem, small_rows
 from evenhand.summary import Summary
 from tasks.settings import ROOT, settings
 
+SEED = 7
+
 
 def write_problem(folder: Path, frame=None, **changes) -> Path:
     """Write the small problem and its data into a folder; returns the YAML's path."""
@@ -43,9 +45,6 @@ def train(*arguments, timeout=300, **environment):
 def small(tmp_path, stores):
     """Return a function that writes the problem and its data and gives the path of the YAML."""
     return lambda frame=None, **changes: write_problem(tmp_path, frame, **changes)
-
-
-SEED = 7
 
 
 def stores_in(folder):

@@ -31,12 +31,14 @@ def work(tmp_path_factory):
 
         def done(what, folder, *words):
             stuck = threading.Timer(1_200, worker.kill)
+            stuck.daemon = True
             stuck.start()
-            worker.stdin.write(json.dumps([what, str(folder), *words]) + "\n")
-            worker.stdin.flush()
-            said = worker.stdout.readline().strip()
-            stuck.cancel()
-            assert said == "0", log.read_text()[-3_000:]
+            try:
+                worker.stdin.write(json.dumps([what, str(folder), *words]) + "\n")
+                worker.stdin.flush()
+                assert worker.stdout.readline().strip() == "0", log.read_text()[-3_000:]
+            finally:
+                stuck.cancel()
 
         yield done
 

@@ -1,5 +1,8 @@
 """Many rows are validated in a process of their own, with what is found and refused as it would be here."""
 
+from pathlib import Path
+
+import killing_units
 import pandas as pd
 import pytest
 
@@ -8,6 +11,7 @@ from evenhand.errors import ValidationFailed
 from evenhand.problem import parse_problem
 from tasks.storage import open_store, read_frame, write_frame
 from tasks.validate import start_ahead, validate
+from tasks.workers import WorkerEnded
 
 PROBLEM = parse_problem(
     {
@@ -73,3 +77,16 @@ def test_what_it_refuses_is_refused_in_its_words(monkeypatch, processes):
         validate.fn(snapshot(hour="noon"), PROBLEM)
     assert "Traceback" not in str(refused.value)
     assert processes[0].pids == []
+
+
+def test_a_process_that_ends_over_it_twice_is_told_with_what_helps_here(monkeypatch, capsys):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr("tasks.validate.ROWS_APART", 1)
+    monkeypatch.setattr("tasks.validate.IMPORTS", ())
+    monkeypatch.setattr("tasks.validate.validated", killing_units.kill_always)
+    with pytest.raises(
+        WorkerEnded,
+        match=r"validation of small: its process ended twice \(SIGKILL\).*give the machine more, or give it fewer rows",
+    ):
+        validate.fn(snapshot(), PROBLEM)
+    assert "it is run again" in capsys.readouterr().out
