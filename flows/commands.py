@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -17,6 +18,7 @@ from evenhand.errors import EvenhandError
 from flows.embedded import quiet_prefect, start_server
 
 Request = TypeVar("Request", bound=BaseModel)
+UNSHOWN = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)  # as Python has it, unasked
 
 
 def run_command(
@@ -30,6 +32,7 @@ def run_command(
     What ``check`` refuses is refused before Prefect is started; ``meanwhile`` is done while its server starts.
     """
     quiet_prefect()
+    hide_developers_warnings()
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _end)  # not the default, which would leave the embedded server behind
     try:
@@ -51,6 +54,23 @@ def run_command(
         # Python ends with a last collection, which takes seconds over what the libraries have loaded. It frees nothing
         # that the end of the process does not free.
         gc.freeze()
+
+
+def hide_developers_warnings() -> None:
+    """Show no warning that is meant for a library's developers, but where ``-W`` or ``PYTHONWARNINGS`` asks for it.
+
+    Python hides them by filters, which threads share: where two of them are in ``catch_warnings``, as libraries often
+    are, the one that leaves last may put the other's filters back, to stay.
+    """
+    if sys.warnoptions:
+        return
+    show = warnings.showwarning
+
+    def show_others(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, UNSHOWN):
+            show(message, category, *where, **more)
+
+    warnings.showwarning = show_others
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
