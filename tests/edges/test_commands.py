@@ -25,7 +25,8 @@ run_command(Request, run)
 
 @pytest.mark.parametrize(("asked", "shown"), [((), False), (("-W", "always"), True)])
 def test_warnings_for_a_librarys_developers_are_shown_where_asked_for(asked, shown):
-    done = subprocess.run([sys.executable, *asked, "-c", COMMAND], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, *asked, "-c", COMMAND]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "UserWarning: worth a look" in done.stderr
     assert ("DeprecationWarning: old call" in done.stderr) == shown
