@@ -1,5 +1,6 @@
 """What every command does, whatever it runs."""
 
+import os
 import subprocess
 import sys
 
@@ -26,7 +27,8 @@ run_command(Request, run)
 @pytest.mark.parametrize(("asked", "shown"), [((), False), (("-W", "always"), True)])
 def test_warnings_for_a_librarys_developers_are_shown_where_asked_for(asked, shown):
     command = [sys.executable, *asked, "-c", COMMAND]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "UserWarning: worth a look" in done.stderr
     assert ("DeprecationWarning: old call" in done.stderr) == shown
