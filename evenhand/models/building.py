@@ -24,6 +24,9 @@ from evenhand.models.prepared import Prepared
 from evenhand.problem import DETECTORS, ModelSpec
 
 SMALLEST_BAG = 2_000
+# By weight, which a row drawn twice has as two rows have, and between one and two, for weights are added up and rounded.
+SMALLEST_LEAF = 1.5
+SIZES_OF_LEAVES = frozenset({"min_samples_leaf", "min_weight_fraction_leaf"})
 
 
 def build_model(
@@ -63,6 +66,8 @@ def build_model(
         settings["max_samples"] = min(bag, most) if isinstance(bag, int) else bag
         if settings.get("bootstrap") is False:
             del settings["max_samples"]
+        if not spec.exact and not SIZES_OF_LEAVES & spec.params.keys():
+            settings["min_weight_fraction_leaf"] = _smallest_leaf(settings.get("max_samples"), most)
     if spec.kind == "random_forest" or family in LIGHTGBM:
         settings["n_jobs"] = 1
     if family in LIGHTGBM:
@@ -71,6 +76,12 @@ def build_model(
     if family in FILLED or n_rows > (spec.max_rows or n_rows):
         return Prepared(family, settings, seed, spec.max_rows)
     return FAMILIES[family](random_state=seed, **settings)
+
+
+def _smallest_leaf(bag: float | None, n_rows: int) -> float:
+    """Return the share of a bag that a leaf of a forest holds at least: two draws, unless that is more than half."""
+    drawn = bag if isinstance(bag, int) else n_rows * (1.0 if bag is None else bag)
+    return min(SMALLEST_LEAF / max(drawn, 1.0), 0.5)
 
 
 def at_scale(spec: ModelSpec, share: float) -> ModelSpec:

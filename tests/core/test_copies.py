@@ -149,12 +149,24 @@ def test_a_strategy_s_copies_give_what_they_gave_as_rows(seed, ratio, given_sett
     np.testing.assert_array_equal(counted.predict_proba(X), stored.predict_proba(X))
 
 
+@pytest.mark.parametrize("bag", [None, 400, 0.2, 3, 80_000])
+def test_no_leaf_of_the_default_forest_is_of_a_row_that_was_drawn_once(bag):
+    X, y = table(1_000, gaps=False)
+    spec = ModelSpec(kind="random_forest", params={"n_estimators": 4, "max_samples": bag})
+    for tree in build_model(spec, 3, len(y)).fit(X, y).estimators_:
+        drawn = tree.tree_.weighted_n_node_samples
+        assert drawn[tree.tree_.children_left < 0].min() >= 2
+    grown = build_model(spec.model_copy(update={"params": {**spec.params, "min_samples_leaf": 1}}), 3, len(y)).fit(X, y)
+    if bag != 3:
+        assert min(tree.tree_.weighted_n_node_samples.min() for tree in grown.estimators_) == 1
+
+
 def test_an_exact_forest_is_scikit_learn_s_and_the_default_one_draws_small_bags():
     X, y = table(gaps=False)
     theirs = RandomForestClassifier(random_state=3).fit(X, y)
     same_trees(build_model(ModelSpec(kind="random_forest", exact=True), 3, len(y)).fit(X, y), theirs)
     default = build_model(ModelSpec(kind="random_forest"), 3, 100_000)
-    assert (default.max_samples, default.max_features) == (50_000, 0.5)
+    assert (default.n_estimators, default.max_samples, default.max_features) == (50, 80_000, 0.5)
     assert build_model(ModelSpec(kind="random_forest"), 3, len(y)).max_samples == len(y)
     bounded = ModelSpec(kind="random_forest", exact=True, params={"max_samples": 500})
     assert build_model(bounded, 3, len(y)).max_samples == len(y)
