@@ -90,7 +90,7 @@ def at_scale(spec: ModelSpec, share: float) -> ModelSpec:
     Examples
     --------
     >>> at_scale(ModelSpec(kind="random_forest"), 0.1).params
-    {'max_samples': 5000}
+    {'max_samples': 8000}
     >>> at_scale(ModelSpec(kind="random_forest", params={"max_samples": 0.5}), 0.1).params
     {'max_samples': 0.5}
     """
