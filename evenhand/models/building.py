@@ -24,7 +24,7 @@ from evenhand.models.prepared import Prepared
 from evenhand.problem import DETECTORS, ModelSpec
 
 SMALLEST_BAG = 2_000
-# By weight, which a row drawn twice has as two rows have, and between one and two, for weights are added up and rounded.
+# In draws: a row that was drawn twice weighs what two rows do. Between one and two, as the sum of weights is rounded.
 SMALLEST_LEAF = 1.5
 SIZES_OF_LEAVES = frozenset({"min_samples_leaf", "min_weight_fraction_leaf"})
 
