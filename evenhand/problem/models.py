@@ -38,8 +38,8 @@ class ModelSpec(Frozen):
     ]
     exact: bool = Field(
         default=False,
-        description="gradient_boosting without histograms, slow past 50,000 rows; random_forest with full bags, as "
-        "scikit-learn has it",
+        description="gradient_boosting without histograms, slow past 50,000 rows; random_forest of full-grown trees "
+        "on full bags, as scikit-learn has it",
     )
     params: Params = Field(default={})
     max_rows: int | None = Field(
