@@ -79,7 +79,7 @@ bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about ten 
 	@$(BIN)/python -m benchmarks.keel $(ARGS)
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c ends both)
-	@$(BIN)/python -m tasks.ui
+	@$(BIN)/python -m tasks.local.ui
 
 deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 deploy: $(RUNTIME) ## put the deployments of prefect.yaml on the Prefect server that PREFECT_API_URL names
@@ -103,7 +103,7 @@ soak: $(DEV) ## the long repetitions
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
 schema: $(RUNTIME) ## write docs/summary.schema.json anew
-	@$(BIN)/python -c 'import json; from evenhand.summary import Summary; print(json.dumps(Summary.model_json_schema(), indent=2))' > docs/summary.schema.json
+	@$(BIN)/python -c 'import json; from evenhand.report.summary import Summary; print(json.dumps(Summary.model_json_schema(), indent=2))' > docs/summary.schema.json
 
 lock: ## resolve requirements.lock and requirements-dev.lock anew (needs uv on the PATH)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -16,17 +16,18 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from evenhand.evaluate import score
-from evenhand.experiment import Candidate, Experiment
-from evenhand.models.prepared import stratified_rows
+from evenhand.data.split import Fold
+from evenhand.metrics.scores import score
+from evenhand.models.wrapped import stratified_rows
+from evenhand.postprocess.rules import LargestWeighted
 from evenhand.problem import DETECTORS, FeatureSet, ModelSpec, SimpleStrategy
-from evenhand.rules import LargestWeighted
-from evenhand.split import Fold
-from tasks.ingest import ingest
-from tasks.problems import load_problem
-from tasks.split import split
-from tasks.train import experiment_of
-from tasks.validate import validate
+from evenhand.training.candidates import Candidate
+from evenhand.training.experiment import Experiment
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import validate
+from tasks.training.units import experiment_of
 
 SEED = 42
 JUDGED = 2020

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evenhand.features import build_encoder
-from evenhand.fitted import full_probabilities
+from evenhand.data.schema import column_types, parse_columns
+from evenhand.data.split import class_labels
+from evenhand.features.encoder import build_encoder
 from evenhand.models import build_model
 from evenhand.problem import ModelSpec, Problem
-from evenhand.schema import column_types, parse_columns
-from evenhand.split import class_labels
-from tasks.ingest import ingest
-from tasks.problems import load_problem
+from evenhand.scoring.model import full_probabilities
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
 from tasks.settings import settings
-from tasks.storage import read_frame
+from tasks.storage.store import read_frame
 
 MODEL = ModelSpec(kind="lightgbm", params={"n_estimators": 40})
 

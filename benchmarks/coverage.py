@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.simulated import run_simulations
-from evenhand.comparing import Answers, Entry, Evidence, Heard, JudgedRows, Rules, compare, influences
-from evenhand.evaluate import Scores, score
-from evenhand.evidence import Interval
+from evenhand.evidence import Answers, Entry, Evidence, Heard, JudgedRows, Rules, compare, influences
+from evenhand.evidence.bootstrap import Interval
+from evenhand.metrics.scores import Scores, score
 
 LOWEST, HIGHEST = 0.93, 0.97
 SIMULATIONS = 2000

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import argparse
 
-from evenhand.evaluate import score
-from evenhand.experiment import Candidate, Experiment
+from evenhand.metrics.scores import score
 from evenhand.models import check_models
 from evenhand.problem import FULL_MODELS, ModelSpec, SimpleStrategy
-from tasks.ingest import ingest
-from tasks.problems import load_problem
-from tasks.split import split
-from tasks.train import experiment_of
-from tasks.validate import validate
+from evenhand.training.candidates import Candidate
+from evenhand.training.experiment import Experiment
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import validate
+from tasks.training.units import experiment_of
 
 NONE, WEIGHTS = SimpleStrategy(kind="none"), SimpleStrategy(kind="class_weight")
 PLAIN = ModelSpec(kind="lightgbm")

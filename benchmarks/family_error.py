@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.gate_backtest import upper_bound
 from benchmarks.simulated import run_simulations
-from evenhand.comparing import Answers, Entry, Evidence, Heard, JudgedRows, Place, Rules, compare, influences
+from evenhand.evidence import Answers, Entry, Evidence, Heard, JudgedRows, Place, Rules, compare, influences
 
 MOST = 0.05
 SIMULATIONS = 1000

@@ -16,17 +16,17 @@ import numpy as np
 from lightgbm import LGBMClassifier
 
 from benchmarks.families import read_experiment
-from evenhand.evaluate import score
-from evenhand.experiment import Experiment
-from evenhand.features import build_encoder, n_categorical
-from evenhand.fitted import full_probabilities
+from evenhand.data.split import make_folds
+from evenhand.features.encoder import build_encoder, n_categorical
+from evenhand.metrics.scores import score
 from evenhand.models import at_scale as model_at_scale
 from evenhand.models import build_model, fit_rows
-from evenhand.problem import ModelSpec, StratifiedFolds
-from evenhand.split import make_folds
-from evenhand.strategies import AnyStrategy, TrainingRows, at_scale, resample
-from evenhand.strategies.bounded import bounded_rows
-from tasks.problems import load_problem
+from evenhand.problem import AnyStrategy, ModelSpec, StratifiedFolds
+from evenhand.scoring.model import full_probabilities
+from evenhand.strategies import TrainingRows, at_scale, resample
+from evenhand.strategies.stratified_sample import bounded_rows
+from evenhand.training.experiment import Experiment
+from tasks.data.problems import load_problem
 
 SEED = 42
 METRICS = ("macro_f1", "average_precision", "log_loss")

@@ -23,10 +23,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.backtest_models import Rows, bootstrap_models, kept_model, read_rows
 from benchmarks.injections import macro_f1, made_right, made_wrong, recall, share_for
-from evenhand.evidence import Predictions, paired_class_differences, paired_difference
-from evenhand.gate import Case, Facts, Scored, Verdict, decide
-from evenhand.groups import groups_of
-from evenhand.looks import look_confidence
+from evenhand.data.groups import groups_of
+from evenhand.evidence.bootstrap import Predictions, paired_class_differences, paired_difference
+from evenhand.gate.alpha_spending import look_confidence
+from evenhand.gate.decide import decide
+from evenhand.gate.verdict import Case, Facts, Scored, Verdict
 from evenhand.problem import GatePolicy
 from tasks.settings import settings
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
-from evenhand.resampled import FROM_CONFUSION
+from evenhand.metrics.bootstrap_metrics import FROM_CONFUSION
 
 
 def macro_f1(y: np.ndarray, proba: np.ndarray) -> float:

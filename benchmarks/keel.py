@@ -19,15 +19,16 @@ import numpy as np
 
 from benchmarks.keel_sets import KeelSet, read_sets
 from benchmarks.keel_tables import HEADLINE, Scored, write_results
-from evenhand.decision import cross_fitted
-from evenhand.evaluate import score
-from evenhand.experiment import Candidate, Experiment
+from evenhand.data.split import make_folds
+from evenhand.metrics.scores import score
+from evenhand.postprocess.fit_rules import cross_fitted
 from evenhand.problem import FULL_MODELS, ModelSpec, MultipliersDecision, PriorPowerDecision, SimpleStrategy
 from evenhand.problem import StratifiedFolds as Stratified
 from evenhand.problem.strategies import FULL
-from evenhand.split import make_folds
-from tasks.files import write_json
+from evenhand.training.candidates import Candidate
+from evenhand.training.experiment import Experiment
 from tasks.settings import settings
+from tasks.storage.files import write_json
 
 SEED, FOLDS, REPEATS = 42, 5, 1
 NONE, LIGHTGBM = SimpleStrategy(kind="none"), ModelSpec(kind="lightgbm")

@@ -12,9 +12,9 @@ import pandas as pd
 import yaml
 
 from evenhand.problem import FeatureSet, PackageSource
+from tasks.data.sources.package import package_members
+from tasks.data.sources.text import read_csv
 from tasks.settings import settings
-from tasks.sources.package import package_members
-from tasks.sources.text import read_csv
 
 SOURCE = Path(__file__).with_name("keel.yaml")
 CLASS = "class"

@@ -14,17 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.comparing import JudgedRows
-from evenhand.correction import Known, Shares
-from evenhand.evaluate import score
-from evenhand.experiment import Candidate, Experiment, Outcome, candidates, fits
+from evenhand.evidence import JudgedRows
+from evenhand.metrics.scores import score
+from evenhand.postprocess.choose_calibration import Known, Shares
 from evenhand.problem import Problem
-from evenhand.racing import ERROR, FEWEST_FOLDS, compared_fits, heard, protected_fits, ruled_out
-from tasks.ingest import ingest
-from tasks.problems import load_problem
-from tasks.split import split
-from tasks.train import HOLDOUT_FOLD, experiment_of
-from tasks.validate import validate
+from evenhand.training.candidates import Candidate, candidates, fits
+from evenhand.training.experiment import Experiment, Outcome
+from evenhand.training.racing import ERROR, FEWEST_FOLDS, compared_fits, heard, protected_fits, ruled_out
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import validate
+from tasks.training.units import HOLDOUT_FOLD, experiment_of
 
 CHEAP = {"random_forest": {"n_estimators": 12}, "gradient_boosting": {"max_iter": 12}, "lightgbm": {"n_estimators": 12}}
 ERRORS = (ERROR, 0.5, 5.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
-from evenhand.figures.style import ACCENT, GREY, INK, PALE, new_figure, plain, tidy, to_png
+from evenhand.report.figures.style import ACCENT, GREY, INK, PALE, new_figure, plain, tidy, to_png
 
 DIGITS = 9  # scores that differ less are equal: sums in another order give other last digits
 

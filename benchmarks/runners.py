@@ -9,14 +9,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from evenhand.candidates import candidates, fits
-from tasks.ingest import ingest
-from tasks.problems import load_problem
+from evenhand.training.candidates import candidates, fits
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import validate
+from tasks.processes.pool import Workers
 from tasks.settings import cores
-from tasks.split import split
-from tasks.train import fit, fold_numbers
-from tasks.validate import validate
-from tasks.workers import Workers
+from tasks.training.fit import fit
+from tasks.training.units import fold_numbers
 
 SEED = 42
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from benchmarks.meter import Metered, metered
 from benchmarks.variants import SEED, Trained, sampled_rows, train, variant
-from tasks.ingest import ingest
-from tasks.problems import load_problem
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import validate
 from tasks.settings import ROOT
-from tasks.split import split
-from tasks.storage import open_store
-from tasks.validate import validate
+from tasks.storage.store import open_store
 
 CAP = 20_000
 METRICS = ("macro_f1", "average_precision")

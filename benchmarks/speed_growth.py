@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.variants import in_memory, sampled_rows, train, variant
-from tasks.problems import load_problem
+from tasks.data.problems import load_problem
 
 SIZES = (120_000, 240_000, 480_000, 960_000)
 # A grid that ends within the hour at the largest size.

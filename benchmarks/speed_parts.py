@@ -15,25 +15,28 @@ from imblearn.over_sampling import SMOTENC
 from threadpoolctl import threadpool_limits
 
 from benchmarks.variants import SEED, sampled_rows, variant
-from evenhand.evaluate import score
-from evenhand.experiment import Experiment, candidates
-from evenhand.features import build_encoder, n_categorical
-from evenhand.fitted import FittedCandidate, full_probabilities
+from evenhand.features.encoder import build_encoder, n_categorical
+from evenhand.metrics.scores import score
 from evenhand.models import build_model
+from evenhand.postprocess.rules import LargestWeighted
 from evenhand.problem import CappedStrategy, ModelSpec, Problem, SmoteStrategy, Target
-from evenhand.rules import LargestWeighted
+from evenhand.scoring.model import FittedCandidate, full_probabilities
 from evenhand.strategies import capped_rows, class_counts, resample
-from tasks import tracking
-from tasks.balance import balance
-from tasks.ingest import ingest
-from tasks.parts import Parts
-from tasks.problems import load_problem
-from tasks.registry import register
+from evenhand.training.candidates import candidates
+from evenhand.training.experiment import Experiment
+from tasks.data.balance import balance
+from tasks.data.ingest import ingest
+from tasks.data.partition import Parts
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import validate
+from tasks.registry import tracking
+from tasks.registry.model_store import log_model
+from tasks.registry.register_version import register
 from tasks.settings import ROOT
-from tasks.split import split
-from tasks.storage import write_frame
-from tasks.train import HOLDOUT_FOLD, experiment_of, fit
-from tasks.validate import validate
+from tasks.storage.store import write_frame
+from tasks.training.fit import fit
+from tasks.training.units import HOLDOUT_FOLD, experiment_of
 
 FRAMES = {
     "NormalVideos": 947_000,
@@ -130,7 +133,7 @@ def tell_scoring(folder: Path, rows: int | None) -> Iterator[str]:
     for features, params in (("base", {}), (enriched.features, enriched.params)):
         fitted, bare = shipped(experiment, problem, features, params)
         run_id = tracking.start_training("toronto-bench", features, {}, {})
-        uri = tracking.log_model(run_id, fitted, experiment.frame.head())
+        uri = log_model(run_id, fitted, experiment.frame.head())
         tracking.end_training(run_id, "FINISHED", None)
         made = register(uri, run_id, "toronto", f"bench {features} {time.time_ns()}", {})
         told = _scored(data, made.version, folder)
@@ -157,7 +160,7 @@ def tell_dask(folder: Path, _rows: int | None) -> Iterator[str]:
     """Send units that hardly take any time to a cluster of two processes, and do them here."""
     from distributed import LocalCluster
 
-    from tasks.dask_workers import DaskWorkers
+    from tasks.training.dask_workers import DaskWorkers
 
     few = {"models": [{"kind": "lightgbm", "params": {"n_estimators": 1}}], "strategies": ["none"], **GRID}
     problem = load_problem(str(variant("toronto", folder, "few", **few)))
@@ -191,7 +194,7 @@ def tell_dask(folder: Path, _rows: int | None) -> Iterator[str]:
 _SCORE = """
 import sys, time
 import mlflow, skops.io
-from tasks.score import ScoreRequest, score
+from tasks.scoring.batch import ScoreRequest, score
 begun = time.process_time()
 score.fn(ScoreRequest(problem="toronto", data=sys.argv[1], version=sys.argv[2], out=sys.argv[3]))
 print(time.process_time() - begun)

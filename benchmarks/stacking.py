@@ -11,17 +11,17 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from evenhand.candidates import Candidate, candidates, fits
-from evenhand.evaluate import score
-from evenhand.experiment import Experiment
+from evenhand.data.split import Fold, make_folds
+from evenhand.metrics.scores import score
 from evenhand.problem import Problem
-from evenhand.split import Fold, make_folds
-from evenhand.stacking import combined, fit_combiner
-from tasks.ingest import ingest
-from tasks.problems import load_problem
-from tasks.split import split
-from tasks.train import HOLDOUT_FOLD, experiment_of
-from tasks.validate import validate
+from evenhand.training.candidates import Candidate, candidates, fits
+from evenhand.training.experiment import Experiment
+from evenhand.training.stacking import combined, fit_combiner
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import validate
+from tasks.training.units import HOLDOUT_FOLD, experiment_of
 
 SEED, JUDGED = 42, 2020
 MEMBERS = ("lightgbm / none / enriched", "gradient_boosting / none", "random_forest / none")

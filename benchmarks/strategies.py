@@ -14,20 +14,20 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling import SMOTENC
 
-from evenhand.evaluate import score
-from evenhand.features import build_encoder, n_categorical
-from evenhand.fitted import full_probabilities
+from evenhand.features.encoder import build_encoder, n_categorical
+from evenhand.metrics.scores import score
 from evenhand.models import build_model
-from evenhand.problem import ModelSpec, NeighbourStrategy, SimpleStrategy, SmoteStrategy
+from evenhand.problem import AnyStrategy, ModelSpec, NeighbourStrategy, SimpleStrategy, SmoteStrategy
 from evenhand.problem.strategies import FULL
-from evenhand.strategies import AnyStrategy, resample
-from evenhand.strategies.bounded import bounded_rows
-from evenhand.strategies.numbers import space
-from tasks.ingest import ingest
-from tasks.problems import load_problem
-from tasks.split import split
-from tasks.train import experiment_of
-from tasks.validate import validate
+from evenhand.scoring.model import full_probabilities
+from evenhand.strategies import resample
+from evenhand.strategies.scaling import space
+from evenhand.strategies.stratified_sample import bounded_rows
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import validate
+from tasks.training.units import experiment_of
 
 SEED = 42
 JUDGED = 2020

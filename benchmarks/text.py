@@ -11,16 +11,16 @@ import time
 import numpy as np
 import pandas as pd
 
-from evenhand.evaluate import score
-from evenhand.experiment import Candidate, Experiment
-from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy, TextAugmentStrategy
-from evenhand.split import Fold
-from evenhand.strategies import AnyStrategy
-from tasks.ingest import ingest
-from tasks.problems import load_problem
-from tasks.split import split
-from tasks.train import experiment_of
-from tasks.validate import validate
+from evenhand.data.split import Fold
+from evenhand.metrics.scores import score
+from evenhand.problem import AnyStrategy, FeatureSet, ModelSpec, SimpleStrategy, TextAugmentStrategy
+from evenhand.training.candidates import Candidate
+from evenhand.training.experiment import Experiment
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import validate
+from tasks.training.units import experiment_of
 
 SEED = 42
 MODEL = ModelSpec(

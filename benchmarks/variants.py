@@ -18,10 +18,10 @@ import yaml
 
 from benchmarks.meter import Metered, metered
 from evenhand.problem import Problem
-from tasks.ingest import ingest
-from tasks.problems import load_problem
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
 from tasks.settings import ROOT, settings
-from tasks.storage import read_frame
+from tasks.storage.store import read_frame
 
 SEED = 42
 # Servers and stores of the user, which a benchmark leaves alone.

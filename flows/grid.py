@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 from prefect.futures import PrefectFuture, as_completed
 
-from evenhand.cost import cost_notes
-from evenhand.ending import Ending
-from evenhand.experiment import Candidate, Experiment
-from evenhand.presets import left_out
+from evenhand.postprocess.postprocessing import Ending
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
-from tasks.evaluate import ranked
-from tasks.log import draw, log_fit
-from tasks.results import Result
-from tasks.split import Parts
-from tasks.train import HOLDOUT_FOLD, Refitted, Unit, experiment_of, fit, place, refit
-from tasks.training import Training
-from tasks.units import UnitWorkers
+from evenhand.training.candidates import Candidate
+from evenhand.training.experiment import Experiment
+from evenhand.training.presets import left_out
+from evenhand.training.runtime_estimate import cost_notes
+from tasks.data.partition import Parts
+from tasks.reporting.candidates import draw, log_fit
+from tasks.training.evaluate import ranked
+from tasks.training.fit import Refitted, fit, refit
+from tasks.training.results import Result
+from tasks.training.run import Training
+from tasks.training.units import HOLDOUT_FOLD, Unit, UnitWorkers, experiment_of, place
 
 BEST_DRAWN = 12  # fits of a full training
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.ledger import LedgerError
+from evenhand.audit.chain import LedgerError
 from flows.commands import run_command
-from tasks.ledger_text import tell
+from tasks.registry.ledger_text import tell
 
 
 class LedgerRequest(BaseModel):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evenhand.cost import heaviest_first
-from evenhand.experiment import Candidate, fits
-from evenhand.racing import FEWEST_FOLDS, Stopped, protected_fits
+from evenhand.training.candidates import Candidate, fits
+from evenhand.training.racing import FEWEST_FOLDS, Stopped, protected_fits
+from evenhand.training.runtime_estimate import heaviest_first
 from flows.grid import Fitting, Submitted
-from tasks.race import race
-from tasks.train import Unit
+from tasks.training.race import race
+from tasks.training.units import Unit
 
 
 def run_race(

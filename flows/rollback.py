@@ -5,8 +5,8 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.commands import run_command
-from tasks.model_versions import Registered
-from tasks.rollback import RollbackRequest, roll_back, rollback_code
+from tasks.registry.model_versions import Registered
+from tasks.review.rollback import RollbackRequest, roll_back, rollback_code
 
 
 @flow(name="rollback")

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 
-from evenhand.candidates import Candidate
 from evenhand.errors import ProblemError
-from tasks.dask_workers import ClusterError, DaskWorkers
-from tasks.parts import Parts
+from evenhand.training.candidates import Candidate
+from tasks.data.partition import Parts
+from tasks.processes.pool import Workers
 from tasks.settings import RunnerName, cores, settings
-from tasks.training import Training
-from tasks.workers import Workers
+from tasks.training.dask_workers import ClusterError, DaskWorkers
+from tasks.training.run import Training
 
 # A worker process takes 2 CPU seconds to start. On fewer rows fits are so short that this costs more than it gains.
 ROWS_FOR_PROCESSES = 20_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.commands import run_command
-from tasks.score import Scored, ScoreRequest
-from tasks.score import score as score_rows
+from tasks.scoring.batch import Scored, ScoreRequest
+from tasks.scoring.batch import score as score_rows
 
 
 @flow(name="score", flow_run_name="{request.problem}", log_prints=True)

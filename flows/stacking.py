@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evenhand.candidates import Candidate
-from evenhand.ending import Ending
-from evenhand.presets import preset_stacking
+from evenhand.postprocess.postprocessing import Ending
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
+from evenhand.training.candidates import Candidate
+from evenhand.training.presets import preset_stacking
 from flows.grid import Fitting, run_refits, run_units
-from tasks.results import Result
-from tasks.split import Parts
-from tasks.stack import Stacked, refit_stack, stack, stack_unseen
-from tasks.train import HOLDOUT_FOLD, Refitted, Unit
-from tasks.training import Training
+from tasks.data.partition import Parts
+from tasks.training.fit import Refitted
+from tasks.training.results import Result
+from tasks.training.run import Training
+from tasks.training.stack import Stacked, refit_stack, stack, stack_unseen
+from tasks.training.units import HOLDOUT_FOLD, Unit
 
 Units = dict[str, list[Unit]]
 

@@ -9,37 +9,36 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.anomaly import check_features
-from evenhand.candidates import tuned_candidates
 from evenhand.errors import GateError
-from evenhand.experiment import fits
+from evenhand.features.anomaly import check_features
 from evenhand.models import check_models
-from evenhand.presets import preset_candidates, preset_stacking
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
-from evenhand.tuning import asked_to_tune, check_spaces
+from evenhand.training.candidates import fits, tuned_candidates
+from evenhand.training.presets import preset_candidates, preset_stacking
+from evenhand.training.tuning import asked_to_tune, check_spaces
 from flows.commands import run_command
 from flows.grid import Fitting, draw_all, drawn_fits, log_all, say_costs, wait_all
 from flows.race import run_race
 from flows.runners import Runner, check_runner, units_at_once
 from flows.stacking import refit_all, stack_best
 from flows.tuned import run_studies
-from tasks.balance import balance
-from tasks.compare import compare
-from tasks.elsewhere import borrow, borrows, check_elsewhere
-from tasks.evaluate import choose, evaluate_all, score_all, winning_ending
-from tasks.ingest import ingest
-from tasks.problems import load_problem
-from tasks.register import register_winner
-from tasks.registry import judge
-from tasks.report import finish, log_inputs, write_comparison
-from tasks.review import file_verdict
-from tasks.sentinel import find_leaks
+from tasks.data.balance import balance
+from tasks.data.ingest import ingest
+from tasks.data.problems import load_problem
+from tasks.data.split import split
+from tasks.data.validate_task import start_ahead, validate
+from tasks.gate.judge import judge
+from tasks.reporting.finish import finish, log_inputs, write_comparison
+from tasks.review.file import file_verdict
 from tasks.settings import RunnerName
-from tasks.split import split
-from tasks.train import fold_numbers
-from tasks.training import open_training
-from tasks.validate import start_ahead, validate
+from tasks.training.compare import compare
+from tasks.training.evaluate import choose, evaluate_all, score_all, winning_ending
+from tasks.training.leak_check import find_leaks
+from tasks.training.register import register_winner
+from tasks.training.run import open_training
+from tasks.training.transfer_data import borrow, borrows, check_elsewhere
+from tasks.training.units import fold_numbers
 
 QUICK_FOLDS = 3
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from prefect.futures import PrefectFuture, as_completed
 
-from evenhand.candidates import Candidate, fits
-from evenhand.chosen import Chosen
+from evenhand.training.candidates import Candidate, fits
+from evenhand.training.tuned_settings import Chosen
 from flows.grid import Fitting
-from tasks.study import study_place
-from tasks.tune import tune
-from tasks.units import HOLDOUT_FOLD
+from tasks.training.study import study_place
+from tasks.training.tune import tune
+from tasks.training.units import HOLDOUT_FOLD
 
 
 def run_studies(fitting: Fitting, candidates: Sequence[Candidate], folds: Sequence[int]) -> list[Candidate]:

@@ -1,11 +1,11 @@
 """Model families: those that take resampled rows, and those that balance inside themselves."""
 
-from evenhand.models.beginning import CannotFit
-from evenhand.models.building import at_scale, build_model, check_models, importances, judge_first
-from evenhand.models.copies import fit_rows
-from evenhand.models.cost import fit_seconds, too_dear
+from evenhand.models.build import at_scale, build_model, check_models, importances, judge_first
 from evenhand.models.families import DEFAULTS
-from evenhand.models.filling import FilledGradientBoosting
+from evenhand.models.imputation import FilledGradientBoosting
+from evenhand.models.runtime import fit_seconds, too_dear
+from evenhand.models.sample_counts import fit_rows
+from evenhand.models.warm_start import CannotFit
 
 __all__ = [
     "DEFAULTS",

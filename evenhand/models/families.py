@@ -8,13 +8,13 @@ from typing import Any
 
 from lightgbm import LGBMClassifier
 
-from evenhand.models import bags
-from evenhand.models.beginning import BALANCED, wrong_first
+from evenhand.models import balanced_ensembles as bags
 from evenhand.models.boosted import HistogramBoosting, LightGBM
-from evenhand.models.continued import ContinuedLightGBM
-from evenhand.models.filling import FilledGradientBoosting
+from evenhand.models.continued_lightgbm import ContinuedLightGBM
 from evenhand.models.focal import FocalLightGBM
 from evenhand.models.forest import Forest
+from evenhand.models.imputation import FilledGradientBoosting
+from evenhand.models.warm_start import BALANCED, wrong_first
 from evenhand.problem.detectors import DETECTORS, SHARED
 
 # Half the trees on smaller bags, with more columns a split and no leaf of a row that was drawn once: on Toronto a

@@ -17,8 +17,28 @@ from evenhand.problem.decisions import (
 )
 from evenhand.problem.detectors import DETECTORS, AnyDetector, Detector
 from evenhand.problem.models import FULL_MODELS, SELF_BALANCING, ExtraCandidate, ModelSpec
+from evenhand.problem.neighbour_strategies import (
+    AdasynStrategy,
+    BorderlineSmoteStrategy,
+    EnnStrategy,
+    NearMissStrategy,
+    NeighbourStrategy,
+    SmoteEnnStrategy,
+    SmoteStrategy,
+    SmoteTomekStrategy,
+    TomekStrategy,
+)
 from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy, Slice
+from evenhand.problem.problem import Problem, check_classes
 from evenhand.problem.reading import parse_problem
+from evenhand.problem.simple_strategies import (
+    CappedStrategy,
+    CostWeightStrategy,
+    EffectiveNumberStrategy,
+    RoseStrategy,
+    SimpleStrategy,
+    SimpleStrategyKind,
+)
 from evenhand.problem.sources import (
     CsvSource,
     KaggleSource,
@@ -30,27 +50,9 @@ from evenhand.problem.sources import (
     SyntheticSource,
 )
 from evenhand.problem.splits import Blocks, ForwardFolds, GroupFolds, Holdout, StratifiedFolds
-from evenhand.problem.strategies import (
-    AdasynStrategy,
-    AnyStrategy,
-    BorderlineSmoteStrategy,
-    CappedStrategy,
-    CostWeightStrategy,
-    EffectiveNumberStrategy,
-    EnnStrategy,
-    NearMissStrategy,
-    NeighbourStrategy,
-    RoseStrategy,
-    SimpleStrategy,
-    SimpleStrategyKind,
-    SmoteEnnStrategy,
-    SmoteStrategy,
-    SmoteTomekStrategy,
-    TomekStrategy,
-)
+from evenhand.problem.strategies import AnyStrategy
 from evenhand.problem.text import TextAugmentStrategy, TextFeature
 from evenhand.problem.tuning import SPACES, Setting, Tuning
-from evenhand.problem.whole import Problem, check_classes
 
 __all__ = [
     "ARGMAX",

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from evenhand.errors import ProblemError
-from evenhand.problem.whole import Problem
+from evenhand.problem.problem import Problem
 
 
 def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -13,7 +13,6 @@ from evenhand.problem.neighbour_strategies import (
     BorderlineSmoteStrategy,
     EnnStrategy,
     NearMissStrategy,
-    NeighbourStrategy,
     SmoteEnnStrategy,
     SmoteStrategy,
     SmoteTomekStrategy,
@@ -25,32 +24,8 @@ from evenhand.problem.simple_strategies import (
     EffectiveNumberStrategy,
     RoseStrategy,
     SimpleStrategy,
-    SimpleStrategyKind,
 )
 from evenhand.problem.text import TextAugmentStrategy
-
-__all__ = [
-    "FULL",
-    "AdasynStrategy",
-    "AnyStrategy",
-    "BorderlineSmoteStrategy",
-    "CappedStrategy",
-    "CostWeightStrategy",
-    "EffectiveNumberStrategy",
-    "EnnStrategy",
-    "NearMissStrategy",
-    "NeighbourStrategy",
-    "RoseStrategy",
-    "SimpleStrategy",
-    "SimpleStrategyKind",
-    "SmoteEnnStrategy",
-    "SmoteStrategy",
-    "SmoteTomekStrategy",
-    "Strategy",
-    "TextAugmentStrategy",
-    "TomekStrategy",
-    "named_classes",
-]
 
 AnyStrategy = (
     SimpleStrategy

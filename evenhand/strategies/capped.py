@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
 from evenhand.problem import AnyStrategy, CappedStrategy
-from evenhand.strategies.rows import CannotResample, TrainingRows, class_counts
+from evenhand.strategies.training_rows import CannotResample, TrainingRows, class_counts
 
 
 def capped_targets(strategy: CappedStrategy, available: Mapping[str, int]) -> dict[str, int]:

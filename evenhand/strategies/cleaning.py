@@ -9,10 +9,10 @@ import numpy as np
 from imblearn.under_sampling import NearMiss
 
 from evenhand.problem import EnnStrategy, NearMissStrategy, SmoteEnnStrategy, SmoteTomekStrategy, TomekStrategy
-from evenhand.strategies.copies import UNCHANGED
-from evenhand.strategies.numbers import neighbours, space
-from evenhand.strategies.rows import CannotResample, TrainingRows
+from evenhand.strategies.random_sampling import UNCHANGED
+from evenhand.strategies.scaling import neighbours, space
 from evenhand.strategies.targets import under_targets
+from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 Cleaning = TomekStrategy | EnnStrategy | SmoteTomekStrategy | SmoteEnnStrategy
 # NearMiss-2 holds the distance of every row of a class to every row of the smallest: 16 bytes a pair.

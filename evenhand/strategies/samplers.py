@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from imblearn import over_sampling
 
-from evenhand.strategies.mixed import MixedRows
-from evenhand.strategies.numbers import neighbours
+from evenhand.strategies.mixed_distance import MixedRows
+from evenhand.strategies.scaling import neighbours
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,10 @@ from evenhand.problem import (
     SmoteStrategy,
     SmoteTomekStrategy,
 )
-from evenhand.strategies.numbers import space
-from evenhand.strategies.rows import CannotResample, TrainingRows
 from evenhand.strategies.samplers import ADASYN, SMOTE, SMOTENC, BorderlineSMOTE, Drawn, Traced
+from evenhand.strategies.scaling import space
 from evenhand.strategies.targets import over_targets
+from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 Synthetic = SmoteStrategy | BorderlineSmoteStrategy | AdasynStrategy | SmoteTomekStrategy | SmoteEnnStrategy
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from evenhand.features.text import TrainingTexts, texts_of
 from evenhand.problem import TextAugmentStrategy
-from evenhand.strategies.copies import UNCHANGED
-from evenhand.strategies.rows import CannotResample, TrainingRows
+from evenhand.strategies.random_sampling import UNCHANGED
 from evenhand.strategies.targets import over_targets
-from evenhand.text import TrainingTexts, texts_of
+from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 
 def altered(words: list[str], dropout: float, swap: float, generator: np.random.Generator) -> list[str]:

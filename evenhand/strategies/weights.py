@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
-from evenhand.costs import cost_matrix
+from evenhand.metrics.cost_matrix import cost_matrix
 from evenhand.problem import CostDecision, CostWeightStrategy, EffectiveNumberStrategy, SimpleStrategy
-from evenhand.strategies.rows import CannotResample, TrainingRows
+from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 WeightStrategy = SimpleStrategy | EffectiveNumberStrategy | CostWeightStrategy
 

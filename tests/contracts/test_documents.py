@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from evenhand.summary import Summary
+from evenhand.report.summary import Summary
 from tasks.settings import ROOT
 
 

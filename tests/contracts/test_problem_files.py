@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from evenhand.errors import ProblemError
-from evenhand.evaluate import score
-from evenhand.experiment import candidates
+from evenhand.metrics.scores import score
 from evenhand.models import DEFAULTS, check_models
 from evenhand.problem import METRICS, ModelSpec, SimpleStrategyKind, check_classes, parse_problem
-from tasks.problems import known_problems, load_problem
+from evenhand.training.candidates import candidates
+from tasks.data.problems import known_problems, load_problem
 from tasks.settings import ROOT
 
 TORONTO = yaml.safe_load((ROOT / "problems" / "toronto.yaml").read_text())

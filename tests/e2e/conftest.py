@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small import small_problem, small_rows
 
-from evenhand.summary import Summary
+from evenhand.report.summary import Summary
 from tasks.settings import ROOT, settings
+from tests.e2e.small import small_problem, small_rows
 
 SEED = 7
 

@@ -13,18 +13,18 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import write_problem
-from deployed import deployed
 from prefect.blocks.system import Secret
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from evenhand.errors import GateError
-from tasks.ledger import open_ledger
-from tasks.mlflow_client import connect
-from tasks.problems import load_problem
-from tasks.review import approval_code
-from tasks.reviewers import sign
+from tasks.data.problems import load_problem
+from tasks.registry.client import connect
+from tasks.registry.ledger import open_ledger
+from tasks.review.cases import approval_code
+from tasks.review.reviewers import sign
 from tasks.settings import ROOT, settings
+from tests.e2e.conftest import write_problem
+from tests.e2e.deployed import deployed
 from tests.edges.registry_world import PROBLEM, World, log
 
 KEYS = {"Ann": "a" * 40, "Bob": "b" * 40}

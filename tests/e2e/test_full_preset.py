@@ -4,23 +4,24 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from small import small_problem, small_rows
 
-from evenhand.comparing.text import WAYS_SHOWN, as_text
-from evenhand.experiment import fits
-from evenhand.presets import preset_candidates, preset_stacking
 from evenhand.problem import parse_problem
 from evenhand.problem.strategies import FULL
-from evenhand.tables import baseline_against_resampled, shortened
+from evenhand.report.evidence_text import WAYS_SHOWN, as_text
+from evenhand.report.tables import baseline_against_resampled, shortened
+from evenhand.training.candidates import fits
+from evenhand.training.presets import preset_candidates, preset_stacking
 from flows.grid import BEST_DRAWN, drawn_fits
-from tasks.compare import compare
-from tasks.evaluate import choose, evaluate_all, score_all
-from tasks.results import ledgers, was_skipped
+from tasks.data.split import split
 from tasks.settings import settings
-from tasks.split import split
-from tasks.stack import stack, stack_unseen
-from tasks.storage import write_frame
-from tasks.train import HOLDOUT_FOLD, fit, fold_numbers
+from tasks.storage.store import write_frame
+from tasks.training.compare import compare
+from tasks.training.evaluate import choose, evaluate_all, score_all
+from tasks.training.fit import fit
+from tasks.training.results import ledgers, was_skipped
+from tasks.training.stack import stack, stack_unseen
+from tasks.training.units import HOLDOUT_FOLD, fold_numbers
+from tests.e2e.small import small_problem, small_rows
 
 SEED = 3
 

@@ -34,7 +34,7 @@ def in_group(group):
     ids=["ctrl-c", "kill"],
 )
 def test_a_training_that_is_ended_says_so_in_one_line_and_leaves_nothing_running(small, end, runner, code):
-    from tasks.mlflow_client import connect
+    from tasks.registry.client import connect
 
     problem = small(models=[{"kind": "lightgbm", "params": {"n_estimators": 500}}])
     home = settings().home

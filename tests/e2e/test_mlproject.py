@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import SEED
 
-from evenhand.summary import Summary
+from evenhand.report.summary import Summary
 from tasks.settings import ROOT, settings
+from tests.e2e.conftest import SEED
 
 
 def run(*command, **environment):
@@ -29,7 +29,7 @@ def run(*command, **environment):
 
 
 def test_mlflow_run_trains_the_same_again_and_its_own_run_is_left_alone(trained_before):
-    from tasks.mlflow_client import connect
+    from tasks.registry.client import connect
 
     first = trained_before.summary()
     problem, store = trained_before.problem, settings().mlflow_uri
@@ -70,9 +70,9 @@ def test_a_store_that_mlflow_made_up_is_not_used_and_a_named_one_is(given, used)
 
 
 def test_every_parameter_of_an_entry_point_is_an_option_of_its_flow():
-    from flows.promote import ReviewRequest
     from flows.train import TrainRequest
-    from tasks.score import ScoreRequest
+    from tasks.review.terminal import ReviewRequest
+    from tasks.scoring.batch import ScoreRequest
 
     entries = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
     requests = {"train": TrainRequest, "promote": ReviewRequest, "score": ScoreRequest}

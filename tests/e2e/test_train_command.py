@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import train
 
 from evenhand.errors import ProblemError
-from evenhand.summary import Summary
+from evenhand.report.summary import Summary
 from flows.train import TrainRequest, read_problem
-from tasks.registry import load_version
+from tasks.registry.register_version import load_version
 from tasks.settings import ROOT, settings
+from tests.e2e.conftest import train
 
 
 def mlflow_runs(experiment):
-    from tasks.mlflow_client import connect
+    from tasks.registry.client import connect
 
     client = connect()
     found = client.get_experiment_by_name(experiment)
@@ -61,7 +61,7 @@ def test_a_training_from_data_to_a_review_that_waits(finished):
 def test_the_registered_model_answers_in_a_fresh_process(finished):
     asked = (
         "import sys, json, pandas as pd\n"
-        "from tasks.registry import load_version\n"
+        "from tasks.registry.register_version import load_version\n"
         "m = load_version('evenhand-small', '1')\n"
         "rows = pd.read_csv(sys.argv[1], dtype=str).drop(columns='kind').head(50)\n"
         "print(json.dumps([m.predict_proba(rows).tolist(), m.predict(rows).tolist()]))\n"

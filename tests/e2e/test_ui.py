@@ -10,12 +10,12 @@ import time
 
 import httpx
 import pytest
-from browser import tab
 
 from tasks.settings import ROOT
+from tests.e2e.browser import tab
 from tests.edges.servers import free_ports
 
-UI = [sys.executable, "-m", "tasks.ui"]
+UI = [sys.executable, "-m", "tasks.local.ui"]
 # What the servers' own pages ask for in vain: the current user (MLflow without accounts), an icon (Prefect).
 THEIR_OWN = r"/mlflow/users/current$|/ico/undefined\.svg$"
 
@@ -70,8 +70,8 @@ def pages(one_training):
 
 
 def test_mlflow_opens_on_trainings_and_compares_the_candidates_by_their_metrics(pages, finished):
-    from tasks.mlflow_client import connect
-    from tasks.tracking import compare_page
+    from tasks.registry.client import connect
+    from tasks.registry.tracking import compare_page
 
     client = connect()
     experiment = client.get_experiment_by_name("small")

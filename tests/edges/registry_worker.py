@@ -15,22 +15,22 @@ import traceback
 import uuid
 from pathlib import Path
 
-for place in (Path(__file__).resolve().parents[2], Path(__file__).resolve().parent):
-    sys.path.insert(0, str(place))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import registry_world  # noqa: E402 - its folder is on the path now
-from mlflow import MlflowClient  # noqa: E402
+from mlflow import MlflowClient
 
-from evenhand.errors import GateError  # noqa: E402
-from evenhand.history import standing  # noqa: E402
-from evenhand.verdict import Verdict  # noqa: E402
-from tasks.ledger import read_ledger  # noqa: E402
-from tasks.mlflow_client import connect  # noqa: E402
-from tasks.model_versions import COMPARED_WITH, VERDICT_JSON, tag_version  # noqa: E402
-from tasks.registry import register  # noqa: E402
-from tasks.review import decide_review, file_verdict  # noqa: E402
-from tasks.settings import settings  # noqa: E402
-from tasks.verdicts import note_verdict  # noqa: E402
+from evenhand.audit.review_state import standing
+from evenhand.errors import GateError
+from evenhand.gate.verdict import Verdict
+from tasks.registry.client import connect
+from tasks.registry.ledger import read_ledger
+from tasks.registry.model_versions import COMPARED_WITH, VERDICT_JSON, tag_version
+from tasks.registry.register_version import register
+from tasks.registry.verdicts import note_verdict
+from tasks.review.decide import decide_review
+from tasks.review.file import file_verdict
+from tasks.settings import settings
+from tests.edges import registry_world
 
 MODEL = registry_world.MODEL
 WRITES = ("create_", "set_", "delete_", "log_", "rename_", "update_")

@@ -15,18 +15,19 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 
-from evenhand.fitted import FittedCandidate
-from evenhand.history import standing
+from evenhand.audit.review_state import standing
 from evenhand.problem import parse_problem
-from tasks import tracking
-from tasks.ledger import move, read_ledger, transact
-from tasks.mlflow_client import connect
-from tasks.model_store import write_model
-from tasks.model_versions import read_version, registry_errors
-from tasks.registry import judge, register
-from tasks.review import file_verdict
+from evenhand.scoring.model import FittedCandidate
+from tasks.gate.judge import judge
+from tasks.registry import tracking
+from tasks.registry.client import connect
+from tasks.registry.ledger import move, read_ledger, transact
+from tasks.registry.model_store import log_model, write_model
+from tasks.registry.model_versions import read_version, registry_errors
+from tasks.registry.register_version import register
+from tasks.review.file import file_verdict
 from tasks.settings import settings
-from tasks.storage import write_frame
+from tasks.storage.store import write_frame
 
 CLASSES = ("Assault", "Auto Theft", "Robbery")
 MODEL = "evenhand-tiny"
@@ -74,7 +75,7 @@ def log(columns, renamed=None):
     example = rows(1).rename(columns=renamed or {}).drop(columns="kind")
     with tempfile.TemporaryDirectory() as folder:
         model = write_model(fitted(columns, renamed), Path(folder, "model.skops"))
-        uri = tracking.log_model(run_id, model, example)
+        uri = log_model(run_id, model, example)
     tracking.end_training(run_id, "FINISHED", None)
     return run_id, uri
 

@@ -1,0 +1,145 @@
+"""What a suite found in raw rows: what stops the flow, and what a reader should know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from evenhand.data.broken_rows import Broken, Checked, any_row
+from evenhand.data.suite_spec import Expectation, Suite
+from evenhand.problem import Problem
+
+COPIES = "expect_compound_columns_to_be_unique"
+_LONGEST_MESSAGE = 1400
+_LISTED = 5
+_LOOKED_AT = 1000  # cells, for examples
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Raw rows and what a suite made of them."""
+
+    problem: Problem
+    suite: Suite
+    raw: pd.DataFrame
+    faults: list[Broken]
+    copies: np.ndarray  # of bool, shape (n_rows,): rows that repeat an earlier one
+    results: list[Checked]
+    left_out: list[str]  # columns that the suite does not know
+
+    @property
+    def dropped_copies(self) -> int:
+        """Number of rows put aside because they repeat an earlier one."""
+        return int(self.copies.sum()) if self.problem.duplicates == "drop" else 0
+
+    @cached_property
+    def broken(self) -> list[Broken]:
+        """Reasons to put rows aside, most rows first."""
+        copies = [Broken(COPIES, (), self.copies)] if self.dropped_copies else []
+        return sorted([*self.faults, *copies], key=lambda each: -int(each.rows.sum()))
+
+    @cached_property
+    def aside(self) -> np.ndarray:
+        """Rows put aside, shape (n_rows,) of bool."""
+        return any_row(self.broken, len(self.raw))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows put aside for each reason, most first."""
+        return {each.name: int(each.rows.sum()) for each in self.broken}
+
+    @cached_property
+    def failures(self) -> list[str]:
+        """What stops the flow; empty when nothing does."""
+        return [*self._too_many_faults(), *self._too_many_copies(), *(_reason(r) for r in self.results if r.failed)]
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What a reader should know of rows that were let through."""
+        said = []
+        if self.left_out:
+            said.append(f"columns that the suite does not know were left out: {_listed(self.left_out)}")
+        if self.problem.suite is None:
+            said.append("the problem names no suite: only what follows from the problem itself was checked")
+        for result in self.results:
+            rows = int(result.rows.sum())
+            if rows and result.expectation.meta.rows == "keep":
+                said.append(f"{rows:,} rows break {result.expectation.name}, tolerated and kept")
+        if self.problem.duplicates == "keep" and self.copies.any():
+            said.append(f"{int(self.copies.sum()):,} rows repeat an earlier one and are kept, as the problem says")
+        return said
+
+    def examples(self, columns: Sequence[str], rows: np.ndarray) -> str:
+        """Show up to three of the raw cells that broke an expectation."""
+        if not columns or columns[0] not in self.raw.columns:
+            return ""
+        cells = self.raw.loc[rows, columns[0]]
+        different = dict.fromkeys(cell_text(value) for value in cells.dropna().head(_LOOKED_AT))
+        shown = list(different)[:3]
+        return ", ".join(shown + ["an empty cell"] * bool(cells.isna().any()))
+
+    def _too_many_faults(self) -> list[str]:
+        rows, allowed = any_row(self.faults, len(self.raw)), self.problem.validation.max_quarantined
+        if rows.mean() <= allowed:
+            return []
+        faults = sorted(self.faults, key=lambda each: -int(each.rows.sum()))
+        listed = [f"{b.name}: {int(b.rows.sum()):,} ({self.examples(b.columns, b.rows)})" for b in faults[:_LISTED]]
+        more = f" and {len(faults) - _LISTED} more expectations" if len(faults) > _LISTED else ""
+        count = "all" if rows.all() else f"{int(rows.sum()):,} of"
+        return [
+            f"{count} {len(rows):,} rows break an expectation, at most {allowed:.1%} may; {'; '.join(listed)}{more}"
+        ]
+
+    def _too_many_copies(self) -> list[str]:
+        share, allowed = float(self.copies.mean()), self.suite.meta.max_duplicates
+        if share <= allowed:
+            return []
+        return [
+            f"{COPIES}: {int(self.copies.sum()):,} rows ({share:.1%}) are exact copies of earlier ones, "
+            f"at most {allowed:.1%} may be"
+        ]
+
+
+def failures_paragraph(found: Findings, where: Sequence[str]) -> str:
+    """Write one paragraph: what failed, in order of weight, and where to look."""
+    head = f"{found.problem.name}: the data failed the suite {found.suite.name}: {'. '.join(found.failures)}"
+    tail = f". {'; '.join(where)}"
+    room = max(_LONGEST_MESSAGE - len(tail), 300)
+    return " ".join(((head if len(head) <= room else f"{head[: room - 3]}...") + tail).split())
+
+
+def asked(expectation: Expectation) -> str:
+    """Say what an expectation asks for, without its column."""
+    pairs = {k: v for k, v in expectation.kwargs.items() if k not in ("column", "row_condition")}
+    return ", ".join(f"{key} {cell_text(value, 120)}" for key, value in pairs.items())
+
+
+def cell_text(value: object, longest: int = 40) -> str:
+    """Show a value, shortened when it is long.
+
+    Examples
+    --------
+    >>> cell_text(43.65), cell_text("Robbery"), cell_text("x" * 1000, longest=5)
+    ('43.65', "'Robbery'", "'xxxx... (1,002 characters)")
+    """
+    text = str(value) if isinstance(value, int | float | pd.Timestamp) else repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text):,} characters)"
+
+
+def _reason(result: Checked) -> str:
+    expectation = result.expectation
+    if result.error:
+        return f"{expectation.name} could not be checked: {result.error}"
+    if expectation.row_level:
+        share = expectation.kwargs.get("mostly", 1)
+        rows = f"{int(result.rows.sum()):,} of {len(result.rows):,} rows"
+        return f"{expectation.name} is broken by {rows}; at least {share:.1%} must meet it"
+    return f"{expectation.name}: found {cell_text(result.observed)}, asked {asked(expectation)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name[:40]) for name in names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

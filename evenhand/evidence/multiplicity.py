@@ -1,0 +1,69 @@
+"""Many comparisons at once: which of them count, and what none of them could have seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+from evenhand.evidence.types import Conclusion
+
+POWER = 0.8  # four times in five
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Adjust p values so that the chance of any false claim in the family is bounded (Holm 1979).
+
+    Parameters
+    ----------
+    p : sequence of float
+        nan where there was nothing to compare; it stays nan and does not count.
+
+    Returns
+    -------
+    list of float
+
+    Examples
+    --------
+    >>> [round(value, 3) for value in holm([0.01, 0.04, 0.03, 0.005])]
+    [0.03, 0.06, 0.06, 0.02]
+    """
+    found = np.asarray(p, dtype=float)
+    adjusted = np.full(len(found), np.nan)
+    counted = np.flatnonzero(np.isfinite(found))
+    order = counted[np.argsort(found[counted], kind="stable")]
+    steps = found[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted.tolist()
+
+
+def detectable(standard_error: float, alpha: float, degrees: int | None = None) -> float:
+    """Return the least true difference that is found with power .8 by a two-sided test at level ``alpha``.
+
+    Parameters
+    ----------
+    standard_error : float
+    alpha : float
+    degrees : int, optional
+        Degrees of freedom of t; normal without it.
+
+    Examples
+    --------
+    >>> round(detectable(0.01, 0.05), 3)
+    0.028
+    """
+    if degrees is None:
+        return float((ndtri(1 - alpha / 2) + ndtri(POWER)) * standard_error)
+    return float((stdtrit(degrees, 1 - alpha / 2) + stdtrit(degrees, POWER)) * standard_error)
+
+
+def concluded(estimates: Sequence[float], p_adjusted: float, alpha: float) -> Conclusion:
+    """Put a comparison in words; the ``estimates`` of one difference (pooled, over folds) must agree in sign."""
+    if not np.isfinite([*estimates, p_adjusted]).all():
+        return "not enough data"
+    if p_adjusted >= alpha:
+        return "no difference shown"
+    if all(value > 0 for value in estimates):
+        return "helps"
+    return "hurts" if all(value < 0 for value in estimates) else "no difference shown"

@@ -1,0 +1,291 @@
+"""From raw columns to the array a model sees; everything learned from data is learned in ``fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+from evenhand.data.lineage import Encoder
+from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.features.anomaly import anomaly_steps
+from evenhand.features.rates import part_of_time, rate_steps
+from evenhand.features.text import text_steps
+from evenhand.problem import Categorical, FeatureSet, Numeric
+
+MISSING = "(missing)"
+
+
+class TextCells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Text columns stripped; an empty cell is the category ``(missing)``."""
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> TextCells:
+        """Remember the columns; nothing is learned."""
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return an object array of shape (n_rows, n_columns)."""
+        cells = np.empty(X.shape, dtype=object)
+        for i, name in enumerate(X.columns):  # one by one: stripped, all of them side by side are large
+            text, _ = parse_columns(X[[name]], {name: ColumnType("text")})
+            cells[:, i] = _shared_cells(text[name])
+        return cells
+
+
+def _shared_cells(column: pd.Series) -> np.ndarray:
+    """Turn text into objects, one a category and not one a cell: categories repeat, and an object takes 60 bytes."""
+    codes, categories = pd.factorize(column)
+    return np.append(np.asarray(categories, dtype=object), MISSING)[codes]  # a missing cell's code is -1, the last
+
+
+class NumberCells(TransformerMixin, BaseEstimator):
+    """Numbers with codes for missing taken out and outliers clipped or flagged.
+
+    Parameters
+    ----------
+    parts : list of dict
+        One :class:`~evenhand.problem.Numeric` a column, as plain data.
+
+    Attributes
+    ----------
+    bounds_ : list of (float, float)
+        Range of each column: declared, or quantiles of the training rows.
+    """
+
+    def __init__(self, parts: Sequence[dict]) -> None:
+        self.parts = parts
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> NumberCells:
+        """Learn the quantiles that a column asks for."""
+        numbers = self._numbers(X)
+        self.bounds_ = [self._bounds(part, numbers[:, i]) for i, part in enumerate(self.parts)]
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return a float array of shape (n_rows, n_columns + n_flags)."""
+        numbers = self._numbers(X)
+        flags = []
+        for i, (part, (low, high)) in enumerate(zip(self.parts, self.bounds_, strict=True)):
+            action = (part["outliers"] or {}).get("action")
+            if action == "clip":
+                numbers[:, i] = np.clip(numbers[:, i], low, high)
+            elif action == "flag":
+                flags.append(((numbers[:, i] < low) | (numbers[:, i] > high)).astype(float))
+        return np.column_stack([numbers, *flags])
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return the columns' names, flags last."""
+        flagged = [p["column"] for p in self.parts if (p["outliers"] or {}).get("action") == "flag"]
+        return np.asarray([p["column"] for p in self.parts] + [f"{c} outlier" for c in flagged], dtype=object)
+
+    def _numbers(self, X: pd.DataFrame) -> np.ndarray:
+        typed, _ = parse_columns(X, dict.fromkeys(X.columns, ColumnType("number")))
+        numbers = typed.to_numpy(dtype=float, copy=True)
+        for i, part in enumerate(self.parts):
+            numbers[np.isin(numbers[:, i], part["missing"]), i] = np.nan
+        return numbers
+
+    @staticmethod
+    def _bounds(part: dict, numbers: np.ndarray) -> tuple[float, float]:
+        outliers = part["outliers"] or {}
+        if outliers.get("quantiles") is not None and not np.isnan(numbers).all():
+            low, high = np.nanquantile(numbers, outliers["quantiles"])
+            return float(low), float(high)
+        low, high = outliers.get("low"), outliers.get("high")
+        return -np.inf if low is None else float(low), np.inf if high is None else float(high)
+
+
+class TimeCells(TransformerMixin, BaseEstimator):
+    """Parts of one timestamp column as numbers, and parts of it as sine and cosine."""
+
+    _PERIOD: ClassVar[dict[str, float]] = {"month": 12.0, "dayofweek": 7.0, "dayofyear": 365.25, "hour": 24.0}
+
+    def __init__(self, parts: Sequence[str] = (), cyclic: Sequence[str] = (), format: str | None = None) -> None:
+        self.parts = parts
+        self.cyclic = cyclic
+        self.format = format
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> TimeCells:
+        """Remember the column's name; nothing is learned."""
+        self.column_ = str(X.columns[0])
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return a float array of shape (n_rows, n_parts + 2 * n_cyclic)."""
+        column = X.columns[0]
+        typed, _ = parse_columns(X, {column: ColumnType("time", self.format)})
+        plain = [part_of_time(typed[column], part) for part in self.parts]
+        turns = [part_of_time(typed[column], part) / self._PERIOD[part] for part in self.cyclic]
+        return np.column_stack([*plain, *(wave(2 * np.pi * t) for t in turns for wave in (np.sin, np.cos))])
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return the parts' names."""
+        waves = [f"{part} {wave}" for part in self.cyclic for wave in ("sin", "cos")]
+        return np.asarray([f"{self.column_} {name}" for name in (*self.parts, *waves)], dtype=object)
+
+
+class CyclicCells(TransformerMixin, BaseEstimator):
+    """A column that goes in circles, such as the name of a month, as sine and cosine."""
+
+    def __init__(self, period: float, values: Sequence[str] = ()) -> None:
+        self.period = period
+        self.values = values
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> CyclicCells:
+        """Remember the column's name; nothing is learned."""
+        self.column_ = str(X.columns[0])
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return a float array of shape (n_rows, 2); an unknown name is missing."""
+        column = X.columns[0]
+        typed, _ = parse_columns(X, {column: ColumnType("text" if self.values else "number")})
+        place = typed[column]
+        if self.values:
+            place = place.map({name: i for i, name in enumerate(self.values)})
+        angle = 2 * np.pi * place.to_numpy(dtype=float, na_value=np.nan) / self.period
+        return np.column_stack([np.sin(angle), np.cos(angle)])
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return the two names."""
+        return np.asarray([f"{self.column_} sin", f"{self.column_} cos"], dtype=object)
+
+
+class CoordinateCells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Latitude and longitude; a point outside the box counts as missing."""
+
+    def __init__(self, box: Sequence[float] | None = None) -> None:
+        self.box = box
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> CoordinateCells:
+        """Remember the columns; nothing is learned."""
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return a float array of shape (n_rows, 2)."""
+        typed, _ = parse_columns(X, dict.fromkeys(X.columns, ColumnType("number")))
+        points = typed.to_numpy(dtype=float, copy=True)
+        if self.box is not None:
+            south, west, north, east = self.box
+            inside = (points >= [south, west]) & (points <= [north, east])
+            points[~inside.all(axis=1)] = np.nan
+        return points
+
+
+class NewGapFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Gaps in columns that had none in training set to the training rows' median.
+
+    A model has learned nothing about gaps it never saw, and LightGBM reads such a gap as nought: a missing latitude
+    would be a point on the equator. Gaps in other columns stay, since the models know them.
+
+    Attributes
+    ----------
+    medians_ : ndarray of shape (n_features,)
+        Missing where the training rows have gaps.
+    """
+
+    def fit(self, X: np.ndarray, y: object = None) -> NewGapFiller:
+        """Learn which columns are whole, and their medians."""
+        self.medians_ = np.median(X, axis=0)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return an array of the same shape."""
+        gaps = np.isnan(X)
+        return np.where(gaps, self.medians_, X) if gaps.any() else X
+
+
+def build_encoder(features: FeatureSet) -> Encoder:
+    """Make the transformer of a feature set.
+
+    Parameters
+    ----------
+    features : FeatureSet
+
+    Returns
+    -------
+    Encoder
+        Unfitted; takes a frame with the raw columns (text or typed) and gives a float array, categories first. A
+        category is a whole number, an unseen one -1, and the rare ones of a column share one number.
+
+    Examples
+    --------
+    >>> encoder = build_encoder(FeatureSet(categorical=["place"], numeric=["age"]))
+    >>> rows = pd.DataFrame({"place": ["street", "house", "street"], "age": ["31", "", "44"]})
+    >>> encoder.fit(rows).transform(rows)
+    array([[ 1., 31.],
+           [ 0., nan],
+           [ 1., 44.]])
+    >>> encoder.transform(pd.DataFrame({"place": ["moon"], "age": [7]}))
+    array([[-1.,  7.]])
+    """
+    steps = _own_steps(features)
+    steps += rate_steps(features.rates)
+    own = features.model_copy(update={"text": (), "rates": (), "anomaly": ()})
+    steps += anomaly_steps(features.anomaly, _filled(_own_steps(own)), own.columns, n_categorical(own))
+    steps += text_steps(features.text)  # last: new rows are made by exchanging these columns
+    return Encoder(_filled(steps).steps)
+
+
+def _filled(steps: list[tuple]) -> Pipeline:
+    return make_pipeline(ColumnTransformer(steps, verbose_feature_names_out=False), NewGapFiller())
+
+
+def _own_steps(features: FeatureSet) -> list[tuple]:
+    """Make the steps that encode a row by itself, whatever its neighbours or their classes."""
+    steps: list[tuple] = _categorical_steps(features.categorical)
+    if features.numeric:
+        steps.append(("numeric", _numbers(features.numeric), [part.column for part in features.numeric]))
+    for time in features.time:
+        cells = TimeCells(parts=list(time.parts), cyclic=list(time.cyclic), format=time.format)
+        steps.append((f"time {time.column}", cells, [time.column]))
+    for part in features.cyclic:
+        cyclic = CyclicCells(period=part.period, values=list(part.values))
+        steps.append((f"cyclic {part.column}", cyclic, [part.column]))
+    for pair in features.coordinates:
+        box = None if pair.box is None else list(pair.box)
+        steps.append((f"place {pair.latitude}", CoordinateCells(box=box), [pair.latitude, pair.longitude]))
+    return steps
+
+
+def _categorical_steps(parts: Sequence[Categorical]) -> list[tuple]:
+    by_count = sorted(parts, key=lambda part: part.min_count)
+    return [
+        (
+            f"categorical {min_count}",
+            make_pipeline(
+                TextCells(),
+                OrdinalEncoder(
+                    handle_unknown="use_encoded_value",
+                    unknown_value=-1,
+                    min_frequency=min_count if min_count > 1 else None,
+                ),
+            ),
+            [part.column for part in group],
+        )
+        for min_count, group in groupby(by_count, key=lambda part: part.min_count)
+    ]
+
+
+def _numbers(parts: Sequence[Numeric]) -> NumberCells:
+    return NumberCells(parts=[part.model_dump(mode="json") for part in parts])
+
+
+def n_categorical(features: FeatureSet) -> int:
+    """Return how many leading columns of the encoded array are categories."""
+    return len(features.categorical)

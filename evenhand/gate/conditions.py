@@ -1,0 +1,235 @@
+"""What must hold beside the primary metric: class by class, calibrated, fair between groups, fit to be used.
+
+Each condition passes only when its whole interval is on the allowed side, fails only when all of it is on the other,
+and is undecided in between.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+from evenhand.errors import GateError
+from evenhand.evidence.bootstrap import (
+    ClassMetric,
+    Interval,
+    paired_class_differences,
+    paired_difference,
+    single,
+    single_by_class,
+)
+from evenhand.evidence.slices import SLICE_METRICS, slices
+from evenhand.gate.alignment import Aligned
+from evenhand.gate.facts import fact_conditions
+from evenhand.gate.verdict import Case, Condition, Kind, Status
+from evenhand.problem import GatePolicy
+
+CLASS_METRICS: tuple[tuple[ClassMetric, Kind], ...] = (("recall", "recall"), ("average_precision", "average precision"))
+Side = Literal["above", "at most"]
+CALIBRATE = "correct the model's probabilities, or judge by the chosen classes alone (docs/gate.md, Calibration)"
+MOST_TIMES = 1000  # the rows there are: what would take more is not told by labelling
+
+
+def conditions_of(case: Case, aligned: Aligned, policy: GatePolicy, confidence: float) -> tuple[Condition, ...]:
+    """Check everything that a policy asks for.
+
+    Parameters
+    ----------
+    case : Case
+    aligned : Aligned
+        The same case as codes.
+    policy : GatePolicy
+    confidence : float
+        Of every interval.
+
+    Raises
+    ------
+    GateError
+        When a floor names a class that no model knows, or a value is not defined.
+    """
+    judge = Judge(aligned, policy, confidence)
+    by_class = judge.against_chance() if aligned.champion is None else judge.against_champion()
+    found = [*by_class, *judge.floors(), *judge.calibration(), *judge.slices(case)]
+    return (*found, *fact_conditions(case.facts, policy))
+
+
+class Judge:
+    """The conditions that rest on the held-out rows."""
+
+    def __init__(self, aligned: Aligned, policy: GatePolicy, confidence: float) -> None:
+        self.aligned, self.policy, self.confidence = aligned, policy, confidence
+        self.n = len(aligned.y)
+        self.draws = (aligned.k, confidence, policy.resamples)
+
+    def against_chance(self) -> Iterator[Condition]:
+        """Ask that the average precision of each class is above its share of the rows."""
+        a = self.aligned
+        found = single_by_class(a.y, a.challenger, "average_precision", *self.draws)
+        for name, interval, rows in zip(a.classes, map(_reflected, found), a.support, strict=True):
+            prior = rows / self.n
+            gain = Interval(interval.estimate - prior, interval.low - prior, interval.high - prior)
+            title = f"average precision of {name} against chance"
+            yield self._of_class(title, "chance", name, gain, 0.0, int(rows))
+
+    def against_champion(self) -> Iterator[Condition]:
+        """Ask that no class loses more than the tolerance in recall or in average precision."""
+        a = self.aligned
+        assert a.champion is not None  # noqa: S101 - for the type checker
+        for metric, kind in CLASS_METRICS:
+            found = paired_class_differences(a.y, a.champion, a.challenger, metric, *self.draws)
+            for name, interval, rows in zip(a.classes, found, a.support, strict=True):
+                title = f"{kind} of {name} against the champion"
+                yield self._of_class(title, kind, name, interval, -self.policy.tolerance, int(rows))
+
+    def floors(self) -> Iterator[Condition]:
+        """Ask that declared classes reach a value of their own."""
+        a, declared = self.aligned, self.policy.floors
+        strangers = sorted(set(declared) - set(a.classes))
+        if strangers:
+            raise GateError(f"gate.floors: no class {', '.join(strangers)}; there is: {', '.join(a.classes)}")
+        for metric, kind in CLASS_METRICS:
+            wanted = {name: getattr(floor, metric) for name, floor in declared.items()}
+            if all(value is None for value in wanted.values()):
+                continue
+            found = single_by_class(a.y, a.challenger, metric, *self.draws)
+            for code, name in enumerate(a.classes):
+                if wanted.get(name) is not None:
+                    interval = _reflected(found[code]) if metric == "average_precision" else found[code]
+                    rows = int(a.support[code])
+                    yield self._of_class(f"{kind} of {name}, its floor", "floor", name, interval, wanted[name], rows)
+
+    def calibration(self) -> Iterator[Condition]:
+        """Ask that the calibration error is not too large and has not grown too much."""
+        a, policy = self.aligned, self.policy
+        if a.champion is not None and policy.ece_tolerance is not None:
+            gain = paired_difference(a.y, a.champion, a.challenger, "ece", *self.draws, centred=True)
+            growth = Interval(-gain.estimate, -gain.high, -gain.low)
+            title = "growth of the calibration error against the champion"
+            yield _advised(self._decided(title, "calibration", "", growth, policy.ece_tolerance, "at most"))
+        if policy.max_ece is not None:
+            found = single(a.y, a.challenger, "ece", *self.draws, centred=True)
+            yield _advised(self._decided("calibration error", "calibration", "", found, policy.max_ece, "at most"))
+
+    def slices(self, case: Case) -> Iterator[Condition]:
+        """Ask that the gap between the best and the worst served group is not too large and has not grown too much."""
+        a, policy = self.aligned, self.policy
+        against = a.champion is not None and policy.slice_tolerance is not None
+        if not against and policy.max_slice_gap is None:
+            return
+        models = [model for model in (a.champion, a.challenger) if model is not None]
+        for column in sorted(case.groups):
+            found = slices(
+                a.y, case.groups[column], models, a.k, policy.min_slice_rows, policy.min_positives, policy.resamples
+            )
+            if not found.comparable:
+                yield self._no_groups(column, found.groups)
+                continue
+            gaps, grown = (
+                found.gap(len(models) - 1, self.confidence),
+                found.narrowed(self.confidence) if against else (),
+            )
+            for metric, narrowed in zip(SLICE_METRICS, grown, strict=False):
+                growth = Interval(-narrowed.estimate, -narrowed.high, -narrowed.low)
+                title = f"growth of the gap in {metric} between groups of {column} against the champion"
+                yield self._decided(title, "slices", column, growth, policy.slice_tolerance or 0.0, "at most")
+            for metric, gap in zip(SLICE_METRICS, gaps, strict=True):
+                if policy.max_slice_gap is not None:
+                    title = f"gap in {metric} between groups of {column}"
+                    yield self._decided(title, "slices", column, gap, policy.max_slice_gap, "at most")
+
+    def _no_groups(self, column: str, groups: tuple[str, ...]) -> Condition:
+        fewest, classes = self.policy.min_slice_rows, self.policy.min_positives
+        why = (
+            f"no class has {classes} rows in every one of its groups"
+            if len(groups) > 1
+            else f"{len(groups)} of its groups have {fewest} held-out rows, two are needed"
+        )
+        detail = f"not enough data, {why}"
+        return Condition(
+            name=f"gap between groups of {column}", status="undecided", detail=detail, kind="slices", subject=column
+        )
+
+    def _of_class(self, name: str, kind: Kind, subject: str, found: Interval, bound: float, rows: int) -> Condition:
+        fewest = self.policy.min_positives
+        if rows >= fewest:
+            return self._decided(name, kind, subject, found, bound, "above")
+        detail = f"not enough data, {rows} held-out rows of the class and {fewest} are needed"
+        more = math.ceil((fewest - rows) * self.n / rows) if rows else None
+        return Condition(name=name, status="undecided", detail=detail, more_rows=more, kind=kind, subject=subject)
+
+    def _decided(self, name: str, kind: Kind, subject: str, found: Interval, bound: float, side: Side) -> Condition:
+        found = finite(found, name)
+        if side == "above":
+            good, bad = found.low > bound, found.high <= bound
+        else:
+            good, bad = found.high <= bound, found.low > bound
+        status: Status = "pass" if good else "fail" if bad else "undecided"
+        sign = "+" if "against" in name else ""
+        return Condition(
+            name=name,
+            status=status,
+            detail=f"{bounds(found, self.confidence, sign)}, allowed is {side} {bound:{sign}.3g}",
+            more_rows=rows_to_decide(found, bound, self.n) if status == "undecided" else None,
+            kind=kind,
+            subject=subject,
+            estimate=found.estimate,
+            low=found.low,
+            high=found.high,
+            bound=bound,
+        )
+
+
+def _advised(calibration: Condition) -> Condition:
+    """Say beside a calibration that is not good enough what can be done about it."""
+    if calibration.status == "pass":
+        return calibration
+    return calibration.model_copy(update={"detail": f"{calibration.detail}; {CALIBRATE}"})
+
+
+def finite(interval: Interval, what: str) -> Interval:
+    """Refuse an interval that is not defined.
+
+    Raises
+    ------
+    GateError
+    """
+    if not all(map(math.isfinite, (interval.estimate, interval.low, interval.high))):
+        raise GateError(f"{what} is not defined on these rows, so nothing can be decided by it")
+    return interval
+
+
+def rows_to_decide(interval: Interval, bound: float, n: int) -> int | None:
+    """Rows beside the ``n`` there are until ``bound`` lies outside, if the estimate holds: width goes as 1/sqrt(n).
+
+    None where the estimate is so close to the bound that no number of rows worth naming would do.
+    """
+    distance = interval.estimate - bound
+    width = interval.estimate - interval.low if distance > 0 else interval.high - interval.estimate
+    if distance == 0 or not math.isfinite(width / distance):
+        return None
+    wanted = n * (width / distance) ** 2
+    if wanted > MOST_TIMES * n:
+        return None
+    digits = max(0, int(math.log10(max(wanted, 1))) - 1)
+    return max(1, math.ceil((wanted - n) / 10**digits) * 10**digits)
+
+
+def bounds(interval: Interval, confidence: float, sign: str = "+") -> str:
+    """Write an interval for people."""
+    numbers = (f"{value:{sign}.4f}" for value in (interval.estimate, interval.low, interval.high))
+    return "{} ({} to {} at {})".format(*numbers, percent(confidence))
+
+
+def percent(confidence: float) -> str:
+    """Write a confidence for people."""
+    return f"{100 * confidence:.4g}%"
+
+
+def _reflected(interval: Interval) -> Interval:
+    """Lower the low bound to the reflected one where that is lower (Davison & Hinkley 1997, section 5.2).
+
+    A row drawn twice lifts average precision, so the percentile bound alone is too kind.
+    """
+    low = min(interval.low, 2 * interval.estimate - interval.high)
+    return Interval(interval.estimate, low, interval.high)

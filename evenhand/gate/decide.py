@@ -1,0 +1,161 @@
+"""The promotion gate: what a challenger must prove before anybody is asked to approve it.
+
+Every doubt counts against the challenger: a tie, a class with too few rows and an error are never a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from evenhand.errors import EvenhandError
+from evenhand.evidence.bootstrap import Interval, paired_difference
+from evenhand.gate.alignment import align
+from evenhand.gate.alpha_spending import look_confidence
+from evenhand.gate.conditions import bounds, conditions_of, finite, rows_to_decide
+from evenhand.gate.facts import fact_conditions
+from evenhand.gate.verdict import Case, Condition, Facts, Outcome, Review, Status, Verdict, error_verdict
+from evenhand.problem import GatePolicy
+
+
+def decide(case: Case, policy: GatePolicy) -> Verdict:
+    """Judge a challenger.
+
+    Parameters
+    ----------
+    case : Case
+        Both models' answers to the same held-out rows; without a champion the challenger must beat chance.
+    policy : GatePolicy
+
+    Returns
+    -------
+    Verdict
+        ``promote`` when the lower bound of the paired difference is above the margin and every condition passes;
+        ``reject`` when the upper bound is not above the margin or a condition fails; ``insufficient evidence``
+        otherwise; ``error`` when the case can't be judged. The order of rows and classes makes no difference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from evenhand.gate.verdict import Facts, Scored
+    >>> truth = np.repeat(["Assault", "Robbery"], 200)
+    >>> good = np.where(truth[:, None] == ["Assault", "Robbery"], 0.8, 0.2)
+    >>> challenger = Scored("version 1", ("Assault", "Robbery"), good, truth, "ab" * 32)
+    >>> known = Facts(columns=("hour",), available=("hour",), validated=True, leak_free=True)
+    >>> decide(Case(truth, challenger, None, "macro_f1", facts=known), GatePolicy()).outcome
+    'promote (first)'
+    >>> decide(Case(truth, challenger, None, "macro_f1"), GatePolicy()).outcome
+    'insufficient evidence'
+    """
+    try:
+        if case.look > policy.looks:
+            return no_look_left(case.metric, case.review, policy, case.challenger.rows_sha256, len(case.truth))
+        return _decide(case, policy)
+    except EvenhandError as error:
+        return error_verdict(str(error), case.metric, case.review)
+
+
+def no_look_left(metric: str, review: Review, policy: GatePolicy, rows_sha256: str, rows: int) -> Verdict:
+    """Give the verdict on a challenger for whom the held-out rows have judged too often already."""
+    reason = (
+        f"These {rows:,} held-out rows have judged {policy.looks} times, as often as the policy allows: one more look "
+        "would pass somebody by luck. Rows that have judged nobody decide: hold a newer period out."
+    )
+    reasons = (reason, *_what_follows("insufficient evidence", review))
+    facts: dict[str, Any] = {"metric": metric, "review": review, "rows": rows, "rows_sha256": rows_sha256}
+    return Verdict(outcome="insufficient evidence", reasons=reasons, looks_left=0, **facts)
+
+
+def unfit(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verdict | None:
+    """Reject a challenger that can't be scored because it asks for columns that the data does not have."""
+    conditions = tuple(fact_conditions(facts, policy))
+    failed = _with([c for c in conditions if c.kind == "signature"], "fail")
+    if not failed:
+        return None
+    reasons = (*_with(conditions, "fail"), *_what_follows("reject", review))
+    return Verdict(outcome="reject", reasons=reasons, metric=metric, conditions=conditions, review=review)
+
+
+def _decide(case: Case, policy: GatePolicy) -> Verdict:
+    aligned, confidence = align(case), look_confidence(policy.confidence, case.look)
+    facts: dict[str, Any] = {
+        "metric": case.metric,
+        "review": case.review,
+        "rows": len(aligned.y),
+        "rows_sha256": case.challenger.rows_sha256,
+        "confidence": confidence,
+        "look": case.look,
+        "looks_left": policy.looks - case.look,
+    }
+    gain = None
+    if aligned.champion is not None:
+        rivals = (aligned.y, aligned.champion, aligned.challenger)
+        gain = paired_difference(*rivals, case.metric, aligned.k, confidence, policy.resamples)
+        gain = finite(gain, case.metric)
+        facts |= {"estimate": gain.estimate, "low": gain.low, "high": gain.high, "margin": policy.margin}
+    conditions = conditions_of(case, aligned, policy, confidence)
+    if gain is None:
+        outcome, reasons, more = _first_outcome(conditions, aligned.classes)
+    else:
+        outcome, reasons, more = _outcome(gain, conditions, case.metric, policy.margin, confidence, len(aligned.y))
+    reasons += _what_follows(outcome, case.review)
+    return Verdict(outcome=outcome, reasons=tuple(reasons), conditions=conditions, more_rows=more, **facts)
+
+
+# --- outcomes ------------------------------------------------------------------------------------------------------
+
+
+def _first_outcome(conditions: tuple[Condition, ...], classes: Sequence[str]) -> tuple[Outcome, list[str], int | None]:
+    reasons = ["No champion yet: the challenger is held against chance."]
+    failed, open_ = _with(conditions, "fail"), _with(conditions, "undecided")
+    if failed:
+        return "reject", reasons + failed, None
+    if open_:
+        more = _most(conditions)
+        return "insufficient evidence", reasons + open_ + _wanted(more), more
+    reasons += [f"Average precision is above chance on all {len(classes)} classes."]
+    others = len(conditions) - len(classes)
+    return "promote (first)", reasons + ([f"The {others} other conditions pass."] if others else []), None
+
+
+def _outcome(
+    gain: Interval, conditions: tuple[Condition, ...], metric: str, margin: float, confidence: float, n: int
+) -> tuple[Outcome, list[str], int | None]:
+    found = f"the difference in {metric} is {bounds(gain, confidence)}"
+    failed, open_ = _with(conditions, "fail"), _with(conditions, "undecided")
+    if gain.high <= margin:
+        how = "worse" if gain.high < 0 else "equivalent" if gain.low >= -margin else "not better"
+        return "reject", [f"The challenger is {how}: {found}, not above the margin of {margin:.4f}.", *failed], None
+    if failed:
+        return "reject", [*failed, f"{found[0].upper()}{found[1:]}."], None
+    if gain.low > margin and not open_:
+        reasons = [f"The challenger is better: {found}, all above the margin of {margin:.4f}."]
+        return "promote", [*reasons, f"All {len(conditions)} conditions pass."], None
+    reasons = [f"{found[0].upper()}{found[1:]}; the margin is {margin:.4f}."]
+    needed = [] if gain.low > margin else [rows_to_decide(gain, margin, n)]
+    more = _most(conditions, needed)
+    return "insufficient evidence", reasons + open_ + _wanted(more), more
+
+
+def _what_follows(outcome: Outcome, review: Review) -> list[str]:
+    if not outcome.startswith("promote"):
+        return ["The alias champion stays where it is."]
+    if review == "never":
+        return ["The problem declares `review: never`: the alias champion moves without a reviewer."]
+    return ["A reviewer decides: the alias champion moves on approval."]
+
+
+def _with(conditions: Sequence[Condition], status: Status) -> list[str]:
+    return [f"{c.name}: {c.detail}." for c in conditions if c.status == status]
+
+
+def _wanted(more: int | None) -> list[str]:
+    return (
+        [f"About {more:,} more labelled rows would decide."] if more else ["How many more rows would decide is open."]
+    )
+
+
+def _most(conditions: Sequence[Condition], needed: Sequence[int | None] = ()) -> int | None:
+    """Rows that decide everything that is open; None as soon as one of them can't be told."""
+    counts = [*needed, *(c.more_rows for c in conditions if c.status == "undecided")]
+    return max((c for c in counts if c is not None), default=None) if None not in counts else None

@@ -1,0 +1,186 @@
+"""One class against the rest: precision-recall, ROC and calibration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from evenhand.metrics.ranking import average_precision_and_roc_auc, threshold_counts
+from evenhand.report.figures.style import (
+    ACCENT,
+    GREY,
+    INK,
+    PALE,
+    SECOND,
+    TOGETHER,
+    check_names,
+    line_style,
+    new_figure,
+    panels,
+    short,
+    thinned,
+    tidy,
+)
+
+CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True)
+class _Curve:
+    name: str
+    label: str  # what its legend entry or panel says beside the name
+    x: np.ndarray
+    y: np.ndarray
+    area: float
+    chance: tuple[tuple[float, float], tuple[float, float]]  # x and y of the line of a useless model
+
+
+def precision_recall(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "") -> Figure:
+    """Draw precision against recall at every threshold, class by class.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n,)
+    proba : ndarray, shape (n, K)
+    classes : sequence of K str
+    note : str
+        What data this is, and that it is synthetic if it is.
+
+    Returns
+    -------
+    Figure
+        One plot for up to seven classes, a panel a class for more, the highest average precision first.
+
+    Raises
+    ------
+    ValueError
+        If the names do not match the columns of ``proba``.
+    """
+
+    def curve(name: str, positive: np.ndarray, values: np.ndarray) -> _Curve:
+        tp, fp = threshold_counts(positive, values)
+        keep, area, prior = thinned(len(tp)), average_precision_and_roc_auc(positive, values)[0], positive.mean()
+        x, height = (tp / tp[-1])[keep], (tp / (tp + fp))[keep]
+        label = f"AP {area:.2f}, share {prior:.3f}"
+        return _Curve(name, label, np.append(0.0, x), np.append(height[0], height), area, ((0, 1), (prior, prior)))
+
+    curves = _curves(y, proba, classes, curve)
+    figure = new_figure("Precision-recall, each class against the rest", note)
+    return _drawn(
+        figure, curves, classes, ("recall", "precision"), "share: a model that guesses stays at this precision"
+    )
+
+
+def roc(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "") -> Figure:
+    """Draw true against false positive rate at every threshold; arguments and errors as :func:`precision_recall`."""
+
+    def curve(name: str, positive: np.ndarray, values: np.ndarray) -> _Curve:
+        tp, fp = threshold_counts(positive, values)
+        keep, area = thinned(len(tp)), average_precision_and_roc_auc(positive, values)[1]
+        negatives = max(int(fp[-1]), 1)
+        x, height = np.append(0.0, (fp / negatives)[keep]), np.append(0.0, (tp / tp[-1])[keep])
+        return _Curve(name, f"AUC {area:.2f}", x, height, area, ((0, 1), (0, 1)))
+
+    curves = _curves(y, proba, classes, curve)
+    figure = new_figure("ROC, each class against the rest", note)
+    return _drawn(figure, curves, classes, ("false positive rate", "true positive rate"), "grey: a model that guesses")
+
+
+def calibration(
+    y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "", corrected: np.ndarray | None = None
+) -> Figure:
+    """Draw the observed share against the predicted probability, a panel a class.
+
+    Arguments and errors as :func:`precision_recall`; with ``corrected``, of shape (n, K), its points are drawn beside
+    those of ``proba``, which are called raw. Points are ten bins of equally many expected rows of the class, so that a
+    rare class has points where it is predicted, not ten at nought. The bars behind show how the predictions are spread
+    (their height is the panel's own). Every panel has its own scale.
+    """
+    check_names("classes", classes, proba.shape[1])
+    figure = new_figure("Calibration: below the diagonal, probabilities are too high; above it, too low", note)
+    axes = panels(figure, len(classes))
+    for code, (ax, name) in enumerate(zip(axes, classes, strict=True)):
+        _reliability(ax, y == code, proba[:, code], None if corrected is None else corrected[:, code])
+        ax.set_title(short(name), fontsize=7.5, color=INK)
+    if corrected is not None:
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", fontsize=7.5, frameon=False)
+    figure.supxlabel("predicted probability", fontsize=8)
+    figure.supylabel("observed share   (bars: spread of the predictions)", fontsize=8)
+    return figure
+
+
+def _reliability(axes: Axes, positive: np.ndarray, values: np.ndarray, corrected: np.ndarray | None) -> None:
+    given = [("raw", values, SECOND if corrected is not None else ACCENT)]
+    given += [] if corrected is None else [("corrected", corrected, ACCENT)]
+    points = [(name, colour, *_means(positive, some)) for name, some, colour in given]
+    top = min(1.0, max(0.01, *(max(*predicted, *observed) for _, _, predicted, observed in points)) * 1.08)
+    counts, edges = np.histogram(given[-1][1], bins=25, range=(0, top))
+    axes.stairs(counts / max(counts.max(), 1) * top * 0.35, edges, fill=True, color=PALE)
+    axes.plot([0, top], [0, top], color=GREY, linewidth=0.8)
+    for name, colour, predicted, observed in points:
+        axes.plot(predicted, observed, "o-", color=colour, markersize=3, linewidth=1, label=name)
+    axes.set(xlim=(0, top), ylim=(0, top))
+    axes.locator_params(nbins=3)
+    tidy(axes)
+
+
+def _means(positive: np.ndarray, values: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean probability and observed share of bins with equally many expected rows."""
+    order = np.argsort(values, kind="stable")
+    expected = np.cumsum(values[order])
+    cuts = np.searchsorted(expected, expected[-1] * np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
+    bins = [rows for rows in np.split(order, cuts) if len(rows)]
+    return [float(values[rows].mean()) for rows in bins], [float(positive[rows].mean()) for rows in bins]
+
+
+def _curves(
+    y: np.ndarray, proba: np.ndarray, classes: Sequence[str], curve: Callable[[str, np.ndarray, np.ndarray], _Curve]
+) -> list[_Curve]:
+    """Curves of the classes that have rows, the largest area first."""
+    check_names("classes", classes, proba.shape[1])
+    found = [curve(name, y == code, proba[:, code]) for code, name in enumerate(classes) if (y == code).any()]
+    return sorted(found, key=lambda one: (math.isnan(one.area), -one.area, one.name))
+
+
+def _drawn(figure: Figure, curves: list[_Curve], classes: Sequence[str], axis: tuple[str, str], key: str) -> Figure:
+    absent = [name for name in classes if name not in {curve.name for curve in curves}]
+    key += "".join(f"; no rows of {short(name)}" for name in absent[:3]) + ("; ..." if len(absent) > 3 else "")
+    if len(curves) <= TOGETHER:
+        _together(figure, curves, list(classes), axis, key)
+    else:
+        _apart(figure, curves, axis, key)
+    return figure
+
+
+def _together(figure: Figure, curves: list[_Curve], classes: list[str], axis: tuple[str, str], key: str) -> None:
+    axes = figure.subplots()
+    for chance in {curve.chance for curve in curves}:
+        axes.plot(*chance, color=PALE, linewidth=0.9)
+    for curve in curves:
+        colour, dash = line_style(classes.index(curve.name))  # one colour a class in every figure
+        label = f"{curve.label}  {short(curve.name, 34)}"
+        axes.plot(curve.x, curve.y, color=colour, linestyle=dash, linewidth=1.4, label=label)
+    axes.set(xlim=(0, 1), ylim=(0, 1.01))
+    axes.set_xlabel(axis[0], fontsize=8)
+    axes.set_ylabel(axis[1], fontsize=8)
+    tidy(axes)
+    figure.legend(
+        loc="outside lower left", fontsize=7.5, frameon=False, ncols=2, title=key, title_fontsize=7, alignment="left"
+    )
+
+
+def _apart(figure: Figure, curves: list[_Curve], axis: tuple[str, str], key: str) -> None:
+    axes = panels(figure, len(curves), shared=True)
+    for ax, curve in zip(axes, curves, strict=True):
+        ax.plot(*curve.chance, color=GREY, linewidth=0.8)
+        ax.plot(curve.x, curve.y, color=ACCENT, linewidth=1.3)
+        ax.set_title(f"{short(curve.name)}\n{curve.label}", fontsize=7, color=INK)
+        ax.set(xlim=(0, 1), ylim=(0, 1.01), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        tidy(ax)
+    figure.supxlabel(f"{axis[0]}   ({key})", fontsize=8)
+    figure.supylabel(axis[1], fontsize=8)

@@ -1,0 +1,87 @@
+"""What a reviewer looks at beside the verdict: both models' scores, confusions, calibration and groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from evenhand.evidence.bootstrap import Predictions
+from evenhand.evidence.slices import Slices, slices
+from evenhand.gate.alignment import Aligned, align
+from evenhand.gate.verdict import Case
+from evenhand.metrics.scores import BINS, Scores, score
+from evenhand.problem import GatePolicy
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Rows by how sure the model is of its most probable class; bins without rows are left out."""
+
+    confidence: np.ndarray
+    """Mean of each bin."""
+    accuracy: np.ndarray
+    rows: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ModelDetails:
+    """One model on the held-out rows."""
+
+    scores: Scores
+    reliability: Reliability
+
+
+@dataclass(frozen=True, eq=False)
+class Details:
+    """Both models on the same held-out rows."""
+
+    classes: tuple[str, ...]
+    challenger: ModelDetails
+    champion: ModelDetails | None
+    slices: dict[str, Slices] = field(default_factory=dict)
+    """By column; the models are champion, challenger, or the challenger alone."""
+
+
+def describe(case: Case, policy: GatePolicy) -> Details:
+    """Score a case for its report.
+
+    Raises
+    ------
+    GateError
+        When the two can't be compared.
+    """
+    a = align(case)
+    models = [model for model in (a.champion, a.challenger) if model is not None]
+    by_group = {
+        column: slices(a.y, case.groups[column], models, a.k, policy.min_slice_rows, policy.min_positives, resamples=0)
+        for column in sorted(case.groups)
+    }
+    champion = None if a.champion is None else _of_model(a, a.champion)
+    return Details(a.classes, _of_model(a, a.challenger), champion, by_group)
+
+
+def _of_model(a: Aligned, model: Predictions) -> ModelDetails:
+    return ModelDetails(score(a.y, model.proba, a.classes, model.predicted), reliability(a.y, model.proba))
+
+
+def reliability(y: np.ndarray, proba: np.ndarray) -> Reliability:
+    """Compare how sure a model is with how often it is right, in the bins of the calibration error.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n,)
+    proba : ndarray, shape (n, K)
+
+    Examples
+    --------
+    >>> found = reliability(np.array([0, 1]), np.array([[0.9, 0.1], [0.9, 0.1]]))
+    >>> found.confidence.tolist(), found.accuracy.tolist(), found.rows.tolist()
+    ([0.9], [0.5], [2])
+    """
+    sure, right = proba.max(axis=1), proba.argmax(axis=1) == y
+    at = np.minimum((sure * BINS).astype(int), BINS - 1)
+    rows = np.bincount(at, minlength=BINS)
+    held = rows > 0
+    confidence, accuracy = (np.bincount(at, weights=values, minlength=BINS)[held] for values in (sure, right))
+    return Reliability(confidence / rows[held], accuracy / rows[held], rows[held])

@@ -1,0 +1,174 @@
+"""The outcome of a training for scripts: ``summary.json``, whose schema is ``docs/summary.schema.json``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evenhand.evidence import Conclusion, Evidence
+from evenhand.metrics.scores import Scores
+from evenhand.training.candidates import Candidate
+from evenhand.training.tuned_settings import Chosen
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSummary(_Part):
+    """Which rows a training saw."""
+
+    rows: int = Field(description="good rows after validation")
+    sha256: str = Field(description="of the snapshot they come from")
+    train_rows: int
+    test_rows: int = Field(description="held-out rows; no candidate was trained on them")
+    quarantined: dict[str, int] = Field(description="expectation -> rows put aside for it")
+
+
+class WinnerSummary(_Part):
+    """What names a candidate."""
+
+    model: str
+    strategy: str
+    features: str
+    decision: str
+
+
+class ShippedSummary(_Part):
+    """A candidate's scores as a model made of it answers: its probabilities corrected, its classes the same."""
+
+    correction: str = Field(description="none, prior, temperature, prior + isotonic, ...: chosen out of fold")
+    oof: dict[str, float | None] | None
+    test: dict[str, float | None] | None
+
+
+class CandidateSummary(WinnerSummary):
+    """One line of the grid."""
+
+    oof: dict[str, float | None] | None = Field(
+        description="metrics on the out-of-fold rows of the folds done; null if skipped"
+    )
+    test: dict[str, float | None] | None = Field(description="metrics on the held-out rows; null if not scored there")
+    folds_done: int
+    fit_seconds: float = Field(
+        description="CPU seconds of all its fits; a forest's hold the judging of its rows, and those of a model that "
+        "is distributed are by the clock, with the wait for the cluster"
+    )
+    skipped: str | None = Field(description="why the strategy could not run")
+    stopped: str | None = Field(default=None, description="why it got no more folds and no test: it could not win")
+    shipped: ShippedSummary | None = Field(default=None, description="with probabilities corrected; null if skipped")
+
+
+class TuningSummary(_Part):
+    """What one study chose."""
+
+    candidate: str = Field(description="what is tuned, without its decision rule")
+    fold: int | None = Field(description="whose training rows it saw; null: all of them, whose settings the model has")
+    metric: str = Field(description="what its trials are judged by, on inner folds")
+    chosen: dict[str, int | float | str | bool | None] = Field(description="empty: as declared")
+    value: float | None = Field(description="inner score of the chosen settings; null where no trial could be judged")
+    declared: float | None = Field(description="inner score of the model as it is declared")
+    complete: int
+    pruned: int
+    failed: int
+    reproducible: bool = Field(description="false where a wall clock may end it")
+    notes: tuple[str, ...] = ()
+
+
+class VerdictSummary(_Part):
+    """What the gate said."""
+
+    outcome: Literal["promote", "promote (first)", "reject", "insufficient evidence", "error"]
+    reasons: tuple[str, ...]
+    review: Literal["required", "never"]
+
+
+class ModelSummary(_Part):
+    """The registered model version."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+
+
+class EvidenceSummary(_Part):
+    """Which way of handling imbalance helps; evidence.json beside this file holds all of it."""
+
+    conclusion: str
+    simplest: str | None = Field(description="simplest candidate within one standard error of the best out of fold")
+    helps: tuple[str, ...] = Field(description="candidates shown to help the primary metric out of fold")
+    hurts_average_precision: tuple[str, ...] = Field(description="candidates shown to hurt it out of fold")
+    not_enough_data: tuple[str, ...] = Field(description="classes with too few held-out rows")
+
+
+class Summary(_Part):
+    """A whole training."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    problem: str
+    synthetic: bool = Field(description="whether the rows are made up")
+    seed: int
+    preset: Literal["standard", "full", "quick"]
+    metric: str = Field(description="the primary metric, by which the winner was chosen out of fold")
+    data: DataSummary
+    candidates: tuple[CandidateSummary, ...]
+    winner: WinnerSummary
+    leak_sentinel: Literal["clean"] | None = Field(
+        default=None, description="clean: no judged row had a part in a fit; a training where one had stops before this"
+    )
+    verdict: VerdictSummary
+    model: ModelSummary
+    warnings: tuple[str, ...]
+    seconds: dict[str, float] = Field(description="wall seconds of each step, and total")
+    versions: dict[str, str]
+    evidence: EvidenceSummary | None = None
+    tuning: tuple[TuningSummary, ...] = Field(default=(), description="every study, where the training was to tune")
+
+
+def studies(grid: Iterable[Candidate]) -> tuple[TuningSummary, ...]:
+    """Take what each study chose out of the candidates, each fit once."""
+    tuned = {one.fit_name: one for one in grid if one.chosen}
+    return tuple(_study(name, chosen) for name, one in tuned.items() for chosen in one.chosen)
+
+
+def _study(name: str, chosen: Chosen) -> TuningSummary:
+    return TuningSummary(
+        candidate=name,
+        fold=chosen.fold if chosen.fold >= 0 else None,
+        metric=chosen.metric,
+        chosen=dict(chosen.params),
+        value=chosen.best.value if chosen.best else None,
+        declared=chosen.declared,
+        complete=chosen.count("complete"),
+        pruned=chosen.count("pruned"),
+        failed=chosen.count("failed"),
+        reproducible=chosen.reproducible,
+        notes=chosen.notes,
+    )
+
+
+def summed_up(evidence: Evidence) -> EvidenceSummary:
+    """Take what scripts ask for out of the evidence."""
+
+    def concluded(metric: str, conclusion: Conclusion) -> tuple[str, ...]:
+        differences = ((found.name, found.difference("oof", metric)) for found in evidence.candidates)
+        return tuple(name for name, found in differences if found and found.conclusion == conclusion)
+
+    return EvidenceSummary(
+        conclusion=evidence.conclusion,
+        simplest=evidence.simplest.name if evidence.simplest else None,
+        helps=concluded(evidence.metric, "helps"),
+        hurts_average_precision=concluded("average_precision", "hurts"),
+        not_enough_data=evidence.grounds["test"].left_out if "test" in evidence.grounds else (),
+    )
+
+
+def metric_values(scores: Scores | None) -> dict[str, float | None] | None:
+    """Return the overall metrics as plain data, an undefined one as None."""
+    if scores is None:
+        return None
+    return {name: None if math.isnan(value) else float(value) for name, value in scores.metrics.items()}

@@ -1,0 +1,139 @@
+"""What the page of a training is made of, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evenhand.evidence import Evidence
+from evenhand.evidence.bootstrap import Interval
+from evenhand.gate.verdict import Verdict
+from evenhand.metrics.cost_curves import CostCurve
+from evenhand.metrics.scores import Scores
+from evenhand.problem import ARGMAX, BASE, Problem
+from evenhand.report.summary import Summary
+from evenhand.report.tables import Row
+from evenhand.strategies import LedgerEntry
+
+BASELINE_CURVES = "baseline_precision_recall"  # the figure of the reference beside that of the winner
+
+
+@dataclass(frozen=True)
+class ClassLine:
+    """One class on the held-out rows."""
+
+    name: str
+    rows: int
+    share: float
+    """Of the held-out rows: the precision of guessing."""
+    measures: Mapping[str, Interval] | None
+    """By ``CLASS_METRICS``; None where the class has too few rows to say."""
+
+
+@dataclass(frozen=True)
+class GroupLine:
+    """One group of a declared column; ``values`` by ``evenhand.evidence.slices.SLICE_METRICS``."""
+
+    name: str
+    rows: int
+    values: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """All groups of a declared column that have enough rows."""
+
+    column: str
+    groups: tuple[GroupLine, ...]
+    gaps: Mapping[str, Interval]
+    """Best group minus worst; empty where there is nothing to compare."""
+    classes: tuple[str, ...]
+    """Classes with enough rows in every group, which the values are means over."""
+    left_out: Mapping[str, int]
+    """Group -> rows, too few."""
+
+
+@dataclass(frozen=True)
+class ClassCosts:
+    """Cost curves of one class on the held-out rows: the chosen model's, and the reference's where there is one."""
+
+    name: str
+    model: CostCurve
+    reference: CostCurve | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How sure the chosen model's scores on the held-out rows are."""
+
+    primary: Interval
+    """Of the problem's metric."""
+    difference: Interval | None
+    """Against the reference, on the same rows; positive is better."""
+    classes: tuple[ClassLine, ...]
+    """The rarest first."""
+    groups: tuple[GroupTable, ...] = ()
+    costs: tuple[ClassCosts, ...] = ()
+    """Of the classes with enough rows, the rarest first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """Scores of a candidate once its probabilities are corrected."""
+
+    method: str
+    oof: Scores | None
+    test: Scores | None
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a training came about, beside its problem and summary."""
+
+    train_sha256: str
+    holdout_sha256: str
+    train_period: tuple[str, str] | None
+    """First and last value of the column that the split goes by."""
+    holdout_period: tuple[str, str] | None
+    suite: str
+    checked: int
+    """Expectations."""
+    dropped_duplicates: int
+    folds: int
+    identity: str = ""
+    """Hash of the source code that made it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Everything that the page and the model card tell."""
+
+    problem: Problem
+    summary: Summary
+    verdict: Verdict
+    rows: tuple[Row, ...]
+    winner: Row
+    reference: Row | None
+    """The same model with nothing done about imbalance; None where that is the winner, or was not tried."""
+    made: Made
+    measured: Measured | None = None
+    evidence: Evidence | None = None
+    corrected: Mapping[str, Corrected] = field(default_factory=dict)
+    """By the name of the candidate."""
+    ledger: tuple[LedgerEntry, ...] = ()
+    """A line a strategy, on all training rows."""
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+    """PNG files by name."""
+
+
+def row_name(row: Row) -> str:
+    """Name a candidate as the runs do.
+
+    Examples
+    --------
+    >>> row_name(Row("lightgbm", "none", "enriched", "multipliers", None, None, 1.0, None))
+    'lightgbm / none / enriched / multipliers'
+    """
+    features = [] if row.features == BASE else [row.features]
+    decision = [] if row.decision == ARGMAX.name else [row.decision]
+    return " / ".join([row.model, row.strategy, *features, *decision])

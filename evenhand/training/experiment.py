@@ -1,0 +1,282 @@
+"""The grid as (candidate, fold) units of work.
+
+A unit is judged on rows that neither its encoder, its sampler nor its model has seen. Units of a fold share the encoded
+rows, and units of a fold and strategy the resampled ones, whatever order, thread or process they run in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from lightgbm.basic import LightGBMError
+from sklearn.base import ClassifierMixin
+from sklearn.inspection import permutation_importance
+from threadpoolctl import threadpool_limits
+
+from evenhand.data.lineage import Encoder
+from evenhand.data.split import Fold, rows_at
+from evenhand.errors import ProblemError
+from evenhand.features.encoder import build_encoder, n_categorical
+from evenhand.features.text import TrainingTexts
+from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first, too_dear
+from evenhand.models.together import FitTogether
+from evenhand.models.transfer_data import Elsewhere, beginning
+from evenhand.models.warm_start import Beginning
+from evenhand.postprocess.rules import DecisionRule
+from evenhand.problem import FeatureSet
+from evenhand.scoring.model import FittedCandidate, full_probabilities
+from evenhand.strategies import CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
+from evenhand.strategies.recency_weights import aged
+from evenhand.training.candidates import Candidate
+from evenhand.training.fold_cache import (
+    Cache,
+    Encoded,
+    OnceCache,
+    Resampled,
+    pack_encoded,
+    pack_rows,
+    unpack_encoded,
+    unpack_rows,
+)
+from evenhand.training.leak_checks import Lineage, study_leaks, unit_leaks
+
+HOLDOUT = "holdout"
+PERMUTED_ROWS = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one unit of work gave.
+
+    Attributes
+    ----------
+    probabilities : ndarray of shape (n_judged_rows, n_classes) or None
+        None where the strategy could not run.
+    ledger : LedgerEntry or None
+    fit_seconds : float
+        CPU seconds; a forest whose trees are not kept judges the rows meanwhile.
+    skipped : str or None
+        Why it could not run.
+    importance : ndarray of shape (n_features,) or None
+        On the held-out period: the family's own importances, or else by permutation. Adds up to one.
+    fitted : FittedCandidate or None
+    leaks : tuple of str or None
+        What the leak sentinel found; None where nothing was fitted.
+    """
+
+    probabilities: np.ndarray | None
+    ledger: LedgerEntry | None
+    fit_seconds: float
+    skipped: str | None = None
+    importance: np.ndarray | None = None
+    fitted: FittedCandidate | None = None
+    leaks: tuple[str, ...] | None = None
+
+
+class Experiment:
+    """The rows of one training, and the work that its units share.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns), or callable
+        Typed raw columns, training rows and held-out rows; or what returns them, called each time they are needed:
+        rows that are mapped from a file take memory for that long.
+    y : ndarray of int, shape (n_rows,)
+        Class codes.
+    classes : sequence of str
+    folds : sequence of Fold
+        Positions into ``frame``. The last one may be the held-out period, numbered -1.
+    features : dict of str to FeatureSet
+    seed : int
+    when : Series of timestamps or numbers, shape (n_rows,), optional
+        What a candidate with a half-life, or one that begins on older rows, goes by.
+    kept_folds : int
+        So many are kept encoded and resampled: what comes back to a fold finds it as it was.
+    encoded, resampled : Cache, optional
+        Where encoded and resampled rows are shared; in the memory of this process without them.
+    elsewhere : mapping of str to Elsewhere, optional
+        Other data that a model may begin on, by name. None of it is judged.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame | Callable[[], pd.DataFrame],
+        y: np.ndarray,
+        classes: Sequence[str],
+        folds: Sequence[Fold],
+        features: dict[str, FeatureSet],
+        seed: int,
+        when: pd.Series | None = None,
+        kept_folds: int = 3,
+        encoded: Cache | None = None,
+        resampled: Cache | None = None,
+        elsewhere: Mapping[str, Elsewhere] | None = None,
+    ) -> None:
+        self._read = frame if callable(frame) else _returning(frame.reset_index(drop=True))
+        self.y = y
+        self.classes = list(classes)
+        self.folds = {fold.number: fold for fold in folds}
+        self.features = features
+        self.seed = seed
+        self.when = when
+        self.elsewhere = dict(elsewhere or {})
+        self._encoded: Cache = encoded or OnceCache(size=kept_folds)
+        self._resampled: Cache = resampled or OnceCache(size=max(3, kept_folds))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The raw columns; a row's name is its position, wherever it goes."""
+        return self._read()
+
+    def run(
+        self,
+        candidate: Candidate,
+        fold_number: int,
+        keep_model: bool = False,
+        rule: DecisionRule | None = None,
+        together: FitTogether | None = None,
+    ) -> Outcome:
+        """Fit a candidate on a fold's training rows and judge it on the others.
+
+        One unit uses one thread, so its result does not depend on the machine's number of cores.
+
+        Parameters
+        ----------
+        candidate : Candidate
+        fold_number : int
+            -1 for the held-out period.
+        keep_model : bool
+            Whether the fitted whole is part of the outcome.
+        rule : DecisionRule, optional
+            Of the fitted whole.
+        together : FitTogether, optional
+            How a distributed model is fitted.
+
+        Returns
+        -------
+        Outcome
+
+        Raises
+        ------
+        ProblemError
+            When its settings are none that it can be fitted with, or it is distributed and nothing fits it together.
+        """
+        fold = self.folds[fold_number]
+        if len(np.unique(self.y[fold.train])) < 2:
+            return Outcome(None, None, 0.0, skipped="its training rows hold one class only")
+        chosen = candidate.chosen_on(fold_number)
+        if chosen is not None and chosen.skipped:
+            return Outcome(None, None, 0.0, skipped=chosen.skipped)
+        with threadpool_limits(limits=1):
+            # What is shared of a fold is its rows; the fitted whole needs the encoder itself.
+            encode = self._encode_now if keep_model else self._encode
+            encoded = encode(candidate.features, fold)
+            try:
+                rows, entry = self._rows(candidate, fold, encoded)
+            except CannotResample as reason:
+                return Outcome(None, None, 0.0, skipped=str(reason))
+            dear = too_dear(candidate.model_on(fold_number), len(rows.y), len(self.classes))
+            if dear is not None:
+                return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {dear}")
+            leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
+            leaks += study_leaks(fold, chosen.seen if chosen else None)
+            first = n_categorical(self.features[candidate.features])
+            model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
+            judge_first(model, encoded.valid, keep_model)
+            try:
+                model, seconds = self._fit(model, candidate, fold, rows, together)
+            except CannotFit as reason:
+                return Outcome(None, None, 0.0, skipped=str(reason))
+            except (ValueError, TypeError, LightGBMError) as error:
+                raise ProblemError(f"{candidate.name} can't be fitted with its settings: {error}") from error
+            entry = replace(entry, adaptations=(*entry.adaptations, *getattr(model, "adaptations_", ())))
+            probabilities = full_probabilities(model, encoded.valid, len(self.classes))
+            weights = self._importance(model, encoded.valid, fold) if fold_number < 0 else None
+        fitted = FittedCandidate(encoded.encoder, model, self.classes, rule) if keep_model else None
+        return Outcome(probabilities, entry, seconds, importance=weights, fitted=fitted, leaks=leaks)
+
+    def _fit(
+        self,
+        model: ClassifierMixin,
+        candidate: Candidate,
+        fold: Fold,
+        rows: TrainingRows,
+        together: FitTogether | None,
+    ) -> tuple[ClassifierMixin, float]:
+        """Fit it, and say how many seconds that took: of this thread, or by the clock where others do the work."""
+        if candidate.model.distributed:
+            if together is None:
+                raise ProblemError(f"{candidate.name} is `distributed`, which needs the runner `dask`")
+            started = time.monotonic()
+            return together(model, rows), time.monotonic() - started
+        started = time.thread_time()
+        fitted = fit_rows(model, rows, **self._beginning(candidate, fold, rows))
+        return fitted, time.thread_time() - started
+
+    def feature_names(self, features: str, fold_number: int) -> list[str]:
+        """Name the encoded columns of a feature set."""
+        return list(self._encode(features, self.folds[fold_number]).encoder.get_feature_names_out())
+
+    def _importance(self, model: ClassifierMixin, X: np.ndarray, fold: Fold) -> np.ndarray | None:
+        own = importances(model)
+        if own is not None:
+            return own / own.sum() if own.sum() > 0 else None
+        few = np.random.default_rng(self.seed).permutation(len(X))[:PERMUTED_ROWS]
+        y = self.y[fold.valid][few]
+        drop = permutation_importance(
+            model, X[few], y, scoring="balanced_accuracy", n_repeats=2, random_state=self.seed
+        ).importances_mean
+        drop = np.clip(drop, 0, None)
+        return drop / drop.sum() if drop.sum() > 0 else None
+
+    def _encode(self, features: str, fold: Fold) -> Encoded:
+        key = (fold.number, features)
+        return unpack_encoded(self._encoded.get(key, lambda: pack_encoded(self._encode_now(features, fold))))
+
+    def _encode_now(self, features: str, fold: Fold) -> Encoded:
+        encoder, train = self._fit_encoder(features, fold)
+        columns = list(self.features[features].columns)
+        return Encoded(encoder, train, encoder.transform(rows_at(self.frame[columns], fold.valid)))
+
+    def _fit_encoder(self, features: str, fold: Fold) -> tuple[Encoder, np.ndarray]:
+        encoder = build_encoder(self.features[features])
+        columns = list(self.features[features].columns)
+        return encoder, encoder.fit_transform(rows_at(self.frame[columns], fold.train), self._names()[fold.train])
+
+    def _beginning(self, candidate: Candidate, fold: Fold, rows: TrainingRows) -> dict[str, Beginning]:
+        def encode(other: pd.DataFrame) -> np.ndarray:
+            encoder, _ = self._fit_encoder(candidate.features, fold)
+            return np.asarray(encoder.transform(other[list(self.features[candidate.features].columns)]))
+
+        return beginning(candidate.model_on(fold.number), rows, fold, self.when, self.elsewhere, encode)
+
+    def _names(self) -> np.ndarray:
+        """Class names of all rows: class rates are named by them."""
+        return np.asarray(self.classes, dtype=object)[self.y]
+
+    def _rows(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> Resampled:
+        key = (fold.number, candidate.features, candidate.strategy.name, candidate.half_life_days)
+        packed = self._resampled.get(
+            key, lambda: pack_rows(self._resample_now(candidate, fold, encoded), encoded.train)
+        )
+        return unpack_rows(packed, encoded.train)
+
+    def _resample_now(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> Resampled:
+        y = self.y[fold.train]
+        first_numbers = n_categorical(self.features[candidate.features])
+        texts = TrainingTexts.of(self.features[candidate.features], self.frame, self._names(), fold.train)
+        rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers, texts)
+        if candidate.half_life_days is not None:
+            if self.when is None or not pd.api.types.is_datetime64_any_dtype(self.when):
+                raise ProblemError("half_life_days: the rows have no time to go by")
+            rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
+        name = HOLDOUT if fold.number < 0 else str(fold.number)
+        return rows, ledger_entry(candidate.strategy, name, y, rows, self.classes)
+
+
+def _returning(frame: pd.DataFrame) -> Callable[[], pd.DataFrame]:
+    return lambda: frame

@@ -1,0 +1,121 @@
+"""What a training tries: the problem's own grid, a first look at it, or every strategy there is."""
+
+from __future__ import annotations
+
+from evenhand.features.anomaly import missing_extra
+from evenhand.postprocess.fit_rules import AnyDecision
+from evenhand.problem import (
+    BASE,
+    FULL_MODELS,
+    LABEL_METRICS,
+    CostDecision,
+    CostWeightStrategy,
+    ModelSpec,
+    MultipliersDecision,
+    PriorPowerDecision,
+    Problem,
+    SimpleDecision,
+    TextAugmentStrategy,
+)
+from evenhand.problem.presets import Preset
+from evenhand.problem.stacking import Stacking
+from evenhand.problem.strategies import FULL, AnyStrategy
+from evenhand.training.candidates import Candidate, candidates
+
+FAST = "lightgbm"  # the family that strategies beyond the problem's own are tried with
+MOST_ROWS = 250_000  # that a fit of the full preset sees, where its model declares no max_rows
+FULL_DECISIONS: tuple[AnyDecision, ...] = (
+    SimpleDecision(kind="argmax"),
+    MultipliersDecision(kind="multipliers"),
+    PriorPowerDecision(kind="prior_power"),
+    SimpleDecision(kind="prior_correction"),
+)
+
+
+def preset_candidates(problem: Problem, preset: Preset, share: float = 1.0) -> list[Candidate]:
+    """List what a training tries.
+
+    Parameters
+    ----------
+    problem : Problem
+    preset : {"standard", "full", "quick"}
+        ``full`` is the problem's own grid; with it, every strategy of the catalogue on the fast family, every family
+        that balances by itself, and every decision rule that needs no knowledge of the problem. What the problem names
+        itself is taken as it says.
+    share : float
+        Of the training rows that are used, see :func:`evenhand.training.experiment.candidates`.
+    """
+    if preset != "full":
+        return candidates(problem, share)
+    own = _with_all(problem)
+    more = {
+        "strategies": _others((*FULL, *_cost_weights(problem), *_text_augment(problem)), own.strategies),
+        "models": (_fast(own),),
+        "extra": (),
+        "balancing_models": (),
+    }
+    found = [*candidates(own, share), *candidates(own.model_copy(update=more), share)]
+    return list({candidate.name: candidate for candidate in found}.values())
+
+
+def preset_stacking(problem: Problem, preset: Preset) -> Stacking | None:
+    """Tell what stack a training makes of its candidates."""
+    return problem.stacking or (Stacking() if preset == "full" else None)
+
+
+def left_out(preset: Preset) -> list[str]:
+    """Say what a preset would try if everything that can be installed were."""
+    found = [missing_extra(spec.kind) for spec in FULL_MODELS] if preset == "full" else []
+    return [reason for reason in found if reason is not None]
+
+
+def _with_all(problem: Problem) -> Problem:
+    """Add the families that balance by themselves and the decision rules; bound what a fit sees."""
+    names = {model.name for model in problem.models}
+    names |= {model.name for model in problem.balancing_models}
+    balancing = [spec for spec in FULL_MODELS if spec.name not in names and missing_extra(spec.kind) is None]
+    rules = [_possible(decision, problem) for decision in FULL_DECISIONS]
+    stated = {decision.name for decision in problem.decisions}
+    return problem.model_copy(
+        update={
+            "models": tuple(_bounded(model) for model in problem.models),
+            "balancing_models": tuple(_bounded(model) for model in (*problem.balancing_models, *balancing)),
+            "decisions": (*problem.decisions, *(rule for rule in rules if rule.name not in stated)),
+        }
+    )
+
+
+def _fast(problem: Problem) -> ModelSpec:
+    """Take the problem's own model of the fast family, or that family as it comes, beside models of any name."""
+    own = next((model for model in problem.models if model.kind == FAST), None)
+    taken = {model.name for model in (*problem.models, *problem.balancing_models)}
+    taken |= {candidate.name for candidate in problem.extra}
+    return own or _bounded(ModelSpec(kind=FAST, label=f"{FAST}_default" if FAST in taken else None))
+
+
+def _others(catalogue: tuple[AnyStrategy, ...], own: tuple[AnyStrategy, ...]) -> tuple[AnyStrategy, ...]:
+    """Leave out of the catalogue what the problem tries already, but keep the baseline: the fast family may lack it."""
+    names = {strategy.name for strategy in own} - {"none"}
+    return tuple(strategy for strategy in catalogue if strategy.name not in names)
+
+
+def _cost_weights(problem: Problem) -> tuple[AnyStrategy, ...]:
+    """Weigh by the costs of the problem's first cost rule, if it states any."""
+    rules = [decision for decision in problem.decisions if isinstance(decision, CostDecision)]
+    return tuple(CostWeightStrategy(kind="cost_weight", costs=rule.costs, other=rule.other) for rule in rules[:1])
+
+
+def _text_augment(problem: Problem) -> tuple[AnyStrategy, ...]:
+    """Make new rows from texts where the base features have any."""
+    return (TextAugmentStrategy(kind="text_augment"),) if problem.features[BASE].text else ()
+
+
+def _possible(decision: AnyDecision, problem: Problem) -> AnyDecision:
+    """Fit multipliers for a metric that judges the chosen class."""
+    if isinstance(decision, MultipliersDecision) and problem.metric not in LABEL_METRICS:
+        return decision.model_copy(update={"metric": "macro_f1"})
+    return decision
+
+
+def _bounded(model: ModelSpec) -> ModelSpec:
+    return model if model.max_rows or model.distributed else model.model_copy(update={"max_rows": MOST_ROWS})

@@ -1,0 +1,211 @@
+"""The best fits of different families combined out of fold into one model (Wolpert 1992).
+
+What combines them is fitted on their out-of-fold probabilities, so that it learns from answers about unseen rows. Each
+member's probabilities are first brought back to natural prevalence by the class shares of its own training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from evenhand.data.out_of_fold import apart, fitting_rows
+from evenhand.evidence.references import PLAIN_KINDS
+from evenhand.models.wrapped import stratified_rows
+from evenhand.problem import AnyStrategy, ModelSpec
+from evenhand.problem.stacking import Combine, StackedFits, Stacking, StackSpec
+from evenhand.scoring.model import FittedCandidate, full_probabilities
+from evenhand.training.candidates import Candidate
+
+ROWS = 50_000  # that the regression is fitted on: it has K^2 numbers a member to learn
+LEAST = 1e-3  # probability: below it, a member's nought is a matter of how many trees it has
+PENALTY = 0.1  # of the regression on standardised columns, as scikit-learn's C
+
+
+@dataclass(frozen=True)
+class StackCandidate(Candidate):
+    """A stack in the grid: its members are candidates of the grid."""
+
+    members: tuple[Candidate, ...] = ()
+    combine: Combine = "logistic"
+
+
+def stack_of(members: Sequence[Candidate], combine: Combine) -> StackCandidate:
+    """Make a candidate of its members, best first; it is compared with the best one's model."""
+    best = members[0]
+    # Only the names and the plain data of both are read: a stack is never built or resampled.
+    model = cast(ModelSpec, StackSpec(combine=combine))
+    strategy = cast(AnyStrategy, StackedFits(fits=tuple(member.fit_name for member in members)))
+    variant_of = best.variant_of or best.model.name
+    return StackCandidate(model, strategy, variant_of=variant_of, members=tuple(members), combine=combine)
+
+
+def best_members(ranked: Iterable[Candidate], stacking: Stacking) -> list[Candidate]:
+    """Choose the best fit of each family, best first, as many as are asked for.
+
+    Parameters
+    ----------
+    ranked : iterable of Candidate
+        Best first; of those that share a fit, the best one counts.
+    stacking : Stacking
+
+    Returns
+    -------
+    list of Candidate
+        Fewer where there are not so many families. A family that balances by itself counts as the plain one.
+    """
+    found: dict[str, Candidate] = {}
+    for candidate in ranked:
+        kind = candidate.model.kind
+        found.setdefault(PLAIN_KINDS.get(kind, kind), candidate)
+    return list(found.values())[: stacking.of]
+
+
+def fit_combiner(combine: Combine, inputs: Sequence[np.ndarray], y: np.ndarray) -> Pipeline | None:
+    """Fit what combines probabilities.
+
+    Parameters
+    ----------
+    combine : {"logistic", "mean"}
+    inputs : sequence of ndarray of shape (n, K)
+        Of each member.
+    y : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    Pipeline or None
+        A multinomial logistic regression on log-probabilities; None where the mean is taken.
+    """
+    if combine == "mean" or len(np.unique(y)) < 2:
+        return None
+    rows = stratified_rows(y, ROWS, seed=0)
+    regression = LogisticRegression(C=PENALTY, max_iter=1_000, tol=1e-3)
+    fitted = make_pipeline(StandardScaler(), regression).fit(_columns([one[rows] for one in inputs]), y[rows])
+    return cast(Pipeline, fitted)
+
+
+def combined(combiner: Pipeline | None, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Combine probabilities of shape (n, K) of each member into one array of that shape."""
+    if combiner is None:
+        return np.asarray(np.mean(inputs, axis=0))
+    return full_probabilities(combiner, _columns(inputs), inputs[0].shape[1])
+
+
+def cross_combined(combine: Combine, inputs: Sequence[np.ndarray], y: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Combine each fold's rows by what was fitted on the other folds' rows.
+
+    Parameters
+    ----------
+    combine, inputs, y
+        As in :func:`fit_combiner`; out-of-fold probabilities.
+    folds : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n, K)
+    """
+    proba = np.empty(inputs[0].shape)
+    for fitted, judged in fitting_rows(folds, y):
+        apart(fitted, judged, "stack, out of fold")
+        combiner = fit_combiner(combine, [one[fitted] for one in inputs], y[fitted])
+        proba[judged] = combined(combiner, [one[judged] for one in inputs])
+    return proba
+
+
+def nested_combined(
+    combine: Combine, inputs: Sequence[np.ndarray], y: np.ndarray, folds: np.ndarray
+) -> list[np.ndarray]:
+    """For each pair of :func:`fitting_rows`, combine the rows to fit on among themselves, without those to judge.
+
+    A calibrator or a decision rule fitted on these has learned nothing from the rows that it is judged on, not even
+    through what combines the members.
+    """
+    return [
+        cross_combined(combine, [one[fitted] for one in inputs], y[fitted], folds[fitted])
+        for fitted, _ in fitting_rows(folds, y)
+    ]
+
+
+def _columns(inputs: Sequence[np.ndarray]) -> np.ndarray:
+    return np.log(np.maximum(np.hstack(list(inputs)), LEAST))
+
+
+class RawColumns(TransformerMixin, BaseEstimator):
+    """Picks columns by name: the members of a stack encode them themselves.
+
+    Parameters
+    ----------
+    columns : list of str
+    """
+
+    def __init__(self, columns: list[str]) -> None:
+        self.columns = columns
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """The columns."""
+        return np.asarray(self.columns, dtype=object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """There is nothing to fit."""
+        return True
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray | None = None) -> RawColumns:
+        """Do nothing."""
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Pick the columns."""
+        return X[self.columns]
+
+
+class Stack(ClassifierMixin, BaseEstimator):
+    """Members and what combines them: raw columns in, probabilities out.
+
+    Parameters
+    ----------
+    members : list of FittedCandidate
+        Whose probabilities are at natural prevalence.
+    combiner : Pipeline or None
+        Of :func:`fit_combiner`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of int, shape (n_classes,)
+    """
+
+    def __init__(self, members: list[FittedCandidate], combiner: Any) -> None:
+        self.members = members
+        self.combiner = combiner
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Codes in the order of the probability columns."""
+        return np.arange(len(self.members[0].class_names))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Parts come fitted."""
+        return True
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        """Return probabilities of shape (n_rows, n_classes)."""
+        return combined(self.combiner, [member.predict_proba(X) for member in self.members])
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the most probable class of each row, as a code."""
+        return np.asarray(self.predict_proba(X).argmax(axis=1))
+
+
+def fitted_stack(
+    members: Sequence[FittedCandidate], combiner: Pipeline | None, columns: Sequence[str]
+) -> FittedCandidate:
+    """Make one whole of fitted members, without calibrator and decision rule."""
+    return FittedCandidate(RawColumns(list(columns)), Stack(list(members), combiner), members[0].class_names)

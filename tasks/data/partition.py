@@ -1,0 +1,35 @@
+"""Parts: where the training rows and the held-out rows are, and what they hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evenhand.data.references import Reference
+
+
+class Borrowed(BaseModel):
+    """Rows of other data that models begin on, in this training's columns and classes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    rows: Reference
+    left_out: int = Field(ge=0, description="newer than the training rows, or among this training's own")
+
+
+class Parts(BaseModel):
+    """Training rows and held-out rows, with class names in the target column."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: Reference
+    holdout: Reference
+    classes: tuple[str, ...] = Field(min_length=2)
+    share: float = Field(default=1.0, gt=0, le=1, description="of the training rows that is used")
+    warnings: tuple[str, ...] = ()
+    elsewhere: tuple[Borrowed, ...] = ()
+    shared: Path | None = Field(
+        default=None, description="a folder where the processes of this training map rows that one of them made"
+    )

@@ -1,0 +1,73 @@
+"""Split: the newest period apart from the rows that models are trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from evenhand.data.references import Reference
+from evenhand.data.split import class_labels, holdout_mask
+from evenhand.errors import ValidationFailed
+from evenhand.problem import Problem, check_classes
+from tasks.data.partition import Parts
+from tasks.storage.store import read_frame, write_frame
+
+FEWEST = 20
+
+
+@task(name="split", cache_policy=NO_CACHE)
+def split(good: Reference, problem: Problem, sample: int | None = None, seed: int = 42) -> Parts:
+    """Hold the newest period out and write both parts.
+
+    Parameters
+    ----------
+    good : Reference
+        Typed rows.
+    problem : Problem
+    sample : int, optional
+        Keep about so many training rows, every class at its share, and a few of each.
+    seed : int
+        Of the sample.
+
+    Raises
+    ------
+    ProblemError, ValidationFailed
+        When a side is empty or the training rows have one class.
+    """
+    target = problem.target.column
+    frame = read_frame(good, problem.columns)
+    frame = frame.assign(**{target: class_labels(frame[target], problem.target)}).dropna(subset=[target])
+    held_out = holdout_mask(frame, problem.split.holdout)
+    train, holdout = frame[~held_out], frame[held_out]
+    counts = train[target].value_counts()
+    if len(counts) < 2:
+        raise ValidationFailed(
+            f"the training rows hold one class only ({counts.index[0]!r}): there is nothing to tell apart"
+        )
+    share = 1.0
+    if sample is not None and sample < len(train):
+        share = sample / len(train)
+        train = train.iloc[_sampled(train[target], share, seed)]
+    strangers = sorted(set(holdout[target]) - set(counts.index))
+    check_classes(problem, sorted({*counts.index, *strangers}))
+    return Parts(
+        train=write_frame(train.reset_index(drop=True), "splits/{sha256}/train.parquet"),
+        holdout=write_frame(holdout.reset_index(drop=True), "splits/{sha256}/holdout.parquet"),
+        classes=tuple(sorted({*counts.index, *strangers})),
+        share=share,
+        warnings=tuple(f"class {name!r} is in the held-out rows alone: no model can know it" for name in strangers),
+    )
+
+
+def _sampled(labels: pd.Series, share: float, seed: int) -> np.ndarray:
+    """Choose row positions, each class at its share but no class below ``FEWEST`` rows, if it has them."""
+    generator = np.random.default_rng(seed)
+    values = labels.to_numpy(dtype=object)
+    chosen = []
+    for name in sorted(set(values)):
+        rows = np.flatnonzero(values == name)
+        n = min(len(rows), max(FEWEST, round(share * len(rows))))
+        chosen.append(generator.choice(rows, n, replace=False))
+    return np.sort(np.concatenate(chosen))

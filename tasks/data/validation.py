@@ -1,0 +1,156 @@
+"""Validation: the suite on a snapshot gives its good rows, its quarantined rows, and a report on both.
+
+Nothing here needs Prefect or MLflow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from evenhand.data.broken_rows import Checked, any_row, later_copies, names_by_row, rows_aside, without_unfit
+from evenhand.data.findings import Findings, failures_paragraph
+from evenhand.data.headers import describe_missing
+from evenhand.data.references import Reference
+from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.data.suite_spec import Suite, class_rules, expected_types, known_classes, raw_classes
+from evenhand.errors import ValidationFailed
+from evenhand.problem import Problem
+from evenhand.report.quality_page import quality_page
+from tasks.data.suites import Checker, load_suite
+from tasks.storage.store import open_store, read_frame, write_frame
+
+_PROBLEM_BITS = {"name", "suite", "target", "duplicates", "features", "split", "sensitive", "validation"}
+_DOCS = {".html", ".css", ".ico", ".svg"}  # the library adds 3 MB of pictures and fonts
+
+
+class Validated(BaseModel):
+    """Good rows, bad rows and the reasons."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    good: Reference = Field(description="typed columns, in the snapshot's order")
+    quarantined: Reference | None = Field(description="raw cells, `row` in the snapshot from 0, `broken_expectations`")
+    broken: dict[str, int] = Field(description="expectation -> rows put aside for it")
+    dropped_duplicates: int = Field(ge=0)
+    data_docs: str = Field(description="prefix in the store of quality.html and data_docs/index.html")
+    suite: str
+    checked: int = Field(ge=1, description="number of expectations")
+    warnings: tuple[str, ...] = ()
+
+
+def validated(snapshot: Reference, problem: Problem) -> Validated:
+    """Run the problem's suite on a snapshot.
+
+    Rows that break a row-level expectation are put aside. What is left are the good rows, and on these the
+    expectations about the whole table and about every class are checked.
+
+    Raises
+    ------
+    ValidationFailed
+        When columns are missing, more rows broke than ``problem.validation.max_quarantined`` allows, or an
+        expectation about the table failed. The quarantine and the report are written all the same.
+    """
+    suite, raw = load_suite(problem), read_frame(snapshot)
+    types = _types(raw, suite, problem)
+    checker = Checker()
+    found, typed = find(raw, types, suite, problem, checker)
+    id_ = _identity(snapshot, suite, problem)
+    quarantined = _write_quarantine(found, f"quarantine/{id_}/rows.parquet")
+    docs = _write_docs(found, quarantined, checker, f"quality/{id_}")
+    if found.failures:
+        where = {"report": f"{docs}/quality.html"} | ({"rows put aside": quarantined.key} if quarantined else {})
+        raise ValidationFailed(failures_paragraph(found, [f"{k}: {open_store().uri(v)}" for k, v in where.items()]))
+    return Validated(
+        good=write_frame(_left(typed, found.aside), f"validated/{id_}/rows.parquet"),
+        quarantined=quarantined,
+        broken=found.counts,
+        dropped_duplicates=found.dropped_copies,
+        data_docs=docs,
+        suite=suite.name,
+        checked=len(found.results),
+        warnings=tuple(found.warnings),
+    )
+
+
+def find(
+    raw: pd.DataFrame, types: dict[str, ColumnType], suite: Suite, problem: Problem, checker: Checker
+) -> tuple[Findings, pd.DataFrame]:
+    """Run a suite on raw rows, with nothing written.
+
+    Returns
+    -------
+    found : Findings
+    typed : DataFrame
+        Every row, columns of their types; a cell that would not go is missing.
+    """
+    known = list(types) if suite.closed else list(raw.columns)
+    typed, unfit = parse_columns(raw[known], types)
+    copies = later_copies(raw[known])
+    results = checker.run(f"{suite.name}_rows", typed, [e for e in suite.expectations if e.row_level])
+    results = without_unfit(results, unfit)
+    faults = rows_aside(results, unfit)
+    aside = any_row(faults, len(raw)) | (copies if problem.duplicates == "drop" else False)
+    results += _check_table(checker, suite, problem, _left(typed, aside))
+    left_out = [name for name in raw.columns if name not in known]
+    return Findings(problem, suite, raw, faults, copies, results, left_out), typed
+
+
+def _left(rows: pd.DataFrame, aside: np.ndarray) -> pd.DataFrame:
+    return rows.loc[~aside] if aside.any() else rows  # which would be a copy of all
+
+
+def _types(raw: pd.DataFrame, suite: Suite, problem: Problem) -> dict[str, ColumnType]:
+    types = expected_types(suite, problem)
+    if not set(types) <= set(raw.columns):
+        raise ValidationFailed(f"{problem.name}: {describe_missing(list(raw.columns), list(types))}")
+    if raw.empty:
+        raise ValidationFailed(f"{problem.name}: the data has the expected columns and not one row")
+    return types
+
+
+def _check_table(checker: Checker, suite: Suite, problem: Problem, good: pd.DataFrame) -> list[Checked]:
+    """Check expectations about the whole on the good rows; without any, the row-level failures say it all."""
+    if good.empty:
+        return []
+    column = problem.target.column
+    known = known_classes(suite, problem.target) or tuple(good[column].unique())
+    classes = class_rules(raw_classes(problem.target, known), column, suite.meta.min_class_rows)
+    return checker.run(suite.name, good, [*(e for e in suite.expectations if not e.row_level), *classes])
+
+
+def _identity(snapshot: Reference, suite: Suite, problem: Problem) -> str:
+    bits = [snapshot.sha256, suite.model_dump(mode="json"), problem.model_dump(mode="json", include=_PROBLEM_BITS)]
+    return hashlib.sha256(json.dumps(bits, sort_keys=True).encode()).hexdigest()
+
+
+def _write_quarantine(found: Findings, key: str) -> Reference | None:
+    aside = np.flatnonzero(found.aside)
+    if not len(aside):
+        return None
+    taken = {name: f"{name} (raw)" for name in ("row", "broken_expectations")}
+    rows = found.raw.iloc[aside].rename(columns=taken).reset_index(drop=True)
+    rows.insert(0, "row", aside)
+    rows.insert(1, "broken_expectations", pd.Series(names_by_row(found.broken, len(found.raw))[aside], dtype="str"))
+    return write_frame(rows, key)
+
+
+def _write_docs(found: Findings, quarantined: Reference | None, checker: Checker, prefix: str) -> str:
+    store = open_store()
+    for key in store.list(f"{prefix}/"):
+        store.delete(key)  # pages of an earlier run are named by its time
+    with tempfile.TemporaryDirectory() as folder:
+        checker.build_docs(Path(folder))
+        pages = sorted(p for p in Path(folder).rglob("*") if p.suffix in _DOCS)
+        for path in pages:
+            store.put(path, f"{prefix}/data_docs/{path.relative_to(folder).as_posix()}", overwrite=True)
+        runs = [f"data_docs/{p.relative_to(folder).as_posix()}" for p in pages if p.parent.parent.name == "__none__"]
+    page = quality_page(found, store.uri(quarantined.key) if quarantined else None, runs)
+    store.put_bytes(page.encode(), f"{prefix}/quality.html", overwrite=True)
+    return prefix

@@ -1,0 +1,1 @@
+"""The gate on real versions: champion and challenger loaded, judged, and the case written."""

@@ -1,0 +1,128 @@
+"""The gate report of a judged version: what it is made of is gathered here, and it is kept with the training's run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from evenhand.gate.verdict import Case, Verdict
+from evenhand.problem import Problem
+from evenhand.report.gate.page import About, Change, gate_report
+from tasks.registry.model_versions import Registered, in_one_line, now, tag_version
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+REPORT, CONFIG = "gate_report.html", "problem.json"
+REPORT_TAG, REPORT_SHA256 = "gate_report", "gate_report_sha256"
+DESCRIPTION_LENGTH = 4_000  # the registry's database takes 5,000
+# Tags that say what a version was made from; others are what the registry did with it.
+MADE_FROM = ("winner", "preset", "seed", "synthetic", "data_sha256", "train_sha256", "holdout_sha256")
+
+
+def write_report(
+    client: MlflowClient,
+    problem: Problem,
+    verdict: Verdict,
+    version: ModelVersion,
+    rival: Registered | None,
+    case_digest: str,
+    case: Case | None = None,
+) -> None:
+    """Write the report and the problem it was judged by on the training's run, and link it from the version."""
+    if not version.run_id:
+        return
+    client.log_dict(version.run_id, problem.model_dump(mode="json"), CONFIG)
+    about = _about(client, problem, version, rival, case_digest)
+    page = gate_report(verdict, about, _details(case, problem) if verdict.look else None)
+    client.log_text(version.run_id, page, REPORT)
+    run = client.get_run(version.run_id).info
+    link = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{REPORT}"
+    said = "\n".join(f"- {reason}" for reason in verdict.reasons)
+    text = f"**{verdict.outcome}**: [gate report]({link})\n\n{said}"[:DESCRIPTION_LENGTH]
+    client.update_model_version(version.name, version.version, description=text)
+    digest = hashlib.sha256(page.encode()).hexdigest()
+    tags = {REPORT_TAG: f"runs:/{version.run_id}/{REPORT}", REPORT_SHA256: digest}
+    tag_version(client, version.name, str(version.version), tags)
+
+
+def _details(case: Case | None, problem: Problem) -> Any:
+    from evenhand.report.gate.details import describe
+
+    return None if case is None else describe(case, problem.gate)
+
+
+def _about(
+    client: MlflowClient, problem: Problem, version: ModelVersion, rival: Registered | None, case_digest: str
+) -> About:
+    changes, alike, fault = _changes(client, problem, version, rival)
+    split = problem.split.holdout
+    return About(
+        problem=problem.title,
+        model=version.name,
+        version=str(version.version),
+        champion=rival.version if rival else "",
+        judged_at=now(),
+        case=case_digest,
+        policy=problem.gate,
+        synthetic=problem.synthetic,
+        changes=changes,
+        alike=alike,
+        not_compared=fault,
+        held_out=f"with {split.column} from {split.start} on",
+    )
+
+
+def _changes(
+    client: MlflowClient, problem: Problem, version: ModelVersion, rival: Registered | None
+) -> tuple[tuple[Change, ...], int, str]:
+    """Compare both trainings by what was written down of them: tags, the run's parameters, the problem."""
+    if rival is None:
+        return (), 0, ""
+    before, fault = _written(client, client.get_model_version(rival.name, rival.version))
+    after, _ = _written(client, version)
+    if fault:
+        after = {name: value for name, value in after.items() if not name.startswith("problem.")}
+    names = list(dict.fromkeys((*after, *before)))
+    changed = [name for name in names if before.get(name) != after.get(name)]
+    found = tuple(Change(name, before.get(name, "not set"), after.get(name, "not set")) for name in changed)
+    return found, len(names) - len(changed), fault
+
+
+def _written(client: MlflowClient, version: ModelVersion) -> tuple[dict[str, str], str]:
+    written = {name: version.tags[name] for name in MADE_FROM if name in version.tags}
+    fault = ""
+    if version.run_id:
+        run = client.get_run(version.run_id)
+        written |= {name: value for name, value in run.data.params.items() if name not in written}
+        written |= {"code": run.data.tags["code"]} if "code" in run.data.tags else {}
+        try:
+            written |= {f"problem.{name}": value for name, value in _flat(_config(client, version.run_id)).items()}
+        except Exception as error:  # noqa: BLE001 - an older training kept no problem; the page says so
+            fault = f"The problem file of version {version.version} was not kept: {in_one_line(error)}"
+    return written, fault
+
+
+def _config(client: MlflowClient, run_id: str) -> Mapping[str, Any]:
+    from mlflow.artifacts import load_dict
+
+    location = client.get_run(run_id).info.artifact_uri
+    found: Mapping[str, Any] = load_dict(f"{location}/{CONFIG}")
+    return found
+
+
+def _flat(config: Any, place: str = "") -> dict[str, str]:
+    """Name every leaf by its path.
+
+    Examples
+    --------
+    >>> _flat({"gate": {"margin": 0.01}, "strategies": ["none"]})
+    {'gate.margin': '0.01', 'strategies': '["none"]'}
+    """
+    if isinstance(config, Mapping) and config:
+        parts = (_flat(value, f"{place}.{key}" if place else str(key)) for key, value in config.items())
+        return {name: value for part in parts for name, value in part.items()}
+    return {place: config if isinstance(config, str) else json.dumps(config)}

@@ -1,0 +1,1 @@
+"""Servers on this machine for who looks at the embedded stores."""

@@ -1,0 +1,143 @@
+"""The pages of the embedded stores: MLflow's and Prefect's servers on this machine.
+
+``python -m tasks.local.ui --help`` tells what can be set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import time
+from types import FrameType
+from typing import NoReturn
+from urllib.parse import quote, urlencode
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
+
+from evenhand.errors import EvenhandError
+from evenhand.problem.presets import registered_name
+from tasks.local.servers import HOST, Page, check_alive, check_port, get, served, wait_until_up
+from tasks.settings import settings
+
+
+class UiRequest(BaseSettings):
+    """Show the MLflow and Prefect pages of the embedded stores until ctrl-c; a store on a server is only named."""
+
+    model_config = SettingsConfigDict(env_prefix="EVENHAND_", frozen=True, extra="ignore", cli_kebab_case=True)
+
+    mlflow_port: int = Field(default=5000, ge=1, le=65535, description="also EVENHAND_MLFLOW_PORT")
+    prefect_port: int = Field(default=4200, ge=1, le=65535, description="also EVENHAND_PREFECT_PORT")
+    timeout: int = Field(default=180, ge=1, description="seconds that the servers have to come up")
+
+
+def main() -> None:
+    """Start what is embedded, name what is not, and end it all on ctrl-c."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        show(CliApp.run(UiRequest))
+    except EvenhandError as error:
+        _stop(str(error), 1)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        _stop(f"{faults} (see --help)", 2)
+    except KeyboardInterrupt:
+        _stop("\nStopped.", 130)
+
+
+def show(request: UiRequest) -> None:
+    """Serve the pages until somebody interrupts.
+
+    Raises
+    ------
+    EvenhandError
+        When a port is taken, or a server does not come up or ends by itself.
+    """
+    pages = _pages(request)
+    for page in pages:
+        check_port(page)
+    with contextlib.ExitStack() as stack:
+        running = {page: stack.enter_context(served(page)) for page in pages}
+        wait_until_up(running, request.timeout)
+        for page in pages:
+            _say(f"{page.name:8} {page.address}{page.entry}")
+        for page in pages:
+            if page.name == "MLflow" and (newest := _newest(page)):
+                _say(f"Newest training, its candidates side by side:\n{newest}")
+        if pages:
+            _say("ctrl-c ends " + ("both." if len(pages) > 1 else "it."))
+        while running:
+            check_alive(running)
+            time.sleep(0.5)
+
+
+def _pages(request: UiRequest) -> list[Page]:
+    pages, tracking, orchestration = [], settings().mlflow_uri, os.environ.get("PREFECT_API_URL")
+    if tracking.startswith(("http://", "https://", "databricks")):
+        _say(f"MLflow   {_shown(tracking)} (MLFLOW_TRACKING_URI)")
+    else:
+        pages.append(_mlflow(request.mlflow_port, tracking))
+    if orchestration:
+        _say(f"Prefect  {_shown(orchestration.removesuffix('/api'))} (PREFECT_API_URL)")
+    else:
+        pages.append(_prefect(request.prefect_port))
+    return pages
+
+
+def _shown(address: str) -> str:
+    return re.sub(r"//[^/@]*@", "//***@", address)
+
+
+def _mlflow(port: int, store: str) -> Page:
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", store, "--default-artifact-root", settings().artifacts.resolve().as_uri()]
+    # Without its kind of work in the address, MLflow opens with the pages for language models.
+    return Page("MLflow", port, "/health", tuple(command), "/#/experiments?workflowType=machine_learning")
+
+
+def _prefect(port: int) -> Page:
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    home = os.environ.get("PREFECT_HOME", str(settings().home / "prefect"))
+    # The page asks for its data where this says; without it, always on port 4200.
+    environment = {"PREFECT_HOME": home, "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api"}
+    return Page("Prefect", port, "/api/health", tuple(command), "/runs", environment)
+
+
+def _newest(mlflow: Page) -> str | None:
+    """Address of the newest training's candidates in charts, best first; MLflow's own tables show no metric unasked."""
+    try:
+        summary = json.loads((settings().runs / "latest" / "summary.json").read_text(encoding="utf-8"))
+        name = registered_name(summary["problem"], summary["preset"])
+        found = json.loads(get(f"{mlflow.address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}"))
+    except (OSError, ValueError, KeyError):
+        return None
+    wanted = {
+        "workflowType": "machine_learning",
+        "searchFilter": f"tags.training = '{summary['id']}' and params.model != ''",
+        "orderByKey": f"metrics.`oof_{summary['metric']}`",
+        "orderByAsc": "false",
+        "compareRunsMode": "CHART",
+    }
+    query = urlencode(wanted, quote_via=quote)
+    return f"{mlflow.address}/#/experiments/{found['experiment']['experiment_id']}/runs?{query}"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr, flush=True)  # noqa: T201
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""MLflow: tracking, stored models, versions and their aliases, verdicts and the ledger."""

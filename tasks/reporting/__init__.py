@@ -1,0 +1,1 @@
+"""What a training leaves for people: figures, tables, report, and its runs in MLflow."""

@@ -1,0 +1,1 @@
+"""A person's decision: requests, the terminal, Prefect's form, approval, rollback."""

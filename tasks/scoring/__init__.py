@@ -1,0 +1,1 @@
+"""New rows to classes and probabilities by the champion."""

@@ -1,0 +1,108 @@
+"""The store: the one place that knows a folder from S3. What is written once under a key stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evenhand.data.references import Reference
+from evenhand.errors import StorageError
+from tasks.settings import settings
+from tasks.storage.folder import FolderStore, Store
+
+
+def open_store(uri: str | None = None) -> Store:
+    """Open the store at a folder or ``s3://bucket/prefix``; ``EVENHAND_STORE`` when ``uri`` is None.
+
+    Raises
+    ------
+    StorageError
+        When ``uri`` is neither a folder nor a valid S3 address. Nothing is contacted yet.
+    """
+    where = settings().store_uri if uri is None else uri
+    if where.startswith("s3://"):
+        from tasks.storage.s3 import s3_store  # boto3 takes half a second, and a folder needs none of it
+
+        return s3_store(where, settings().s3_endpoint, settings().cache / "store")
+    if "://" in where or not where.strip():
+        raise StorageError(f"the store {where!r} can't be opened: EVENHAND_STORE is a folder or s3://bucket/prefix")
+    return FolderStore(Path(where).expanduser().absolute())
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_frame(frame: pd.DataFrame, key: str) -> Reference:
+    """Store rows as Parquet; the same frame gives the same bytes. The index is not kept.
+
+    ``{sha256}`` in the key stands for the hash of the bytes: ``snapshots/{sha256}/rows.parquet``.
+
+    Raises
+    ------
+    StorageError
+        When a column holds values of mixed types, or the key is taken by other bytes.
+    """
+    sink = io.BytesIO()
+    try:
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise StorageError(f"the rows for {key} can't be written as Parquet: {error}") from None
+    sha256 = hashlib.sha256(sink.getvalue()).hexdigest()
+    key = key.replace("{sha256}", sha256)
+    store = open_store()
+    store.put_bytes(sink.getvalue(), key)
+    read_verified(store, key, sha256)  # a taken key keeps what it has, which may be something else
+    return Reference(key=key, sha256=sha256, rows=len(frame))
+
+
+def read_frame(ref: Reference, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Rows of a reference, whose hash is checked before a byte of them is parsed.
+
+    Parameters
+    ----------
+    ref : Reference
+    columns : sequence of str, optional
+        Read these alone, in this order.
+
+    Raises
+    ------
+    StorageError
+        When the object is absent, is not what the reference says, or is no Parquet.
+    """
+    data = read_verified(open_store(), ref.key, ref.sha256)
+    try:
+        return pq.read_table(io.BytesIO(data), columns=None if columns is None else list(columns)).to_pandas()
+    except pa.ArrowException as error:
+        raise StorageError(f"{ref.key} is not readable as Parquet: {error}") from None
+
+
+def read_verified(store: Store, key: str, sha256: str) -> bytes:
+    """Bytes of an object, whose hash is checked.
+
+    Raises
+    ------
+    StorageError
+        When the object is absent or is not what was stored.
+    """
+    path = store.local(key)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{store.uri(key)} can't be read from {path}: {error.strerror or error}") from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise StorageError(
+            f"{store.uri(key)} is not what was stored: expected SHA-256 {sha256}, found {found} in {path}. It was "
+            "changed or damaged, or its key was used before for other rows. Restore it or write it under a key of its "
+            "own; if that file is a copy in the cache, delete the copy first."
+        )
+    return data

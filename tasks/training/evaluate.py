@@ -1,0 +1,179 @@
+"""Evaluate: every candidate at natural prevalence, out of fold and on the held-out period."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from evenhand.data.out_of_fold import apart
+from evenhand.errors import ValidationFailed
+from evenhand.metrics.scores import Scores, score
+from evenhand.postprocess.choose_calibration import Correction, Corrections, fit_correction, fit_corrections
+from evenhand.postprocess.fit_rules import AnyDecision, period_groups, share_of
+from evenhand.postprocess.postprocessing import Ending, cross_decided, fit_ending
+from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
+from evenhand.report.tables import is_baseline
+from evenhand.training.candidates import Candidate
+from evenhand.training.experiment import Experiment
+from evenhand.training.racing import Stopped
+from tasks.data.partition import Parts
+from tasks.training.results import Result, Shipped, judged, known_rows, shares_of, side_by_side, unseen
+from tasks.training.units import HOLDOUT_FOLD, Unit, experiment_of
+
+
+def winning_ending(parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]) -> Ending:
+    """Fit the winner's correction and decision rule on all its out-of-fold rows; both become part of the model."""
+    experiment = experiment_of(parts, problem, seed)
+    correction = fit_correction(problem.calibration, known_rows(experiment, inner))
+    return _ending(experiment, problem, winner, inner, correction)
+
+
+def _ending(
+    experiment: Experiment, problem: Problem, candidate: Candidate, inner: Sequence[Unit], correction: Correction
+) -> Ending:
+    known, rows = known_rows(experiment, inner), unseen(experiment, inner).rows
+    what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
+    apart(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
+    spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(inner)
+    return fit_ending(spec, known, correction, experiment.classes, problem.metric, trained)
+
+
+def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
+    """Turn k a period into the share of rows that it is: a model decides on a row without knowing the others."""
+    if not isinstance(decision, CapacityDecision) or decision.per is None:
+        return decision
+    groups = period_groups(experiment.frame[decision.per].iloc[rows], decision)
+    share = min(share_of(decision, len(rows), groups), 1 - 1e-9)
+    return decision.model_copy(update={"share": share, "k": None, "per": None})
+
+
+def trained_share(units: Sequence[Unit]) -> np.ndarray:
+    """Class shares, of weight where rows have weights, that the models were fitted on."""
+    entries = [unit.ledger for unit in units if unit.ledger is not None]
+    total = np.sum([list((entry.weight or entry.after).values()) for entry in entries], axis=0)
+    return total / total.sum()
+
+
+@task(name="evaluate", cache_policy=NO_CACHE)
+def evaluate_all(
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    grid: Sequence[Candidate],
+    inner: Mapping[str, Sequence[Unit]],
+    stopped: Mapping[str, Stopped] | None = None,
+) -> list[Result]:
+    """Score every candidate out of fold; ``inner`` holds the units of each fit, ``stopped`` those that the race did."""
+    experiment = experiment_of(parts, problem, seed)
+    whole = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
+
+    def correct(units: Sequence[Unit]) -> Corrections:
+        return fit_corrections(problem.calibration, known_rows(experiment, units))
+
+    def evaluated(candidate: Candidate) -> Result:
+        name = candidate.fit_name
+        found = evaluate(parts, problem, seed, candidate, inner[name], corrections.get(name))
+        return replace(found, stopped=(stopped or {}).get(name))
+
+    # In threads: most of it sorts and adds up large arrays, for which NumPy lets others run.
+    with ThreadPoolExecutor(side_by_side(parts)) as pool:
+        corrections = dict(zip(whole, pool.map(correct, whole.values()), strict=True))
+        results = list(pool.map(evaluated, grid))
+    return [replace(result, beside=_beside(experiment, result, results)) for result in results]
+
+
+def _beside(experiment: Experiment, result: Result, results: Sequence[Result]) -> Scores | None:
+    """Score the model of a stopped candidate, with nothing done to it, on the same rows."""
+    if result.stopped is None or result.oof is None:
+        return None
+    group = result.row().group
+    plain = next((r for r in results if is_baseline(r.row()) and r.row().group == group and r.oof is not None), None)
+    if plain is None:
+        return None
+    folds = {unit.fold for unit in result.inner}
+    found = judged(experiment, [unit for unit in plain.inner if unit.fold in folds])
+    return score(found.y, found.probabilities, experiment.classes)
+
+
+def evaluate(
+    parts: Parts,
+    problem: Problem,
+    seed: int,
+    candidate: Candidate,
+    units: Sequence[Unit],
+    corrections: Corrections | None,
+) -> Result:
+    """Score a candidate out of fold; its decision rule is fitted on the other folds. A missed fold means no score."""
+    if corrections is None:
+        return Result(candidate, tuple(units), None, None)
+    experiment = experiment_of(parts, problem, seed)
+    known = known_rows(experiment, units)
+    spec = row_by_row(experiment, candidate.decision, unseen(experiment, units).rows)
+    predicted = cross_decided(spec, known, corrections, parts.classes, problem.metric, trained_share(units))
+    raw = score(known.y, known.raw, parts.classes, predicted)
+    after = score(known.y, corrections.out_of_fold(known), parts.classes, predicted) if corrections.changes else raw
+    shipped = Shipped(corrections.whole.name, after)
+    return Result(candidate, tuple(units), raw, None, corrections, shipped, oof_codes=_compact(candidate, predicted))
+
+
+@task(name="score", cache_policy=NO_CACHE)
+def score_all(
+    parts: Parts, problem: Problem, seed: int, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]]
+) -> list[Result]:
+    """Score the candidates on the held-out rows; ``outer`` holds the unit of each fit that the race did not stop."""
+
+    def scored(result: Result) -> Result:
+        if result.stopped:
+            return result
+        return score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name])
+
+    with ThreadPoolExecutor(side_by_side(parts)) as pool:
+        return list(pool.map(scored, results))
+
+
+def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, outer: Sequence[Unit]) -> Result:
+    """Add the scores on the held-out rows; correction and decision rule are those fitted out of fold."""
+    units = (*result.units, *outer)
+    if result.corrections is None or result.shipped is None or any(unit.skipped for unit in units):
+        return replace(result, units=units)
+    experiment = experiment_of(parts, problem, seed)
+    held_out = judged(experiment, outer)
+    ending = _ending(experiment, problem, result.candidate, result.units, result.corrections.whole)
+    proba, predicted = ending.answer(held_out.probabilities, shares_of(outer[0]))
+    raw = score(held_out.y, held_out.probabilities, parts.classes, predicted)
+    after = raw if proba is held_out.probabilities else score(held_out.y, proba, parts.classes, predicted)
+    shipped = replace(result.shipped, test=after)
+    return replace(result, units=units, test=raw, shipped=shipped, test_codes=_compact(result.candidate, predicted))
+
+
+def _compact(candidate: Candidate, codes: np.ndarray) -> np.ndarray | None:
+    return None if candidate.decision == ARGMAX else codes.astype(np.min_scalar_type(codes.max(initial=0)))
+
+
+def choose(problem: Problem, results: Sequence[Result]) -> Candidate:
+    """Choose the best out-of-fold primary metric; the first in the grid wins a tie.
+
+    Raises
+    ------
+    ValidationFailed
+        When no candidate could be fitted on every fold.
+    """
+    best = [result for result in ranked(problem, results) if result.stopped is None]
+    if not best:
+        reasons = "; ".join(sorted({f"{r.candidate.name}: {r.skipped}" for r in results}))
+        raise ValidationFailed(f"no candidate has an out-of-fold {problem.metric}: {reasons}")
+    return best[0].candidate
+
+
+def ranked(problem: Problem, results: Sequence[Result]) -> list[Result]:
+    """Sort by the out-of-fold primary metric, best first and equals in their order; leave out who has none."""
+    sign = -1.0 if problem.metric in LOWER_IS_BETTER else 1.0
+    scored = [(sign * r.oof.metrics[problem.metric], r) for r in results if r.oof is not None]
+    known = [pair for pair in scored if not math.isnan(pair[0])]
+    return [result for _, result in sorted(known, key=lambda pair: -pair[0])]

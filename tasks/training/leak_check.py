@@ -1,0 +1,95 @@
+"""Sentinel: proof that nothing a training is judged on had a part in it; without the proof nothing is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from evenhand.data.out_of_fold import counted
+from evenhand.data.references import Reference
+from evenhand.data.split import class_labels
+from evenhand.errors import LeakFound
+from evenhand.problem import Problem
+from evenhand.training.experiment import Experiment
+from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport, fold_leaks, made_rows, natural_twins, row_hashes
+from tasks.data.partition import Parts
+from tasks.storage.files import write_json
+from tasks.storage.store import read_frame
+from tasks.training.results import Result
+from tasks.training.run import Training
+from tasks.training.units import HOLDOUT_FOLD, Unit, experiment_of, place
+
+SHOWN = 3  # findings in the error; the file has all
+
+
+@task(name="leak sentinel", cache_policy=NO_CACHE)
+def find_leaks(
+    training: Training, good: Reference, parts: Parts, problem: Problem, seed: int, results: Sequence[Result]
+) -> LeakReport:
+    """Check a training's rows, folds and fits; ``leak_sentinel.json`` in its folder says what came of it.
+
+    Parameters
+    ----------
+    training : Training
+    good : Reference
+        The validated rows that its rows were taken from.
+    parts, problem, seed
+        As for :func:`tasks.training.fit.experiment_of`.
+    results : sequence of Result
+
+    Raises
+    ------
+    LeakFound
+        On any finding, and where a fit was not checked.
+    """
+    experiment, path = experiment_of(parts, problem, seed), training.folder / "leak_sentinel.json"
+    labels = np.asarray(experiment.classes, dtype=object)[experiment.y]
+    hashes = row_hashes(experiment.frame, labels)
+    units = _fitted_units(results)
+    found = [*_of_rows(hashes, good, problem), *_of_folds(experiment), *_of_units(units)]
+    if found:
+        write_json(path, {LEAK_SENTINEL: "leak found", "findings": found})
+        shown = "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more in {path}" if found[SHOWN:] else "")
+        raise LeakFound(f"the leak sentinel stopped this training before anything was registered: {shown}")
+    read = sorted({column for features in problem.features.values() for column in features.columns})
+    alike = row_hashes(experiment.frame[read], labels)  # as a model reads them: it may not know the date of a row
+    twins = {place(number): natural_twins(alike, fold) for number, fold in experiment.folds.items()}
+    report = LeakReport(rows=len(hashes), fits=len(units), twins=twins)
+    write_json(path, report.to_record())
+    unseen = twins[place(HOLDOUT_FOLD)]
+    training.say(
+        f"          clean: {report.fits} fits of {report.rows:,} rows; {unseen.twins:,} of {unseen.judged:,} held-out "
+        "rows have a natural twin among the training rows"
+    )
+    return report
+
+
+def _fitted_units(results: Sequence[Result]) -> list[Unit]:
+    """List the units that were fitted, each once: candidates that differ in the decision rule alone share them."""
+    units = {(unit.candidate.name, unit.fold): unit for result in results for unit in result.units}
+    return [unit for unit in units.values() if unit.skipped is None]
+
+
+def _of_rows(hashes: np.ndarray, good: Reference, problem: Problem) -> Iterator[str]:
+    """Compare the training's rows with the validated ones, whose classes are named as the training names them."""
+    target = problem.target.column
+    source = read_frame(good, problem.columns)
+    labels = class_labels(source[target], problem.target)
+    known = row_hashes(source.drop(columns=target), labels.to_numpy(dtype=object))[labels.notna()]
+    made = made_rows(hashes, known)
+    if len(made):
+        yield f"before the folds: {counted(made, 'row')} copied or made up, which the validated data does not have"
+
+
+def _of_folds(experiment: Experiment) -> Iterator[str]:
+    inner = [fold for number, fold in experiment.folds.items() if number != HOLDOUT_FOLD]
+    return fold_leaks(inner, experiment.folds[HOLDOUT_FOLD].valid)
+
+
+def _of_units(units: Sequence[Unit]) -> Iterator[str]:
+    for unit in units:
+        for said in ("nobody looked for leaks",) if unit.leaks is None else unit.leaks:
+            yield f"{unit.candidate.name}, {place(unit.fold)}: {said}"

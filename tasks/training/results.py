@@ -1,0 +1,193 @@
+"""What the units of a candidate gave, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from evenhand.metrics.scores import Scores
+from evenhand.postprocess.choose_calibration import Corrections, Known, Shares
+from evenhand.report.calibration_table import Calibrated
+from evenhand.report.tables import Row
+from evenhand.strategies import LedgerEntry
+from evenhand.training.candidates import Candidate
+from evenhand.training.experiment import HOLDOUT, Experiment
+from evenhand.training.racing import Stopped
+from tasks.data.partition import Parts
+from tasks.settings import cores
+from tasks.storage.files import read_array
+from tasks.training.units import HOLDOUT_FOLD, Unit
+
+# Each takes 100 bytes and more while it is sorted, corrected, scored and drawn.
+PROBABILITIES_AT_ONCE = 4_000_000
+SKIPPED = "skipped: "  # how a line of the ledger begins where a strategy could not run
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """Scores of a candidate with its probabilities corrected, as a model made of it would answer."""
+
+    correction: str
+    oof: Scores
+    test: Scores | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A candidate with what all its units gave."""
+
+    candidate: Candidate
+    units: tuple[Unit, ...]
+    oof: Scores | None
+    test: Scores | None
+    corrections: Corrections | None = None
+    shipped: Shipped | None = None
+    oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """Classes that the decision rule chose, shape (n_judged,); None where they are the most probable ones."""
+    test_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
+    stopped: Stopped | None = None
+    """Why the race stopped its fit: ``oof`` is of the folds done until then, and there is no ``test``."""
+    beside: Scores | None = None
+    """Scores of its model with nothing done to it on the same rows, where the race stopped it."""
+
+    @property
+    def inner(self) -> list[Unit]:
+        """The units inside the training rows."""
+        return [unit for unit in self.units if unit.fold != HOLDOUT_FOLD]
+
+    @property
+    def skipped(self) -> str | None:
+        """Why there is no out-of-fold score: the reason of the first fold that could not be fitted."""
+        return next((unit.skipped for unit in self.inner if unit.skipped), None)
+
+    @property
+    def folds_done(self) -> int:
+        """Folds inside the training rows that were fitted."""
+        return sum(unit.skipped is None for unit in self.inner)
+
+    @property
+    def fit_seconds(self) -> float:
+        """CPU seconds of all fits."""
+        return round(sum(unit.fit_seconds for unit in self.units), 2)
+
+    @property
+    def ledger(self) -> list[LedgerEntry]:
+        """Resampling ledger, a line a fold."""
+        return [unit.ledger for unit in self.units if unit.ledger is not None]
+
+    def calibrated(self, on: Literal["oof", "test"]) -> Calibrated | None:
+        """Return the line of the table of calibration, out of fold or on the held-out period."""
+        raw, corrected = getattr(self, on), getattr(self.shipped, on, None)
+        if self.shipped is None or raw is None or corrected is None:
+            return None
+        c = self.candidate
+        return Calibrated(c.model.name, c.strategy.name, c.features, self.shipped.correction, raw, corrected)
+
+    def row(self) -> Row:
+        """Return the line of the comparison tables."""
+        c = self.candidate
+        return Row(
+            c.model.name,
+            c.strategy.name,
+            c.features,
+            c.decision.name,
+            self.oof,
+            self.test,
+            self.fit_seconds,
+            self.skipped,
+            c.variant_of,
+            self.folds_done,
+            self.stopped.said if self.stopped else None,
+            self.beside,
+        )
+
+
+class Unseen(NamedTuple):
+    """Rows that models have not seen: truth, fold and position of each, of shape (n_judged,)."""
+
+    y: np.ndarray
+    folds: np.ndarray
+    rows: np.ndarray
+
+
+class Judged(NamedTuple):
+    """Rows that models have not seen, and what they answered."""
+
+    y: np.ndarray
+    probabilities: np.ndarray
+    folds: np.ndarray
+    rows: np.ndarray
+
+
+def unseen(experiment: Experiment, units: Sequence[Unit]) -> Unseen:
+    """Put the judged rows of several folds one after the other."""
+    rows = [experiment.folds[fold].valid for fold, _ in _files(units)]
+    folds = np.repeat([fold for fold, _ in _files(units)], [len(some) for some in rows])
+    return Unseen(experiment.y[np.concatenate(rows)], folds, np.concatenate(rows))
+
+
+def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
+    """Put them together with the probabilities, which are read from their files; (n_judged, n_classes)."""
+    y, folds, rows = unseen(experiment, units)
+    probabilities, filled = np.empty((len(y), len(experiment.classes))), 0
+    for fold, path in _files(units):  # one by one: all of them beside the whole would be as large again
+        some = probabilities[filled : filled + len(experiment.folds[fold].valid)]
+        some[:] = read_array(path).reshape(some.shape)
+        filled += len(some)
+    return Judged(y, probabilities, folds, rows)
+
+
+def _files(units: Sequence[Unit]) -> list[tuple[int, Path]]:
+    return sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
+
+
+def known_rows(experiment: Experiment, inner: Sequence[Unit]) -> Known:
+    """Put the out-of-fold rows of a fit together with what corrections need to know of its models."""
+    found = judged(experiment, inner)
+    known = Known.of(found.y, found.probabilities, found.folds, {unit.fold: shares_of(unit) for unit in inner})
+    nested = [path for unit in sorted(inner, key=lambda unit: unit.fold) for path in unit.nested]
+    return replace(known, nested=tuple(read_array(path) for path in nested)) if nested else known
+
+
+def side_by_side(parts: Parts) -> int:
+    """Return how many fits may hold their out-of-fold probabilities at once: one a core, unless they are large."""
+    return max(1, min(cores(), PROBABILITIES_AT_ONCE // (parts.train.rows * len(parts.classes))))
+
+
+def shares_of(unit: Unit) -> Shares:
+    """Class shares of the rows that a unit's model was fitted on."""
+    assert unit.ledger is not None  # noqa: S101 - a unit that was fitted has one
+    return Shares.of(unit.ledger)
+
+
+def ledgers(results: Sequence[Result]) -> dict[str, list[LedgerEntry]]:
+    """Return each strategy's resampling ledger: that of its first candidate, which is on the feature set `base`.
+
+    A candidate that was fitted on all training rows comes before one that the race stopped. A strategy that could not
+    run on any fold has lines that say why, with the rows as they were.
+    """
+    found: dict[str, list[LedgerEntry]] = {}
+    for result in sorted(results, key=lambda result: result.stopped is not None):
+        if result.ledger and result.candidate.model.kind != "stack":
+            found.setdefault(result.candidate.strategy.name, result.ledger)
+    before = {entry.fold: entry.before for entries in found.values() for entry in entries}
+    for result in results:
+        name = result.candidate.strategy.name
+        lines = [(_fold_name(unit), unit.skipped) for unit in result.units if unit.skipped]
+        if lines and not result.ledger and name not in found:
+            known = [(fold, why, before[fold]) for fold, why in lines if fold in before]
+            found[name] = [LedgerEntry(name, fold, rows, rows, (f"{SKIPPED}{why}",)) for fold, why, rows in known]
+    return {name: entries for name, entries in found.items() if entries}
+
+
+def was_skipped(entry: LedgerEntry) -> bool:
+    """Whether a line of the ledger tells of a strategy that could not run."""
+    return any(said.startswith(SKIPPED) for said in entry.adaptations)
+
+
+def _fold_name(unit: Unit) -> str:
+    return HOLDOUT if unit.fold == HOLDOUT_FOLD else str(unit.fold)

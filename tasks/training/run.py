@@ -1,0 +1,174 @@
+"""One training: its folder, its MLflow run, its clock, and what it says while it works."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from evenhand.errors import LeakFound
+from evenhand.problem import REVIEW_KEYS, Problem
+from evenhand.problem.presets import registered_name
+from evenhand.training.leak_checks import LEAK_SENTINEL
+from tasks.processes.memory import give_back
+from tasks.registry import tracking
+from tasks.registry.model_store import MODEL_FILE
+from tasks.settings import ROOT, settings
+
+T = TypeVar("T")
+
+LIBRARIES = (
+    "scikit-learn",
+    "imbalanced-learn",
+    "lightgbm",
+    "optuna",
+    "pandas",
+    "numpy",
+    "mlflow",
+    "prefect",
+    "evenhand",
+)
+# A change in one of these may change a score, so they are part of what makes two trainings the same.
+DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scipy")
+TAG_LENGTH = 5_000  # what every store of MLflow takes
+_TELLING = ("source", "title", "about", "licence")
+
+
+@dataclass
+class Training:
+    """What the steps of one training share."""
+
+    id: str
+    folder: Path
+    experiment: str
+    run_id: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str) -> None:
+        """Tell the person who waits."""
+        print(text, flush=True)  # noqa: T201
+
+    def step(self, name: str, doing: str, work: Callable[..., T], *args: Any) -> T:
+        """Say that a step begins, do it, and time it."""
+        self.say(f"[{time.monotonic() - self.started:5.0f} s] {doing}")
+        give_back()  # of the last step, and of what was done since
+        begun = time.monotonic()
+        done = work(*args)
+        self.seconds[name] = round(time.monotonic() - begun, 2)
+        return done
+
+
+FITTING, EVALUATION = (
+    ("tune", "cross_validate", "refit"),
+    ("evaluate", "stack", "score", "leak_sentinel", "compare", "gate"),
+)
+
+
+def breakdown(training: Training) -> list[str]:
+    """Say where the time of a training went: into fits, into judging them, and into all else."""
+    took = training.seconds
+    total = time.monotonic() - training.started
+    fitting, judging = (sum(took.get(name, 0.0) for name in names) for names in (FITTING, EVALUATION))
+    steps = ", ".join(f"{name} {value:.0f}" for name, value in took.items() if name != "total")
+    rest = total - fitting - judging
+    return [
+        f"\nSeconds by step: {steps}",
+        f"Of {total:.0f} seconds: fitting {fitting:.0f}, evaluation {judging:.0f}, and {rest:.0f} for data, "
+        "orchestration, tracking and reporting together",
+    ]
+
+
+@contextmanager
+def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training]:
+    """Make the training's folder and MLflow run; whatever ends it, the run says how.
+
+    Yields
+    ------
+    Training
+    """
+    name = registered_name(problem.name, preset)
+    identifier, folder = _new_folder(name)
+    run_id = tracking.start_training(
+        experiment=name,
+        run_name=identifier,
+        params={"problem": problem.name, "preset": preset, "seed": seed, "metric": problem.metric},
+        tags={"synthetic": str(problem.synthetic).lower(), "training": identifier, "code": code_hash()},
+    )
+    training = Training(identifier, folder, name, run_id)
+    try:
+        yield training
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}"
+        with suppress(Exception):  # what went wrong first is what the user must see
+            for model in folder.glob(f"units/*/{MODEL_FILE}"):  # of a winner that was not registered
+                model.unlink()
+            if isinstance(error, LeakFound):
+                tracking.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
+            tracking.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
+        raise
+    tracking.end_training(run_id, "FINISHED", None)
+
+
+def identity(
+    problem: Problem, rows: Sequence[str], preset: str, seed: int, tuned: Mapping[str, object] | None = None
+) -> str:
+    """Hash what decides a training's result: the rows after validation, problem, preset, seed and code.
+
+    ``tuned`` are the settings that a study chose for the winner: with a wall clock they may differ from run to run.
+    """
+    decisive = {
+        "rows": list(rows),
+        "problem": problem.model_dump(mode="json", exclude={*_TELLING, *REVIEW_KEYS}),
+        "preset": preset,
+        "seed": seed,
+        "code": code_hash(),
+        **({} if tuned is None else {"tuned": dict(tuned)}),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in DECISIVE}},
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def code_hash() -> str:
+    """Hash the source, in which every number is made."""
+    digest = hashlib.sha256()
+    for path in sorted(p for package in ("evenhand", "tasks", "flows") for p in (ROOT / package).rglob("*.py")):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """List the versions that made a result."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def point_latest(folder: Path) -> None:
+    """Let ``runs/latest`` point at a training's folder, in one step."""
+    link = folder.parent / "latest"
+    temporary = folder.parent / f".latest-{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(folder.name, target_is_directory=True)
+    temporary.replace(link)
+
+
+def _new_folder(name: str) -> tuple[str, Path]:
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for attempt in range(1, sys.maxsize):
+        identifier = f"{stamp}-{name}" + (f"-{attempt}" if attempt > 1 else "")
+        folder = settings().runs / identifier
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return identifier, folder
+    raise AssertionError("unreachable")

@@ -1,0 +1,131 @@
+"""Elsewhere: another city's rows that models begin on; they are trained on, and never judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from evenhand.data.references import Reference
+from evenhand.data.schema import column_types
+from evenhand.data.split import before_holdout, class_labels
+from evenhand.models.transfer_data import check_alike, check_same_classes, places_named, without_own
+from evenhand.models.wrapped import stratified_rows
+from evenhand.problem import Problem
+from evenhand.training.candidates import Candidate
+from tasks.data.ingest import ingest
+from tasks.data.partition import Borrowed, Parts
+from tasks.data.problems import load_problem, with_data
+from tasks.data.validate_task import validate
+from tasks.registry import tracking
+from tasks.storage.store import open_store, read_frame, write_frame
+from tasks.training.run import Training
+
+
+def borrows(grid: Sequence[Candidate]) -> bool:
+    """Whether any model begins on other data."""
+    return bool(places_named([candidate.model for candidate in grid]))
+
+
+def check_elsewhere(problem: Problem, grid: Sequence[Candidate]) -> None:
+    """Refuse, before any data is read, other problems that do not exist or do not go together with this one.
+
+    Raises
+    ------
+    ProblemError
+    """
+    for name, declared in places_named([candidate.model for candidate in grid]).items():
+        check_alike(problem, _other(problem, declared), name, _sets(grid))
+
+
+def borrow(
+    training: Training, parts: Parts, problem: Problem, grid: Sequence[Candidate], clear_cache: bool = False
+) -> Parts:
+    """Fetch and validate the data that models begin on, and write what may be trained on.
+
+    Rows of the held-out period, rows without a time and rows that this training has, too, are left out.
+
+    Returns
+    -------
+    Parts
+        With the other data beside its own.
+
+    Raises
+    ------
+    ProblemError
+        When the other data have other columns or classes, or are this training's own.
+    """
+    own = pd.concat([read_frame(parts.train), read_frame(parts.holdout)], ignore_index=True)
+    found = []
+    for name, declared in places_named([candidate.model for candidate in grid]).items():
+        other = _other(problem, declared)
+        good = validate(ingest(other, clear_cache), other).good
+        borrowed = take(read_frame(good), other, problem, parts, own, name, _sets(grid))
+        taken = f"{borrowed.rows.rows:,} rows of {name} to begin on"
+        left = f"{borrowed.left_out:,} left out: newer than the training rows, or this training's own"
+        training.say(f"          {taken}; {left}")
+        _log(training, problem, borrowed.rows, name)
+        found.append(borrowed)
+    return parts.model_copy(update={"elsewhere": tuple(found)})
+
+
+def take(
+    frame: pd.DataFrame,
+    other: Problem,
+    problem: Problem,
+    parts: Parts,
+    own: pd.DataFrame,
+    name: str,
+    sets: Sequence[str],
+) -> Borrowed:
+    """Write the rows of other data that a training may begin on.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Good rows of the other data.
+    other, problem : Problem
+    parts : Parts
+    own : DataFrame
+        Every row of ``parts``.
+    name : str
+    sets : sequence of str
+        Feature sets whose columns are wanted.
+
+    Raises
+    ------
+    ProblemError
+        See :func:`borrow`.
+    """
+    target = problem.target.column
+    labels = class_labels(frame[other.target.column], other.target)
+    columns = dict.fromkeys(column for one in sets for column in problem.features[one].columns)
+    columns |= dict.fromkeys([problem.split.holdout.column])
+    rows = frame[list(columns)].assign(**{target: labels}).dropna(subset=[target])
+    check_same_classes(name, sorted(rows[target].unique()), parts.classes)
+    older = rows[before_holdout(rows, problem.split.holdout)]
+    kept = without_own(older, own, [*columns, target], name)
+    left_out = len(rows) - len(kept)
+    if parts.share < 1:
+        codes = np.unique(kept[target], return_inverse=True)[1]
+        kept = kept.iloc[stratified_rows(codes, round(parts.share * len(kept)), seed=0)]
+    written = write_frame(kept.reset_index(drop=True), "elsewhere/{sha256}/rows.parquet")
+    return Borrowed(name=name, rows=written, left_out=left_out)
+
+
+def _other(problem: Problem, declared: dict[str, str]) -> Problem:
+    if "data" in declared:
+        return with_data(problem, declared["data"])
+    return load_problem(declared["problem"])
+
+
+def _sets(grid: Sequence[Candidate]) -> list[str]:
+    """Name the feature sets of the candidates that begin on other data."""
+    return sorted({candidate.features for candidate in grid if places_named([candidate.model])})
+
+
+def _log(training: Training, problem: Problem, rows: Reference, name: str) -> None:
+    kinds = {column: kind.kind for column, kind in column_types(problem).items()}
+    uri = open_store().uri(rows.key)
+    tracking.log_inputs(training.run_id, f"{name} first rounds", uri, rows.sha256, kinds, rows.rows, "first rounds")

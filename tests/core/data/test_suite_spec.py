@@ -1,0 +1,83 @@
+"""Which rows are put aside and what is said about it, for any rows and any names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evenhand.data.broken_rows import Broken, Checked, any_row, later_copies, names_by_row, rows_aside, without_unfit
+from evenhand.data.headers import describe_missing, looks_like_values
+from evenhand.data.suite_spec import NOT_NULL, OF_TYPE, Expectation, raw_classes
+from evenhand.problem import Target
+
+few = settings(max_examples=40, deadline=None)
+names = st.lists(st.text(max_size=200), min_size=1, max_size=20, unique=True)
+masks = st.lists(st.lists(st.booleans(), min_size=6, max_size=6).map(np.array), min_size=1, max_size=4)
+
+
+@few
+@given(found=names, expected=names)
+def test_a_wrong_header_is_always_explained_in_one_short_line(found, expected):
+    if set(expected) <= set(found):
+        return
+    said = describe_missing(found, expected)
+    assert len(said.splitlines()) == 1
+    assert len(said) < 1500
+    missing = next(name for name in expected if name not in found)
+    assert repr(missing[:40])[1:-1][:20] in said
+
+
+def test_real_headers_do_not_look_like_values():
+    assert not looks_like_values(["Crime ID", "Month", "Longitude", "Latitude", "LSOA code", "Context"])
+    assert looks_like_values(["", "2016-07", "West Yorkshire Police", "-1.550626", "53.597400", "E01007359"])
+
+
+@few
+@given(masks=masks)
+def test_a_row_is_named_exactly_by_what_it_breaks(masks):
+    broken = [Broken(f"rule {i}", (), mask) for i, mask in enumerate(masks)]
+    said = names_by_row(broken, 6)
+    assert ((said != "") == any_row(broken, 6)).all()
+    for row in range(6):
+        assert [b.name for b in broken if b.rows[row]] == [name for name in said[row].split("; ") if name]
+
+
+def _checked(kind: str, rows: list[bool], **options: object) -> Checked:
+    return Checked(Expectation(type=kind, kwargs={"column": "Lat"}, **options), False, np.array(rows))
+
+
+def test_a_cell_that_would_not_parse_is_not_also_missing():
+    unfit = {"Lat": np.array([True, False, False])}
+    broken = rows_aside(without_unfit([_checked(NOT_NULL, [True, True, False])], unfit), unfit)
+    assert {b.name: b.rows.tolist() for b in broken} == {
+        f"{OF_TYPE}(Lat)": [True, False, False],
+        f"{NOT_NULL}(Lat)": [False, True, False],
+    }
+
+
+def test_tolerated_rows_are_kept_and_one_name_is_counted_once():
+    between = "expect_column_values_to_be_between"
+    results = [_checked(between, [True, False]), _checked(between, [True, True])]
+    results += [_checked(NOT_NULL, [True, False], meta={"rows": "keep"})]
+    broken = rows_aside(results, {})
+    assert [(b.name, b.rows.tolist()) for b in broken] == [(f"{between}(Lat)", [True, True])]
+
+
+@few
+@given(cells=st.lists(st.sampled_from(["a", "b", None]), max_size=12))
+def test_of_copies_exactly_the_first_is_no_later_copy(cells):
+    frame = pd.DataFrame({"x": pd.Series(cells, dtype="str")})
+    copies = later_copies(frame)
+    assert (~copies).sum() == len(set(cells))
+    assert not later_copies(frame[~copies]).any()
+
+
+@few
+@given(values=st.sets(st.sampled_from("abcdefgh")), drop=st.sets(st.sampled_from("abc")))
+def test_every_raw_value_is_in_one_class_or_dropped(values, drop):
+    target = Target(column="y", groups={"G": ("d", "e")}, other="rest", drop=tuple(drop))
+    classes = raw_classes(target, values)
+    assert sorted(v for vs in classes.values() for v in vs) == sorted((values - drop) | {"d", "e"})
+    assert "rest" in classes

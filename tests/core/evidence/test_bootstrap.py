@@ -1,0 +1,227 @@
+"""Intervals agree with the scores they are of and with a plain bootstrap, whatever the order of rows and classes."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from evenhand.evidence.bootstrap import (
+    EvidenceError,
+    Interval,
+    Predictions,
+    paired_class_differences,
+    paired_difference,
+    single,
+    single_by_class,
+)
+from evenhand.metrics.scores import score
+from evenhand.problem import LOWER_IS_BETTER, METRICS
+
+SHARES = (0.55, 0.25, 0.12, 0.08)
+K = len(SHARES)
+NAMES = [f"class {code}" for code in range(K)]
+
+
+def truth(n=400, seed=0):
+    return np.random.default_rng(seed).permutation(np.repeat(np.arange(K), np.round(np.array(SHARES) * n).astype(int)))
+
+
+def model(y, skill, seed, decimals=2):
+    """Probabilities that know the truth by ``skill``; rounded, so that many rows share a threshold."""
+    z = np.random.default_rng(seed).normal(size=(len(y), K))
+    z[np.arange(len(y)), y] += skill
+    proba = np.exp(z).round(decimals) + 0.01
+    proba /= proba.sum(axis=1, keepdims=True)
+    return Predictions(proba, proba.argmax(axis=1))
+
+
+def value_of(y, m, metric):
+    return score(y, m.proba, NAMES, m.predicted).metrics[metric]
+
+
+def take(m, rows):
+    return Predictions(m.proba[rows], m.predicted[rows])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+class TestEveryMetric:
+    def test_the_estimate_is_the_difference_of_the_scores(self, metric):
+        y = truth()
+        a, b = model(y, 0.5, 1), model(y, 1.0, 2)
+        sign = -1 if metric in LOWER_IS_BETTER else 1
+        expected = sign * (value_of(y, b, metric) - value_of(y, a, metric))
+        assert paired_difference(y, a, b, metric, K, resamples=200).estimate == pytest.approx(expected, abs=1e-12)
+        assert single(y, a, metric, K, resamples=200).estimate == pytest.approx(value_of(y, a, metric), abs=1e-12)
+
+    def test_a_class_without_rows_is_left_out_as_in_the_scores(self, metric):
+        y = np.where(truth() == 3, 0, truth())
+        a = model(y, 0.5, 1)
+        assert single(y, a, metric, K, resamples=50).estimate == pytest.approx(value_of(y, a, metric), abs=1e-12)
+
+    def test_a_model_against_itself_differs_by_nothing(self, metric):
+        y = truth()
+        a = model(y, 0.7, 3)
+        same = Predictions(a.proba.copy(), a.predicted.copy())
+        assert paired_difference(y, a, same, metric, K, resamples=200) == Interval(0.0, 0.0, 0.0)
+
+    def test_the_order_of_the_rows_makes_no_difference(self, metric):
+        y = truth()
+        a, b = model(y, 0.5, 1), model(y, 1.0, 2)
+        rows = np.random.default_rng(9).permutation(len(y))
+        ordered = paired_difference(y, a, b, metric, K, resamples=200)
+        assert paired_difference(y[rows], take(a, rows), take(b, rows), metric, K, resamples=200) == ordered
+
+    def test_swapping_the_models_turns_the_estimate_round(self, metric):
+        y = truth()
+        a, b = model(y, 0.5, 1), model(y, 1.0, 2)
+        forth = paired_difference(y, a, b, metric, K, resamples=400)
+        back = paired_difference(y, b, a, metric, K, resamples=400)
+        assert back.estimate == pytest.approx(-forth.estimate, abs=1e-12)
+        assert back.low == pytest.approx(-forth.high, abs=0.3 * (forth.high - forth.low))
+
+    def test_bounds_agree_with_a_plain_bootstrap_of_rows(self, metric, plain_bootstrap):
+        y, a, b, bounds = plain_bootstrap
+        found = paired_difference(y, a, b, metric, K, resamples=2000)
+        low, high = sorted(bounds[metric])
+        noise = 0.2 * (high - low)
+        assert found.low == pytest.approx(low, abs=noise)
+        assert found.high == pytest.approx(high, abs=noise)
+
+
+@pytest.fixture(scope="module")
+def plain_bootstrap():
+    """Bounds of every metric's difference by drawing rows and scoring them, with nothing clever."""
+    rng = np.random.default_rng(5)
+    y = truth(300)
+    a, b = model(y, 0.5, 1), model(y, 1.0, 2)
+    classes = [np.flatnonzero(y == code) for code in range(K)]
+    draws = {metric: [] for metric in METRICS}
+    for _ in range(300):
+        rows = np.concatenate([rng.choice(of, size=len(of)) for of in classes])
+        in_a, in_b = (score(y[rows], m.proba[rows], NAMES, m.predicted[rows]).metrics for m in (a, b))
+        for metric in METRICS:
+            draws[metric].append((in_b[metric] - in_a[metric]) * (-1 if metric in LOWER_IS_BETTER else 1))
+    return y, a, b, {metric: np.quantile(found, [0.025, 0.975]) for metric, found in draws.items()}
+
+
+@pytest.mark.parametrize("metric", ["recall", "average_precision"])
+def test_by_class_the_estimates_are_those_of_the_scores(metric):
+    y = np.where(truth() == 2, 0, truth())
+    a, b = model(y, 0.5, 1), model(y, 1.0, 2)
+    in_a, in_b = (score(y, m.proba, NAMES, m.predicted).per_class for m in (a, b))
+    expected = [getattr(in_b[name], metric) - getattr(in_a[name], metric) for name in NAMES]
+    found = paired_class_differences(y, a, b, metric, K, resamples=100)
+    assert [i.estimate for i in found] == pytest.approx(expected, abs=1e-12, nan_ok=True)
+    assert np.isnan([found[2].estimate, found[2].low, found[2].high]).all()
+    assert [i.estimate for i in single_by_class(y, a, metric, K, resamples=50)] == pytest.approx(
+        [getattr(in_a[name], metric) for name in NAMES], abs=1e-12, nan_ok=True
+    )
+
+
+@given(
+    y=st.lists(st.integers(0, K - 1), min_size=5, max_size=40),
+    metric=st.sampled_from(METRICS),
+    seed=st.integers(0, 2**16),
+    order=st.permutations(range(K)),
+)
+@example(y=[0, 0, 0, 2, 0], metric="ece", seed=10786, order=[1, 2, 0, 3])
+@settings(max_examples=40, deadline=None)
+def test_renaming_the_classes_keeps_the_estimate(y, metric, seed, order):
+    y = np.array(y)
+    a, b = model(y, 0.5, seed), model(y, 1.0, seed + 1)
+    assume(not (top_ties(a) or top_ties(b)))  # the calibration error takes the first of two most likely classes
+    found = paired_difference(y, a, b, metric, K, resamples=20)
+    again = paired_difference(*renamed(y, a, b, order), metric, K, resamples=20)
+    assert again.estimate == pytest.approx(found.estimate, abs=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_renaming_the_classes_moves_the_bounds_by_noise_alone(metric):
+    y = truth()
+    a, b = model(y, 0.5, 1), model(y, 1.0, 2)
+    found = paired_difference(y, a, b, metric, K, resamples=2000)
+    again = paired_difference(*renamed(y, a, b, [2, 0, 3, 1]), metric, K, resamples=2000)
+    assert (again.low, again.high) == pytest.approx((found.low, found.high), abs=0.1 * (found.high - found.low))
+
+
+def top_ties(m):
+    runner_up, top = np.sort(m.proba, axis=1).T[-2:]
+    return (runner_up == top).any()
+
+
+def renamed(y, a, b, order):
+    code_of = np.argsort(order)
+    return code_of[y], *(Predictions(m.proba[:, list(order)], code_of[m.predicted]) for m in (a, b))
+
+
+def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
+    """A model's accuracy is known by its making: 95 of 100 intervals hold it, give or take chance."""
+    rng, held = np.random.default_rng(11), 0
+    y = np.repeat([0, 1], 200)
+    flat = np.full((400, 2), 0.5)
+    for seed in range(200):
+        right_a, right_b = rng.random(400) < 0.6, rng.random(400) < 0.7
+        a, b = (Predictions(flat, np.where(right, y, 1 - y)) for right in (right_a, right_b))
+        found = paired_difference(y, a, b, "accuracy", 2, resamples=400, seed=seed)
+        held += found.low <= 0.1 <= found.high
+    assert 180 <= held <= 199
+
+
+def test_a_bound_further_out_than_the_draws_can_tell_is_stretched_as_a_normal_ones():
+    y = truth(1000)
+    a, b = model(y, 0.5, 1), model(y, 1.0, 2)
+    usual, far = (paired_difference(y, a, b, "accuracy", K, confidence, 1000) for confidence in (0.95, 0.9999))
+    ratio = 3.8906 / 1.96  # of the quantiles of a normal distribution
+    assert far.high - far.low == pytest.approx(ratio * (usual.high - usual.low), rel=0.1)
+    many = paired_difference(y, a, b, "accuracy", K, 0.9999, 200_000)
+    assert (far.low, far.high) == pytest.approx((many.low, many.high), abs=0.1 * (many.high - many.low))
+
+
+def test_a_centred_interval_has_its_estimate_in_the_middle_of_the_draws():
+    """Drawing rows twice makes any model look worse calibrated than it is."""
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet(np.ones(K), 1500)
+    y = np.array([rng.choice(K, p=row) for row in proba])
+    m = Predictions(proba, proba.argmax(axis=1))
+    plain, centred = (single(y, m, "ece", K, resamples=400, centred=c) for c in (False, True))
+    assert centred.estimate == plain.estimate
+    assert centred.low < centred.estimate < centred.high
+    assert plain.estimate < (plain.low + plain.high) / 2 - 0.2 * (plain.high - plain.low)
+    assert abs(centred.estimate - (centred.low + centred.high) / 2) < 0.2 * (centred.high - centred.low)
+
+
+def test_two_thousand_draws_of_toronto_size_take_a_moment():
+    rng = np.random.default_rng(0)
+    y = rng.choice(5, 28_900, p=[0.53, 0.2, 0.18, 0.06, 0.03])
+    flat = np.full((len(y), 5), 0.2)
+    a, b = (Predictions(flat, np.where(rng.random(len(y)) < 0.5, y, rng.integers(0, 5, len(y)))) for _ in "ab")
+    start = time.process_time()
+    paired_difference(y, a, b, "macro_f1", 5, resamples=2000)
+    assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda y, m: (y, Predictions(np.full_like(m.proba, np.nan), m.predicted)), "hold no probabilities"),
+        (lambda y, m: (y, Predictions(m.proba * 2, m.predicted)), "not summing to 1"),
+        (lambda y, m: (y, Predictions(m.proba[:, 1:], m.predicted)), "shape"),
+        (lambda y, m: (y, Predictions(m.proba, m.predicted + K)), "allowed are 0 to 3"),
+        (lambda y, m: (y, Predictions(m.proba, m.predicted.astype(float))), "class codes"),
+        (lambda y, m: (y[1:], m), "shape"),
+        (lambda y, m: (y[:0], take(m, slice(0, 0))), "one or more"),
+    ],
+)
+def test_what_is_no_prediction_is_refused(spoil, message):
+    y = truth()
+    y, spoiled = spoil(y, model(y, 0.5, 1))
+    with pytest.raises(EvidenceError, match=message):
+        single(y, spoiled, "macro_f1", K, resamples=10)
+
+
+def test_an_unknown_metric_is_named_with_those_that_exist():
+    y = truth()
+    with pytest.raises(EvidenceError, match=r"no metric 'f1'.*macro_f1"):
+        single(y, model(y, 0.5, 1), "f1", K)

@@ -1,0 +1,480 @@
+"""The evidence tells what helps from what does not, and says nothing sure of what it can't know."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import ttest_rel
+
+from evenhand.evidence import Answers, Entry, Heard, JudgedRows, Rules, compare, headline, influences
+from evenhand.evidence.bootstrap import Predictions, paired_difference, single
+from evenhand.evidence.classes import bonett_price, wilson
+from evenhand.evidence.fold_variance import fold_spread
+from evenhand.evidence.influence import OF_PROBABILITIES
+from evenhand.evidence.judged_rows import drawn_confusions, of_confusions, of_draws, variance_of
+from evenhand.evidence.multiplicity import concluded, detectable, holm
+from evenhand.evidence.references import reference_of, simplicity, way_of
+from evenhand.metrics.scores import score
+from evenhand.problem import LOWER_IS_BETTER, METRICS
+from evenhand.report.evidence_tables import by_candidate, by_way
+from evenhand.report.evidence_text import as_markdown, as_text
+
+CLASSES = ("Common", "Rare", "Rarest")
+FOLDS = 5
+RULES = Rules(resamples=400)
+
+
+def entry(model="lightgbm", strategy="none", features="base", decision="argmax", kind=None):
+    parts = [
+        model,
+        strategy,
+        *([features] if features != "base" else []),
+        *([decision] if decision != "argmax" else []),
+    ]
+    return Entry(" / ".join(parts), model, kind or model, strategy, strategy, features, decision)
+
+
+def rows_of(n=1500, seed=0, folds=FOLDS, blocks=None, shares=(0.6, 0.25, 0.15)):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat([0, 1, 2], np.round(np.array(shares) * n).astype(int)))
+    of_row = rng.integers(0, folds, len(y)) if folds else None
+    return JudgedRows(y, CLASSES, of_row, (1 / (folds - 1),) * folds if folds > 1 else (0.5,) * folds, blocks)
+
+
+def proba_of(y, skill, seed):
+    z = np.random.default_rng(seed).normal(size=(len(y), 3))
+    z[np.arange(len(y)), y] += skill
+    p = np.exp(z)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def answers_of(rows, proba, metric="macro_f1", codes=None):
+    known = rows.support >= RULES.min_positives
+    judged = {m: influences(rows, proba, m, known) for m in headline(metric) if m in OF_PROBABILITIES}
+    return Answers(proba.argmax(axis=1) if codes is None else codes, judged)
+
+
+GRID = (entry(), entry(strategy="smote"), entry(strategy="random_under"), entry(decision="multipliers"))
+PROBA = {"none": (1.0, 1), "smote": (1.5, 2), "random_under": (0.4, 3)}
+
+
+def heard_of(rows, metric="macro_f1", probas=PROBA):
+    made = {s: proba_of(rows.y, *how) for s, how in probas.items()}
+    codes = {e.name: (made[e.strategy] * ([1, 1, 1] if e.decision == "argmax" else [1, 2, 2])).argmax(axis=1)
+             for e in GRID}  # fmt: skip
+    return Heard(rows, {e.name: answers_of(rows, made[e.strategy], metric, codes[e.name]) for e in GRID})
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    heard = {"oof": heard_of(rows_of()), "test": heard_of(rows_of(seed=7, folds=0))}
+    return compare(GRID, heard, "macro_f1", RULES)
+
+
+# --- what it says --------------------------------------------------------------------------------------------------
+
+
+def test_a_planted_improvement_is_found_and_a_planted_loss_too(evidence):
+    smote, under = evidence.candidate("lightgbm / smote"), evidence.candidate("lightgbm / random_under")
+    for place in ("oof", "test"):
+        for metric in evidence.metrics:
+            assert smote.difference(place, metric).conclusion == "helps"
+            assert under.difference(place, metric).conclusion == "hurts"
+    assert evidence.candidate("lightgbm / none").difference("oof", "macro_f1") is None
+    assert "macro_f1 is better with smote (+0.1" in evidence.conclusion
+    assert "and worse with random_under (-0." in evidence.conclusion
+    assert "Average precision is worse with random_under (-0.2" in evidence.conclusion
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_better_is_positive_whatever_the_metric(metric):
+    found = compare(GRID[:2], {"test": heard_of(rows_of(folds=0), metric)}, metric, RULES)
+    difference = found.candidates[1].difference("test", metric)
+    if metric != "ece":  # more skill does not mean better calibration
+        assert difference.conclusion == "helps"
+    value = found.candidates[1].test.metrics[metric].estimate - found.candidates[0].test.metrics[metric].estimate
+    assert difference.estimate == pytest.approx(-value if metric in LOWER_IS_BETTER else value)
+
+
+def test_the_same_predictions_differ_by_nothing_and_show_nothing():
+    rows, place = rows_of(), {}
+    proba = proba_of(rows.y, 1.0, 1)
+    for of in (rows, replace(rows, folds=None, ratios=())):
+        place = {e.name: answers_of(of, proba.copy()) for e in GRID[:2]}
+        found = compare(GRID[:2], {"oof": Heard(of, place)}, "macro_f1", RULES).candidates[1]
+        for metric in ("macro_f1", "average_precision"):
+            difference = found.difference("oof", metric)
+            assert (difference.estimate, difference.p, difference.p_adjusted) == (0.0, 1.0, 1.0)
+            assert difference.conclusion == "no difference shown"
+
+
+def test_estimates_are_those_of_the_scores(evidence):
+    rows = rows_of()
+    proba = proba_of(rows.y, *PROBA["smote"])
+    scores = score(rows.y, proba, CLASSES).metrics
+    found = evidence.candidate("lightgbm / smote").oof.metrics
+    for metric in evidence.metrics:
+        assert found[metric].estimate == pytest.approx(scores[metric], abs=1e-12)
+        each = [score(rows.y[rows.folds == f], proba[rows.folds == f], CLASSES).metrics[metric] for f in range(FOLDS)]
+        assert found[metric].fold_values == pytest.approx(each, abs=1e-12)
+
+
+def test_folds_carry_the_p_value_out_of_fold_and_rows_where_there_are_too_few(evidence):
+    smote = evidence.candidate("lightgbm / smote")
+    assert smote.difference("oof", "macro_f1").basis == "folds"
+    assert smote.difference("oof", "macro_f1").interval == smote.difference("oof", "macro_f1").folds
+    assert smote.difference("test", "macro_f1").basis == "rows"
+    two = compare(GRID, {"oof": heard_of(rows_of(folds=2))}, "macro_f1", RULES)
+    assert two.candidate("lightgbm / smote").difference("oof", "macro_f1").basis == "rows"
+    assert "2 folds, three are needed to tell how much fits vary" in two.grounds["oof"].notes[0]
+
+
+# --- what changes nothing ------------------------------------------------------------------------------------------
+
+
+def told(found):
+    return {
+        (c.name, place, metric): (d.estimate, d.p, d.p_adjusted, d.interval.low, d.interval.high, d.conclusion)
+        for c in found.candidates for place in ("oof", "test") for metric in found.metrics
+        if (d := c.difference(place, metric))
+    }  # fmt: skip
+
+
+def test_the_order_of_the_rows_changes_nothing(evidence):
+    def shuffled(heard):
+        order = np.random.default_rng(3).permutation(len(heard.rows.y))
+        r = heard.rows
+        rows = replace(r, y=r.y[order], folds=None if r.folds is None else r.folds[order])
+        made = {s: proba_of(r.y, *how)[order] for s, how in PROBA.items()}
+        answers = {e.name: answers_of(rows, made[e.strategy], codes=heard.answers[e.name].codes[order]) for e in GRID}
+        return Heard(rows, answers)
+
+    again = compare(
+        GRID,
+        {"oof": shuffled(heard_of(rows_of())), "test": shuffled(heard_of(rows_of(seed=7, folds=0)))},
+        "macro_f1",
+        RULES,
+    )
+    assert_same(told(again), told(evidence))
+    assert again.conclusion == evidence.conclusion
+
+
+@pytest.mark.parametrize("order", [(1, 2, 0), (2, 1, 0)])
+def test_renaming_the_classes_changes_nothing(evidence, order):
+    code_of = np.argsort(order)
+
+    def renamed(heard):
+        r = heard.rows
+        rows = replace(r, y=code_of[r.y], classes=tuple(f"class {n}" for n in range(3)))
+        made = {s: proba_of(r.y, *how)[:, list(order)] for s, how in PROBA.items()}
+        answers = {e.name: answers_of(rows, made[e.strategy], codes=code_of[heard.answers[e.name].codes]) for e in GRID}
+        return Heard(rows, answers)
+
+    again = compare(
+        GRID, {"oof": renamed(heard_of(rows_of())), "test": renamed(heard_of(rows_of(seed=7, folds=0)))}, "macro_f1",
+        RULES,
+    )  # fmt: skip
+    assert_same(told(again), told(evidence))
+
+
+def assert_same(found, expected):
+    assert list(found) == list(expected)
+    for key, values in found.items():
+        assert values[:-1] == pytest.approx(expected[key][:-1], abs=1e-9), key
+        assert values[-1] == expected[key][-1], key
+
+
+# --- too little to say ---------------------------------------------------------------------------------------------
+
+
+def test_a_class_with_few_rows_gets_no_number_and_is_left_out_of_means():
+    rows = rows_of(shares=(0.6, 0.38, 0.02))
+    found = compare(GRID, {"test": heard_of(replace(rows, folds=None, ratios=()))}, "macro_f1", RULES)
+    ground = found.grounds["test"]
+    assert ground.left_out == ("Rarest",)
+    assert "fewer than 50 rows of Rarest (30)" in " ".join(ground.notes)
+    smote = found.candidate("lightgbm / smote").test
+    assert [c.said for c in smote.classes][2] == "not enough data"
+    assert smote.classes[2].recall is None
+    assert smote.classes[2].recall_difference is None
+    scores = score(rows.y, proba_of(rows.y, *PROBA["smote"]), CLASSES)
+    kept = [scores.per_class[name].f1 for name in CLASSES[:2]]
+    assert smote.metrics["macro_f1"].estimate == pytest.approx(np.mean(kept))
+    kept = [scores.per_class[name].average_precision for name in CLASSES[:2]]
+    assert smote.metrics["average_precision"].estimate == pytest.approx(np.mean(kept))
+    assert "ot enough data on Rarest (30 rows)" in found.conclusion
+
+
+def test_with_one_class_of_enough_rows_nothing_is_concluded():
+    rows = rows_of(n=100, folds=0)
+    found = compare(GRID, {"test": heard_of(rows)}, "macro_f1", RULES)
+    assert found.grounds["test"].left_out == ("Rare", "Rarest")
+    for candidate in found.candidates[1:]:
+        for metric in found.metrics:
+            difference = candidate.difference("test", metric)
+            assert difference.conclusion == "not enough data"
+            assert math.isnan(difference.estimate)
+            assert math.isnan(difference.p_adjusted)
+    assert "Not enough data for" in found.conclusion
+    assert "not enough data" in by_candidate(found, "test")["macro_f1"].to_list()
+    assert "NaN" not in json.dumps(found.to_record())
+
+
+def test_what_cannot_be_seen_shrinks_with_the_rows_and_never_below_six_changed_rows():
+    supports = [compare(GRID, {"test": heard_of(rows_of(n, folds=0))}, "macro_f1", RULES).grounds["test"].classes for n
+                in (400, 4000)]  # fmt: skip
+    for few, many in zip(*supports, strict=True):
+        assert many.detectable < few.detectable
+        assert few.detectable >= 6 / few.positives
+    assert "a recall change under 0." in supports[0][2].said
+    assert "can't be seen" in supports[0][2].said
+
+
+# --- folds and held-out period that disagree -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"), [("stratified", "prefer forward folds"), ("forward", "from period to period")]
+)
+def test_a_promise_that_the_held_out_period_does_not_keep_is_warned_of(kind, advice):
+    worse = {name: (skill - 0.8, seed) for name, (skill, seed) in PROBA.items()}
+    heard = {"oof": heard_of(rows_of()), "test": heard_of(rows_of(seed=7, folds=0), probas=worse)}
+    found = compare(GRID, heard, "macro_f1", RULES, kind)
+    assert len(found.warnings) == 1
+    assert advice in found.warnings[0]
+    assert found.warnings[0] in found.conclusion
+
+
+def test_means_over_other_classes_are_not_held_against_each_other():
+    scarce = rows_of(shares=(0.6, 0.38, 0.02))
+    found = compare(GRID, {"oof": heard_of(scarce), "test": heard_of(rows_of(seed=7, folds=0))}, "macro_f1", RULES)
+    assert len(found.warnings) == 1
+    assert "Rarest has enough rows in one of them only" in found.warnings[0]
+    assert "promised" not in found.conclusion
+
+
+def test_no_warning_where_they_agree(evidence):
+    assert evidence.warnings == ()
+
+
+# --- who is compared with whom, and how simple it is ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "reference", "way"),
+    [
+        (entry(strategy="smote"), "lightgbm / none", "smote"),
+        (entry(features="enriched"), "lightgbm / none", "enriched"),
+        (entry(features="enriched", decision="multipliers"), "lightgbm / none / enriched", "multipliers"),
+        (entry(features="other", strategy="smote"), "lightgbm / none", "smote + other"),
+        (entry("brf", kind="balanced_random_forest"), "random_forest / none", "brf"),
+        (entry(strategy="smote", decision="prior_correction"), "lightgbm / none", "smote + prior_correction"),
+    ],
+)
+def test_a_difference_is_that_of_one_thing(one, reference, way):
+    grid = [entry(), entry(features="enriched"), entry("random_forest"), one]
+    found = reference_of(one, grid)
+    assert found.name == reference
+    assert way_of(one, found) == way
+
+
+def test_the_plain_model_has_no_reference():
+    assert reference_of(entry(), [entry(), entry(strategy="smote"), entry("random_forest")]) is None
+
+
+def test_fewer_moving_parts_are_simpler():
+    order = [
+        entry(),
+        entry(model="random_forest"),
+        entry(features="enriched"),
+        entry(strategy="class_weight"),
+        entry(decision="multipliers"),
+        entry(features="enriched", decision="multipliers"),
+        entry(strategy="random_under"),
+        entry(strategy="random_over"),
+        entry(strategy="smote"),
+        entry(strategy="unheard of"),
+        entry("b", kind="balanced_random_forest"),
+    ]
+    assert sorted(order[::-1], key=simplicity) == order
+
+
+def test_the_simplest_is_within_one_standard_error_of_the_best(evidence):
+    one = evidence.simplest
+    assert one.best == "lightgbm / smote"
+    values = {c.name: c.oof.metrics["macro_f1"].estimate for c in evidence.candidates}
+    assert one.bound == pytest.approx(values[one.best] - one.standard_error)
+    assert set(one.within) == {name for name, value in values.items() if value >= one.bound}
+    alike = {**PROBA, "none": PROBA["smote"], "smote": PROBA["smote"]}
+    tied = compare(GRID, {"oof": heard_of(rows_of(), probas=alike)}, "macro_f1", RULES)
+    assert tied.simplest.name == "lightgbm / none"
+
+
+# --- the statistics ------------------------------------------------------------------------------------------------
+
+
+def test_holm_is_the_textbook_s():
+    """Of four tests at .005, .01, .03 and .04 the first two are rejected at .05."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.01, math.nan, 0.04]) == pytest.approx([0.02, math.nan, 0.04], nan_ok=True)
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@settings(max_examples=50, deadline=None)
+def test_holm_is_monotone_and_never_smaller_than_p_nor_larger_than_bonferroni_s(p):
+    adjusted = holm(p)
+    order = np.argsort(p, kind="stable")
+    assert (np.diff(np.array(adjusted)[order]) >= 0).all()
+    for mine, other in zip(adjusted, p, strict=True):
+        assert min(1, other) <= mine <= min(1, other * len(p)) + 1e-12
+
+
+def test_fold_spread_without_shared_training_rows_is_the_plain_t_test():
+    a, b = np.random.default_rng(0).normal(size=(2, 6))
+    found = fold_spread(a - b, [0.0] * 6, 0.95)
+    plain = ttest_rel(a, b)
+    assert found.p == pytest.approx(plain.pvalue)
+    assert (found.interval.low, found.interval.high) == pytest.approx(plain.confidence_interval(0.95))
+    wider = fold_spread(a - b, [0.2] * 6, 0.95)
+    assert wider.standard_error == pytest.approx(found.standard_error * math.sqrt((1 / 6 + 0.2) / (1 / 6)))
+
+
+@pytest.mark.parametrize("values", [[0.1, 0.2], [0.1, math.nan, 0.2], [0.1, 0.1, 0.1]])
+def test_folds_that_can_tell_nothing_say_nothing(values):
+    assert fold_spread(values, [0.5] * len(values), 0.95) is None
+
+
+@pytest.mark.parametrize("metric", sorted(OF_PROBABILITIES))
+def test_influence_is_the_derivative_by_a_row_s_weight(metric):
+    """Weight by copies: ten of every row, then one more of one row."""
+    rows = rows_of(n=60, folds=0)
+    proba = proba_of(rows.y, 1.0, 1).round(1) + 0.01
+    proba /= proba.sum(axis=1, keepdims=True)
+    known = np.ones(3, dtype=bool)
+    found = influences(rows, proba, metric, known)
+    assert found.estimate == pytest.approx(score(rows.y, proba, CLASSES).metrics[metric])
+    assert found.by_row.sum() == pytest.approx(0, abs=1e-9)
+    for row in (0, 7, 31):
+        copies = np.append(np.repeat(np.arange(len(rows.y)), 200), row)
+        moved = score(rows.y[copies], proba[copies], CLASSES).metrics[metric] - found.estimate
+        assert moved * 200 == pytest.approx(found.by_row[row], abs=0.03 * np.abs(found.by_row).max())
+
+
+@pytest.mark.parametrize("metric", ["average_precision", "roc_auc", "log_loss", "brier"])
+def test_influence_gives_the_bootstrap_s_interval(metric):
+    rows = rows_of(folds=0)
+    a, b = (proba_of(rows.y, skill, seed) for skill, seed in ((1.0, 1), (1.3, 2)))
+    found = compare(GRID[:2], {"test": Heard(rows, {e.name: answers_of(rows, p, metric) for e, p in
+                    zip(GRID, (a, b), strict=False)})}, metric, RULES).candidates[1]  # fmt: skip
+    pa, pb = (Predictions(p, p.argmax(axis=1)) for p in (a, b))
+    for mine, other in (
+        (found.difference("test", metric).interval, paired_difference(rows.y, pa, pb, metric, 3, resamples=1000)),
+        (found.test.metrics[metric].rows, single(rows.y, pb, metric, 3, resamples=1000)),
+    ):
+        assert mine.estimate == pytest.approx(other.estimate)
+        assert mine.high - mine.low == pytest.approx(other.high - other.low, rel=0.15)
+
+
+def test_label_metrics_are_the_paired_bootstrap_s():
+    rows = rows_of(folds=0)
+    heard = heard_of(rows)
+    found = compare(GRID[:2], {"test": heard}, "macro_f1", RULES).candidates[1].difference("test", "macro_f1").interval
+    pa, pb = (Predictions(proba_of(rows.y, *PROBA[s]), heard.answers[e.name].codes) for s, e in
+              zip(("none", "smote"), GRID, strict=False))  # fmt: skip
+    other = paired_difference(rows.y, pa, pb, "macro_f1", 3, resamples=2000)
+    assert found.estimate == pytest.approx(other.estimate)
+    assert (found.low, found.high) == pytest.approx((other.low, other.high), abs=0.15 * (other.high - other.low))
+
+
+@given(shift=st.floats(-4, 4), seed=st.integers(0, 50))
+@settings(max_examples=30, deadline=None)
+def test_p_is_under_a_level_just_where_the_interval_leaves_zero_out(shift, seed):
+    draws = np.append(shift, np.random.default_rng(seed).normal(shift, 1, 2000))
+    found = of_draws(draws, 0.95)
+    outside = found.interval.low > 0 or found.interval.high < 0
+    assert outside == (found.p < 0.05) or abs(found.p - 0.05) < 0.002
+
+
+def test_blocks_widen_what_hangs_together_and_change_nothing_where_each_row_is_its_own():
+    rng = np.random.default_rng(0)
+    rows = rows_of(folds=0)
+    day = rng.integers(0, 60, len(rows.y))
+    right = rng.random(60)[day] < 0.6  # a model right or wrong on whole days
+    codes = np.where(right, rows.y, (rows.y + 1) % 3)
+    known = np.ones(3, dtype=bool)
+
+    def width(of):
+        found = of_draws(of_confusions("macro_f1", known)(drawn_confusions(of, [codes], 500))[0], 0.95).interval
+        return found.high - found.low
+
+    alone, by_day = replace(rows, blocks=np.arange(len(rows.y))), replace(rows, blocks=day)
+    assert width(by_day) > 2.5 * width(rows)
+    assert width(alone) == pytest.approx(width(rows), rel=0.25)
+    assert width(replace(rows, blocks=np.full(len(rows.y), -1))) == pytest.approx(width(alone), rel=0.25)
+    gain = (right - right.mean()) / len(right)
+    assert variance_of(by_day, gain) > 6 * variance_of(alone, gain)
+
+
+def test_rows_are_drawn_class_by_class_so_that_what_classes_differ_in_adds_no_spread():
+    rows = rows_of(folds=0)
+    assert variance_of(rows, np.array([0.1, -0.2, 0.3])[rows.y]) == pytest.approx(0, abs=1e-12)
+    assert variance_of(replace(rows, blocks=np.arange(len(rows.y))), np.array([0.1, -0.2, 0.3])[rows.y]) > 1
+
+
+def test_few_blocks_say_nothing_sure():
+    rows = replace(rows_of(folds=0), blocks=np.arange(1500) % 5)
+    found = compare(GRID, {"test": heard_of(rows)}, "macro_f1", RULES)
+    assert {c.difference("test", "macro_f1").conclusion for c in found.candidates[1:]} == {"not enough data"}
+    assert "5 blocks are too few" in " ".join(found.grounds["test"].notes)
+
+
+def test_intervals_of_rare_hits_hold_what_they_say():
+    """Fifty rows and a recall of .1, and changes in few rows: exact sums over the binomials."""
+    rng = np.random.default_rng(0)
+    hits = rng.binomial(50, 0.1, 4000)
+    held = [(i := wilson(h / 50, 50, 1.96)).low <= 0.1 <= i.high for h in hits]
+    assert 0.93 <= np.mean(held) <= 0.985
+    counts = rng.multinomial(50, [0.1, 0.04, 0.86], 4000)
+    held = [(i := bonett_price(w / 50, lost / 50, 50, 1.96)).low <= 0.06 <= i.high for w, lost, _ in counts]
+    assert 0.93 <= np.mean(held) <= 0.985
+
+
+def test_conclusions_need_both_signs_and_numbers():
+    assert concluded([0.1, 0.1], 0.01, 0.05) == "helps"
+    assert concluded([-0.1, -0.2], 0.01, 0.05) == "hurts"
+    assert concluded([0.1, -0.1], 0.01, 0.05) == "no difference shown"
+    assert concluded([0.1], 0.05, 0.05) == "no difference shown"
+    assert concluded([math.nan], 0.01, 0.05) == "not enough data"
+
+
+def test_what_is_detectable_is_found_four_times_in_five():
+    rng = np.random.default_rng(0)
+    true = detectable(1.0, 0.05)
+    found = np.abs(rng.normal(true, 1, 20_000)) > 1.96
+    assert found.mean() == pytest.approx(0.8, abs=0.01)
+
+
+# --- for readers ---------------------------------------------------------------------------------------------------
+
+
+def test_tables_and_text_name_every_way_once(evidence):
+    ways = by_way(evidence)
+    assert ways["way"].to_list() == ["smote", "multipliers", "random_under"]
+    assert ways["candidates"].to_list() == [1, 1, 1]
+    assert ways["out-of-fold"].to_list()[0] == "1 help"
+    for text in (as_text(evidence), as_markdown(evidence)):
+        assert text.replace("\n", " ").count("Out of fold, macro_f1 is better with") == 1
+        assert "within one standard error" in text.replace("\n", " ")
+    assert max(map(len, as_text(evidence).splitlines())) <= 110
+    assert len(by_candidate(evidence, "oof")) == 3
+
+
+def test_the_record_is_plain_data(evidence):
+    record = json.loads(json.dumps(evidence.to_record(), allow_nan=False))
+    assert record["candidates"][1]["oof"]["metrics"]["macro_f1"]["difference"]["conclusion"] == "helps"
+    assert record["grounds"]["test"]["classes"][0]["positives"] == 900

@@ -1,0 +1,69 @@
+"""Groups are scored as their rows alone would be, and the gap between them is that of the scores."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, recall_score
+
+from evenhand.evidence.bootstrap import Predictions
+from evenhand.evidence.slices import slices
+
+K = 3
+
+
+def rows(n=1200, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.choice(K, n, p=[0.5, 0.3, 0.2])
+    groups = rng.choice(["A", "B", "C"], n, p=[0.5, 0.45, 0.05])
+    return y, groups
+
+
+def model(y, skill, seed):
+    z = np.random.default_rng(seed).normal(size=(len(y), K))
+    z[np.arange(len(y)), y] += skill
+    proba = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    return Predictions(proba, proba.argmax(axis=1))
+
+
+def test_values_are_those_of_each_group_alone():
+    y, groups = rows()
+    models = [model(y, 0.5, 1), model(y, 1.5, 2)]
+    found = slices(y, groups, models, K, min_rows=200, min_positives=20, resamples=10)
+    assert (found.groups, found.classes, list(found.left_out)) == (("A", "B"), (0, 1, 2), ["C"])
+    for place, group in enumerate(found.groups):
+        mine = groups == group
+        assert found.rows[place] == mine.sum()
+        for number, m in enumerate(models):
+            expected = [f(y[mine], m.predicted[mine], average="macro") for f in (recall_score, f1_score)]
+            assert found.values[number, place] == pytest.approx(expected)
+
+
+def test_the_gap_is_between_best_and_worst_and_grows_where_one_group_is_left_behind():
+    y, groups = rows(4000)
+    fair, good = model(y, 1.0, 1), model(y, 3.0, 2)
+    mine = groups == "A"
+    unfair = Predictions(
+        np.where(mine[:, None], good.proba, fair.proba), np.where(mine, good.predicted, fair.predicted)
+    )
+    found = slices(y, groups, [fair, unfair], K, 500, 50, resamples=400)
+    for metric in (0, 1):
+        spread = np.ptp(found.values[:, :, metric], axis=1)
+        assert found.gap(1, 0.95)[metric].estimate == pytest.approx(spread[1])
+        narrowed = found.narrowed(0.95)[metric]
+        assert narrowed.estimate == pytest.approx(spread[0] - spread[1])
+        assert narrowed.low < narrowed.estimate < narrowed.high < 0
+
+
+def test_only_classes_with_enough_rows_in_every_group_are_compared():
+    y, groups = rows()
+    y[(groups == "B") & (y == 2)] = 0
+    found = slices(y, groups, [model(y, 1.0, 1)], K, min_rows=200, min_positives=20, resamples=10)
+    assert found.classes == (0, 1)
+    assert found.comparable
+
+
+@pytest.mark.parametrize("min_rows", [10_000, 560])
+def test_without_two_groups_there_is_nothing_to_compare(min_rows):
+    y, groups = rows()
+    found = slices(y, groups, [model(y, 1.0, 1)], K, min_rows, min_positives=20, resamples=10)
+    assert not found.comparable
+    assert sum(found.rows) + sum(found.left_out.values()) == len(y)

@@ -1,0 +1,167 @@
+"""A training's report made of real scores, small enough for tests of what is written about it."""
+
+import numpy as np
+
+from evenhand.evidence import (
+    CandidateEvidence,
+    ClassSupport,
+    Difference,
+    Evidence,
+    Ground,
+    MetricEvidence,
+    PlaceEvidence,
+    Simplest,
+)
+from evenhand.evidence.bootstrap import Interval, Predictions
+from evenhand.gate.verdict import Verdict
+from evenhand.metrics.scores import score
+from evenhand.problem import parse_problem
+from evenhand.report.summary import (
+    CandidateSummary,
+    DataSummary,
+    ModelSummary,
+    Summary,
+    TuningSummary,
+    VerdictSummary,
+    WinnerSummary,
+    metric_values,
+)
+from evenhand.report.tables import Row
+from evenhand.report.training.data import BASELINE_CURVES, Made, Report, row_name
+from evenhand.report.training.intervals import measure
+from evenhand.strategies import LedgerEntry
+
+CLASSES = ("Assault", "Fraud", "Robbery", "Arson")
+ROWS = (400, 150, 60, 12)
+FIGURES = ("precision_recall", BASELINE_CURVES, "calibration", "strategy_comparison", "class_counts")
+PNG = b"\x89PNG\r\n\x1a\n-not-drawn"
+
+
+def answers(skill, seed=0):
+    """Truth, probabilities and codes of rows of which ``skill`` says how well they are told apart."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(len(CLASSES)), ROWS)
+    proba = rng.dirichlet(np.ones(len(CLASSES)), len(y)) + skill * np.eye(len(CLASSES))[y] + [0.3, 0.1, 0, 0]
+    proba /= proba.sum(axis=1, keepdims=True)
+    return y, Predictions(proba, proba.argmax(axis=1))
+
+
+def row(model, strategy, skill, classes, decision="argmax", skipped=None):
+    if skipped:
+        return Row(model, strategy, "base", decision, None, None, 0.5, skipped)
+    scores = [score(y, said.proba, classes, said.predicted) for y, said in (answers(skill, 1), answers(skill, 2))]
+    return Row(model, strategy, "base", decision, *scores, 1.5, None)
+
+
+def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **changes):
+    """A whole report; ``changes`` replace its parts."""
+    problem = problem_of(title, synthetic)
+    rows = (
+        row("lightgbm", "none", 0.2, classes),
+        row("lightgbm", "smote", 0.6, classes),
+        row("forest", "none", 0.1, classes),
+        row("forest", "smote", 0, classes, skipped="the smallest class has 2 rows"),
+    )
+    y, winner = answers(0.6, 2)
+    groups = {"district": np.where(np.arange(len(y)) % 2, "north <b>", "south")} if grouped else {}
+    counts = dict(zip(classes, (900, 300, 90, 20), strict=True))
+    more = dict.fromkeys(classes, 900)
+    parts = {
+        "problem": problem,
+        "summary": summary_of(problem, rows),
+        "verdict": Verdict(outcome="promote (first)", reasons=("No champion yet.",), metric="macro_f1", rows=len(y)),
+        "rows": rows,
+        "winner": rows[1],
+        "reference": rows[0],
+        "made": Made("aa11", "bb22", ("2014-01-01", "2020-12-31"), None, "tiny", 9, 3, 5, "cc33"),
+        "measured": measure(y, winner, answers(0.2, 2)[1], classes, "macro_f1", problem.gate, groups, resamples=60),
+        "ledger": (
+            LedgerEntry("none", "holdout", counts, counts),
+            LedgerEntry("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
+        ),
+        "figures": dict.fromkeys(FIGURES, PNG),
+    }
+    return Report(**{**parts, **changes})
+
+
+def evidence_of(rows, conclusion="helps"):
+    """What a comparison says of every candidate that has scores, with intervals made up around them."""
+
+    def at(scores, other):
+        value = scores.metrics["macro_f1"]
+        near, gain = Interval(value, value - 0.031, value + 0.029), Interval(0.1, 0.05, 0.15)
+        differs = Difference("lightgbm / none", 0.1, gain, "folds", 0.01, 0.02, 0.04, conclusion, gain, gain)
+        metric = MetricEvidence("macro_f1", value, near, near, (), differs if other else None)
+        return PlaceEvidence({"macro_f1": metric, "average_precision": metric}, ())
+
+    candidates = tuple(
+        CandidateEvidence(
+            row_name(one), one.model, one.strategy, one.features, one.decision,
+            at(one.oof, one.strategy != "none"), at(one.test, one.strategy != "none"),
+            one.strategy if one.strategy != "none" else "",
+        )
+        for one in rows
+        if one.oof is not None
+    )  # fmt: skip
+    support = ClassSupport("Arson", 12, False, 0.4)
+    ground = Ground("test", 622, 0, "rows", None, 1, (support,), ())
+    simplest = Simplest("lightgbm / none", "lightgbm / smote", 0.01, 0.5, ("lightgbm / none",))
+    said, warning = "smote is concluded to do something", "Warning: folds and held-out period disagree"
+    metrics = ("macro_f1", "average_precision")
+    return Evidence("macro_f1", metrics, 0.95, 50, {"test": ground}, candidates, simplest, said, (warning,))
+
+
+def problem_of(title, synthetic):
+    source = {"kind": "synthetic"} if synthetic else {"kind": "csv", "path": "town.csv"}
+    return parse_problem(
+        {
+            "name": "tiny",
+            "title": title,
+            "licence": "Open & free",
+            "source": source,
+            "target": {"column": "kind"},
+            "sensitive": ["district"],
+            "features": {"base": {"numeric": ["hour"], "categorical": ["place"]}},
+            "split": {"holdout": {"column": "year", "start": 2021}},
+            "strategies": ["none", "smote"],
+            "gate": {"min_positives": 50, "min_slice_rows": 100},
+            "reviewers": [{"name": "Ada", "key": "env:ADA_KEY", "fingerprint": "0" * 64}],
+        },
+        "tiny.yaml",
+    )
+
+
+def summary_of(problem, rows):
+    names = {"model": "lightgbm", "strategy": "smote", "features": "base", "decision": "argmax"}
+    return Summary(
+        id="20260101-000000-tiny",
+        problem="tiny",
+        synthetic=problem.synthetic,
+        seed=42,
+        preset="standard",
+        metric="macro_f1",
+        data=DataSummary(rows=1932, sha256="dd44", train_rows=1310, test_rows=622, quarantined={"hour is a number": 7}),
+        candidates=tuple(
+            CandidateSummary(
+                model=one.model, strategy=one.strategy, features=one.features, decision=one.decision,
+                oof=metric_values(one.oof), test=metric_values(one.test), folds_done=5, fit_seconds=1.0,
+                skipped=one.skipped,
+            )
+            for one in rows
+        ),
+        winner=WinnerSummary(**names),
+        verdict=VerdictSummary(outcome="promote (first)", reasons=("No champion yet.",), review="required"),
+        model=ModelSummary(name="evenhand-tiny", version="7", aliases=("challenger",)),
+        warnings=("12 rows have no hour",),
+        seconds={"total": 3.0},
+        versions={"python": "3.11", "lightgbm": "4"},
+        tuning=tuple(
+            TuningSummary(
+                candidate="lightgbm / smote", fold=fold, metric="average_precision",
+                chosen={"num_leaves": 63, "a<b": 0.07143},
+                value=0.5, declared=0.4, complete=7, pruned=2, failed=1, reproducible=fold is not None,
+                notes=("random ones",) if fold else (),
+            )
+            for fold in (0, 1, None)
+        ),
+    )  # fmt: skip

@@ -1,0 +1,225 @@
+"""A race stops what can't win, and nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evenhand.evidence import OF_PROBABILITIES, Answers, Entry, Heard, JudgedRows, Rules, compare, influences
+from evenhand.evidence.fold_variance import borrowed_spread, fold_spread
+from evenhand.postprocess.choose_calibration import Known
+from evenhand.problem import MultipliersDecision, SimpleDecision
+from evenhand.problem.models import ExtraCandidate
+from evenhand.training.candidates import candidates, fits
+from evenhand.training.racing import compared_fits, heard, protected_fits, ruled_out
+
+CLASSES = ("common", "middle", "rare")
+OF = 5
+
+
+def rows_of(n=6000, folds=2, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.choice(3, n, p=[0.6, 0.25, 0.15])
+    return JudgedRows(y, CLASSES, np.sort(rng.integers(0, folds, n)), (0.25,) * folds)
+
+
+def codes_of(rows, skill, seed):
+    """Right on about ``skill`` of the rows, anything on the others."""
+    rng = np.random.default_rng((seed, 1))
+    return np.where(rng.random(len(rows.y)) < skill, rows.y, rng.integers(0, 3, len(rows.y)))
+
+
+def said(rows, **skills):
+    return {name: {name: Answers(codes_of(rows, skill, i), {})} for i, (name, skill) in enumerate(skills.items())}
+
+
+def test_what_is_far_behind_is_stopped_and_told_and_what_is_near_is_not():
+    rows = rows_of()
+    out = ruled_out(rows, said(rows, best=0.7, near=0.695, far=0.5), "macro_f1", (), OF)
+    assert set(out) == {"far"}
+    why = out["far"]
+    assert (why.folds, why.of, why.leader) == (2, OF, "best")
+    assert 0 < why.behind.low < why.behind.estimate < why.behind.high
+    assert why.said.startswith("stopped after 2 of 5 folds: .")
+
+
+def test_a_protected_fit_is_never_stopped():
+    rows = rows_of()
+    assert ruled_out(rows, said(rows, best=0.7, far=0.3, baseline=0.3), "macro_f1", {"baseline"}, OF).keys() == {"far"}
+
+
+def test_a_fit_is_judged_by_the_best_of_its_candidates():
+    rows = rows_of()
+    answers = said(rows, best=0.7, far=0.4)
+    answers["far"]["far / rule"] = Answers(codes_of(rows, 0.7, 9), {})
+    assert ruled_out(rows, answers, "macro_f1", (), OF) == {}
+
+
+def test_folds_that_differ_keep_a_fit_in_the_race_that_rows_alone_would_stop():
+    rows = rows_of()
+    answers = said(rows, best=0.7, steady=0.64)
+    assert "steady" in ruled_out(rows, answers, "macro_f1", (), OF)
+    first = rows.folds == 0
+    answers["moody"] = {"m": Answers(np.where(first, codes_of(rows, 0.85, 3), codes_of(rows, 0.3, 4)), {})}
+    assert "steady" not in ruled_out(rows, answers, "macro_f1", (), OF)
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "average_precision"])
+def test_metrics_of_probabilities_race_in_their_own_direction(metric):
+    rows = rows_of()
+    rng = np.random.default_rng(1)
+
+    def probabilities(skill):
+        z = rng.normal(size=(len(rows.y), 3))
+        z[np.arange(len(rows.y)), rows.y] += skill
+        return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+
+    answers = {}
+    for name, skill in (("best", 2.0), ("near", 1.97), ("far", 1.0)):
+        proba = probabilities(skill)
+        known = Known(rows.y, proba, None, rows.folds)
+        answers[name] = {name: heard(rows, known, SimpleDecision(kind="argmax"), metric)}
+        assert set(answers[name][name].judged) == {metric} <= set(OF_PROBABILITIES)
+    assert set(ruled_out(rows, answers, metric, (), OF)) == {"far"}
+
+
+def test_rules_are_fitted_on_the_other_folds():
+    rows = rows_of()
+    proba = np.full((len(rows.y), 3), [0.6, 0.3, 0.1])
+    proba[np.arange(len(rows.y)), rows.y] += 0.2
+    proba /= proba.sum(axis=1, keepdims=True)
+    known = Known(rows.y, proba, None, rows.folds)
+    plain = heard(rows, known, SimpleDecision(kind="argmax"), "macro_f1").codes
+    ruled = heard(rows, known, MultipliersDecision(kind="multipliers"), "macro_f1").codes
+    assert (ruled == rows.y).mean() > (plain == rows.y).mean()
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=5), st.integers(0, 3), st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None)
+def test_the_leader_stays_and_order_makes_no_difference(skills, seed, random):
+    rows = rows_of(600, seed=seed)
+    answers = {str(i): {str(i): Answers(codes_of(rows, skill, i), {})} for i, skill in enumerate(skills)}
+    out = ruled_out(rows, answers, "macro_f1", (), OF)
+    right = {name: (one[name].codes == rows.y).mean() for name, one in answers.items()}
+    assert len(out) < len(answers)
+    assert all(answers.keys() - out.keys() and why.leader not in out for why in out.values())
+    assert all(right[name] < right[why.leader] + 0.05 for name, why in out.items())
+    shuffled = random.sample(list(answers), len(answers))
+    again = ruled_out(rows, {name: answers[name] for name in shuffled}, "macro_f1", (), OF)
+    assert again == out
+
+
+def test_a_class_without_rows_and_a_race_of_one_are_no_matter():
+    rows = rows_of()
+    without = JudgedRows(np.minimum(rows.y, 1), CLASSES, rows.folds, rows.ratios)
+    assert set(ruled_out(without, said(without, best=0.7, far=0.3), "macro_f1", (), OF)) == {"far"}
+    assert ruled_out(rows, said(rows, best=0.7), "macro_f1", (), OF) == {}
+    assert ruled_out(rows, {}, "macro_f1", (), OF) == {}
+
+
+def test_one_fold_is_taken_for_less_than_its_rows_say():
+    rows = rows_of(folds=1)
+    answers = said(rows, best=0.7, behind=0.67, far=0.5)
+    out = ruled_out(rows, answers, "macro_f1", (), OF)
+    assert out.keys() == {"far"}
+    half = out["far"].behind.high - out["far"].behind.estimate
+    two = ruled_out(replace(rows, folds=np.arange(len(rows.y)) % 2, ratios=(0.25, 0.25)), answers, "macro_f1", (), OF)
+    assert two.keys() == {"behind", "far"}
+    assert half > 1.8 * (two["far"].behind.high - two["far"].behind.estimate)
+
+
+def test_one_fold_with_few_rows_of_a_class_stops_nothing():
+    rows = rows_of(folds=1)
+    few = np.sort(np.r_[np.flatnonzero(rows.y < 2), np.flatnonzero(rows.y == 2)[:19]])
+    tiny = JudgedRows(rows.y[few], CLASSES, rows.folds[few], rows.ratios)
+    assert ruled_out(tiny, said(tiny, best=0.7, far=0.3), "macro_f1", (), OF) == {}
+    assert ruled_out(rows, said(rows, best=0.7, far=0.3), "macro_f1", (), OF).keys() == {"far"}
+
+
+def test_what_a_running_fit_is_compared_with_runs_and_no_longer():
+    rows = rows_of()
+    answers = said(rows, best=0.7, near=0.695, far=0.5, plain=0.4, plainer=0.4, plain_of_far=0.4)
+    compared = {"near": {"near", "plain"}, "plain": {"plainer"}, "far": {"plain_of_far"}}
+    out = ruled_out(rows, answers, "macro_f1", (), OF, compared=compared)
+    assert out.keys() == {"far", "plain_of_far"}
+
+
+def test_lightgbm_s_three_always_run():
+    from tasks.data.problems import load_problem
+
+    problem = load_problem("toronto")
+    grid = candidates(problem)
+    kept = {fit.fit_name for fit in fits(grid)} & protected_fits(grid, problem)
+    assert kept == {"lightgbm / none", "lightgbm / class_weight", "lightgbm / capped"}
+    with_members = {fit.fit_name for fit in fits(grid)} & protected_fits(grid, problem, stacked=True)
+    assert with_members == {*kept, *(f"{model.name} / none" for model in problem.models)}
+
+
+def test_a_fit_is_compared_with_its_model_s_own_without_a_strategy():
+    from tasks.data.problems import load_problem
+
+    problem = load_problem("toronto")
+    more = ExtraCandidate(model="lightgbm", strategy="smote", features="enriched")
+    grid = candidates(problem.model_copy(update={"extra": (*problem.extra, more)}))
+    compared = compared_fits(grid)
+    assert compared["lightgbm / smote / enriched"] == {"lightgbm / none / enriched"}
+    assert compared["random_forest / smote"] == {"random_forest / none"}
+    assert compared["lightgbm_large / none"] == {"lightgbm_large / none", "lightgbm / none"}
+
+
+# --- what stopped candidates show ------------------------------------------------------------------------------------
+
+
+def entry(strategy):
+    return Entry(f"lightgbm / {strategy}", "lightgbm", "lightgbm", strategy, strategy, "base", "argmax")
+
+
+def answers_of(rows, skill, seed):
+    codes = codes_of(rows, skill, seed)
+    proba = np.full((len(codes), 3), 0.2)
+    proba[np.arange(len(codes)), codes] = 0.6
+    return Answers(codes, {"average_precision": influences(rows, proba, "average_precision", rows.support >= 50)})
+
+
+def evidence_with(skill):
+    whole, some = rows_of(folds=5), rows_of(folds=2, n=2400, seed=5)
+    answers = {"lightgbm / none": answers_of(whole, 0.6, 1), "lightgbm / smote": answers_of(whole, 0.62, 2)}
+    stopped = {"lightgbm / capped": answers_of(some, skill, 3), "lightgbm / none": answers_of(some, 0.6, 4)}
+    heard_ = Heard(whole, answers, (Heard(some, stopped),))
+    return compare([entry("none"), entry("smote"), entry("capped")], {"oof": heard_}, "macro_f1", Rules(resamples=300))
+
+
+def test_a_stopped_candidate_is_compared_on_its_rows_in_the_same_family_and_can_t_be_the_simplest():
+    found = evidence_with(0.3)
+    assert found.grounds["oof"].comparisons == 2
+    one, other = (found.candidate(f"lightgbm / {name}").oof for name in ("capped", "smote"))
+    assert (one.folds, other.folds) == (2, None)
+    difference, whole = (place.metrics["macro_f1"].difference for place in (one, other))
+    assert difference.basis == whole.basis == "folds"
+    assert difference.conclusion == "hurts"
+    assert len(one.metrics["macro_f1"].fold_values) == 2
+    assert difference.p_adjusted >= difference.p
+    widths = [d.interval.high - d.interval.low for d in (difference, whole)]
+    assert widths[0] > widths[1]
+    assert found.simplest.best == "lightgbm / smote"
+    assert "lightgbm / capped" not in found.simplest.within
+    assert any("1 candidate was stopped after some folds" in note for note in found.grounds["oof"].notes)
+    assert one.classes[0].recall_difference is not None
+
+
+def test_a_stopped_candidate_like_its_reference_shows_no_difference():
+    difference = evidence_with(0.6).candidate("lightgbm / capped").difference("oof", "macro_f1")
+    assert difference.conclusion == "no difference shown"
+
+
+def test_a_borrowed_variance_is_no_smaller_than_the_own_one_and_fewer_folds_are_less_sure():
+    whole = fold_spread([0.1, 0.12, 0.08, 0.11, 0.09], [0.25] * 5, 0.95)
+    variance = whole.standard_error**2 / (1 / 5 + 0.25)
+    few = borrowed_spread([0.1, 0.1], [0.25] * 2, variance, whole.degrees, 0.95)
+    assert few.standard_error > whole.standard_error
+    assert few.p > whole.p
+    wild = borrowed_spread([0.0, 0.4], [0.25] * 2, variance, whole.degrees, 0.95)
+    assert wild.standard_error > few.standard_error
+    assert borrowed_spread([np.nan, 0.1], [0.25] * 2, variance, 4, 0.95) is None

@@ -1,0 +1,74 @@
+"""Split and balance: the newest rows apart, a sample that keeps every class, a capped set cached by content."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evenhand.errors import ProblemError
+from evenhand.problem import Problem
+from tasks.data.balance import balance
+from tasks.data.split import FEWEST, split
+from tasks.storage.store import open_store, read_frame, write_frame
+
+
+def problem(**changes):
+    return Problem.model_validate(
+        {
+            "name": "p",
+            "title": "P",
+            "source": {"kind": "csv", "path": "x.csv"},
+            "target": {"column": "kind", "drop": ["unknown"]},
+            "features": {"base": {"numeric": ["x"]}},
+            "split": {"holdout": {"column": "year", "start": 2021}},
+            "strategies": ["none", {"kind": "capped", "cap": 50}],
+            **changes,
+        }
+    )
+
+
+def good(n=2000, rare=30):
+    kind = np.array(["common"] * (n - rare - 5) + ["rare"] * rare + ["unknown"] * 5)
+    kind = np.random.default_rng(0).permutation(kind)
+    year = np.where(np.arange(n) < 0.8 * n, 2020.0, 2021.0)
+    return write_frame(pd.DataFrame({"x": np.arange(float(n)), "kind": kind, "year": year}), "good/{sha256}.parquet")
+
+
+def test_the_newest_rows_are_held_out_and_dropped_values_are_gone():
+    parts = split.fn(good(), problem())
+    train, holdout = read_frame(parts.train), read_frame(parts.holdout)
+    assert set(train.year) == {2020.0}
+    assert set(holdout.year) == {2021.0}
+    assert set(train.kind) | set(holdout.kind) == {"common", "rare"}
+    assert len(train) + len(holdout) == 1995
+    assert parts.share == 1.0
+
+
+def test_a_sample_keeps_every_class_and_repeats_itself():
+    rows = good()
+    first, again = (split.fn(rows, problem(), sample=200, seed=3) for _ in range(2))
+    assert first == again
+    counts = read_frame(first.train).kind.value_counts()
+    assert counts["rare"] >= FEWEST
+    assert 180 <= counts["common"] <= 220
+    assert first.holdout == split.fn(rows, problem()).holdout
+
+
+def test_a_capped_class_that_is_not_there_is_named():
+    strategies = [{"kind": "capped", "cap": 50, "per_class": {"Normal": 1.5}}]
+    with pytest.raises(ProblemError, match="no class 'Normal'; classes are common, rare"):
+        split.fn(good(), problem(strategies=strategies))
+
+
+def test_the_capped_set_is_made_once_until_something_changes():
+    parts = split.fn(good(), problem())
+    first, again = (balance.fn(parts, problem())[0] for _ in range(2))
+    assert (first.cached, again.cached) == (False, True)
+    assert first.after["common"] == 50
+    assert again.rows == first.rows
+    assert read_frame(first.rows).kind.value_counts().to_dict() == first.after
+    assert balance.fn(parts, problem(), clear_cache=True)[0].cached is False
+    changed = problem(strategies=[{"kind": "capped", "cap": 60}])
+    assert balance.fn(parts, changed)[0].after["common"] == 60
+    open_store().delete(first.rows.key)
+    assert balance.fn(parts, problem())[0].cached is False
+    assert read_frame(first.rows).kind.value_counts().to_dict() == first.after

@@ -1,0 +1,248 @@
+"""Worker processes: the digits of threads, one encoding for all, and a clear end whoever ends first."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import tasks.processes.pool
+from evenhand.errors import ProblemError
+from evenhand.training.fold_cache import Packed
+from tasks.processes.mapped_cache import SharedCache, mapped_rows
+from tasks.processes.pool import WorkerEnded, Workers
+from tasks.settings import ROOT
+from tests.edges import killing_units
+
+
+def say_nothing(text):
+    pass
+
+
+def test_a_worker_imports_neither_prefect_nor_mlflow():
+    loaded = (
+        "import sys, tasks.processes.worker, tasks.training.units, tasks.data.validation; "
+        "print([n for n in ('prefect', 'mlflow', 'boto3') if n in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "[]"
+
+
+def running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_workers_share_out_the_work_use_one_thread_and_end_with_their_block(tmp_path):
+    with Workers(2, tmp_path / "shared", say_nothing) as workers:
+        threads = [threading.Thread(target=workers.run, args=("wait", time.sleep, 0.3)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        pids = workers.pids
+        assert len(pids) == 2
+        assert workers.run("ask", os.getpid) in pids
+        assert workers.run("ask", os.getenv, "OMP_NUM_THREADS") == "1"
+        assert (tmp_path / "shared").is_dir()
+    assert not any(running(pid) for pid in pids)
+    assert not (tmp_path / "shared").exists()
+
+
+def test_what_a_unit_raises_is_raised_here_and_the_worker_goes_on(tmp_path):
+    with Workers(1, tmp_path / "shared", say_nothing) as workers:
+        with pytest.raises(FileNotFoundError) as raised:
+            workers.run("read", os.stat, "nowhere")
+        assert "in a worker process" in raised.value.__notes__[0]
+        assert workers.run("ask", os.getpid) == workers.pids[0]
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch):
+    """Workers import the helpers of these tests, too."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+
+
+def test_a_killed_worker_loses_nothing_its_unit_is_run_again(tmp_path):
+    told = []
+    with Workers(1, tmp_path / "shared", told.append) as workers:
+        assert workers.run("lightgbm / smote, fold 2", killing_units.kill_once, str(tmp_path / "mark")) == "done"
+    assert told == ["  lightgbm / smote, fold 2: its process ended (SIGKILL); it is run again"]
+
+
+def test_a_unit_that_ends_two_workers_is_an_error_and_the_next_unit_runs(tmp_path):
+    with Workers(1, tmp_path / "shared", say_nothing) as workers:
+        with pytest.raises(WorkerEnded, match=r"forest / smote, fold 1: its process ended twice \(SIGKILL\)"):
+            workers.run("forest / smote, fold 1", killing_units.kill_always)
+        assert workers.run("ask", os.path.basename, "a/b") == "b"
+
+
+def test_ending_the_block_ends_what_is_being_done(tmp_path):
+    caught = []
+
+    def work(workers):
+        try:
+            workers.run("sleep", killing_units.sleep_long, tmp_path / "begun")
+        except WorkerEnded as error:
+            caught.append(str(error))
+
+    begun = time.monotonic()
+    with Workers(1, tmp_path / "shared", say_nothing) as workers:
+        thread = threading.Thread(target=work, args=(workers,))
+        thread.start()
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.02)
+    thread.join(10)
+    assert time.monotonic() - begun < 20
+    with pytest.raises(WorkerEnded, match="later: not done"):
+        workers.run("later", os.path.basename, "a/b")
+    assert caught == ["sleep: not done, the training is being ended"]
+    assert not workers.pids
+
+
+def test_processes_are_there_with_the_block_and_a_failed_start_leaves_none(tmp_path, monkeypatch):
+    with Workers(2, tmp_path / "shared", say_nothing) as workers:
+        first, second = workers.pids
+        assert running(first)
+        assert running(second)
+    begun = []
+
+    def start_one(imports):
+        if begun:
+            raise OSError("no process left")
+        begun.append(real_start(imports))
+        return begun[-1]
+
+    real_start = tasks.processes.pool._start
+    monkeypatch.setattr("tasks.processes.pool._start", start_one)
+    with pytest.raises(OSError, match="no process left"):
+        Workers(2, tmp_path / "again", say_nothing).__enter__()
+    assert begun[0][0].poll() is not None
+    assert not (tmp_path / "again").exists()
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from tasks.processes.pool import Workers
+with Workers(1, Path(sys.argv[1]), print) as workers:
+    workers.run("ask", time.time)
+    print(workers._all[0]._process.pid, flush=True)
+    workers.run("sleep", time.sleep, 60)
+"""
+
+
+def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path / "shared")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    pid = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait(10)
+    until = time.monotonic() + 10
+    while running(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not running(pid)
+
+
+# --- what processes share --------------------------------------------------------------------------------------------
+
+
+def packed(value):
+    return Packed({"X": np.full((4, 2), value), "y": np.arange(4)}, {"names": ["a"], "entry": {"before": {"b": 0.1}}})
+
+
+def test_a_value_is_computed_once_and_mapped_by_all_who_ask(tmp_path):
+    calls = []
+
+    def compute():
+        calls.append(1)
+        time.sleep(0.1)
+        return packed(0.1)
+
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(SharedCache(tmp_path).get((0, "base"), compute))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1
+    for one in found:
+        np.testing.assert_array_equal(one.arrays["X"], np.full((4, 2), 0.1))
+        assert one.record == packed(0.1).record
+        assert isinstance(one.arrays["X"].base, np.memmap)
+        with pytest.raises(ValueError, match="read-only"):
+            one.arrays["X"][0] = 1
+
+
+def test_a_failure_is_raised_each_time_and_leaves_no_value(tmp_path):
+    cache, calls = SharedCache(tmp_path), []
+
+    def fails():
+        calls.append(1)
+        raise ProblemError("no")
+
+    for _ in range(2):
+        with pytest.raises(ProblemError):
+            cache.get((1, "base"), fails)
+    assert len(calls) == 2
+    assert cache.get((1, "base"), lambda: packed(2.0)).arrays["X"][0, 0] == 2
+
+
+def test_what_a_killed_process_left_half_written_is_no_value(tmp_path):
+    cache = SharedCache(tmp_path)
+    cache.get((1, "base"), lambda: packed(1.0))
+    (whole,) = (path for path in (tmp_path / "1").iterdir() if path.is_dir())
+    whole.rename(whole.with_suffix(".part"))
+    assert SharedCache(tmp_path).get((1, "base"), lambda: packed(2.0)).arrays["X"][0, 0] == 2
+    assert [path.suffix for path in (tmp_path / "1").iterdir() if path.is_dir()] == [""]
+
+
+def raw_rows():
+    return pd.DataFrame(
+        {
+            "when": pd.to_datetime(["2020-01-01 10:00", None, "2021-02-03 00:00"] * 50).astype("datetime64[us]"),
+            "place": pd.Series(["street", None, "ünïcode shop"] * 50, dtype="str"),
+            "hour": np.tile([1.0, np.nan, 3.5], 50),
+            "year": np.tile([2020.0, 2021.0, 2022.0], 50),
+            "n": np.arange(150),
+        }
+    )
+
+
+def test_raw_rows_are_read_once_and_are_the_same_rows_mapped(tmp_path):
+    calls = []
+
+    def read():
+        calls.append(1)
+        return raw_rows()
+
+    for _ in range(2):
+        mapped = mapped_rows(tmp_path, read)
+        pd.testing.assert_frame_equal(mapped, raw_rows())
+    assert len(calls) == 1
+    before = pa.total_allocated_bytes()
+    text = mapped_rows(tmp_path, read)["place"]
+    assert pa.total_allocated_bytes() == before, "text is where the file is"
+    assert text.iloc[2] == "ünïcode shop"
+    pd.testing.assert_frame_equal(mapped_rows(tmp_path, read, ["n", "place"]), raw_rows()[["n", "place"]])
+
+
+def test_raw_rows_that_a_killed_process_left_half_written_are_read_again(tmp_path):
+    mapped_rows(tmp_path, raw_rows)
+    whole = tmp_path / "rows.arrow"
+    whole.with_suffix(".part").write_bytes(whole.read_bytes()[:100])
+    whole.unlink()
+    pd.testing.assert_frame_equal(mapped_rows(tmp_path, raw_rows), raw_rows())

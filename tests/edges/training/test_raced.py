@@ -1,0 +1,177 @@
+"""A training with a race: which units are run, and what tables and files make of a candidate that was stopped."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evenhand.problem import parse_problem
+from evenhand.report.tables import baseline_against_resampled, leaderboard
+from evenhand.training.candidates import candidates, fits
+from flows import race as flow
+from flows.grid import Fitting
+from tasks.data.split import split
+from tasks.reporting.candidates import _write_files
+from tasks.reporting.draw import draw_fit
+from tasks.reporting.finish import _candidate_summary
+from tasks.storage.store import write_frame
+from tasks.training.compare import compare
+from tasks.training.evaluate import choose, evaluate_all, score_all
+from tasks.training.fit import fit
+from tasks.training.race import race
+from tasks.training.units import HOLDOUT_FOLD, fold_numbers
+
+SEED = 0
+FAR = "lightgbm / random_over"
+
+
+def rows(n=2400):
+    rng = np.random.default_rng(0)
+    y = rng.choice(3, n, p=[0.6, 0.25, 0.15])
+    return pd.DataFrame(
+        {
+            "when": pd.Timestamp("2020-01-01", tz="UTC") + pd.to_timedelta(rng.integers(0, 730, n), unit="D"),
+            "hour": rng.normal(6 + 5 * y, 3),
+            "kind": np.array(["Assault", "Robbery", "Theft"])[y],
+        }
+    )
+
+
+PROBLEM = parse_problem(
+    {
+        "name": "small",
+        "title": "Small",
+        "source": {"kind": "csv", "path": "unset.csv"},
+        "target": {"column": "kind"},
+        "features": {"base": {"numeric": ["hour"]}},
+        "split": {
+            "holdout": {"column": "when", "start": pd.Timestamp("2021-10-01").date()},
+            "folds": {"kind": "stratified", "n": 4},
+        },
+        "models": [
+            {"kind": "lightgbm", "params": {"n_estimators": 8, "learning_rate": 0.3}},
+            {"kind": "gradient_boosting", "params": {"max_iter": 1, "max_leaf_nodes": 2}, "label": "other"},
+        ],
+        "strategies": ["none", "random_over"],
+        "decisions": ["argmax", "multipliers"],
+        "gate": {"min_positives": 20},
+    },
+    "small.yaml",
+)
+
+
+class Told:
+    def __init__(self, folder):
+        self.folder, self.said = folder, []
+
+    def say(self, text):
+        self.said.append(text)
+
+
+class AtOnce:
+    """Stands in for units on their way, which need a running flow: each is done when it is submitted."""
+
+    def __init__(self, fitting, expected, racing):
+        self.args, self.folder = (fitting.parts, fitting.problem, fitting.seed), fitting.training.folder
+        self.expected, self.units = expected, []
+
+    def add(self, fits_, fold):
+        self.units += [fit.fn(*self.args, one, fold, self.folder) for one in fits_]
+
+    def wait_for(self, folds):
+        found = {}
+        for unit in sorted(self.units, key=lambda unit: unit.fold):
+            if unit.fold in folds:
+                found.setdefault(unit.candidate.name, []).append(unit)
+        return found
+
+
+def raced(folder, monkeypatch, racing=True):
+    monkeypatch.setattr(flow, "Submitted", AtOnce)
+    monkeypatch.setattr(flow, "race", race.fn)
+    parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), PROBLEM)
+    training, grid = Told(folder), candidates(PROBLEM)
+    folds = fold_numbers(parts, PROBLEM, SEED)
+    inner, stopped = flow.run_race(Fitting(training, None, parts, PROBLEM, SEED), grid, folds, racing)
+    return training, parts, grid, inner, stopped
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    training, parts, grid, inner, stopped = raced(tmp_path, monkeypatch)
+    scored = evaluate_all.fn(parts, PROBLEM, SEED, grid, inner, stopped)
+    finalists = [one for one in fits(grid) if one.fit_name not in stopped]
+    outer = {one.fit_name: [fit.fn(parts, PROBLEM, SEED, one, HOLDOUT_FOLD, tmp_path)] for one in finalists}
+    return training, parts, inner, stopped, score_all.fn(parts, PROBLEM, SEED, scored, outer)
+
+
+def test_a_stopped_fit_gets_no_more_folds_and_what_others_are_compared_with_gets_all(trained):
+    training, _, inner, stopped, _ = trained
+    assert set(stopped) == {FAR}
+    assert {name: len(units) for name, units in inner.items()} == {
+        "lightgbm / none": 4,
+        "other / random_over": 4,
+        "other / none": 4,
+        FAR: stopped[FAR].folds,
+    }
+    assert stopped[FAR].folds in (2, 3)
+    assert training.said == [f"           {FAR}: {stopped[FAR].said}"]
+
+
+def test_no_race_runs_every_fold_and_the_winner_is_the_same(trained, tmp_path, monkeypatch):
+    *_, results = trained
+    _, parts, grid, inner, stopped = raced(tmp_path / "all", monkeypatch, racing=False)
+    assert stopped == {}
+    assert {len(units) for units in inner.values()} == {4}
+    whole = evaluate_all.fn(parts, PROBLEM, SEED, grid, inner)
+    assert choose(PROBLEM, whole) == choose(PROBLEM, results)
+    same = {r.candidate.name: r.oof.metrics for r in whole}
+    assert all(r.oof.metrics == same[r.candidate.name] for r in results if r.stopped is None)
+
+
+def test_a_stopped_candidate_has_scores_of_its_folds_no_rank_and_no_test(trained):
+    *_, results = trained
+    far = next(result for result in results if result.candidate.name == FAR)
+    assert far.test is None
+    assert 0 < far.oof.confusion.sum() < next(r.oof.confusion.sum() for r in results if not r.stopped)
+    assert far.beside.confusion.sum() == far.oof.confusion.sum()
+    won = choose(PROBLEM, results)
+    best = next(result.oof for result in results if result.candidate == won)
+    assert choose(PROBLEM, [replace(far, oof=best), *results]) == won
+    table = [result.row() for result in results]
+    against = baseline_against_resampled(table, "macro_f1").set_index(["model", "strategy", "decision"])
+    line = against.loc[("lightgbm", "random_over", "argmax")]
+    assert line["folds"] == far.folds_done
+    assert line["macro_f1 vs none"] == pytest.approx(far.oof.metrics["macro_f1"] - far.beside.metrics["macro_f1"])
+    board = leaderboard(table, "macro_f1")
+    assert board["rank"].isna().tolist() == [False] * (len(board) - 1) + [True]
+    assert far.stopped.said in leaderboard(table, "macro_f1", "test")["skipped"].tolist()
+    assert "folds" not in leaderboard(table, "macro_f1", "test")
+
+
+def test_what_a_stopped_candidate_leaves(trained, tmp_path):
+    _, parts, _, _, results = trained
+    far = next(result for result in results if result.candidate.name == FAR)
+    summary = _candidate_summary(far)
+    assert (summary.folds_done, summary.test, summary.stopped) == (far.folds_done, None, far.stopped.said)
+    assert summary.skipped is None
+    assert set(draw_fit(parts, PROBLEM, SEED, far)) == {"precision_recall", "roc", "calibration"}
+    _write_files(PROBLEM, SEED, far, tmp_path)
+    assert json.loads((tmp_path / "model_metrics.json").read_text())["test"] is None
+    assert len(json.loads((tmp_path / "resampling_ledger.json").read_text())) == far.folds_done
+
+
+def test_its_evidence_is_of_the_rows_that_both_have(trained, tmp_path):
+    _, parts, _, _, results = trained
+    evidence = compare.fn(parts, PROBLEM, SEED, results, tmp_path)
+    far = next(result for result in results if result.candidate.name == FAR)
+    found = evidence.candidate(FAR)
+    assert found.oof.folds == far.folds_done
+    assert found.test is None
+    difference = found.difference("oof", "macro_f1")
+    assert difference.versus == "lightgbm / none"
+    assert difference.estimate == pytest.approx(far.oof.metrics["macro_f1"] - far.beside.metrics["macro_f1"])
+    assert evidence.grounds["oof"].comparisons == 4
+    assert FAR not in evidence.simplest.within

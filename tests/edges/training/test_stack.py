@@ -1,0 +1,166 @@
+"""The best fits stacked: judged as any candidate is, and what ships is what was judged."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evenhand.metrics.scores import score, to_record
+from evenhand.problem import Problem
+from evenhand.problem.stacking import Stacking
+from evenhand.training.candidates import candidates, fits
+from tasks.data.split import split
+from tasks.registry import tracking
+from tasks.registry.model_store import load_model, log_model
+from tasks.settings import settings
+from tasks.storage.store import read_frame, write_frame
+from tasks.training.evaluate import evaluate_all, score_all, winning_ending
+from tasks.training.fit import fit
+from tasks.training.results import known_rows
+from tasks.training.stack import refit_stack, stack, stack_unseen
+from tasks.training.units import HOLDOUT_FOLD, experiment_of, fold_numbers
+
+PROBLEM = Problem.model_validate(
+    {
+        "name": "p",
+        "title": "P",
+        "source": {"kind": "csv", "path": "x.csv"},
+        "target": {"column": "kind"},
+        "features": {"base": {"numeric": ["x"]}, "more": {"numeric": ["z"], "categorical": ["place"]}},
+        "split": {"holdout": {"column": "year", "start": 2021}, "folds": {"kind": "stratified", "n": 3}},
+        "models": [
+            {"kind": "random_forest", "params": {"n_estimators": 8, "min_samples_leaf": 10}},
+            {"kind": "lightgbm", "params": {"n_estimators": 8}},
+        ],
+        "strategies": ["none", "class_weight"],
+        "extra": [{"model": "lightgbm", "features": "more", "strategy": "class_weight"}],
+        "decisions": ["argmax", {"kind": "multipliers", "metric": "macro_f1"}, "prior_correction"],
+        "calibration": ["none", "prior", "temperature", "isotonic"],
+        "metric": "average_precision",
+    }
+)
+
+
+def rows(n=1500):
+    """``x`` tells the rarest class apart, ``z`` and ``place`` the other two: no fit has both."""
+    rng = np.random.default_rng(0)
+    y = rng.choice(3, n, p=[0.6, 0.25, 0.15])
+    return pd.DataFrame(
+        {
+            "x": rng.normal(2.0 * (y == 2), 1.0),
+            "z": rng.normal(2.0 * (y == 1), 1.0),
+            "place": np.where((y == 1) ^ (rng.random(n) < 0.3), "b", "a"),
+            "kind": np.array(["common", "rare", "rarest"])[y],
+            "year": np.where(np.arange(n) < 0.75 * n, 2020.0, 2021.0),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    patch, home = pytest.MonkeyPatch(), tmp_path_factory.mktemp("stacked")
+    patch.setenv("EVENHAND_HOME", str(home))
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    settings.cache_clear()
+    parts = split.fn(write_frame(rows(), "good/{sha256}.parquet"), PROBLEM)
+    grid, folder = candidates(PROBLEM), home / "training"
+    inner = {
+        c.fit_name: [fit.fn(parts, PROBLEM, 0, c, n, folder) for n in fold_numbers(parts, PROBLEM, 0)]
+        for c in fits(grid)
+    }
+    outer = {c.fit_name: [fit.fn(parts, PROBLEM, 0, c, HOLDOUT_FOLD, folder)] for c in fits(grid)}
+    scored = evaluate_all.fn(parts, PROBLEM, 0, grid, inner)
+    stacked = stack.fn(parts, PROBLEM, 0, Stacking(of=2), scored, folder)
+    outer[stacked.candidate.fit_name] = [stack_unseen(parts, PROBLEM, 0, stacked, outer, folder)]
+    results = score_all.fn(parts, PROBLEM, 0, [*scored, *stacked.results], outer)
+    yield SimpleNamespace(
+        home=home, folder=folder, parts=parts, scored=scored, stacked=stacked, results=results, outer=outer
+    )
+    patch.undo()
+    settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def store(world, home, monkeypatch):
+    monkeypatch.setenv("EVENHAND_HOME", str(world.home))
+    settings.cache_clear()
+
+
+def stacks(world):
+    return [result for result in world.results if result.candidate.model.kind == "stack"]
+
+
+def test_it_is_made_of_the_best_fit_of_each_family_and_beats_them_where_they_know_different_things(world):
+    members = world.stacked.candidate.members
+    assert [member.fit_name for member in members] == ["lightgbm / class_weight / more", "random_forest / none"]
+    assert world.stacked.candidate.name == "stack / lightgbm class_weight more + random_forest none"
+    own = {r.candidate.fit_name: r for r in world.results}
+    for on in ("oof", "test"):
+        made = getattr(stacks(world)[0], on).metrics
+        for member in members:
+            alone = getattr(own[member.fit_name], on).metrics
+            assert made["average_precision"] > alone["average_precision"] + 0.02
+            assert made["log_loss"] < alone["log_loss"]
+
+
+def test_it_has_the_rules_of_fits_without_resampling(world):
+    assert [result.candidate.decision.name for result in stacks(world)] == ["argmax", "multipliers macro_f1"]
+
+
+def test_the_stored_stack_answers_as_it_was_judged(world):
+    run_id = tracking.start_training("toy", "stacked", {"seed": 0}, {})
+    holdout = read_frame(world.parts.holdout)
+    y = pd.Categorical(holdout.kind, categories=world.parts.classes).codes.astype(int)
+    for result in stacks(world):
+        ending = winning_ending(world.parts, PROBLEM, 0, result.candidate, world.stacked.units)
+        whole, units = refit_stack.fn(world.parts, PROBLEM, 0, world.stacked, ending, world.folder)
+        assert set(units) == {world.stacked.candidate.fit_name, *(m.fit_name for m in world.stacked.candidate.members)}
+        assert sorted(whole.example.columns) == ["place", "x", "z"]
+        model = load_model(log_model(run_id, whole.model, whole.example))
+        codes = pd.Categorical(model.predict(holdout), categories=world.parts.classes).codes
+        answered = score(y, model.predict_proba(holdout), world.parts.classes, codes.astype(int))
+        assert to_record(answered) == to_record(result.shipped.test)
+
+
+def test_no_rule_or_correction_learns_from_the_rows_it_is_judged_on(world):
+    """With the truth of one fold changed, nothing that this fold's rows are judged by may change."""
+    experiment = experiment_of(world.parts, PROBLEM, 0)
+    known = known_rows(experiment, world.stacked.units)
+    assert len(known.nested) == 3
+    before = list(known.pairs())
+    y, judged = experiment.y.copy(), experiment.folds[1].valid
+    experiment.y[judged] = (experiment.y[judged] + 1) % 3
+    try:
+        again = stack.fn(world.parts, PROBLEM, 0, Stacking(of=2), world.scored, world.home / "again")
+        after = known_rows(experiment, again.units)
+        assert again.candidate == world.stacked.candidate
+        changed = list(after.pairs())
+        np.testing.assert_array_equal(changed[1][0].raw, before[1][0].raw)
+        np.testing.assert_array_equal(changed[1][1].raw, before[1][1].raw)
+        assert not np.array_equal(changed[0][0].raw, before[0][0].raw)
+    finally:
+        experiment.y[:] = y
+
+
+def test_one_fold_is_judged_by_its_halves(world):
+    first = [replace(r, units=tuple(u for u in r.units if u.fold in (0, HOLDOUT_FOLD))) for r in world.scored]
+    made = stack.fn(world.parts, PROBLEM, 0, Stacking(of=2, combine="mean"), first, world.home / "one")
+    known = known_rows(experiment_of(world.parts, PROBLEM, 0), made.units)
+    assert [len(nested) for nested in known.nested] == [len(others.y) for others, _ in known.pairs()]
+    assert len(made.units) == 1
+    assert made.combiner is None
+
+
+def test_one_family_alone_is_not_stacked(world):
+    forest = [result for result in world.scored if result.candidate.model.name == "random_forest"]
+    assert stack.fn(world.parts, PROBLEM, 0, Stacking(), forest, world.home / "none") is None
+
+
+def test_a_member_that_cannot_be_refitted_leaves_the_stack_without_a_held_out_score(world):
+    name = world.stacked.candidate.members[1].fit_name
+    outer = {**world.outer, name: [replace(world.outer[name][0], skipped="too few rows")]}
+    unit = stack_unseen(world.parts, PROBLEM, 0, world.stacked, outer, world.home / "missed")
+    assert unit.skipped == "random_forest / none: too few rows"
+    assert unit.probabilities is None
