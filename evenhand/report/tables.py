@@ -12,7 +12,7 @@ import pandas as pd
 
 from evenhand.metrics.scores import Scores
 from evenhand.problem import LOWER_IS_BETTER, METRICS
-from evenhand.report.table_text import DIFFERENCE, NAMES
+from evenhand.report.table_model import DIFFERENCE, NAMES
 
 PLAIN = ("none", "base", "argmax")
 ACCURACY = "accuracy (misleading)"

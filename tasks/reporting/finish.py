@@ -14,9 +14,9 @@ from evenhand.evidence import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import flat
 from evenhand.problem import Problem
-from evenhand.report import figures
 from evenhand.report.calibration_table import calibration_table
 from evenhand.report.evidence_text import as_markdown, as_text
+from evenhand.report.figures import to_png
 from evenhand.report.summary import (
     CandidateSummary,
     DataSummary,
@@ -31,9 +31,7 @@ from evenhand.report.summary import (
 )
 from evenhand.report.table_text import render_markdown, render_text
 from evenhand.report.tables import Row, baseline_against_resampled, leaderboard, shortened
-from evenhand.strategies import LedgerEntry
 from evenhand.training.candidates import Candidate
-from evenhand.training.experiment import HOLDOUT
 from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport
 from tasks.data.balance import Balanced
 from tasks.data.partition import Parts
@@ -41,12 +39,13 @@ from tasks.data.validation import Validated
 from tasks.registry import tracking
 from tasks.registry.client import connect
 from tasks.registry.model_versions import Registered, read_version
-from tasks.reporting.draw import caption
-from tasks.reporting.page import REPORT, write_page
+from tasks.reporting.draw import caption, draw_comparison
+from tasks.reporting.page import REPORT, Outcome, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
-from tasks.training.results import Result, ledgers, was_skipped
+from tasks.training.results import Result, ledgers
 from tasks.training.run import TAG_LENGTH, Training, breakdown, point_latest, versions
+from tasks.training.units import Work
 
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
 
@@ -130,7 +129,8 @@ def finish(
     path = training.folder / "summary.json"
     write_json(path, content)
     write_json(training.folder / "verdict.json", verdict.model_dump(mode="json"))
-    page = _page(training, problem, summary, verdict, validated, parts, results, winner, evidence)
+    work = Work(parts, problem, seed, training.folder)
+    page = _page(training, work, Outcome(summary, verdict, validated, results, winner, evidence))
     shutil.rmtree(training.folder / "units")
     _log_parent(training, [result.row() for result in results], problem.metric, won, leaks, verdict)
     point_latest(training.folder)
@@ -140,10 +140,10 @@ def finish(
     return content
 
 
-def _page(training: Training, *args: Any) -> str:
+def _page(training: Training, work: Work, outcome: Outcome) -> str:
     """Write the page and say where it is. The version is registered and judged: what fails here can't undo that."""
     try:
-        write_page(training.folder, *args)
+        write_page(work, outcome)
     except Exception as error:  # noqa: BLE001  whatever it is, the training has its outcome
         said = f"{type(error).__name__}: {error}"
         tracking.log_training(training.run_id, {}, {"report": f"failed: {said}"[:TAG_LENGTH]})
@@ -214,13 +214,8 @@ def write_comparison(training: Training, problem: Problem, results: Sequence[Res
         training.folder / "resampling_ledger.json",
         [entry.to_record() for entries in ledger.values() for entry in entries],
     )
-    before, after = _counts(ledger)
-    drawn = {
-        "strategy_comparison": figures.strategy_comparison(rows, problem.metric, note=note),
-        "class_counts": figures.class_counts(before, after, note=note),
-    }
-    for name, figure in drawn.items():
-        (training.folder / f"{name}.png").write_bytes(figures.to_png(figure))
+    for name, figure in draw_comparison(problem, results, ledger).items():
+        (training.folder / f"{name}.png").write_bytes(to_png(figure))
 
 
 def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading: str) -> str:
@@ -230,13 +225,6 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
     if not fits:
         return ""
     return f"\n## Calibration before and after correction, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
-
-
-def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    last = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
-    whole = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
-    before = next(iter(whole.values())).before
-    return before, {name: entry.after for name, entry in whole.items()}
 
 
 def _log_parent(

@@ -1,9 +1,9 @@
-"""Page: report.html and the model card of a training, made of what its steps left behind."""
+"""Page: report.html and the model card of a training."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,71 +16,78 @@ from evenhand.problem import Problem
 from evenhand.report.model_card import model_card, model_card_page
 from evenhand.report.summary import Summary
 from evenhand.report.tables import Row, is_baseline
-from evenhand.report.training.data import BASELINE_CURVES, Corrected, Made, Measured, Report, row_name
-from evenhand.report.training.intervals import measure
+from evenhand.report.training.data import Corrected, Made, Measured, Report, row_name
+from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.report.training.page import report_page
-from evenhand.strategies import LedgerEntry
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
-from tasks.data.partition import Parts
 from tasks.data.validation import Validated
+from tasks.reporting.draw import draw_comparison, draw_winner
 from tasks.training.results import Result, judged, ledgers
 from tasks.training.run import code_hash
-from tasks.training.units import HOLDOUT_FOLD, experiment_of, slug
+from tasks.training.units import HOLDOUT_FOLD, Work, experiment_of
 
 REPORT, CARD = "report.html", "model_card"
-OF_WINNER, OF_ALL = ("precision_recall", "calibration"), ("strategy_comparison", "class_counts")
 
 
-def write_page(
-    folder: Path,
-    problem: Problem,
-    summary: Summary,
-    verdict: Verdict,
-    validated: Validated,
-    parts: Parts,
-    results: Sequence[Result],
-    winner: Candidate,
-    evidence: Evidence | None = None,
-) -> None:
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the steps of a training found."""
+
+    summary: Summary
+    verdict: Verdict
+    validated: Validated
+    results: Sequence[Result]
+    winner: Candidate
+    evidence: Evidence | None = None
+
+
+def write_page(work: Work, outcome: Outcome) -> None:
     """Write ``report.html``, ``model_card.md`` and ``model_card.html`` into a training's folder.
 
     Parameters
     ----------
-    folder : Path
-        Holds the figures that were drawn, and the probabilities below ``units/``.
+    work : Work
+        Its folder holds the probabilities below ``units/``.
+    outcome : Outcome
     """
-    experiment = experiment_of(parts, problem, summary.seed)
-    won = next(result for result in results if result.candidate == winner)
-    reference = _reference(won, results)
-    rows = {result.candidate.name: result.row() for result in results}
-    report = Report(
-        problem=problem,
-        summary=summary,
-        verdict=verdict,
-        rows=tuple(rows.values()),
-        winner=rows[winner.name],
-        reference=rows[reference.candidate.name] if reference else None,
-        made=_made(experiment, problem, validated, parts, won),
-        measured=_measured(experiment, problem, won, reference),
-        evidence=evidence,
-        corrected=_corrected(results),
-        ledger=_ledger(results),
-        figures=_figures(folder, winner, reference.candidate if reference else None),
-    )
+    report = _report(work, outcome)
     pages = {
         REPORT: report_page(report),
         f"{CARD}.md": model_card(report),
         f"{CARD}.html": model_card_page(report),
     }
     for name, text in pages.items():
-        temporary = folder / f".{name}.part"
+        temporary = work.folder / f".{name}.part"
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(folder / name)
+        temporary.replace(work.folder / name)
+
+
+def _report(work: Work, outcome: Outcome) -> Report:
+    problem, results = work.problem, outcome.results
+    experiment = experiment_of(work.parts, problem, work.seed)
+    won = next(result for result in results if result.candidate == outcome.winner)
+    reference = _reference(won, results)
+    rows = {result.candidate.name: result.row() for result in results}
+    ledger = ledgers(results)
+    return Report(
+        problem=problem,
+        summary=outcome.summary,
+        verdict=outcome.verdict,
+        rows=tuple(rows.values()),
+        winner=rows[outcome.winner.name],
+        reference=rows[reference.candidate.name] if reference else None,
+        made=_made(experiment, work, outcome.validated, won),
+        measured=_measured(experiment, problem, won, reference),
+        evidence=outcome.evidence,
+        corrected=_corrected(results),
+        ledger=tuple(entries[-1] for entries in ledger.values()),  # the fit on all training rows, if there was one
+        figures={**draw_winner(work, won, reference), **draw_comparison(problem, results, ledger)},
+    )
 
 
 def _reference(won: Result, results: Sequence[Result]) -> Result | None:
-    """Find the winner's model with nothing done about imbalance."""
+    """Find the winner's baseline."""
     for result in results:
         row: Row = result.row()
         if is_baseline(row) and row.group == won.row().group and row_name(row) != won.candidate.name:
@@ -95,12 +102,12 @@ def _measured(experiment: Experiment, problem: Problem, won: Result, reference: 
     y, model, rows = found
     other = _held_out(experiment, reference) if reference else None
     groups = groups_of(problem, experiment.frame.iloc[rows])
-    against = other[1] if other else None
-    return measure(y, model, against, experiment.classes, problem.metric, problem.gate, groups)
+    held_out = HeldOut(y, experiment.classes, model, other[1] if other else None, groups)
+    return measure(held_out, problem.metric, problem.gate)
 
 
 def _held_out(experiment: Experiment, result: Result) -> tuple[np.ndarray, Predictions, np.ndarray] | None:
-    """Read the held-out rows of a candidate: truth, what it said, and where the rows are."""
+    """Read the held-out rows of a candidate: truth, predictions and positions."""
     units = [unit for unit in result.units if unit.fold == HOLDOUT_FOLD and unit.probabilities is not None]
     if result.test is None or not units:
         return None
@@ -110,8 +117,8 @@ def _held_out(experiment: Experiment, result: Result) -> tuple[np.ndarray, Predi
     return found.y, Predictions(found.probabilities, chosen), found.rows
 
 
-def _made(experiment: Experiment, problem: Problem, validated: Validated, parts: Parts, won: Result) -> Made:
-    when = experiment.frame[problem.split.holdout.column]
+def _made(experiment: Experiment, work: Work, validated: Validated, won: Result) -> Made:
+    parts, when = work.parts, experiment.frame[work.problem.split.holdout.column]
     return Made(
         train_sha256=parts.train.sha256,
         holdout_sha256=parts.holdout.sha256,
@@ -136,20 +143,6 @@ def _period(values: pd.Series) -> tuple[str, str] | None:
 
 
 def _corrected(results: Sequence[Result]) -> dict[str, Corrected]:
-    """Take the scores of corrected probabilities of every candidate that has them."""
+    """Return the scores of the calibrated probabilities of every candidate that has them."""
     found = ((result.candidate.name, result.shipped) for result in results)
     return {name: Corrected(s.correction, s.oof, s.test) for name, s in found if s is not None}
-
-
-def _ledger(results: Sequence[Result]) -> tuple[LedgerEntry, ...]:
-    """Take the last line of every strategy: the fit on all training rows where there was one."""
-    last = {name: entries[-1] for name, entries in ledgers(results).items()}
-    return tuple(last.values())
-
-
-def _figures(folder: Path, winner: Candidate, reference: Candidate | None) -> dict[str, bytes]:
-    paths = {name: folder / f"{name}.png" for name in OF_ALL}
-    paths |= {name: folder / "candidates" / slug(winner.name) / f"{name}.png" for name in OF_WINNER}
-    if reference is not None and reference.fit_name != winner.fit_name:  # a rule alone moves no curve
-        paths[BASELINE_CURVES] = folder / "candidates" / slug(reference.name) / "precision_recall.png"
-    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}

@@ -20,7 +20,7 @@ from evenhand.evidence.multiplicity import concluded, detectable, holm
 from evenhand.evidence.references import reference_of, simplicity, way_of
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
-from evenhand.report.evidence_tables import by_candidate, by_way
+from evenhand.report.evidence_tables import by_candidate, by_method
 from evenhand.report.evidence_text import as_markdown, as_text
 
 CLASSES = ("Common", "Rare", "Rarest")
@@ -463,8 +463,8 @@ def test_what_is_detectable_is_found_four_times_in_five():
 
 
 def test_tables_and_text_name_every_way_once(evidence):
-    ways = by_way(evidence)
-    assert ways["way"].to_list() == ["smote", "multipliers", "random_under"]
+    ways = by_method(evidence)
+    assert ways["method"].to_list() == ["smote", "multipliers", "random_under"]
     assert ways["candidates"].to_list() == [1, 1, 1]
     assert ways["out-of-fold"].to_list()[0] == "1 help"
     for text in (as_text(evidence), as_markdown(evidence)):
