@@ -38,17 +38,14 @@ def main() -> None:
     print("| round | threads, s | CPU s | processes, s | CPU s |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(cores()) as pool:
         folder = Path(name)
+        context = TrainingContext(parts, problem, SEED, folder)
         with Workers(cores(), folder / "shared", print) as workers:
             for number, fold in enumerate(folds):
                 some = [(one, fold) for one in grid]
                 found = []
                 for those in (None, workers):
                     wall, cpu = time.monotonic(), seconds(those)
-                    list(
-                        pool.map(
-                            lambda one, w=those: fit.fn(TrainingContext(parts, problem, SEED, w), *one, folder), some
-                        )
-                    )
+                    list(pool.map(lambda one, w=those: fit.fn(context, *one, w), some))
                     found += [time.monotonic() - wall, seconds(those) - cpu]
                 print(f"| {number + 1} | " + " | ".join(f"{value:.1f}" for value in found) + " |", flush=True)
 
