@@ -18,7 +18,7 @@ from evenhand.problem.presets import Preset
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.presets import left_out
-from evenhand.training.runtime_estimate import cost_notes
+from evenhand.training.workload import workload_notes
 from tasks.data.partition import Parts
 from tasks.reporting.candidates import draw, log_fit
 from tasks.training.evaluate import ranked
@@ -51,8 +51,8 @@ class Fitting:
 
 
 def say_costs(fitting: Fitting, preset: Preset, candidates: Sequence[Candidate], folds: Sequence[int]) -> None:
-    """Say what costs far more than the rest before any fit begins, and what can't be tried here."""
-    notes = cost_notes(candidates, fitting.class_counts(folds[0]), len(folds) + 1)
+    """Name what is far more work than the rest before any fit begins, and what can't be tried here."""
+    notes = workload_notes(candidates, fitting.class_counts(folds[0]))
     for note in (*notes, *left_out(preset)):
         fitting.training.say(f"          {note}")
 

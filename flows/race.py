@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from evenhand.training.candidates import Candidate, fits
 from evenhand.training.racing import FEWEST_FOLDS, Stopped, protected_fits
-from evenhand.training.runtime_estimate import heaviest_first
+from evenhand.training.workload import heaviest_first
 from flows.grid import Fitting, Submitted
 from tasks.training.race import race
 from tasks.training.units import Unit
