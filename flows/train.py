@@ -39,7 +39,7 @@ from tasks.training.run import open_training
 from tasks.training.stack import refit_all, stack_best
 from tasks.training.transfer_data import add_transfer_data, check_elsewhere, needs_transfer_data
 from tasks.training.tuning.tune import run_studies
-from tasks.training.unit_runner import UnitRunner, print_cost_notes
+from tasks.training.unit_runner import UnitRunner, print_workload_notes
 
 
 class TrainRequest(BaseModel):
@@ -114,7 +114,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
         context = training.context(parts)
         units, folds = UnitRunner(training, context, workers), preset_folds(preset, context.fold_numbers)
-        print_cost_notes(units, fits(grid), folds)
+        print_workload_notes(units, fits(grid), folds[0])
         if problem.tuning:  # which is empty unless the training was asked to tune
             grid += step("tune", "tune, on each fold's training rows and on all", run_studies, units, folds)
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"

@@ -23,7 +23,8 @@ from evenhand.data.split import Fold, rows_at
 from evenhand.errors import ProblemError
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.features.text import TrainingTexts
-from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first, too_dear
+from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first
+from evenhand.models.fit_work import above_row_limit
 from evenhand.models.together import FitTogether
 from evenhand.models.transfer_data import Elsewhere, beginning
 from evenhand.models.warm_start import Beginning
@@ -179,9 +180,9 @@ class Experiment:
                 rows, entry = self._rows(candidate, fold, encoded)
             except CannotResample as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
-            dear = too_dear(candidate.model_on(fold_number), len(rows.y), len(self.classes))
-            if dear is not None:
-                return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {dear}")
+            too_many = above_row_limit(candidate.model_on(fold_number), len(rows.y))
+            if too_many is not None:
+                return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {too_many}")
             leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])

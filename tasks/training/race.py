@@ -11,7 +11,7 @@ from evenhand.evidence import Answers
 from evenhand.training.candidates import Candidate, fits
 from evenhand.training.presets import preset_stacking
 from evenhand.training.racing import FEWEST_FOLDS, Stopped, compared_fits, heard, protected_fits, ruled_out
-from evenhand.training.runtime_estimate import heaviest_first
+from evenhand.training.workload import heaviest_first
 from tasks.training.compare import oof_rows
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import row_by_row, trained_share
