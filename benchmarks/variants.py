@@ -24,8 +24,10 @@ from tasks.settings import ROOT, settings
 from tasks.storage.store import read_frame
 
 SEED = 42
+# Of the lines that a training prints: its fits begin after the first, and all its scores are known at the second.
+BEFORE_GRID, AFTER_GRID = "] fit ", "] look for leaks"
 # Servers and stores of the user, which a benchmark does not use.
-ELSEWHERE = ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "EVENHAND_STORE", "EVENHAND_S3_ENDPOINT")
+USERS = ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "EVENHAND_STORE", "EVENHAND_S3_ENDPOINT")
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,14 @@ class Trained:
     @property
     def grid_cpu(self) -> float:
         """CPU seconds of what the plain script does, too: fits out of fold and on all rows, and their scores."""
-        begun, _ = self.metered.until("] fit ")
-        ended, _ = self.metered.until("] look for leaks")
+        begun, _ = self.metered.until(BEFORE_GRID)
+        ended, _ = self.metered.until(AFTER_GRID)
         return ended - begun
 
     @property
     def grid_wall(self) -> float:
         """Wall seconds of the same."""
-        return self.metered.until("] look for leaks")[1] - self.metered.until("] fit ")[1]
+        return self.metered.until(AFTER_GRID)[1] - self.metered.until(BEFORE_GRID)[1]
 
 
 def sampled_rows(problem: Problem, rows: int | None, folder: Path) -> Path:
@@ -80,9 +82,9 @@ def own_home(folder: Path) -> Iterator[None]:
     settings().cache.mkdir(parents=True, exist_ok=True)
     (home / "cache").symlink_to(settings().cache.resolve(), target_is_directory=True)
     stores = _stores(home, folder / "runs")
-    before = {name: os.environ.get(name) for name in (*stores, *ELSEWHERE)}
+    before = {name: os.environ.get(name) for name in (*stores, *USERS)}
     os.environ.update(stores)
-    for name in ELSEWHERE:
+    for name in USERS:
         os.environ.pop(name, None)
     settings.cache_clear()
     try:

@@ -18,6 +18,7 @@ DOCUMENTS = sorted(
 )
 CODE = ("evenhand", "tasks", "flows", "benchmarks", "tests")
 FOLDERS = (*CODE, "docs", "infra", "service", "notebooks", "problems", "expectations")
+PYTHON = sorted(path for top in CODE for path in (ROOT / top).rglob("*.py"))
 EXAMPLES = {"expectations/mytown.json"}  # files that a reader is asked to write
 
 
@@ -90,6 +91,18 @@ def test_the_packages_of_the_architecture_are_the_layers_in_their_order():
     assert _table("Packages") == expected
 
 
+@pytest.mark.parametrize("name", ["architecture.md", "glossary.md"])
+def test_names_of_the_code_in_backticks_are_defined_somewhere(name):
+    known = set().union(*(_defined(path) for path in PYTHON))
+    named = {span for span in _spans(ROOT / "docs" / name) if re.fullmatch(r"[A-Z]+|([A-Z][a-z]+)+", span)}
+    assert named
+    assert not named - known
+
+
+def test_the_readme_fits_on_one_screen():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 65
+
+
 # --- links and names ---------------------------------------------------------------------------------------------
 
 
@@ -118,7 +131,7 @@ def _spans(document):
 
 @cache
 def _defined(path):
-    """Return the names that a module defines at its top, with the methods and fields of its classes."""
+    """Return the names that a module defines at its top level; a package's also hands on those of its modules."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -138,7 +151,7 @@ def _is_known(dotted):
         base = ROOT.joinpath(*parts[:end])
         path = base.with_suffix(".py") if base.with_suffix(".py").is_file() else base / "__init__.py"
         if path.is_file():
-            return all(name in _defined(path) for name in parts[end:])
+            return all(name in _defined(path) for name in parts[end : end + 1])
     return ROOT.joinpath(*parts).is_dir()
 
 
@@ -196,9 +209,6 @@ def test_every_page_is_in_the_index():
     linked = {(index.parent / name).resolve() for name in re.findall(r"\]\(([^)#\s]+)", index.read_text())}
     pages = {path for path in (ROOT / "docs").rglob("*.md") if path != index}
     assert not {_name(path) for path in pages - linked}
-
-
-PYTHON = sorted(path for top in CODE for path in (ROOT / top).rglob("*.py"))
 
 
 def test_names_that_docstrings_refer_to_exist():
