@@ -83,8 +83,8 @@ def test_the_ledger_has_every_strategy_and_why_one_could_not_run(trained):
     found = ledgers(trained.results)
     assert set(found) == {strategy.name for strategy in FULL}
     assert {name for name, entries in found.items() if was_skipped(entries[0])} == {"enn"}
-    (said,) = found["enn"][-1].adaptations
-    assert said.startswith("skipped: enn: about 0 CPU seconds a fold")
+    (note,) = found["enn"][-1].adaptations
+    assert note.startswith("skipped: enn: about 0 CPU seconds a fold")
     assert found["enn"][0].before == found["none"][0].before
 
 
