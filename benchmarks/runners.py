@@ -16,8 +16,8 @@ from tasks.data.split import split
 from tasks.data.validate_task import validate
 from tasks.processes.pool import Workers
 from tasks.settings import cores
+from tasks.training.context import TrainingContext
 from tasks.training.fit import fit
-from tasks.training.units import fold_numbers
 
 SEED = 42
 
@@ -33,7 +33,7 @@ def main() -> None:
     problem = load_problem(asked.problem)
     parts = split.fn(validate.fn(ingest.fn(problem), problem).good, problem, asked.rows, SEED)
     grid = [one for one in fits(candidates(problem, parts.share)) if one.model.name in asked.models]
-    folds = fold_numbers(parts, problem, SEED)[: asked.rounds]
+    folds = TrainingContext(parts, problem, SEED, Path()).fold_numbers[: asked.rounds]
     print(f"{asked.rows:,} rows, {len(grid)} units per round, {cores()} cores\n")
     print("| round | threads, s | CPU s | processes, s | CPU s |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(cores()) as pool:
@@ -44,7 +44,11 @@ def main() -> None:
                 found = []
                 for those in (None, workers):
                     wall, cpu = time.monotonic(), seconds(those)
-                    list(pool.map(lambda one, w=those: fit.fn(parts, problem, SEED, *one, folder, w), some))
+                    list(
+                        pool.map(
+                            lambda one, w=those: fit.fn(TrainingContext(parts, problem, SEED, w), *one, folder), some
+                        )
+                    )
                     found += [time.monotonic() - wall, seconds(those) - cpu]
                 print(f"| {number + 1} | " + " | ".join(f"{value:.1f}" for value in found) + " |", flush=True)
 
