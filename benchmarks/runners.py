@@ -1,4 +1,4 @@
-"""Units in threads beside units in worker processes: ``python -m benchmarks.runners``. Equal units, in turns."""
+"""Time the same units in threads and in worker processes, in turn: ``python -m benchmarks.runners``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEED = 42
 
 
 def main() -> None:
-    """Print wall and CPU seconds of each way, round by round; the first one of processes has their start in it."""
+    """Print wall and CPU seconds of both, one line per round; the first round includes the start of the processes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", default="toronto")
     parser.add_argument("--rows", type=int, default=20_000)
@@ -34,7 +34,7 @@ def main() -> None:
     parts = split.fn(validate.fn(ingest.fn(problem), problem).good, problem, asked.rows, SEED)
     grid = [one for one in fits(candidates(problem, parts.share)) if one.model.name in asked.models]
     folds = TrainingContext(parts, problem, SEED, Path()).fold_numbers[: asked.rounds]
-    print(f"{asked.rows:,} rows, {len(grid)} units a round, {cores()} cores\n")
+    print(f"{asked.rows:,} rows, {len(grid)} units per round, {cores()} cores\n")
     print("| round | threads, s | CPU s | processes, s | CPU s |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(cores()) as pool:
         folder = Path(name)
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def seconds(workers: Workers | None) -> float:
-    """CPU seconds so far of this process, and of the workers where there are any."""
+    """Return the CPU seconds so far of this process and of the workers, if there are any."""
     used = sum(os.times()[:2])
     ticks = os.sysconf("SC_CLK_TCK")
     for pid in workers.pids if workers is not None else ():
