@@ -33,7 +33,7 @@ def main() -> None:
     experiment = read_experiment(asked.problem)
     fold = experiment.folds[asked.fold]
     print(f"fitted on {len(fold.train):,} rows, judged on {len(fold.valid):,}\n")
-    print("| model | macro-F1 | average precision | fit, CPU s | in the ledger |\n| --- | --- | --- | --- | --- |")
+    print("| model | macro-F1 | average precision | fit, CPU s | adaptations |\n| --- | --- | --- | --- | --- |")
     tried = [Candidate(PLAIN, NONE), Candidate(PLAIN, WEIGHTS), *(Candidate(spec, NONE) for spec in FULL_MODELS)]
     for candidate in tried:
         if not asked.only or candidate.model.name in asked.only:
@@ -52,11 +52,11 @@ def line(experiment: Experiment, candidate: Candidate, fold: int) -> str:
     """Fit one candidate and write its line of the table."""
     outcome = experiment.run(candidate, fold)
     named = candidate.model.name if candidate.strategy == NONE else candidate.name
-    if outcome.probabilities is None or outcome.ledger is None:
+    if outcome.probabilities is None or outcome.resampling is None:
         return f"| {named} | | | | {outcome.skipped} |"
     judged = score(experiment.y[experiment.folds[fold].valid], outcome.probabilities, experiment.classes).metrics
     figures = f"{judged['macro_f1']:.3f} | {judged['average_precision']:.3f} | {outcome.fit_seconds:.0f}"
-    return f"| {named} | {figures} | {'; '.join(outcome.ledger.adaptations)} |"
+    return f"| {named} | {figures} | {'; '.join(outcome.resampling.adaptations)} |"
 
 
 if __name__ == "__main__":

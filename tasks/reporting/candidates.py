@@ -66,7 +66,7 @@ def log_fit(
 
 
 def _write_files(problem: Problem, seed: int, result: Result, place: Path) -> None:
-    write_json(place / "resampling_ledger.json", [entry.to_record() for entry in result.ledger])
+    write_json(place / "resampling_records.json", [entry.to_record() for entry in result.resampling])
     write_json(
         place / "model_metrics.json",
         {name: None if s is None else to_record(s) for name, s in (("oof", result.oof), ("test", result.test))},

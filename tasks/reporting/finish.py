@@ -31,7 +31,7 @@ from evenhand.report.summary import (
 )
 from evenhand.report.table_text import render_markdown, render_text
 from evenhand.report.tables import Row, baseline_against_resampled, leaderboard, shortened
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import HOLDOUT
 from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport
@@ -45,7 +45,7 @@ from tasks.reporting.draw import caption
 from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
-from tasks.training.results import Result, ledgers, was_skipped
+from tasks.training.results import Result, resampling_records, was_skipped
 from tasks.training.run import TAG_LENGTH, Training, breakdown, point_latest, versions
 
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
@@ -198,7 +198,7 @@ def _shipped_summary(result: Result) -> ShippedSummary | None:
 
 
 def write_comparison(training: Training, problem: Problem, results: Sequence[Result], evidence: Evidence) -> None:
-    """Write the comparison of all candidates and the ledger, and draw both: before anything is registered."""
+    """Write and draw the comparison of all candidates and the resampling records, before anything is registered."""
     rows = [result.row() for result in results]
     note = caption(problem)
     text = f"# {note}\n\n{as_markdown(evidence)}"
@@ -209,12 +209,12 @@ def write_comparison(training: Training, problem: Problem, results: Sequence[Res
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
         text += _calibration(results, on, heading)
     (training.folder / "comparison.md").write_text(text, encoding="utf-8")
-    ledger = ledgers(results)
+    records = resampling_records(results)
     write_json(
-        training.folder / "resampling_ledger.json",
-        [entry.to_record() for entries in ledger.values() for entry in entries],
+        training.folder / "resampling_records.json",
+        [entry.to_record() for entries in records.values() for entry in entries],
     )
-    before, after = _counts(ledger)
+    before, after = _counts(records)
     drawn = {
         "strategy_comparison": figures.strategy_comparison(rows, problem.metric, note=note),
         "class_counts": figures.class_counts(before, after, note=note),
@@ -232,8 +232,8 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
     return f"\n## Calibration before and after correction, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
 
 
-def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    last = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
+def _counts(records: dict[str, list[ResamplingRecord]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    last = {name: entries[-1] for name, entries in records.items() if not was_skipped(entries[-1])}
     whole = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
     before = next(iter(whole.values())).before
     return before, {name: entry.after for name, entry in whole.items()}

@@ -130,9 +130,9 @@ def fit_whole(
     experiment = experiment_of(parts, problem, seed)
     together = workers.together if workers is not None else None
     outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=ending.rule, together=together)
-    if outcome.fitted is None or outcome.ledger is None:
+    if outcome.fitted is None or outcome.resampling is None:
         raise ValidationFailed(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
-    calibrator = ending.correction.for_model(Shares.of(outcome.ledger))
+    calibrator = ending.correction.for_model(Shares.of(outcome.resampling))
     fitted = outcome.fitted.set_params(calibrator=calibrator, decides_on=ending.decides_on)
     example = experiment.frame[list(problem.features[candidate.features].columns)].head(EXAMPLE_ROWS)
     unit = left_by(experiment, Work(parts, problem, seed, folder), candidate, HOLDOUT_FOLD, outcome)

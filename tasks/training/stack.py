@@ -21,7 +21,7 @@ from evenhand.postprocess.postprocessing import Ending
 from evenhand.problem import ARGMAX, Problem
 from evenhand.problem.stacking import Stacking
 from evenhand.scoring.model import FittedCandidate
-from evenhand.strategies import LedgerEntry, class_counts
+from evenhand.strategies import ResamplingRecord, class_counts
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import HOLDOUT, Experiment
 from evenhand.training.stacking import (
@@ -133,7 +133,7 @@ def _unit(
     counts = class_counts(experiment.y[fold.train], experiment.classes)
     note = f"combined out of fold ({candidate.combine}) from {len(of)} fits"
     name = HOLDOUT if number == HOLDOUT_FOLD else str(number)
-    entry = LedgerEntry(candidate.strategy.name, name, counts, counts, (note,))
+    entry = ResamplingRecord(candidate.strategy.name, name, counts, counts, (note,))
     primary = score(experiment.y[fold.valid], proba, experiment.classes).metrics[problem.metric]
     leaks = [unit.leaks for unit in of]
     found = None if None in leaks else tuple(leak for some in leaks if some for leak in some)

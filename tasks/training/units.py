@@ -18,7 +18,7 @@ from evenhand.metrics.scores import score
 from evenhand.models.together import FitTogether
 from evenhand.models.transfer_data import Elsewhere
 from evenhand.problem import Problem
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment, Outcome
 from evenhand.training.fold_cache import OnceCache
@@ -34,13 +34,13 @@ _experiments = OnceCache(size=1)
 
 @dataclass(frozen=True)
 class Unit:
-    """What a finished unit leaves: a file of probabilities or a reason, and a line of the ledger."""
+    """What a finished unit leaves: a file of probabilities or a reason, and a resampling record."""
 
     candidate: Candidate
     fold: int
     fit_seconds: float
     probabilities: Path | None
-    ledger: LedgerEntry | None
+    resampling: ResamplingRecord | None
     skipped: str | None
     primary: float | None
     importance: tuple[float, ...] | None = None
@@ -108,7 +108,9 @@ def left_by(experiment: Experiment, work: Work, candidate: Candidate, fold: int,
     judged = score(experiment.y[experiment.folds[fold].valid], outcome.probabilities, experiment.classes)
     importance = None if outcome.importance is None else tuple(float(v) for v in outcome.importance)
     primary = judged.metrics[work.problem.metric]
-    return Unit(candidate, fold, outcome.fit_seconds, path, outcome.ledger, None, primary, importance, outcome.leaks)
+    return Unit(
+        candidate, fold, outcome.fit_seconds, path, outcome.resampling, None, primary, importance, outcome.leaks
+    )
 
 
 def experiment_of(parts: Parts, problem: Problem, seed: int) -> Experiment:
