@@ -137,7 +137,7 @@ def answered(
         if candidate.fit_name in alive:
             outcomes = [found[candidate.fit_name][fold] for fold in folds]
             raw = np.concatenate([outcome.probabilities for outcome in outcomes])
-            shares = {fold: Shares.of(one.ledger) for fold, one in zip(folds, outcomes, strict=True)}
+            shares = {fold: Shares.of(one.resampling) for fold, one in zip(folds, outcomes, strict=True)}
             trained = np.mean([one.trained for one in shares.values()], axis=0)
             known = Known.of(y, raw, of_row, shares)
             answer = heard(rows, known, candidate.decision, problem.metric, trained)

@@ -31,7 +31,7 @@ from evenhand.models.warm_start import Beginning
 from evenhand.postprocess.rules import DecisionRule
 from evenhand.problem import FeatureSet
 from evenhand.scoring.model import FittedCandidate, full_probabilities
-from evenhand.strategies import CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
+from evenhand.strategies import CannotResample, ResamplingRecord, TrainingRows, resample, resampling_record
 from evenhand.strategies.recency_weights import aged
 from evenhand.training.candidates import Candidate
 from evenhand.training.fold_cache import (
@@ -57,7 +57,7 @@ class Outcome:
     ----------
     probabilities : ndarray of shape (n_judged_rows, n_classes) or None
         None where the strategy could not run.
-    ledger : LedgerEntry or None
+    resampling : ResamplingRecord or None
     fit_seconds : float
         CPU seconds; a forest whose trees are not kept judges the rows meanwhile.
     skipped : str or None
@@ -70,7 +70,7 @@ class Outcome:
     """
 
     probabilities: np.ndarray | None
-    ledger: LedgerEntry | None
+    resampling: ResamplingRecord | None
     fit_seconds: float
     skipped: str | None = None
     importance: np.ndarray | None = None
@@ -276,7 +276,7 @@ class Experiment:
                 raise ProblemError("half_life_days: the rows have no time to go by")
             rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
         name = record_name(fold.number)
-        return rows, ledger_entry(candidate.strategy, name, y, rows, self.classes)
+        return rows, resampling_record(candidate.strategy, name, y, rows, self.classes)
 
 
 def _returning(frame: pd.DataFrame) -> Callable[[], pd.DataFrame]:

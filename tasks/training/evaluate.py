@@ -56,7 +56,7 @@ def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) 
 
 def trained_share(units: Sequence[Unit]) -> np.ndarray:
     """Class shares, of weight where rows have weights, that the models were fitted on."""
-    entries = [unit.ledger for unit in units if unit.ledger is not None]
+    entries = [unit.resampling for unit in units if unit.resampling is not None]
     total = np.sum([list((entry.weight or entry.after).values()) for entry in entries], axis=0)
     return total / total.sum()
 

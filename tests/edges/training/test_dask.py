@@ -188,8 +188,8 @@ def test_a_model_of_all_workers_scores_as_one_of_this_process_does(tmp_path, clu
         np.testing.assert_array_equal(np.load(its.probabilities), np.load(same.probabilities))
         assert its.primary == pytest.approx(mine.primary, abs=0.03)
         assert np.abs(np.load(its.probabilities) - np.load(mine.probabilities)).mean() < 0.05
-        assert its.ledger == replace(
-            mine.ledger, adaptations=(*mine.ledger.adaptations, "fitted by 2 workers together")
+        assert its.resampling == replace(
+            mine.resampling, adaptations=(*mine.resampling.adaptations, "fitted by 2 workers together")
         )
     assert type(whole.fitted.classifier) is LGBMClassifier
     assert whole.fitted.classifier.n_jobs == 1
