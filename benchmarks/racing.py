@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.evidence import JudgedRows
+from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.metrics.scores import score
 from evenhand.postprocess.choose_calibration import Known, Shares
 from evenhand.problem import Problem
@@ -122,13 +122,13 @@ def answered(
     found: Found,
     alive: Sequence[str],
     folds: Sequence[int],
-) -> tuple[JudgedRows, dict[str, dict]]:
+) -> tuple[EvaluationRows, dict[str, dict]]:
     """Put the rows of some folds together, and what every candidate that is alive says of them."""
     parts = [experiment.folds[fold] for fold in folds]
     y = experiment.y[np.concatenate([part.valid for part in parts])]
     of_row = np.repeat(folds, [len(part.valid) for part in parts])
     ratios = tuple(len(part.valid) / len(part.train) for part in parts)
-    rows = JudgedRows(y, tuple(experiment.classes), of_row, ratios)
+    rows = EvaluationRows(y, tuple(experiment.classes), of_row, ratios)
     answers: dict[str, dict] = {}
     for candidate in grid:
         if candidate.fit_name in alive:

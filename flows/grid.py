@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from prefect.futures import PrefectFuture, as_completed
 
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.training.candidates import Candidate
@@ -130,7 +130,7 @@ def run_units(fitting: Fitting, candidates: Sequence[Candidate], fold: int) -> d
 
 
 def run_refits(
-    fitting: Fitting, winner: Candidate, ending: Ending, candidates: Sequence[Candidate]
+    fitting: Fitting, winner: Candidate, ending: Postprocessing, candidates: Sequence[Candidate]
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
     """Fit the winner, which is kept, and beside it the other candidates on every training row.
 

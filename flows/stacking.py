@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.training.candidates import Candidate
@@ -38,7 +38,7 @@ def stack_best(
 def refit_all(
     fitting: Fitting,
     winner: Candidate,
-    ending: Ending,
+    ending: Postprocessing,
     candidates: Sequence[Candidate],
     stacked: Stacked | None,
 ) -> tuple[Refitted, Units]:

@@ -28,12 +28,12 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import start_ahead, validate
-from tasks.gate.judge import judge
+from tasks.gate.run import run_gate
 from tasks.reporting.finish import finish, log_inputs, write_comparison
 from tasks.review.file import file_verdict
 from tasks.settings import RunnerName
 from tasks.training.compare import compare
-from tasks.training.evaluate import choose, evaluate_all, score_all, winning_ending
+from tasks.training.evaluate import choose, evaluate_all, score_all, winning_postprocessing
 from tasks.training.leak_check import find_leaks
 from tasks.training.register import register_winner
 from tasks.training.run import open_training
@@ -130,7 +130,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
         finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, judge on {parts.holdout.rows:,}"
-        ending = winning_ending(parts, problem, seed, winner, inner[winner.fit_name])
+        ending = winning_postprocessing(parts, problem, seed, winner, inner[winner.fit_name])
         whole, outer = step("refit", doing, refit_all, fitting, winner, ending, finalists, stacked)
         drawing = draw_all(fitting, scored, outer, drawn_fits(scored, winner, problem, request.preset))
         results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
@@ -144,7 +144,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
         args = (training, problem, request.preset, seed, snapshot, parts, winner, whole, leaks)
         registered = step("register", "register the winner", register_winner, *args)
-        verdict = step("gate", "judge it against the champion", judge, problem, parts.holdout, registered)
+        verdict = step("gate", "judge it against the champion", run_gate, problem, parts.holdout, registered)
         status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
         outcome = (results, evidence, winner, leaks, registered, verdict, status)
         summary = finish(training, problem, request.preset, seed, snapshot, validated, parts, *outcome)

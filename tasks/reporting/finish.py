@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from evenhand.data.references import Reference
 from evenhand.data.schema import column_types
-from evenhand.evidence import Evidence
+from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import flat
 from evenhand.problem import Problem

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from evenhand.data.groups import groups_of
-from evenhand.evidence import Evidence
 from evenhand.evidence.bootstrap import Predictions
+from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.problem import Problem
 from evenhand.report.model_card import model_card, model_card_page

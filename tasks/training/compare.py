@@ -10,12 +10,16 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from evenhand import evidence as comparing
 from evenhand.data.split import block_numbers
-from evenhand.evidence import OF_PROBABILITIES, Answers, Entry, Evidence, Heard, Influence, JudgedRows, Place, Rules
-from evenhand.evidence.references import reference_of
+from evenhand.evidence.baselines import ComparedCandidate, baseline_of
+from evenhand.evidence.compare import compare_candidates, headline
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.evaluation_set import EvaluatedCandidates
+from evenhand.evidence.influence import PROBABILITY_METRICS, Influence, influences
+from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
+from evenhand.evidence.types import EVALUATION_SETS, EvaluationSet, Evidence
 from evenhand.problem import Problem
-from evenhand.training.candidates import entry_of
+from evenhand.training.candidates import compared_candidate
 from evenhand.training.experiment import Experiment
 from tasks.data.partition import Parts
 from tasks.storage.files import write_json
@@ -28,10 +32,10 @@ FILE = "evidence.json"
 @task(name="compare", cache_policy=NO_CACHE)
 def compare(parts: Parts, problem: Problem, seed: int, results: Sequence[Result], folder: Path) -> Evidence:
     """Compare every candidate with the same model without its strategy, and write ``evidence.json``."""
-    experiment, rules = experiment_of(parts, problem, seed), Rules(min_positives=problem.gate.min_positives)
-    entries = [entry_of(result.candidate) for result in results]
-    heard: dict[Place, Heard] = {}
-    for place in comparing.PLACES:
+    experiment, rules = experiment_of(parts, problem, seed), EvidencePolicy(min_positives=problem.gate.min_positives)
+    entries = [compared_candidate(result.candidate) for result in results]
+    heard: dict[EvaluationSet, EvaluatedCandidates] = {}
+    for place in EVALUATION_SETS:
         scored = [result for result in results if (result.oof if place == "oof" else result.test) is not None]
         whole = [result for result in scored if result.stopped is None]
         if whole:
@@ -39,19 +43,23 @@ def compare(parts: Parts, problem: Problem, seed: int, results: Sequence[Result]
     if "oof" in heard:
         partial = _partial(experiment, problem, entries, results, rules)
         heard["oof"] = replace(heard["oof"], partial=partial)
-    evidence = comparing.compare(entries, heard, problem.metric, rules, problem.split.folds.kind)
+    evidence = compare_candidates(entries, heard, problem.metric, rules, problem.split.folds.kind)
     write_json(folder / FILE, evidence.to_record())
     return evidence
 
 
 def _partial(
-    experiment: Experiment, problem: Problem, entries: Sequence[Entry], results: Sequence[Result], rules: Rules
-) -> tuple[Heard, ...]:
+    experiment: Experiment,
+    problem: Problem,
+    entries: Sequence[ComparedCandidate],
+    results: Sequence[Result],
+    rules: EvidencePolicy,
+) -> tuple[EvaluatedCandidates, ...]:
     """Put candidates that the race stopped together by their number of folds, each group with its references."""
     by_name = {result.candidate.name: result for result in results if result.oof is not None}
     groups: dict[int, dict[str, Result]] = {}
     for entry in entries:
-        result, reference = by_name.get(entry.name), reference_of(entry, entries)
+        result, reference = by_name.get(entry.name), baseline_of(entry, entries)
         if result is not None and result.stopped is not None:
             group = groups.setdefault(result.folds_done, {})
             group[entry.name] = result
@@ -66,53 +74,53 @@ def _partial(
 def _heard(
     experiment: Experiment,
     problem: Problem,
-    place: Place,
+    place: EvaluationSet,
     results: Sequence[Result],
-    rules: Rules,
+    rules: EvidencePolicy,
     folds: int | None = None,
-) -> Heard:
+) -> EvaluatedCandidates:
     """Read what each candidate said, on the first ``folds`` folds where there are more.
 
     Probabilities are read once a fit, and not kept.
     """
     rows = _rows(experiment, problem, place, _units(results[0], place, folds))
-    known, wanted = rows.support >= rules.min_positives, comparing.headline(problem.metric)
+    known, wanted = rows.support >= rules.min_positives, headline(problem.metric)
     of_fit: dict[str, tuple[np.ndarray, dict[str, Influence]]] = {}
     answers = {}
     for result in results:
         fit = result.candidate.fit_name
         if fit not in of_fit:
             proba = judged(experiment, _units(result, place, folds)).probabilities
-            metrics = [metric for metric in wanted if metric in OF_PROBABILITIES]
-            measured = {metric: comparing.influences(rows, proba, metric, known) for metric in metrics}
+            metrics = [metric for metric in wanted if metric in PROBABILITY_METRICS]
+            measured = {metric: influences(rows, proba, metric, known) for metric in metrics}
             of_fit[fit] = (proba.argmax(axis=1), measured)
         likely, measured = of_fit[fit]
         decided = result.oof_codes if place == "oof" else result.test_codes
         codes = likely if decided is None else decided[: len(likely)].astype(np.int64)  # rows are in order of the folds
-        answers[result.candidate.name] = Answers(codes, measured)
-    return Heard(rows, answers)
+        answers[result.candidate.name] = MeasuredCandidate(codes, measured)
+    return EvaluatedCandidates(rows, answers)
 
 
-def _units(result: Result, place: Place, folds: int | None = None) -> list[Unit]:
+def _units(result: Result, place: EvaluationSet, folds: int | None = None) -> list[Unit]:
     if place == "test":
         return [unit for unit in result.units if unit.fold == HOLDOUT_FOLD]
     return sorted(result.inner, key=lambda unit: unit.fold)[:folds]
 
 
-def _rows(experiment: Experiment, problem: Problem, place: Place, units: Sequence[Unit]) -> JudgedRows:
+def _rows(experiment: Experiment, problem: Problem, place: EvaluationSet, units: Sequence[Unit]) -> EvaluationRows:
     if place == "oof":
         return oof_rows(experiment, problem, units)
     known = unseen(experiment, units)
-    return JudgedRows(known.y, tuple(experiment.classes), blocks=_blocks(experiment, problem, known.rows))
+    return EvaluationRows(known.y, tuple(experiment.classes), blocks=_blocks(experiment, problem, known.rows))
 
 
-def oof_rows(experiment: Experiment, problem: Problem, units: Sequence[Unit]) -> JudgedRows:
+def oof_rows(experiment: Experiment, problem: Problem, units: Sequence[Unit]) -> EvaluationRows:
     """Describe the out-of-fold rows of some folds, by the units of a fit that has them."""
     known = unseen(experiment, units)
     folds = [experiment.folds[fold] for fold in sorted({unit.fold for unit in units})]
     ratios = tuple(len(fold.valid) / len(fold.train) for fold in folds)
     blocks = _blocks(experiment, problem, known.rows)
-    return JudgedRows(known.y, tuple(experiment.classes), known.folds, ratios, blocks)
+    return EvaluationRows(known.y, tuple(experiment.classes), known.folds, ratios, blocks)
 
 
 def _blocks(experiment: Experiment, problem: Problem, rows: np.ndarray) -> np.ndarray | None:

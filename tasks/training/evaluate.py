@@ -14,9 +14,9 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.data.out_of_fold import apart
 from evenhand.errors import ValidationFailed
 from evenhand.metrics.scores import Scores, score
-from evenhand.postprocess.choose_calibration import Correction, Corrections, fit_correction, fit_corrections
+from evenhand.postprocess.choose_calibration import Calibration, Calibrations, fit_calibration, fit_calibrations
 from evenhand.postprocess.fit_rules import AnyDecision, period_groups, share_of
-from evenhand.postprocess.postprocessing import Ending, cross_decided, fit_ending
+from evenhand.postprocess.postprocessing import Postprocessing, cross_decided, fit_postprocessing
 from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
 from evenhand.report.tables import is_baseline
 from evenhand.training.candidates import Candidate
@@ -27,21 +27,23 @@ from tasks.training.results import Result, Shipped, judged, known_rows, shares_o
 from tasks.training.units import HOLDOUT_FOLD, Unit, experiment_of
 
 
-def winning_ending(parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]) -> Ending:
+def winning_postprocessing(
+    parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]
+) -> Postprocessing:
     """Fit the winner's correction and decision rule on all its out-of-fold rows; both become part of the model."""
     experiment = experiment_of(parts, problem, seed)
-    correction = fit_correction(problem.calibration, known_rows(experiment, inner))
+    correction = fit_calibration(problem.calibration, known_rows(experiment, inner))
     return _ending(experiment, problem, winner, inner, correction)
 
 
 def _ending(
-    experiment: Experiment, problem: Problem, candidate: Candidate, inner: Sequence[Unit], correction: Correction
-) -> Ending:
+    experiment: Experiment, problem: Problem, candidate: Candidate, inner: Sequence[Unit], correction: Calibration
+) -> Postprocessing:
     known, rows = known_rows(experiment, inner), unseen(experiment, inner).rows
     what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
     apart(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
     spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(inner)
-    return fit_ending(spec, known, correction, experiment.classes, problem.metric, trained)
+    return fit_postprocessing(spec, known, correction, experiment.classes, problem.metric, trained)
 
 
 def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
@@ -73,8 +75,8 @@ def evaluate_all(
     experiment = experiment_of(parts, problem, seed)
     whole = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
 
-    def correct(units: Sequence[Unit]) -> Corrections:
-        return fit_corrections(problem.calibration, known_rows(experiment, units))
+    def correct(units: Sequence[Unit]) -> Calibrations:
+        return fit_calibrations(problem.calibration, known_rows(experiment, units))
 
     def evaluated(candidate: Candidate) -> Result:
         name = candidate.fit_name
@@ -107,7 +109,7 @@ def evaluate(
     seed: int,
     candidate: Candidate,
     units: Sequence[Unit],
-    corrections: Corrections | None,
+    corrections: Calibrations | None,
 ) -> Result:
     """Score a candidate out of fold; its decision rule is fitted on the other folds. A missed fold means no score."""
     if corrections is None:

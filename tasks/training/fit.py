@@ -13,7 +13,7 @@ from prefect.runtime import task_run
 
 from evenhand.errors import ValidationFailed
 from evenhand.postprocess.choose_calibration import Shares
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import Problem
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
@@ -99,7 +99,7 @@ def refit(
     problem: Problem,
     seed: int,
     candidate: Candidate,
-    ending: Ending,
+    ending: Postprocessing,
     folder: Path,
     workers: UnitWorkers | None = None,
 ) -> Refitted:
@@ -116,7 +116,7 @@ def fit_whole(
     problem: Problem,
     seed: int,
     candidate: Candidate,
-    ending: Ending,
+    ending: Postprocessing,
     folder: Path,
     workers: UnitWorkers | None = None,
 ) -> Whole:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from evenhand.evidence import Answers
+from evenhand.evidence.measure import MeasuredCandidate
 from evenhand.problem import Problem
 from evenhand.training.candidates import Candidate
 from evenhand.training.racing import Stopped, compared_fits, heard, ruled_out
@@ -53,7 +53,7 @@ def race(
     if not running:
         return {}
     rows = oof_rows(experiment, problem, next(iter(running.values())))
-    answers: dict[str, dict[str, Answers]] = {name: {} for name in running}
+    answers: dict[str, dict[str, MeasuredCandidate]] = {name: {} for name in running}
     for candidate in grid:
         units = running.get(candidate.fit_name)
         if units is not None:

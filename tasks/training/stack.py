@@ -15,9 +15,9 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from evenhand.metrics.scores import score
-from evenhand.postprocess.choose_calibration import Correction
+from evenhand.postprocess.choose_calibration import Calibration
 from evenhand.postprocess.fit_rules import AnyDecision
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import ARGMAX, Problem
 from evenhand.problem.stacking import Stacking
 from evenhand.scoring.model import FittedCandidate
@@ -169,7 +169,7 @@ def refit_stack(
     problem: Problem,
     seed: int,
     stacked: Stacked,
-    ending: Ending,
+    ending: Postprocessing,
     folder: Path,
     workers: UnitWorkers | None = None,
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
@@ -181,7 +181,7 @@ def refit_stack(
     dict of str to list of Unit
         The unit of each fit on the held-out rows, the stack's own among them.
     """
-    plain = Ending(ending.rule, Correction(prior=False, calibrator=None), "calibrated")
+    plain = Postprocessing(ending.rule, Calibration(prior=False, calibrator=None), "calibrated")
     given = (plain, folder, workers)
     wholes = [fit_whole(parts, problem, seed, member, *given) for member in stacked.candidate.members]
     outer = {whole.unit.candidate.fit_name: [whole.unit] for whole in wholes}

@@ -14,8 +14,8 @@ import pytest
 from lightgbm import LGBMClassifier
 
 from evenhand.errors import ProblemError
-from evenhand.postprocess.choose_calibration import Correction
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.choose_calibration import Calibration
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.strategies import TrainingRows
 from evenhand.training.candidates import candidates, fits
 from flows.runners import Runner, check_runner
@@ -29,7 +29,7 @@ from tasks.training.units import HOLDOUT_FOLD, fold_numbers
 from tests.edges.servers import free_ports
 from tests.edges.training.test_units import SEED, problem, rows
 
-PLAIN = Ending(None, Correction(prior=False, calibrator=None), "calibrated")
+PLAIN = Postprocessing(None, Calibration(prior=False, calibrator=None), "calibrated")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: the extra dask")
 
 

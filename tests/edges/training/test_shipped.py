@@ -23,7 +23,7 @@ from tasks.reporting.candidates import draw
 from tasks.reporting.draw import draw_fit
 from tasks.settings import ROOT, settings
 from tasks.storage.store import read_frame, write_frame
-from tasks.training.evaluate import evaluate_all, score_all, winning_ending
+from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
 from tasks.training.fit import fit, fit_whole
 from tasks.training.results import judged
 from tasks.training.units import HOLDOUT_FOLD, experiment_of, fold_numbers
@@ -86,7 +86,7 @@ def world(tmp_path_factory):
     results = score_all.fn(parts, PROBLEM, 0, scored, outer)
     run_id, wholes = tracking.start_training("toy", "shipped", {"seed": 0}, {}), []
     for candidate in grid:
-        ending = winning_ending(parts, PROBLEM, 0, candidate, units[candidate.fit_name])
+        ending = winning_postprocessing(parts, PROBLEM, 0, candidate, units[candidate.fit_name])
         wholes.append(fit_whole(parts, PROBLEM, 0, candidate, ending, folder))
     files = [write_model(whole.fitted, home / f"{i}.skops") for i, whole in enumerate(wholes)]
     uris = [log_model(run_id, file, whole.example) for file, whole in zip(files, wholes, strict=True)]

@@ -16,7 +16,7 @@ from tasks.registry import tracking
 from tasks.registry.model_store import load_model, log_model
 from tasks.settings import settings
 from tasks.storage.store import read_frame, write_frame
-from tasks.training.evaluate import evaluate_all, score_all, winning_ending
+from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
 from tasks.training.fit import fit
 from tasks.training.results import known_rows
 from tasks.training.stack import refit_stack, stack, stack_unseen
@@ -114,7 +114,7 @@ def test_the_stored_stack_answers_as_it_was_judged(world):
     holdout = read_frame(world.parts.holdout)
     y = pd.Categorical(holdout.kind, categories=world.parts.classes).codes.astype(int)
     for result in stacks(world):
-        ending = winning_ending(world.parts, PROBLEM, 0, result.candidate, world.stacked.units)
+        ending = winning_postprocessing(world.parts, PROBLEM, 0, result.candidate, world.stacked.units)
         whole, units = refit_stack.fn(world.parts, PROBLEM, 0, world.stacked, ending, world.folder)
         assert set(units) == {world.stacked.candidate.fit_name, *(m.fit_name for m in world.stacked.candidate.members)}
         assert sorted(whole.example.columns) == ["place", "x", "z"]
