@@ -15,8 +15,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.simulated import run_simulations
-from evenhand.evidence import Answers, Entry, Evidence, Heard, JudgedRows, Rules, compare, influences
+from evenhand.evidence.baselines import ComparedCandidate
 from evenhand.evidence.bootstrap import Interval
+from evenhand.evidence.compare import compare_candidates
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.evaluation_set import EvaluatedCandidates
+from evenhand.evidence.influence import influences
+from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
+from evenhand.evidence.types import Evidence
 from evenhand.metrics.scores import Scores, score
 
 LOWEST, HIGHEST = 0.93, 0.97
@@ -70,14 +76,18 @@ def truth_of(world: World) -> tuple[Scores, Scores]:
 def evidence_of(world: World, rng: np.random.Generator) -> Evidence:
     """Draw rows and compute the evidence, as a training does for its held-out period."""
     y = np.repeat(np.arange(len(world.sizes)), world.sizes)
-    rows = JudgedRows(y, world.classes)
-    entries = [Entry(name, "model", "model", name, name, "base", "argmax") for name in ("none", "other")]
+    rows = EvaluationRows(y, world.classes)
+    entries = [ComparedCandidate(name, "model", "model", name, name, "base", "argmax") for name in ("none", "other")]
     known = np.ones(len(world.sizes), dtype=bool)
     answers = {
-        entry.name: Answers(p.argmax(axis=1), {"average_precision": influences(rows, p, "average_precision", known)})
+        entry.name: MeasuredCandidate(
+            p.argmax(axis=1), {"average_precision": influences(rows, p, "average_precision", known)}
+        )
         for entry, p in zip(entries, answered(y, world, rng), strict=True)
     }
-    return compare(entries, {"test": Heard(rows, answers)}, METRIC, Rules(seed=int(rng.integers(2**31))))
+    return compare_candidates(
+        entries, {"test": EvaluatedCandidates(rows, answers)}, METRIC, EvidencePolicy(seed=int(rng.integers(2**31)))
+    )
 
 
 def intervals_of(found: Evidence, truth: tuple[Scores, Scores]) -> Iterator[tuple[str, Interval, float]]:

@@ -13,7 +13,13 @@ import numpy as np
 
 from benchmarks.gate_backtest import upper_bound
 from benchmarks.simulated import run_simulations
-from evenhand.evidence import Answers, Entry, Evidence, Heard, JudgedRows, Place, Rules, compare, influences
+from evenhand.evidence.baselines import ComparedCandidate
+from evenhand.evidence.compare import compare_candidates
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.evaluation_set import EvaluatedCandidates
+from evenhand.evidence.influence import influences
+from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
+from evenhand.evidence.types import EvaluationSet, Evidence
 
 MOST = 0.05
 SIMULATIONS = 1000
@@ -40,7 +46,7 @@ def refitted(rng: np.random.Generator) -> Evidence:
         for model in proba:
             drawn = rng.choice(train, len(train))
             model[valid] = discriminant(X[drawn], y[drawn], X[valid])
-    rows = JudgedRows(y, CLASSES, fold, (1 / (FOLDS - 1),) * FOLDS)
+    rows = EvaluationRows(y, CLASSES, fold, (1 / (FOLDS - 1),) * FOLDS)
     return judged("oof", rows, proba, rng)
 
 
@@ -50,7 +56,7 @@ def equal(rng: np.random.Generator) -> Evidence:
     z = 0.7 * rng.normal(size=(1 + STRATEGIES, len(y), len(SIZES))) + rng.normal(size=(len(y), len(SIZES)))
     z[:, np.arange(len(y)), y] += 1.2
     e = np.exp(z)
-    return judged("test", JudgedRows(y, CLASSES), e / e.sum(axis=2, keepdims=True), rng)
+    return judged("test", EvaluationRows(y, CLASSES), e / e.sum(axis=2, keepdims=True), rng)
 
 
 def discriminant(X: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -64,20 +70,22 @@ def discriminant(X: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
     return proba
 
 
-def judged(place: Place, rows: JudgedRows, proba: np.ndarray, rng: np.random.Generator) -> Evidence:
+def judged(place: EvaluationSet, rows: EvaluationRows, proba: np.ndarray, rng: np.random.Generator) -> Evidence:
     """Compute the evidence, as a training does; the first model is the baseline."""
     names = ["none", *(f"strategy {number}" for number in range(1, len(proba)))]
-    entries = [Entry(name, "model", "model", name, name, "base", "argmax") for name in names]
+    entries = [ComparedCandidate(name, "model", "model", name, name, "base", "argmax") for name in names]
     known = np.ones(len(CLASSES), dtype=bool)
     answers = {
-        name: Answers(p.argmax(axis=1), {"average_precision": influences(rows, p, "average_precision", known)})
+        name: MeasuredCandidate(
+            p.argmax(axis=1), {"average_precision": influences(rows, p, "average_precision", known)}
+        )
         for name, p in zip(names, proba, strict=True)
     }
-    rules = Rules(resamples=1000, seed=int(rng.integers(2**31)))
-    return compare(entries, {place: Heard(rows, answers)}, METRICS[0], rules)
+    rules = EvidencePolicy(resamples=1000, seed=int(rng.integers(2**31)))
+    return compare_candidates(entries, {place: EvaluatedCandidates(rows, answers)}, METRICS[0], rules)
 
 
-SCENARIOS: dict[str, tuple[Place, Callable[[np.random.Generator], Evidence]]] = {
+SCENARIOS: dict[str, tuple[EvaluationSet, Callable[[np.random.Generator], Evidence]]] = {
     "out of fold, each strategy a refit": ("oof", refitted),
     "held-out period, models of equal skill": ("test", equal),
 }

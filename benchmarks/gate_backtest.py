@@ -25,7 +25,6 @@ from benchmarks.backtest_models import Rows, bootstrap_models, kept_model, read_
 from benchmarks.injections import macro_f1, made_right, made_wrong, recall, share_for
 from evenhand.data.groups import groups_of
 from evenhand.evidence.bootstrap import Predictions, paired_class_differences, paired_difference
-from evenhand.gate.alpha_spending import look_confidence
 from evenhand.gate.decide import decide
 from evenhand.gate.verdict import Case, Facts, Scored, Verdict
 from evenhand.problem import GatePolicy
@@ -124,7 +123,7 @@ def held_back(world: World, champion: np.ndarray, challenger: np.ndarray) -> tup
     """
     y, policy, k = world.y, world.policy, len(world.classes)
     a, b = (Predictions(proba, proba.argmax(axis=1)) for proba in (champion, challenger))
-    confidence = look_confidence(policy.confidence, 1)
+    confidence = evaluation_confidence(policy.confidence, 1)
     if paired_difference(y, a, b, "macro_f1", k, confidence, policy.resamples).low <= policy.margin:
         return ("macro_f1",)
     recalls = paired_class_differences(y, a, b, "recall", k, confidence, policy.resamples)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
-from evenhand.evidence import JudgedRows
+from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.metrics.scores import score
 from evenhand.postprocess.choose_calibration import Known, Shares
 from evenhand.problem import Problem
 from evenhand.training.candidates import Candidate, candidates, fits
 from evenhand.training.experiment import Experiment, Outcome
-from evenhand.training.racing import ERROR, FEWEST_FOLDS, compared_fits, heard, protected_fits, ruled_out
+from evenhand.training.racing import ERROR, FEWEST_FOLDS, compared_fits, measured_candidate, protected_fits, ruled_out
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
@@ -125,13 +125,13 @@ def answered(
     found: Found,
     alive: Sequence[str],
     folds: Sequence[int],
-) -> tuple[JudgedRows, dict[str, dict]]:
+) -> tuple[EvaluationRows, dict[str, dict]]:
     """Collect the rows of some folds, and the predictions of every candidate that is still running."""
     parts = [experiment.folds[fold] for fold in folds]
     y = experiment.y[np.concatenate([part.valid for part in parts])]
     of_row = np.repeat(folds, [len(part.valid) for part in parts])
     ratios = tuple(len(part.valid) / len(part.train) for part in parts)
-    rows = JudgedRows(y, tuple(experiment.classes), of_row, ratios)
+    rows = EvaluationRows(y, tuple(experiment.classes), of_row, ratios)
     answers: dict[str, dict] = {}
     for candidate in grid:
         if candidate.fit_name in alive:
@@ -140,7 +140,7 @@ def answered(
             shares = {fold: Shares.of(one.resampling) for fold, one in zip(folds, outcomes, strict=True)}
             trained = np.mean([one.trained for one in shares.values()], axis=0)
             known = Known.of(y, raw, of_row, shares)
-            answer = heard(rows, known, candidate.decision, problem.metric, trained)
+            answer = measured_candidate(rows, known, candidate.decision, problem.metric, trained)
             answers.setdefault(candidate.fit_name, {})[candidate.name] = answer
     return rows, answers
 

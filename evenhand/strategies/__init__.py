@@ -18,6 +18,6 @@ __all__ = [
     "capped_rows",
     "capped_targets",
     "class_counts",
-    "resampling_record",
     "resample",
+    "resampling_record",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
 from evenhand.metrics.scores import Scores
-from evenhand.postprocess.choose_calibration import Corrections, Known, Shares
+from evenhand.postprocess.choose_calibration import Calibrations, Known, Shares
 from evenhand.report.calibration_table import Calibrated
 from evenhand.report.tables import Row
 from evenhand.strategies import ResamplingRecord
@@ -45,7 +45,7 @@ class Result:
     units: tuple[Unit, ...]
     oof: Scores | None
     test: Scores | None
-    corrections: Corrections | None = None
+    corrections: Calibrations | None = None
     shipped: Shipped | None = None
     oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
     """Classes that the decision rule chose, shape (n_judged,); None where they are the most probable ones."""

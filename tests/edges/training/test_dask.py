@@ -16,8 +16,8 @@ from lightgbm import LGBMClassifier
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.errors import ProblemError
-from evenhand.postprocess.choose_calibration import Correction
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.choose_calibration import Calibration
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.strategies import TrainingRows
 from evenhand.training.candidates import candidates, fits
 from flows.runners import Runner, check_runner
@@ -31,7 +31,7 @@ from tasks.training.fit import fit, fit_on_all
 from tests.edges.servers import free_ports
 from tests.edges.training.test_units import SEED, problem, rows
 
-PLAIN = Ending(None, Correction(prior=False, calibrator=None), "calibrated")
+PLAIN = Postprocessing(None, Calibration(prior=False, calibrator=None), "calibrated")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: the extra dask")
 
 
