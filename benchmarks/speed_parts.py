@@ -160,7 +160,7 @@ def tell_dask(folder: Path, _rows: int | None) -> Iterator[str]:
     """Send units that hardly take any time to a cluster of two processes, and do them here."""
     from distributed import LocalCluster
 
-    from tasks.training.dask_workers import DaskWorkers
+    from tasks.training.dask.cluster import DaskWorkers
 
     few = {"models": [{"kind": "lightgbm", "params": {"n_estimators": 1}}], "strategies": ["none"], **GRID}
     problem = load_problem(str(variant("toronto", folder, "few", **few)))

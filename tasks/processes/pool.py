@@ -1,7 +1,7 @@
 """A pool of worker processes of one thread each, which run units and share rows as mapped files.
 
-Every worker is a loky executor of one process. When a process ends, its executor alone is broken; an executor of several
-would lose the work of all. loky does not import the main program, and with it Prefect, into the processes.
+Every worker is a loky executor of one process. When a process ends, only its own executor is broken, and no other one
+loses its unit. loky does not import the main program into its processes, and with it Prefect.
 """
 
 from __future__ import annotations
