@@ -27,7 +27,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import experiment_of
+from tasks.training.context import read_experiment
 
 SEED = 42
 JUDGED = 2020
@@ -39,11 +39,11 @@ MODEL = ModelSpec(
 )
 
 
-def read_experiment(n_rows: int) -> Experiment:
+def load_experiment(n_rows: int) -> Experiment:
     """Take the years before 2020, or a stratified sample of them, as training rows and 2020 as the judged ones."""
     problem = load_problem("toronto")
     good = validate.fn(ingest.fn(problem), problem).good
-    whole = experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    whole = read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
     year = pd.to_datetime(whole.frame["occurrencedate"]).dt.year.to_numpy()
     before = np.flatnonzero(year < JUDGED)
     fold = Fold(0, before[stratified_rows(whole.y[before], n_rows, SEED)], np.flatnonzero(year == JUDGED))
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--sets", nargs="*", default=["base", "enriched"], help="feature sets")
     asked = parser.parse_args()
-    experiment = read_experiment(asked.rows)
+    experiment = load_experiment(asked.rows)
     fold = experiment.folds[0]
     print(f"trained on {len(fold.train):,} rows, judged on {len(fold.valid):,}\n")
     if asked.part == "detectors":

@@ -16,7 +16,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import experiment_of
+from tasks.training.context import read_experiment
 
 NONE, WEIGHTS = SimpleStrategy(kind="none"), SimpleStrategy(kind="class_weight")
 PLAIN = ModelSpec(kind="lightgbm")
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--only", nargs="*", help="names of families")
     asked = parser.parse_args()
-    experiment = read_experiment(asked.problem)
+    experiment = load_experiment(asked.problem)
     fold = experiment.folds[asked.fold]
     print(f"fitted on {len(fold.train):,} rows, judged on {len(fold.valid):,}\n")
     print("| model | macro-F1 | average precision | fit, CPU s | in the ledger |\n| --- | --- | --- | --- | --- |")
@@ -40,12 +40,12 @@ def main() -> None:
             print(line(experiment, candidate, asked.fold), flush=True)
 
 
-def read_experiment(name: str) -> Experiment:
+def load_experiment(name: str) -> Experiment:
     """Fetch, validate and split a problem's rows."""
     problem = load_problem(name)
     check_models(FULL_MODELS)
     good = validate.fn(ingest.fn(problem), problem).good
-    return experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    return read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
 
 
 def line(experiment: Experiment, candidate: Candidate, fold: int) -> str:

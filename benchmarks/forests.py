@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from lightgbm import LGBMClassifier
 
-from benchmarks.families import read_experiment
+from benchmarks.families import load_experiment
 from evenhand.data.split import make_folds
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="*", help="names; all of the problem's if not given")
     parser.add_argument("--forests", nargs="*", default=["exact", "default"], help="exact, default, histogram")
     asked = parser.parse_args()
-    problem, experiment = load_problem("toronto"), read_experiment("toronto")
+    problem, experiment = load_problem("toronto"), load_experiment("toronto")
     training = experiment.folds[-1].train
     here = training[bounded_rows(experiment.y[training], min(asked.rows, len(training)), SEED)]
     share, first_numbers = len(here) / len(training), n_categorical(problem.features["base"])

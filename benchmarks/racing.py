@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.evidence import JudgedRows
 from evenhand.metrics.scores import score
 from evenhand.postprocess.choose_calibration import Known, Shares
@@ -25,7 +26,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import HOLDOUT_FOLD, experiment_of
+from tasks.training.context import read_experiment
 
 CHEAP = {"random_forest": {"n_estimators": 12}, "gradient_boosting": {"max_iter": 12}, "lightgbm": {"n_estimators": 12}}
 ERRORS = (ERROR, 0.5, 5.0)
@@ -56,7 +57,7 @@ def main() -> None:
     grids["base features, argmax"] = plain
     races: dict[tuple[str, float], list[tuple[Race, Race]]] = {}
     for seed in range(asked.first, asked.first + asked.seeds):
-        experiment = experiment_of(split.fn(good, problem, asked.rows, seed), problem, seed)
+        experiment = read_experiment(split.fn(good, problem, asked.rows, seed), problem, seed)
         folds = [number for number in experiment.folds if number != HOLDOUT_FOLD]
         found = {fit.name: {fold: experiment.run(fit, fold) for fold in folds} for fit in fits(candidates(problem))}
         for name, grid in grids.items():

@@ -17,8 +17,8 @@ from tasks.data.split import split
 from tasks.data.validate_task import validate
 from tasks.processes.pool import Workers
 from tasks.settings import cores
+from tasks.training.context import TrainingContext
 from tasks.training.fit import fit
-from tasks.training.units import fold_numbers
 
 SEED = 42
 
@@ -34,18 +34,19 @@ def main() -> None:
     problem = load_problem(asked.problem)
     parts = split.fn(validate.fn(ingest.fn(problem), problem).good, problem, asked.rows, SEED)
     grid = [one for one in fits(candidates(problem, parts.share)) if one.model.name in asked.models]
-    folds = fold_numbers(parts, problem, SEED)[: asked.rounds]
+    folds = TrainingContext(parts, problem, SEED, Path()).fold_numbers[: asked.rounds]
     print(f"{asked.rows:,} rows, {len(grid)} units a round, {cores()} cores\n")
     print("| round | threads, s | CPU s | processes, s | CPU s |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(cores()) as pool:
         folder = Path(name)
+        context = TrainingContext(parts, problem, SEED, folder)
         with Workers(cores(), folder / "shared", print) as workers:
             for number, fold in enumerate(folds):
                 some = [(one, fold) for one in grid]
                 found = []
                 for those in (None, workers):
                     wall, cpu = time.monotonic(), seconds()
-                    list(pool.map(lambda one, w=those: fit.fn(parts, problem, SEED, *one, folder, w), some))
+                    list(pool.map(lambda one, w=those: fit.fn(context, *one, w), some))
                     found += [time.monotonic() - wall, seconds() - cpu]
                 print(f"| {number + 1} | " + " | ".join(f"{value:.1f}" for value in found) + " |", flush=True)
 

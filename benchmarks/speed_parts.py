@@ -15,6 +15,7 @@ from imblearn.over_sampling import SMOTENC
 from threadpoolctl import threadpool_limits
 
 from benchmarks.variants import SEED, sampled_rows, variant
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
 from evenhand.models import build_model
@@ -35,8 +36,8 @@ from tasks.registry.model_store import log_model
 from tasks.registry.register_version import register
 from tasks.settings import ROOT
 from tasks.storage.store import write_frame
+from tasks.training.context import TrainingContext, read_experiment
 from tasks.training.fit import fit
-from tasks.training.units import HOLDOUT_FOLD, experiment_of
 
 FRAMES = {
     "NormalVideos": 947_000,
@@ -55,7 +56,7 @@ GRID = {"extra": [], "decisions": ["argmax"]}
 def toronto(problem: Problem) -> Experiment:
     """Fetch, validate and split Toronto's rows."""
     good = validate.fn(ingest.fn(problem), problem).good
-    return experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    return read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
 
 
 def tell_smotenc(_folder: Path, rows: int | None) -> Iterator[str]:
@@ -172,7 +173,7 @@ def tell_dask(folder: Path, _rows: int | None) -> Iterator[str]:
     def each(place: Path, workers: DaskWorkers | None) -> float:
         begun = time.perf_counter()
         for _ in range(UNITS):
-            fit.fn(parts, problem, SEED, candidate, 0, place, workers)
+            fit.fn(TrainingContext(parts, problem, SEED, place), candidate, 0, workers)
         return (time.perf_counter() - begun) / UNITS
 
     with (
@@ -181,10 +182,10 @@ def tell_dask(folder: Path, _rows: int | None) -> Iterator[str]:
     ):
         begun = time.perf_counter()
         for number in range(2):  # both processes read the rows
-            fit.fn(parts, problem, SEED, candidate, number, folder / "first", dask)
+            fit.fn(TrainingContext(parts, problem, SEED, folder / "first"), candidate, number, dask)
         first = time.perf_counter() - begun
         there = each(folder / "there", dask)
-    fit.fn(parts, problem, SEED, candidate, 0, folder / "first")
+    fit.fn(TrainingContext(parts, problem, SEED, folder / "first"), candidate, 0)
     here = each(folder / "here", None)
     more = (there - here) * 1e3
     yield f"A unit costs {more:.0f} ms more on the cluster than here ({UNITS} units, one after the other)."

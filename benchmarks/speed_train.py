@@ -11,11 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.speed_parts import toronto
 from benchmarks.variants import SEED, sampled_rows, train, variant
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.features.encoder import build_encoder
 from evenhand.models import build_model
 from evenhand.problem import BASE, ModelSpec, Problem
 from tasks.data.problems import load_problem
-from tasks.training.units import HOLDOUT_FOLD
 
 
 def tell_train(folder: Path, rows: int | None) -> Iterator[str]:

@@ -11,6 +11,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.split import Fold, make_folds
 from evenhand.metrics.scores import score
 from evenhand.problem import Problem
@@ -21,7 +22,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import HOLDOUT_FOLD, experiment_of
+from tasks.training.context import read_experiment
 
 SEED, JUDGED = 42, 2020
 MEMBERS = ("lightgbm / none / enriched", "gradient_boosting / none", "random_forest / none")
@@ -50,7 +51,7 @@ def main() -> None:
 def before_and_after(problem: Problem, rows: int) -> Experiment:
     """Cut the training rows in those before 2020, with folds, and those of 2020."""
     good = validate.fn(ingest.fn(problem), problem).good
-    whole = experiment_of(split.fn(good, problem, rows, SEED), problem, SEED)
+    whole = read_experiment(split.fn(good, problem, rows, SEED), problem, SEED)
     when = whole.frame["occurrencedate"]
     year = when.dt.year.to_numpy()
     old, new = np.flatnonzero(year < JUDGED), np.flatnonzero(year == JUDGED)

@@ -27,7 +27,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import experiment_of
+from tasks.training.context import read_experiment
 
 SEED = 42
 JUDGED = 2020
@@ -52,7 +52,7 @@ def toronto() -> Rows:
     """Encode the years before 2020, and 2020."""
     problem = load_problem("toronto", None)
     good = validate.fn(ingest.fn(problem, False), problem).good
-    experiment = experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    experiment = read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
     year = pd.to_datetime(experiment.frame["occurrencedate"]).dt.year.to_numpy()
     train, judged = np.flatnonzero(year < JUDGED), np.flatnonzero(year == JUDGED)
     features = problem.features["base"]

@@ -20,7 +20,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import experiment_of
+from tasks.training.context import read_experiment
 
 SEED = 42
 MODEL = ModelSpec(
@@ -34,11 +34,11 @@ STRATEGIES: tuple[AnyStrategy, ...] = (
 )
 
 
-def read_experiment() -> Experiment:
+def load_experiment() -> Experiment:
     """Take July 2016 as training rows and July 2017 as the judged ones, with the place as category, text or neither."""
     problem = load_problem("west_yorkshire")
     good = validate.fn(ingest.fn(problem), problem).good
-    whole = experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    whole = read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
     year = pd.to_datetime(whole.frame["Month"]).dt.year.to_numpy()
     fold = Fold(0, np.flatnonzero(year == 2016), np.flatnonzero(year == 2017))
     base = problem.features["base"].model_dump(mode="json") | {"categorical": ["LSOA code"]}
@@ -53,7 +53,7 @@ def read_experiment() -> Experiment:
 
 def main() -> None:
     """Print a markdown table, a line as each fit is done."""
-    experiment = read_experiment()
+    experiment = load_experiment()
     fold = experiment.folds[0]
     y = experiment.y[fold.valid]
     print(f"trained on {len(fold.train):,} rows, judged on {len(fold.valid):,}\n")

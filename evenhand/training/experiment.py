@@ -17,6 +17,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.inspection import permutation_importance
 from threadpoolctl import threadpool_limits
 
+from evenhand.data.fold_names import record_name
 from evenhand.data.lineage import Encoder
 from evenhand.data.split import Fold, rows_at
 from evenhand.errors import ProblemError
@@ -44,7 +45,6 @@ from evenhand.training.fold_cache import (
 )
 from evenhand.training.leak_checks import Lineage, study_leaks, unit_leaks
 
-HOLDOUT = "holdout"
 PERMUTED_ROWS = 1_000
 
 
@@ -274,7 +274,7 @@ class Experiment:
             if self.when is None or not pd.api.types.is_datetime64_any_dtype(self.when):
                 raise ProblemError("half_life_days: the rows have no time to go by")
             rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
-        name = HOLDOUT if fold.number < 0 else str(fold.number)
+        name = record_name(fold.number)
         return rows, ledger_entry(candidate.strategy, name, y, rows, self.classes)
 
 

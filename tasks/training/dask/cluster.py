@@ -18,9 +18,10 @@ from threadpoolctl import threadpool_limits
 from evenhand.errors import EvenhandError
 from evenhand.strategies import TrainingRows
 from tasks.settings import settings
+from tasks.training.context import TrainingContext
 from tasks.training.dask.distributed_fit import fit_distributed
 from tasks.training.run import code_hash
-from tasks.training.units import Unit, Work
+from tasks.training.units import Unit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -80,7 +81,7 @@ class DaskWorkers:
         if self._client is not None:
             self._client.close()  # the scheduler forgets what this training asked for
 
-    def run(self, what: str, function: Callable[..., Unit], work: Work, *args: object) -> Unit:
+    def run(self, what: str, function: Callable[..., Unit], context: TrainingContext, *args: object) -> Unit:
         """Run a unit on the cluster and write its probabilities into the training's folder.
 
         Parameters
@@ -89,7 +90,7 @@ class DaskWorkers:
             Names the unit in messages and on Dask's pages.
         function : callable
             :func:`tasks.training.units.run_unit`.
-        work : Work
+        context : TrainingContext
         *args
             Candidate and fold.
 
@@ -99,15 +100,15 @@ class DaskWorkers:
             When its workers ended over it again and again, or the scheduler is gone.
         """
         assert self._client is not None  # noqa: S101 - set on entry
-        name = f"{what}, {work.folder.name}, {uuid4().hex}"  # Dask keeps the result of a name: never the same twice
+        name = f"{what}, {context.folder.name}, {uuid4().hex}"  # Dask keeps the result of a name: never the same twice
         with self._door:
             self._permits.acquire()
         try:
             with self._explained(what):
-                unit, data = self._client.submit(run_remotely, function, work, *args, key=name, pure=False).result()
+                unit, data = self._client.submit(run_remotely, function, context, *args, key=name, pure=False).result()
         finally:
             self._permits.release()
-        return write_probabilities(unit, data, work.folder)
+        return receive_probabilities(unit, data, context.folder)
 
     def together(self, model: ClassifierMixin, rows: TrainingRows) -> ClassifierMixin:
         """Fit a distributed model on all workers while no unit runs; see :func:`fit_distributed`.
@@ -149,7 +150,7 @@ def worker_state() -> WorkerState:
     return WorkerState(store if "://" in store else str(Path(store).absolute()), code_hash())
 
 
-def run_remotely(function: Callable[..., Unit], work: Work, *args: Any) -> tuple[Unit, bytes | None]:
+def run_remotely(function: Callable[..., Unit], context: TrainingContext, *args: Any) -> tuple[Unit, bytes | None]:
     """Run a unit in a process that shares no folder with the training.
 
     Returns
@@ -160,13 +161,13 @@ def run_remotely(function: Callable[..., Unit], work: Work, *args: Any) -> tuple
         The file of probabilities; None where nothing was fitted.
     """
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(limits=1):
-        unit = function(replace(work, folder=Path(folder)), *args)
+        unit = function(replace(context, folder=Path(folder)), *args)
         if unit.probabilities is None:
             return unit, None
         return replace(unit, probabilities=unit.probabilities.relative_to(folder)), unit.probabilities.read_bytes()
 
 
-def write_probabilities(unit: Unit, data: bytes | None, folder: Path) -> Unit:
+def receive_probabilities(unit: Unit, data: bytes | None, folder: Path) -> Unit:
     """Write the probabilities of a unit that ran elsewhere into the training's folder."""
     if data is None or unit.probabilities is None:
         return unit
