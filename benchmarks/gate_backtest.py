@@ -25,6 +25,7 @@ from benchmarks.backtest_models import Rows, bootstrap_models, kept_model, read_
 from benchmarks.injections import macro_f1, made_right, made_wrong, recall, share_for
 from evenhand.data.groups import groups_of
 from evenhand.evidence.bootstrap import Predictions, paired_class_differences, paired_difference
+from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.decide import decide
 from evenhand.gate.verdict import Case, Facts, Scored, Verdict
 from evenhand.problem import GatePolicy

@@ -161,7 +161,7 @@ def measure_dask(folder: Path, _rows: int | None) -> Iterator[str]:
     """Run very small units on a cluster of two processes, and in this process."""
     from distributed import LocalCluster
 
-    from tasks.training.dask_workers import DaskWorkers
+    from tasks.training.dask.cluster import DaskWorkers
 
     few = {"models": [{"kind": "lightgbm", "params": {"n_estimators": 1}}], "strategies": ["none"], **GRID}
     problem = load_problem(str(variant("toronto", folder, "few", **few)))
