@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from evenhand.evidence.sentences import signed
-from evenhand.evidence.types import CandidateEvidence, Difference, Evidence, Place
+from evenhand.evidence.types import CandidateEvidence, Difference, EvaluationSet, Evidence
 from evenhand.report.table_model import DIFFERENCE
 
 _WORDS = {"helps": "help", "hurts": "hurt", "no difference shown": "not shown", "not enough data": "not enough data"}
@@ -33,7 +33,7 @@ def by_method(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def by_candidate(evidence: Evidence, place: Place) -> pd.DataFrame:
+def by_candidate(evidence: Evidence, on: EvaluationSet) -> pd.DataFrame:
     """List the comparisons on one evaluation set: difference, interval, Holm's p, detectable difference, conclusion.
 
     Returns
@@ -43,7 +43,7 @@ def by_candidate(evidence: Evidence, place: Place) -> pd.DataFrame:
     """
     lines = []
     for candidate in evidence.candidates:
-        if not candidate.way or candidate.at(place) is None:
+        if not candidate.way or candidate.at(on) is None:
             continue
         line: dict[str, Any] = {
             "model": candidate.model,
@@ -51,10 +51,10 @@ def by_candidate(evidence: Evidence, place: Place) -> pd.DataFrame:
             "features": candidate.features,
             "decision": candidate.decision,
         }
-        if place == "oof" and any(one.oof and one.oof.folds for one in evidence.candidates):
+        if on == "oof" and any(one.oof and one.oof.folds for one in evidence.candidates):
             line["folds"] = _folds(evidence, candidate)
         for metric in evidence.metrics:
-            found = candidate.difference(place, metric)
+            found = candidate.difference(on, metric)
             if found is not None:
                 line |= _difference_line(metric, found)
         lines.append(line)

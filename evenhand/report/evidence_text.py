@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from evenhand.evidence.types import PLACE_NAMES, Evidence
+from evenhand.evidence.types import EVALUATION_SET_NAMES, Evidence
 from evenhand.report.evidence_tables import by_candidate, by_method
 from evenhand.report.table_text import WIDTH, render_markdown, render_text
 
@@ -26,9 +26,9 @@ def as_markdown(evidence: Evidence) -> str:
     methods = by_method(evidence)
     parts = ["## What helps", evidence.conclusion, simplest(evidence)]
     parts += [] if methods.empty else [render_markdown(methods)]
-    for place, ground in evidence.grounds.items():
-        table = by_candidate(evidence, place)
-        parts.append(f"### Each against its baseline, {PLACE_NAMES[place]}")
+    for on, ground in evidence.grounds.items():
+        table = by_candidate(evidence, on)
+        parts.append(f"### Each against its baseline, {EVALUATION_SET_NAMES[on]}")
         parts += [] if table.empty else [render_markdown(table)]
         parts.append("\n".join(f"- {line}" for line in (*ground.notes, *(one.said for one in ground.classes))))
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -7,23 +7,24 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
 from evenhand.postprocess.choose_calibration import Known
 from evenhand.problem import Problem
 from evenhand.report import figures
 from evenhand.report.training.data import BASELINE_CURVES
-from evenhand.strategies import LedgerEntry
-from evenhand.training.experiment import HOLDOUT
+from evenhand.strategies import ResamplingRecord
+from tasks.training.context import TrainingContext
 from tasks.training.results import Result, known_rows, was_skipped
-from tasks.training.units import HOLDOUT_FOLD, Work, experiment_of, slug
+from tasks.training.units import slug
 
 
-def draw_files(work: Work, results: Sequence[Result]) -> None:
+def draw_files(context: TrainingContext, results: Sequence[Result]) -> None:
     """Draw the figures of the candidates that share a fit into their folders; nothing here needs Prefect or MLflow."""
-    shared = {name: figures.to_png(figure) for name, figure in draw_fit(work, results[0]).items()}
+    shared = {name: figures.to_png(figure) for name, figure in draw_fit(context, results[0]).items()}
     for result in results:
-        folder = candidate_folder(work.folder, result)
+        folder = candidate_folder(context.folder, result)
         folder.mkdir(parents=True, exist_ok=True)
-        own = {name: figures.to_png(figure) for name, figure in _draw_rule(work, result).items()}
+        own = {name: figures.to_png(figure) for name, figure in _draw_rule(context, result).items()}
         for name, png in {**shared, **own}.items():
             (folder / f"{name}.png").write_bytes(png)
 
@@ -33,7 +34,7 @@ def candidate_folder(folder: Path, result: Result) -> Path:
     return folder / "candidates" / slug(result.candidate.name)
 
 
-def draw_fit(work: Work, result: Result) -> dict[str, Figure]:
+def draw_fit(context: TrainingContext, result: Result) -> dict[str, Figure]:
     """Draw what every candidate of a fit shares: curves and calibration out of fold, and feature importance.
 
     Returns
@@ -41,29 +42,28 @@ def draw_fit(work: Work, result: Result) -> dict[str, Figure]:
     dict of str to Figure
         By name; empty where the fit was skipped.
     """
-    drawn = _draw_out_of_fold(work, result, ("precision_recall", "roc", "calibration"))
+    drawn = _draw_out_of_fold(context, result, ("precision_recall", "roc", "calibration"))
     importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
     if importance is not None:
-        experiment = experiment_of(work.parts, work.problem, work.seed)
-        names = experiment.feature_names(result.candidate.features, HOLDOUT_FOLD)
-        drawn["feature_importance"] = figures.feature_importance(names, importance, note=caption(work.problem))
+        names = context.experiment.feature_names(result.candidate.features, HOLDOUT_FOLD)
+        drawn["feature_importance"] = figures.feature_importance(names, importance, note=caption(context.problem))
     return drawn
 
 
-def draw_winner(work: Work, won: Result, reference: Result | None) -> dict[str, Figure]:
+def draw_winner(context: TrainingContext, won: Result, reference: Result | None) -> dict[str, Figure]:
     """Draw what a training's page shows of the winner's fit and, if it is another one, of its reference's."""
-    drawn = _draw_out_of_fold(work, won, ("precision_recall", "calibration"))
+    drawn = _draw_out_of_fold(context, won, ("precision_recall", "calibration"))
     if reference is not None and reference.candidate.fit_name != won.candidate.fit_name:
-        for figure in _draw_out_of_fold(work, reference, ("precision_recall",)).values():
+        for figure in _draw_out_of_fold(context, reference, ("precision_recall",)).values():
             drawn[BASELINE_CURVES] = figure
     return drawn
 
 
 def draw_comparison(
-    problem: Problem, results: Sequence[Result], ledger: Mapping[str, Sequence[LedgerEntry]]
+    problem: Problem, results: Sequence[Result], records: Mapping[str, Sequence[ResamplingRecord]]
 ) -> dict[str, Figure]:
     """Draw all candidates: their scores, and what each strategy did to the class counts."""
-    last = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
+    last = {name: entries[-1] for name, entries in records.items() if not was_skipped(entries[-1])}
     refitted = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
     before = next(iter(refitted.values())).before
     after, rows = {name: entry.after for name, entry in refitted.items()}, [result.row() for result in results]
@@ -78,11 +78,11 @@ def caption(problem: Problem) -> str:
     return problem.title + (" (synthetic data)" if problem.synthetic else "")
 
 
-def _draw_out_of_fold(work: Work, result: Result, names: Sequence[str]) -> dict[str, Figure]:
+def _draw_out_of_fold(context: TrainingContext, result: Result, names: Sequence[str]) -> dict[str, Figure]:
     if result.oof is None:
         return {}
-    known = known_rows(experiment_of(work.parts, work.problem, work.seed), result.inner)
-    classes, note = work.parts.classes, caption(work.problem)
+    known = known_rows(context.experiment, result.inner)
+    classes, note = context.parts.classes, caption(context.problem)
     draw = {
         "precision_recall": lambda: figures.precision_recall(known.y, known.raw, classes, note=note),
         "roc": lambda: figures.roc(known.y, known.raw, classes, note=note),
@@ -99,9 +99,9 @@ def _calibration(known: Known, result: Result, classes: tuple[str, ...], note: s
     return figures.calibration(known.y, known.raw, classes, note=how, corrected=corrected)
 
 
-def _draw_rule(work: Work, result: Result) -> dict[str, Figure]:
+def _draw_rule(context: TrainingContext, result: Result) -> dict[str, Figure]:
     """Draw what depends on the decision rule: the confusion matrix out of fold."""
     if result.oof is None:
         return {}
-    matrix = figures.confusion_matrix(result.oof.confusion, work.parts.classes, note=caption(work.problem))
+    matrix = figures.confusion_matrix(result.oof.confusion, context.parts.classes, note=caption(context.problem))
     return {"confusion_matrix": matrix}

@@ -3,87 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.groups import groups_of
-from evenhand.evidence import Evidence
 from evenhand.evidence.bootstrap import Predictions
 from evenhand.gate.verdict import Verdict
-from evenhand.problem import Problem
 from evenhand.report.model_card import model_card, model_card_page
 from evenhand.report.summary import Summary
 from evenhand.report.tables import Row, is_baseline
 from evenhand.report.training.data import Corrected, Made, Measured, Report, row_name
 from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.report.training.page import report_page
-from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from tasks.data.validation import Validated
 from tasks.reporting.draw import draw_comparison, draw_winner
-from tasks.training.results import Result, judged, ledgers
+from tasks.training.context import TrainingContext
+from tasks.training.outcome import Compared
+from tasks.training.results import Result, judged, resampling_records
 from tasks.training.run import code_hash
-from tasks.training.units import HOLDOUT_FOLD, Work, experiment_of
 
 REPORT, CARD = "report.html", "model_card"
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What the steps of a training found."""
-
-    summary: Summary
-    verdict: Verdict
-    validated: Validated
-    results: Sequence[Result]
-    winner: Candidate
-    evidence: Evidence | None = None
-
-
-def write_page(work: Work, outcome: Outcome) -> None:
+def write_page(
+    context: TrainingContext, summary: Summary, verdict: Verdict, validated: Validated, compared: Compared
+) -> None:
     """Write ``report.html``, ``model_card.md`` and ``model_card.html`` into a training's folder.
 
-    Parameters
-    ----------
-    work : Work
-        Its folder holds the probabilities below ``units/``.
-    outcome : Outcome
+    The folder holds the probabilities below ``units/``, from which the figures of the page are drawn.
     """
-    report = _report(work, outcome)
+    problem, results, won = context.problem, compared.results, compared.winning
+    reference, records = _reference(won, results), resampling_records(results)
+    rows = {result.candidate.name: result.row() for result in results}
+    report = Report(
+        problem=problem,
+        summary=summary,
+        verdict=verdict,
+        rows=tuple(rows.values()),
+        winner=rows[compared.winner.name],
+        reference=rows[reference.candidate.name] if reference else None,
+        made=_made(context, validated, won),
+        measured=_measured(context, won, reference),
+        evidence=compared.evidence,
+        corrected=_corrected(results),
+        ledger=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
+        figures={**draw_winner(context, won, reference), **draw_comparison(problem, results, records)},
+    )
     pages = {
         REPORT: report_page(report),
         f"{CARD}.md": model_card(report),
         f"{CARD}.html": model_card_page(report),
     }
     for name, text in pages.items():
-        temporary = work.folder / f".{name}.part"
+        temporary = context.folder / f".{name}.part"
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(work.folder / name)
-
-
-def _report(work: Work, outcome: Outcome) -> Report:
-    problem, results = work.problem, outcome.results
-    experiment = experiment_of(work.parts, problem, work.seed)
-    won = next(result for result in results if result.candidate == outcome.winner)
-    reference = _reference(won, results)
-    rows = {result.candidate.name: result.row() for result in results}
-    ledger = ledgers(results)
-    return Report(
-        problem=problem,
-        summary=outcome.summary,
-        verdict=outcome.verdict,
-        rows=tuple(rows.values()),
-        winner=rows[outcome.winner.name],
-        reference=rows[reference.candidate.name] if reference else None,
-        made=_made(experiment, work, outcome.validated, won),
-        measured=_measured(experiment, problem, won, reference),
-        evidence=outcome.evidence,
-        corrected=_corrected(results),
-        ledger=tuple(entries[-1] for entries in ledger.values()),  # the fit on all training rows, if there was one
-        figures={**draw_winner(work, won, reference), **draw_comparison(problem, results, ledger)},
-    )
+        temporary.replace(context.folder / name)
 
 
 def _reference(won: Result, results: Sequence[Result]) -> Result | None:
@@ -95,7 +72,8 @@ def _reference(won: Result, results: Sequence[Result]) -> Result | None:
     return None
 
 
-def _measured(experiment: Experiment, problem: Problem, won: Result, reference: Result | None) -> Measured | None:
+def _measured(context: TrainingContext, won: Result, reference: Result | None) -> Measured | None:
+    experiment, problem = context.experiment, context.problem
     found = _held_out(experiment, won)
     if found is None:
         return None
@@ -117,8 +95,9 @@ def _held_out(experiment: Experiment, result: Result) -> tuple[np.ndarray, Predi
     return found.y, Predictions(found.probabilities, chosen), found.rows
 
 
-def _made(experiment: Experiment, work: Work, validated: Validated, won: Result) -> Made:
-    parts, when = work.parts, experiment.frame[work.problem.split.holdout.column]
+def _made(context: TrainingContext, validated: Validated, won: Result) -> Made:
+    parts = context.parts
+    when = context.experiment.frame[context.problem.split.holdout.column]
     return Made(
         train_sha256=parts.train.sha256,
         holdout_sha256=parts.holdout.sha256,

@@ -202,7 +202,7 @@ def _changes(about: About) -> dict[str, Any] | None:
 
 
 def _judging(verdict: Verdict, about: About) -> dict[str, Any]:
-    evaluation = f"{verdict.look}; {verdict.looks_left} left" if verdict.look else "none was used"
+    evaluation = f"{verdict.look}; {verdict.evaluations_left} left" if verdict.look else "none was used"
     rows: list[tuple[str, str | Cell]] = [
         ("held-out rows", f"{verdict.rows:,} rows {about.held_out}" if verdict.rows else "not read"),
         ("their SHA-256", Cell(verdict.rows_sha256 or "not read", css="code")),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from evenhand.evidence import Place
 from evenhand.evidence.bootstrap import Interval
+from evenhand.evidence.types import EvaluationSet
 from evenhand.gate.conditions import percent
 from evenhand.metrics.scores import Scores
 from evenhand.problem import LOWER_IS_BETTER
@@ -102,7 +102,7 @@ def _ranking(report: Report, scored: list[Row], start: int, stop: int) -> Table:
     return Table(f"{metric_name(report.problem.metric)}, best out of fold first", columns, lines)
 
 
-def _score(report: Report, row: Row, on: Place) -> Cell:
+def _score(report: Report, row: Row, on: EvaluationSet) -> Cell:
     found = interval(report, row, on)
     return Cell(UNKNOWN) if found is None else interval_cell(found)
 
@@ -120,7 +120,7 @@ def _order(row: Row, metric: str) -> tuple[bool, float, str]:
     return False, value if metric in LOWER_IS_BETTER else -value, row_name(row)
 
 
-def interval(report: Report, row: Row, on: Place) -> Interval | None:
+def interval(report: Report, row: Row, on: EvaluationSet) -> Interval | None:
     """Return a candidate's primary metric; the bounds are the estimate itself where none are known."""
     scores: Scores | None = getattr(row, on)
     if scores is None:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
-from evenhand.evidence import Evidence
 from evenhand.evidence.bootstrap import Interval
+from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.cost_curves import CostCurve
 from evenhand.metrics.scores import Scores
 from evenhand.problem import ARGMAX, BASE, Problem
 from evenhand.report.summary import Summary
 from evenhand.report.tables import Row
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 
 BASELINE_CURVES = "baseline_precision_recall"  # the figure of the reference, shown with that of the winner
 
@@ -122,7 +122,7 @@ class Report:
     evidence: Evidence | None = None
     corrected: Mapping[str, Corrected] = field(default_factory=dict)
     """By the name of the candidate."""
-    ledger: tuple[LedgerEntry, ...] = ()
+    ledger: tuple[ResamplingRecord, ...] = ()
     """One entry per strategy, on all training rows."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """Of the chosen model and of all candidates, by the names of their files; ``BASELINE_CURVES``, too."""

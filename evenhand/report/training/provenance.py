@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from evenhand.data.fold_names import HOLDOUT
 from evenhand.report.summary import TuningSummary
 from evenhand.report.table_model import Cell, Table, decimal, facts, numbers, words
 from evenhand.report.training.data import Report, row_name
 from evenhand.report.training.drawn import drawn
 from evenhand.report.training.sentences import caveats, chosen_settings, metric_name, rows_of_study
-from evenhand.training.experiment import HOLDOUT
 
 
 def tuning(report: Report) -> dict[str, Any] | None:
