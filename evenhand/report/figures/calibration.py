@@ -30,12 +30,11 @@ MODELS = {"champion": GREY, "challenger": ACCENT}
 def calibration(
     y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "", corrected: np.ndarray | None = None
 ) -> Figure:
-    """Draw the observed share against the predicted probability, a panel a class.
+    """Draw the observed share against the predicted probability, one panel per class.
 
-    Arguments and errors as :func:`precision_recall`; with ``corrected``, of shape (n, K), its points are drawn beside
-    those of ``proba``, which are called raw. Points are ten bins of equally many expected rows of the class, so that a
-    rare class has points where it is predicted, not ten at nought. The bars behind show how the predictions are spread
-    (their height is the panel's own). Every panel has its own scale.
+    Arguments and errors as :func:`precision_recall`; with ``corrected``, of shape (n, K), the calibrated probabilities
+    are drawn, too. Points are ten bins with equal expected rows of the class, so that a rare class has points where it
+    is predicted, not ten at 0. The bars show the distribution of the predictions. Every panel has its own scale.
     """
     check_names("classes", classes, proba.shape[1])
     figure = new_figure("Calibration: below the diagonal, probabilities are too high; above it, too low", note)
@@ -66,7 +65,7 @@ def _reliability(axes: Axes, positive: np.ndarray, values: np.ndarray, corrected
 
 
 def _means(positive: np.ndarray, values: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean probability and observed share of bins with equally many expected rows."""
+    """Return mean probability and observed share of bins with equal expected rows."""
     order = np.argsort(values, kind="stable")
     expected = np.cumsum(values[order])
     cuts = np.searchsorted(expected, expected[-1] * np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)

@@ -29,11 +29,11 @@ from evenhand.report.figures.style import (
 @dataclass(frozen=True)
 class _Curve:
     name: str
-    label: str  # what its legend entry or panel says beside the name
+    label: str  # in its legend entry or panel, with the name
     x: np.ndarray
     y: np.ndarray
     area: float
-    chance: tuple[tuple[float, float], tuple[float, float]]  # x and y of the line of a useless model
+    chance: tuple[tuple[float, float], tuple[float, float]]  # x and y of the line of a guessing model
 
 
 def precision_recall(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "") -> Figure:
@@ -50,7 +50,7 @@ def precision_recall(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], n
     Returns
     -------
     Figure
-        One plot for up to seven classes, a panel a class for more, the highest average precision first.
+        One plot for up to seven classes, one panel per class for more, the highest average precision first.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def roc(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = ""
 def _curves(
     y: np.ndarray, proba: np.ndarray, classes: Sequence[str], curve: Callable[[str, np.ndarray, np.ndarray], _Curve]
 ) -> list[_Curve]:
-    """Curves of the classes that have rows, the largest area first."""
+    """Return the curves of the classes that have rows, the largest area first."""
     check_names("classes", classes, proba.shape[1])
     found = [curve(name, y == code, proba[:, code]) for code, name in enumerate(classes) if (y == code).any()]
     return sorted(found, key=lambda one: (math.isnan(one.area), -one.area, one.name))

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 DPI = 110
 SIZE = (8.0, 5.0)  # inches
-# Okabe & Ito (2008): told apart with any kind of colour vision; yellow is left out as too pale for a line
+# Okabe & Ito (2008): distinguishable with any colour vision; yellow is left out as too pale for a line
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINES = ("-", "--", "-.", ":")
 INK, GREY, PALE = "#222222", "#8a8a8a", "#d9d9d9"
@@ -32,7 +32,7 @@ THEME = {
     **{"#000000": "--ink", INK: "--ink", GREY: "--mid", PALE: "--pale", "#ececec": "--grid", "#ffffff": "--paper"},
 }
 _svg_settings = threading.Lock()  # matplotlib's settings belong to the process
-TOGETHER = 7  # up to this many classes share one plot; more get a panel each
+TOGETHER = 7  # classes that share one plot; more get a panel each
 POINTS = 500  # of a curve
 
 
@@ -47,7 +47,7 @@ def new_figure(title: str, note: str, size: tuple[float, float] = SIZE) -> Figur
 
 
 def to_png(figure: Figure) -> bytes:
-    """``figure`` as the bytes of a PNG file, the same bytes for the same figure."""
+    """Write ``figure`` as a PNG file, the same bytes for the same figure."""
     _lay_out(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
@@ -105,17 +105,17 @@ def _of_theme(colour: re.Match[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` to be drawn as it is: a dollar sign opens no formula."""
+    """Escape dollar signs, which would open a formula."""
     return text.replace("$", r"\$")
 
 
 def short(name: str, longest: int = 30) -> str:
-    """``name``, cut where it is longer than ``longest`` characters."""
+    """Cut ``name`` to ``longest`` characters."""
     return plain(name if len(name) <= longest else name[: longest - 1].rstrip() + "\u2026")
 
 
 def tidy(axes: Axes, grid: str = "both") -> None:
-    """Fewer lines: no top and right spine, small ticks, a faint grid behind the data."""
+    """Remove the top and right spine, make ticks small, and draw a faint grid behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=7, colors=INK, length=2)
     axes.set_axisbelow(True)
@@ -123,7 +123,7 @@ def tidy(axes: Axes, grid: str = "both") -> None:
 
 
 def panels(figure: Figure, n: int, columns: int | None = None, shared: bool = False) -> list[Axes]:
-    """``n`` axes in rows of ``columns``; places left over are not drawn."""
+    """Make ``n`` axes in rows of ``columns``."""
     columns = columns or min(5, math.ceil(math.sqrt(n * 1.5)))
     grid = figure.subplots(math.ceil(n / columns), columns, squeeze=False, sharex=shared, sharey=shared)
     for axes in grid.flat[n:]:
@@ -132,12 +132,12 @@ def panels(figure: Figure, n: int, columns: int | None = None, shared: bool = Fa
 
 
 def line_style(position: int) -> tuple[str, str]:
-    """Colour and dash of the line at ``position``: the dash changes once all colours are used."""
+    """Return colour and dash of a line: the dash changes once all colours are used."""
     return PALETTE[position % len(PALETTE)], LINES[position // len(PALETTE) % len(LINES)]
 
 
 def thinned(n: int, limit: int = POINTS) -> np.ndarray:
-    """At most ``limit`` of ``n`` positions, both ends among them, close together at the start where curves bend."""
+    """Choose at most ``limit`` of ``n`` positions, both ends included, denser at the start where curves bend."""
     if n <= limit:
         return np.arange(n)
     half = limit // 2
@@ -146,6 +146,6 @@ def thinned(n: int, limit: int = POINTS) -> np.ndarray:
 
 
 def check_names(what: str, names: Sequence[str], n: int) -> None:
-    """Raise ``ValueError`` unless there is one name for each of ``n`` things."""
+    """Raise ``ValueError`` unless there are ``n`` names, at least one."""
     if len(names) != n or n == 0:
         raise ValueError(f"{what}: found {len(names)} names for {n} of them; one each is needed, and at least one")

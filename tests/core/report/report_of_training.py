@@ -38,7 +38,7 @@ FIGURES = ("precision_recall", BASELINE_CURVES, "calibration", "strategy_compari
 
 
 def answers(skill, seed=0):
-    """Truth, probabilities and codes of rows of which ``skill`` says how well they are told apart."""
+    """Truth and predictions of rows; the greater ``skill``, the more are right."""
     rng = np.random.default_rng(seed)
     y = np.repeat(np.arange(len(CLASSES)), ROWS)
     proba = rng.dirichlet(np.ones(len(CLASSES)), len(y)) + skill * np.eye(len(CLASSES))[y] + [0.3, 0.1, 0, 0]
@@ -57,7 +57,7 @@ def figures():
 def row(model, strategy, skill, classes, decision="argmax", skipped=None):
     if skipped:
         return Row(model, strategy, "base", decision, None, None, 0.5, skipped)
-    scores = [score(y, said.proba, classes, said.predicted) for y, said in (answers(skill, 1), answers(skill, 2))]
+    scores = [score(y, p.proba, classes, p.predicted) for y, p in (answers(skill, 1), answers(skill, 2))]
     return Row(model, strategy, "base", decision, *scores, 1.5, None)
 
 
@@ -116,9 +116,9 @@ def evidence_of(rows, conclusion="helps"):
     support = ClassSupport("Arson", 12, False, 0.4)
     ground = Ground("test", 622, 0, "rows", None, 1, (support,), ())
     simplest = Simplest("lightgbm / none", "lightgbm / smote", 0.01, 0.5, ("lightgbm / none",))
-    said, warning = "smote is concluded to do something", "Warning: folds and held-out period disagree"
+    text, warning = "smote is concluded to do something", "Warning: folds and held-out period disagree"
     metrics = ("macro_f1", "average_precision")
-    return Evidence("macro_f1", metrics, 0.95, 50, {"test": ground}, candidates, simplest, said, (warning,))
+    return Evidence("macro_f1", metrics, 0.95, 50, {"test": ground}, candidates, simplest, text, (warning,))
 
 
 def problem_of(title, synthetic):

@@ -275,7 +275,7 @@ def test_names_are_drawn_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("draw", "said"),
+    ("draw", "message"),
     [
         (lambda: figures.roc(np.array([0]), np.array([[0.5, 0.5]]), ["a"]), "classes: found 1 names for 2"),
         (lambda: figures.confusion_matrix(np.zeros((2, 3)), ["a", "b"]), r"found shape \(2, 3\)"),
@@ -285,8 +285,8 @@ def test_names_are_drawn_as_they_are():
         (lambda: figures.strategy_comparison([row("a", "none", None)], "mcc"), "none of 1 candidates has scores"),
     ],
 )
-def test_what_can_not_be_drawn_is_refused(draw, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_can_not_be_drawn_is_refused(draw, message):
+    with pytest.raises(ValueError, match=message):
         draw()
 
 

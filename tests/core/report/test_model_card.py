@@ -25,20 +25,20 @@ def test_both_forms_tell_the_same(whole):
     headings = re.findall(r"^## (.*)$", markdown, re.MULTILINE)
     assert len(headings) == 8
     assert all(heading in text for heading in headings)
-    for told in (*answer(whole), "evenhand-tiny version 7", "Open & free", "2014-01-01"):
-        assert told in text
+    for part in (*answer(whole), "evenhand-tiny version 7", "Open & free", "2014-01-01"):
+        assert part in text
     assert answer(whole)[0] in markdown
 
 
 def test_scores_by_class_are_the_held_out_ones(whole):
     markdown = model_card(whole)
     for line in whole.measured.classes:
-        told = next(text for text in markdown.splitlines() if text.startswith(f"| {line.name} |"))
+        shown = next(text for text in markdown.splitlines() if text.startswith(f"| {line.name} |"))
         if line.measures is None:
-            assert told.count("not enough data") == 4
+            assert shown.count("not enough data") == 4
         else:
-            assert percentage(line.measures["recall"].estimate) in told
-            assert decimal(line.measures["average precision"].low) in told
+            assert percentage(line.measures["recall"].estimate) in shown
+            assert decimal(line.measures["average precision"].low) in shown
 
 
 def test_a_tuned_winner_shows_the_settings_of_the_study_on_all_training_rows(whole):

@@ -1,4 +1,4 @@
-"""Comparison tables: the order, the differences and what is said of candidates that have no scores."""
+"""Comparison tables: the order, the differences, and candidates without scores."""
 
 from __future__ import annotations
 
