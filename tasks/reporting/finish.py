@@ -176,7 +176,7 @@ def _candidate_summary(result: Result) -> CandidateSummary:
         folds_done=result.folds_done,
         fit_seconds=result.fit_seconds,
         skipped=result.skipped,
-        stopped=result.stopped.said if result.stopped else None,
+        stopped=result.stopped.message if result.stopped else None,
         shipped=_shipped_summary(result),
     )
 

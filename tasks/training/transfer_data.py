@@ -1,4 +1,4 @@
-"""Elsewhere: another city's rows that models begin on; they are trained on, and never judged on."""
+"""Transfer data: rows of another data set that models begin on. They are trained on and never evaluated."""
 
 from __future__ import annotations
 
