@@ -63,7 +63,7 @@ def main() -> None:
     grids = {"as the problem declares": candidates(problem)}
     plain = [one for one in grids["as the problem declares"] if one.name == one.fit_name and one.features == "base"]
     grids["base features, argmax"] = plain
-    races: dict[tuple[str, float], list[tuple[Race, Race]]] = {}
+    races: dict[tuple[str, float], list[tuple[Replay, Replay]]] = {}
     for seed in range(asked.first, asked.first + asked.seeds):
         experiment = read_experiment(split.fn(good, problem, asked.rows, seed), problem, seed)
         folds = [number for number in experiment.folds if number != HOLDOUT_FOLD]
