@@ -30,7 +30,7 @@ from tasks.data.split import split
 from tasks.data.validate_task import start_ahead, validate
 from tasks.gate.judge import judge
 from tasks.reporting.finish import finish, log_inputs, write_comparison
-from tasks.review.file import file_verdict
+from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
 from tasks.training.compare import compare
 from tasks.training.evaluate import choose, evaluate_all, score_all, winning_ending
@@ -145,7 +145,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         args = (training, problem, request.preset, seed, snapshot, parts, winner, whole, leaks)
         registered = step("register", "register the winner", register_winner, *args)
         verdict = step("gate", "judge it against the champion", judge, problem, parts.holdout, registered)
-        status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
+        status = step("review", "request a review", request_review, problem, registered, verdict)
         outcome = (results, evidence, winner, leaks, registered, verdict, status)
         summary = finish(training, problem, request.preset, seed, snapshot, validated, parts, *outcome)
         if verdict.outcome == "error":

@@ -19,7 +19,7 @@ from evenhand.problem.models import Params
 from evenhand.training.candidates import Candidate
 from tasks.data.partition import Parts
 from tasks.processes.pool import Workers
-from tasks.registry import tracking
+from tasks.registry.candidate_runs import CandidateRun, log_candidate
 from tasks.reporting.draw import candidate_folder, draw_files
 from tasks.storage.files import write_json
 from tasks.training.results import Result, side_by_side
@@ -93,7 +93,7 @@ def _log_run(problem: Problem, seed: int, result: Result, place: Path, run_id: s
     }
     ended = {"skipped": result.skipped, "stopped": result.stopped.said if result.stopped else None}
     labels = {**tags, **{name: reason for name, reason in ended.items() if reason}, **reproducible(candidate)}
-    return tracking.log_candidate(run_id, candidate.name, params, metrics, labels, place, seconds=result.fit_seconds)
+    return log_candidate(run_id, CandidateRun(candidate.name, params, metrics, labels, place, result.fit_seconds))
 
 
 def _tuned(candidate: Candidate) -> Params:

@@ -19,7 +19,7 @@ from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from tasks.data.partition import Parts
 from tasks.processes.memory import give_back
-from tasks.registry.model_store import MODEL_FILE, ModelFile, write_model
+from tasks.registry.store_model import MODEL_FILE, ModelFile, write_model
 from tasks.training.units import (
     HOLDOUT_FOLD,
     Unit,

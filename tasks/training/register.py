@@ -10,9 +10,10 @@ from evenhand.problem import Problem
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport
 from tasks.data.partition import Parts
-from tasks.registry.model_store import load_model, log_model
-from tasks.registry.model_versions import Registered, find_identity
+from tasks.registry.load_model import load_model
+from tasks.registry.model_versions import Registered, find_by_identity
 from tasks.registry.register_version import register
+from tasks.registry.store_model import log_model
 from tasks.training.fit import Refitted
 from tasks.training.run import Training, identity
 from tasks.training.trials import reproducible
@@ -54,7 +55,7 @@ def register_winner(
         LEAK_SENTINEL: leaks.leak_sentinel,
         **reproducible(winner),
     }
-    known = find_identity(training.experiment, own)
+    known = find_by_identity(training.experiment, own)
     metadata = {**tags, "identity": own}
     model_uri = "" if known else log_model(training.run_id, whole.model, whole.example, metadata=metadata)
     if not known:

@@ -35,7 +35,7 @@ from evenhand.training.stacking import (
     stack_of,
 )
 from tasks.data.partition import Parts
-from tasks.registry.model_store import write_model
+from tasks.registry.store_model import write_model
 from tasks.training.evaluate import evaluate_all, ranked
 from tasks.training.fit import Refitted, Whole, fit_whole, model_path
 from tasks.training.results import Result, known_rows, shares_of

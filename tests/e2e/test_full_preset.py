@@ -1,4 +1,4 @@
-"""The full preset on a small town: every candidate ends as a score or as a recorded reason."""
+"""The full preset on a small problem: every candidate has a score or a recorded reason for being skipped."""
 
 from types import SimpleNamespace
 
@@ -41,7 +41,7 @@ def trained(tmp_path_factory):
                 {"kind": "balanced_random_forest", "params": {"n_estimators": 5}},
                 {"kind": "rusboost", "max_seconds": 0.001},
             ],
-            # Without a category SMOTENC has nothing to do; this one costs too much.
+            # SMOTENC needs a category, and the limit is below the estimate for enn.
             strategies=["none", {"kind": "enn", "max_seconds": 0.0001}],
             split={
                 "holdout": {"column": "when", "start": pd.Timestamp("2021-07-01").date()},
@@ -83,12 +83,12 @@ def test_resampling_records_have_every_strategy_and_why_one_could_not_run(traine
     found = resampling_records(trained.results)
     assert set(found) == {strategy.name for strategy in FULL}
     assert {name for name, entries in found.items() if was_skipped(entries[0])} == {"enn"}
-    (said,) = found["enn"][-1].adaptations
-    assert said.startswith("skipped: enn: about 0 CPU seconds a fold")
+    (reason,) = found["enn"][-1].adaptations
+    assert reason.startswith("skipped: enn: about 0 CPU seconds a fold")
     assert found["enn"][0].before == found["none"][0].before
 
 
-def test_the_stack_stands_among_the_candidates_as_one_way(trained):
+def test_the_stack_is_one_of_the_compared_candidates(trained):
     name = trained.stacked.candidate.name
     assert name in [candidate.name for candidate in trained.evidence.candidates]
     ways = {candidate.way for candidate in trained.evidence.candidates if candidate.model == "stack"}
@@ -96,7 +96,7 @@ def test_the_stack_stands_among_the_candidates_as_one_way(trained):
     assert choose(trained.problem, trained.results) in [result.candidate for result in trained.results]
 
 
-def test_a_terminal_is_not_flooded(trained):
+def test_the_output_for_a_terminal_is_short(trained):
     table = baseline_against_resampled([result.row() for result in trained.results], "macro_f1")
     short, more = shortened(table, "macro_f1")
     assert len(short) + more == len(table)

@@ -1,4 +1,4 @@
-"""Units of work that kill the process they run in."""
+"""Units of work that kill their own process."""
 
 import os
 import signal
@@ -18,5 +18,5 @@ def sleep_long(mark):
     time.sleep(60)
 
 
-def kill_always(*asked):
+def kill_always(*_arguments):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -21,7 +21,7 @@ from tasks.training.fit import fit, model_path
 from tasks.training.leak_check import find_leaks
 from tasks.training.run import Training, open_training
 from tasks.training.units import HOLDOUT_FOLD, fold_numbers
-from tests.edges.registry_world import world
+from tests.edges.tiny_registry import world
 
 __all__ = ["world"]
 
