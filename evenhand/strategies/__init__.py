@@ -2,7 +2,6 @@
 
 from evenhand.strategies.apply import resample
 from evenhand.strategies.capped import at_scale, capped_rows, capped_targets
-from evenhand.strategies.runtime import cost_note, resampled_rows, resampling_seconds
 from evenhand.strategies.training_rows import (
     CannotResample,
     ResamplingRecord,
@@ -19,9 +18,6 @@ __all__ = [
     "capped_rows",
     "capped_targets",
     "class_counts",
-    "cost_note",
     "resample",
-    "resampled_rows",
     "resampling_record",
-    "resampling_seconds",
 ]

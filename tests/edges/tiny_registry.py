@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from evenhand.audit.review_state import champion_state
 from evenhand.problem import parse_problem
 from evenhand.scoring.model import FittedCandidate
-from tasks.gate.judge import judge
+from tasks.gate.run import run_gate
 from tasks.registry import training_runs
 from tasks.registry.champion_alias import add_record, move_record
 from tasks.registry.client import connect
@@ -142,7 +142,7 @@ class TinyRegistry:
         return register(uri, run_id, "tiny", identity or uuid.uuid4().hex, tags)
 
     def judge(self, registered, problem=PROBLEM):
-        verdict = judge.fn(problem, self.holdout, registered)
+        verdict = run_gate.fn(problem, self.holdout, registered)
         return verdict, request_review.fn(problem, registered, verdict)
 
     def champion(self, *columns, logged=None):

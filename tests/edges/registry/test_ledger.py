@@ -14,7 +14,7 @@ from evenhand.errors import GateError
 from flows.commands import run_command
 from flows.ledger import LedgerRequest, show
 from flows.rollback import rollback
-from tasks.gate.judge import judge
+from tasks.gate.run import run_gate
 from tasks.registry.champion_alias import add_record, champion_was_promoted, reconcile
 from tasks.registry.client import connect
 from tasks.review.decide import ReviewAnswer, decide_review
@@ -99,7 +99,7 @@ class TestRecords:
     def test_the_same_error_is_recorded_once(self, registry):
         made = registry.version("clear")
         for _ in range(2):
-            assert judge.fn(PROBLEM, registry.holdout.model_copy(update={"key": "gone"}), made).outcome == "error"
+            assert run_gate.fn(PROBLEM, registry.holdout.model_copy(update={"key": "gone"}), made).outcome == "error"
         assert [record.facts["outcome"] for record in registry.records("verdict")] == ["error"]
 
     def test_the_same_version_and_verdict_add_no_record(self, registry, promoted):
@@ -160,7 +160,7 @@ class TestBroken:
     def test_a_broken_ledger_stops_gate_promotion_and_rollback(self, registry, promoted):
         alter("update params set value = replace(value, 'A. Person', 'C. Person') where key = '000005'")
         before = registry.aliases()
-        assert judge.fn(WITHOUT_REVIEW, registry.holdout, promoted[0]).outcome == "error"
+        assert run_gate.fn(WITHOUT_REVIEW, registry.holdout, promoted[0]).outcome == "error"
         for attempt in (
             lambda: promote_alias(MODEL, promoted[0].version, "A. Person", ""),
             lambda: roll_back(RollbackRequest(problem="tiny", **DECISION)),

@@ -10,7 +10,7 @@ import pytest
 
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
-from tasks.gate.judge import judge
+from tasks.gate.run import run_gate
 from tasks.registry.model_versions import Registered, champion, find_by_identity
 from tasks.settings import settings
 from tests.edges.tiny_registry import MODEL, PROBLEM, WITHOUT_REVIEW, log, promote_alias, registry
@@ -188,19 +188,19 @@ class TestErrorsNeverPass:
 
     def test_held_out_rows_that_differ_from_their_reference_are_an_error(self, registry):
         wrong = registry.holdout.model_copy(update={"sha256": "ab" * 32})
-        assert judge.fn(PROBLEM, wrong, registry.version("clear")).outcome == "error"
+        assert run_gate.fn(PROBLEM, wrong, registry.version("clear")).outcome == "error"
 
     def test_an_unreachable_registry_is_an_error(self, registry, unreachable):
-        verdict = judge.fn(PROBLEM, registry.holdout, Registered(name=MODEL, version="1"))
+        verdict = run_gate.fn(PROBLEM, registry.holdout, Registered(name=MODEL, version="1"))
         assert verdict.outcome == "error"
         assert "registry failed" in verdict.reasons[0]
 
     def test_a_registry_without_the_model_is_an_error(self, registry):
-        assert judge.fn(PROBLEM, registry.holdout, Registered(name=MODEL, version="1")).outcome == "error"
+        assert run_gate.fn(PROBLEM, registry.holdout, Registered(name=MODEL, version="1")).outcome == "error"
 
     def test_after_an_error_the_case_is_evaluated_again(self, registry):
         made = registry.version("clear")
-        assert judge.fn(PROBLEM, registry.holdout.model_copy(update={"key": "gone"}), made).outcome == "error"
+        assert run_gate.fn(PROBLEM, registry.holdout.model_copy(update={"key": "gone"}), made).outcome == "error"
         assert registry.judge(made)[0].outcome == "promote (first)"
 
 

@@ -53,7 +53,7 @@ def winner():
     folds = make_folds(frame, y, StratifiedFolds(kind="stratified", n=2), 0)
     outcome = Experiment(frame, y, CLASSES, folds, {"base": FEATURES}, 0).run(WINNER, 0, keep_model=True)
     assert outcome.leaks == ()
-    assert len(set(outcome.ledger.after.values())) == 1
+    assert len(set(outcome.resampling.after.values())) == 1
     return outcome.fitted
 
 

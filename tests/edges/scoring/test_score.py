@@ -23,7 +23,7 @@ from tests.edges.tiny_registry import CLASSES, MODEL, PROBLEM, fitted, registry,
 
 
 @pytest.fixture
-def request_for(home):
+def latest_request(home):
     """Return a function that writes rows to a file and makes a request for it."""
 
     def make(frame=None, suffix=".parquet", problem=PROBLEM, **more):
@@ -42,10 +42,10 @@ def read_predictions(result: ScoringResult) -> pd.DataFrame:
     return pd.read_csv(result.path) if result.path.endswith(".csv") else pd.read_parquet(result.path)
 
 
-def test_rows_get_the_predictions_of_the_champion_in_their_order(registry, request_for):  # noqa: F811
+def test_rows_get_the_predictions_of_the_champion_in_their_order(registry, latest_request):  # noqa: F811
     version = registry.champion("clear").version
     given = rows(3).drop(columns="kind")
-    result = score.fn(request_for(given.assign(id=np.arange(len(given))), keep=("id",)))
+    result = score.fn(latest_request(given.assign(id=np.arange(len(given))), keep=("id",)))
     model = load_model(f"models:/{MODEL}/{version}")
     found = read_predictions(result)
     assert list(found) == ["id", "predicted", *(f"p_{name}" for name in CLASSES), "not_scored"]
@@ -58,23 +58,23 @@ def test_rows_get_the_predictions_of_the_champion_in_their_order(registry, reque
     note = ScoringResult.model_validate_json(open(f"{result.path}.json").read())  # noqa: SIM115, PTH123
     in_file = pq.read_schema(result.path).metadata[b"evenhand"]
     assert note == result == ScoringResult.model_validate_json(in_file)
-    assert list(note.input) == [request_for().data]
+    assert list(note.input) == [latest_request().data]
 
 
-def test_csv_and_parquet_give_the_same_predictions(registry, request_for, home):  # noqa: F811
+def test_csv_and_parquet_give_the_same_predictions(registry, latest_request, home):  # noqa: F811
     registry.champion("clear")
-    from_parquet = read_predictions(score.fn(request_for()))
+    from_parquet = read_predictions(score.fn(latest_request()))
     out = home / "new" / "scored.csv"
-    from_csv = read_predictions(score.fn(request_for(suffix=".csv", out=str(out))))
+    from_csv = read_predictions(score.fn(latest_request(suffix=".csv", out=str(out))))
     assert from_csv["predicted"].tolist() == from_parquet["predicted"].tolist()
     assert sorted(path.name for path in out.parent.iterdir()) == ["scored.csv", "scored.csv.json"]
 
 
-def test_a_row_with_an_unreadable_cell_gets_a_reason_and_no_class(registry, request_for):  # noqa: F811
+def test_a_row_with_an_unreadable_cell_gets_a_reason_and_no_class(registry, latest_request):  # noqa: F811
     registry.champion("clear")
     given = rows(3).drop(columns="kind").astype(object)
     given.loc[1, "clear"] = "dark"
-    result = score.fn(request_for(given, suffix=".csv"))
+    result = score.fn(latest_request(given, suffix=".csv"))
     found = read_predictions(result)
     assert result.not_scored == 1
     assert found["not_scored"][1] == "clear: not a number"
@@ -84,12 +84,12 @@ def test_a_row_with_an_unreadable_cell_gets_a_reason_and_no_class(registry, requ
 
 
 @pytest.mark.parametrize("batch", [7, 100_000])
-def test_a_file_without_a_readable_row_gets_only_reasons(registry, request_for, batch, monkeypatch):  # noqa: F811
+def test_a_file_without_a_readable_row_gets_only_reasons(registry, latest_request, batch, monkeypatch):  # noqa: F811
     monkeypatch.setattr("tasks.scoring.predictions.ROWS_PER_BATCH", batch)
     registry.champion("clear")
     given = rows(3).drop(columns="kind").astype(object)
     given["clear"] = "dark"
-    result = score.fn(request_for(given, suffix=".csv"))
+    result = score.fn(latest_request(given, suffix=".csv"))
     assert (result.rows, result.not_scored, result.classes) == (len(given), len(given), {})
     assert (read_predictions(result)["not_scored"] == "clear: not a number").all()
 
@@ -111,47 +111,47 @@ def test_a_capacity_counts_over_all_rows_of_the_file(batch, monkeypatch):
     assert sorted(made.index[chosen]) == sorted(best)
 
 
-def test_without_a_champion_a_version_has_to_be_given(registry, request_for):  # noqa: F811
+def test_without_a_champion_a_version_has_to_be_given(registry, latest_request):  # noqa: F811
     version = registry.version("faint").version
     with pytest.raises(GateError, match="has no champion"):
-        score.fn(request_for())
+        score.fn(latest_request())
     assert not (settings().home / "predictions").exists()
-    assert score.fn(request_for(version=version)).version == version
+    assert score.fn(latest_request(version=version)).version == version
     with pytest.raises(EvenhandError, match="version 77"):
-        score.fn(request_for(version="77"))
+        score.fn(latest_request(version="77"))
 
 
-def test_a_champion_moved_by_hand_is_refused_unless_accepted(registry, request_for):  # noqa: F811
+def test_a_champion_moved_by_hand_is_refused_unless_accepted(registry, latest_request):  # noqa: F811
     registry.champion("clear")
     other = registry.version("faint").version
     registry.client.set_registered_model_alias(MODEL, "champion", other)
     with pytest.raises(GateError, match="became champion without a review"):
-        score.fn(request_for())
-    assert score.fn(request_for(out_of_band=True)).version == other
+        score.fn(latest_request())
+    assert score.fn(latest_request(out_of_band=True)).version == other
 
 
 @pytest.mark.parametrize(("dropped", "keep"), [("clear", ()), ("id", ("id",))])
-def test_missing_columns_are_named(registry, request_for, dropped, keep):  # noqa: F811
+def test_missing_columns_are_named(registry, latest_request, dropped, keep):  # noqa: F811
     registry.champion("clear")
     lacking = rows(3).drop(columns=dropped, errors="ignore")
     with pytest.raises(SourceError, match=rf"lacks {dropped}; version 1 of {MODEL} needs faint, clear"):
-        score.fn(request_for(lacking, keep=keep))
+        score.fn(latest_request(lacking, keep=keep))
     assert not (settings().home / "predictions").exists()
 
 
-def test_a_failed_write_leaves_no_file(registry, request_for, home):  # noqa: F811
+def test_a_failed_write_leaves_no_file(registry, latest_request, home):  # noqa: F811
     registry.champion("clear")
     with pytest.raises(StorageError, match=r"allowed: \.parquet, \.csv"):
-        score.fn(request_for(out=str(home / "scored.xlsx")))
+        score.fn(latest_request(out=str(home / "scored.xlsx")))
     (home / "taken.parquet").mkdir()
     with pytest.raises(StorageError, match="can't be written"):
-        score.fn(request_for(out=str(home / "taken.parquet")))
+        score.fn(latest_request(out=str(home / "taken.parquet")))
     assert not [path for path in home.iterdir() if path.name.startswith(".taken")]
 
 
-def test_the_command_prints_counts_and_the_path(registry, request_for, prefect_home):  # noqa: F811
+def test_the_command_prints_counts_and_the_path(registry, latest_request, prefect_home):  # noqa: F811
     registry.champion("clear")
-    request = request_for()
+    request = latest_request()
     command = [sys.executable, "-m", "flows.score", "--problem", request.problem, "--data", request.data]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,116 @@
+"""Class by class: the recall, its change, and what so few rows can't show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import ndtri
+
+from evenhand.evidence.bootstrap import Interval
+from evenhand.evidence.evaluation_rows import EvaluationRows, variance_of
+from evenhand.evidence.multiplicity import detectable
+from evenhand.evidence.types import ClassEvidence, ClassSupport
+
+FEWEST_CHANGED = 6  # rows that change, all one way, before a sign test at .05 can tell: 2 * .5^6 < .05 < 2 * .5^5
+
+
+def class_evidence(
+    rows: EvaluationRows, predicted: np.ndarray, reference: np.ndarray | None, min_positives: int, confidence: float
+) -> tuple[ClassEvidence, ...]:
+    """Recall of every class with its interval, and its difference to the reference.
+
+    Recall: Wilson's interval (1927). Difference: that of Bonett & Price (2012) for paired proportions. Both hold for
+    rare hits, where a bootstrap's does not. Where rows come in blocks, they count as fewer rows, by the design effect.
+
+    Parameters
+    ----------
+    rows : EvaluationRows
+    predicted, reference : ndarray of int, shape (n,)
+    min_positives : int
+        A class with fewer rows gets no number.
+    confidence : float
+    """
+    z, found = float(ndtri((1 + confidence) / 2)), []
+    for code, name in enumerate(rows.classes):
+        positives = int(rows.support[code])
+        if positives < max(min_positives, 1):
+            found.append(ClassEvidence(name, positives, None, None))
+            continue
+        held = rows.y == code
+        hit = (predicted == code).astype(float)
+        recall = wilson(hit[held].mean(), positives / _design_effect(rows, hit, held), z)
+        change = None
+        if reference is not None:
+            gain = hit - (reference == code)
+            won, lost = (gain[held] > 0).mean(), (gain[held] < 0).mean()
+            change = bonett_price(won, lost, positives / _design_effect(rows, gain, held), z)
+        found.append(ClassEvidence(name, positives, recall, change))
+    return tuple(found)
+
+
+def wilson(share: float, n: float, z: float) -> Interval:
+    """Score interval of a proportion (Wilson 1927).
+
+    Examples
+    --------
+    >>> found = wilson(0.1, 50, 1.96)
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.043, 0.214)
+    """
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(float(share), float(max(0.0, centre - half)), float(min(1.0, centre + half)))
+
+
+def bonett_price(won: float, lost: float, n: float, z: float) -> Interval:
+    """Interval of a difference of paired proportions, as if one more row had been won and one lost.
+
+    Bonett & Price (2012).
+
+    Examples
+    --------
+    >>> found = bonett_price(0.10, 0.02, 50, 1.96)
+    >>> round(found.estimate, 3), round(found.low, 3), round(found.high, 3)
+    (0.08, -0.028, 0.181)
+    """
+    up, down = (won * n + 1) / (n + 2), (lost * n + 1) / (n + 2)
+    half = z * np.sqrt((up + down - (up - down) ** 2) / (n + 2))
+    return Interval(float(won - lost), float(max(-1.0, up - down - half)), float(min(1.0, up - down + half)))
+
+
+def class_support(
+    rows: EvaluationRows,
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    singles: Sequence[np.ndarray],
+    min_positives: int,
+    confidence: float,
+) -> tuple[ClassSupport, ...]:
+    """Say how large a change in recall must be to be seen in each class.
+
+    It hangs on how many rows two models answer differently: the median over all ``pairs`` compared, or, where there are
+    none, what two unrelated models of such a recall would differ in.
+    """
+    found = []
+    for code, name in enumerate(rows.classes):
+        held, n = rows.y == code, int(rows.support[code])
+        if not n:
+            found.append(ClassSupport(name, 0, False, np.nan))
+            continue
+        differ = [float(((a[held] == code) != (b[held] == code)).mean()) for a, b in pairs]
+        if not differ:
+            recalls = [float((codes[held] == code).mean()) for codes in singles]
+            differ = [2 * recall * (1 - recall) for recall in recalls] or [0.5]
+        seen = detectable(float(np.sqrt(np.median(differ) / n)), 1 - confidence)
+        found.append(ClassSupport(name, n, n >= min_positives, min(1.0, max(seen, FEWEST_CHANGED / n))))
+    return tuple(found)
+
+
+def _design_effect(rows: EvaluationRows, values: np.ndarray, held: np.ndarray) -> float:
+    """Variance of a class's mean when blocks are drawn, by that when rows are; at least 1."""
+    if rows.block_codes is None:
+        return 1.0
+    n, mean = held.sum(), values[held].mean()
+    influence = np.where(held, values - mean, 0.0) / n
+    by_row = values[held].var() / n
+    return max(1.0, variance_of(rows, influence) / by_row) if by_row > 0 else 1.0
