@@ -27,7 +27,7 @@ from tasks.data.validate_task import start_ahead, validate
 from tasks.gate.run import run_gate
 from tasks.reporting.candidates import draw_all, log_all, wait_all
 from tasks.reporting.finish import finish, log_inputs, write_comparison
-from tasks.review.file import file_verdict
+from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
 from tasks.training.compare import compare
 from tasks.training.evaluate import choose, evaluate_all, score_all, winning_postprocessing
@@ -141,7 +141,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         register = (register_winner, training, data, winner, refitted, leaks)
         registered = step("register", "register the winner", *register)
         verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
-        status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
+        status = step("review", "request a review", request_review, problem, registered, verdict)
         summary = finish(training, data, compared, Decision(registered, verdict, status))
         if verdict.outcome == "error":
             raise GateError(" ".join(verdict.reasons))

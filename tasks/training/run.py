@@ -22,8 +22,8 @@ from evenhand.problem.presets import Preset, registered_name
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.processes.memory import give_back
-from tasks.registry import tracking
-from tasks.registry.model_store import MODEL_FILE
+from tasks.registry import training_runs
+from tasks.registry.store_model import MODEL_FILE
 from tasks.settings import ROOT, settings
 from tasks.training.context import TrainingContext
 
@@ -109,7 +109,7 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
     """
     name = registered_name(problem.name, preset)
     identifier, folder = _new_folder(name)
-    run_id = tracking.start_training(
+    run_id = training_runs.start_training(
         experiment=name,
         run_name=identifier,
         params={"problem": problem.name, "preset": preset, "seed": seed, "metric": problem.metric},
@@ -124,10 +124,10 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
             for model in folder.glob(f"units/*/{MODEL_FILE}"):  # of a winner that was not registered
                 model.unlink()
             if isinstance(error, LeakFound):
-                tracking.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
-            tracking.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
+                training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
+            training_runs.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
-    tracking.end_training(run_id, "FINISHED", None)
+    training_runs.end_training(run_id, "FINISHED", None)
 
 
 def identity(training: Training, rows: Sequence[str], tuned: Mapping[str, object] | None = None) -> str:

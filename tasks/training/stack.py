@@ -34,7 +34,7 @@ from evenhand.training.stacking import (
     nested_combined,
     stack_of,
 )
-from tasks.registry.model_store import write_model
+from tasks.registry.store_model import write_model
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, ranked
 from tasks.training.fit import FittedOnAll, Refitted, fit_on_all, model_path

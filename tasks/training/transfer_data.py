@@ -19,7 +19,7 @@ from tasks.data.ingest import ingest
 from tasks.data.partition import Borrowed, Parts
 from tasks.data.problems import load_problem, with_data
 from tasks.data.validate_task import validate
-from tasks.registry import tracking
+from tasks.registry.run_inputs import log_input
 from tasks.storage.store import open_store, read_frame, write_frame
 from tasks.training.run import Training
 
@@ -127,4 +127,4 @@ def _sets(grid: Sequence[Candidate]) -> list[str]:
 def _log(training: Training, rows: Reference, name: str) -> None:
     kinds = {column: kind.kind for column, kind in column_types(training.problem).items()}
     uri = open_store().uri(rows.key)
-    tracking.log_inputs(training.run_id, f"{name} first rounds", uri, rows.sha256, kinds, rows.rows, "first rounds")
+    log_input(training.run_id, f"{name} first rounds", uri, rows, kinds, "first rounds")

@@ -12,7 +12,7 @@ from evenhand.models.forest import Forest
 from evenhand.models.trees import packed, unpacked
 from evenhand.models.wrapped import Prepared
 from evenhand.problem import ModelSpec
-from tasks.registry.model_store import TRUSTED_TYPES
+from tasks.registry.trusted_types import TRUSTED_TYPES
 
 
 @pytest.fixture(scope="module")

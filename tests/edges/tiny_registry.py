@@ -1,4 +1,4 @@
-"""A small registry for tests: an MLflow store on SQLite, tiny models in it, held-out rows to judge them on."""
+"""A small model registry for tests: an MLflow store in SQLite, tiny models, and held-out rows for the gate."""
 
 import atexit
 import shutil
@@ -15,17 +15,18 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 
-from evenhand.audit.review_state import standing
+from evenhand.audit.review_state import champion_state
 from evenhand.problem import parse_problem
 from evenhand.scoring.model import FittedCandidate
 from tasks.gate.run import run_gate
-from tasks.registry import tracking
+from tasks.registry import training_runs
+from tasks.registry.champion_alias import add_record, move_record
 from tasks.registry.client import connect
-from tasks.registry.ledger import move, read_ledger, transact
-from tasks.registry.model_store import log_model, write_model
+from tasks.registry.ledger_store import read_ledger
 from tasks.registry.model_versions import read_version, registry_errors
 from tasks.registry.register_version import register
-from tasks.review.file import file_verdict
+from tasks.registry.store_model import log_model, write_model
+from tasks.review.request_review import request_review
 from tasks.settings import settings
 from tasks.storage.store import write_frame
 
@@ -48,7 +49,7 @@ WITHOUT_REVIEW = PROBLEM.model_copy(update={"review": "never"})
 
 
 def rows(seed, counts=(500, 300, 150)):
-    """Rows of three classes; column ``clear`` tells them apart, ``faint`` does a little."""
+    """Rows of three classes; column ``clear`` separates them well, ``faint`` a little."""
     rng = np.random.default_rng(seed)
     code = np.repeat(np.arange(len(counts)), counts)
     return pd.DataFrame(
@@ -61,7 +62,7 @@ def rows(seed, counts=(500, 300, 150)):
 
 
 def fitted(columns, renamed=None):
-    """A model of some of the columns; ``renamed`` makes it ask for a column that the held-out rows lack."""
+    """A model of some of the columns; ``renamed`` makes it need a column that the held-out rows lack."""
     train = rows(1).rename(columns=renamed or {})
     encoder = ColumnTransformer([("columns", "passthrough", list(columns))]).fit(train.drop(columns="kind"))
     codes = train["kind"].map({name: code for code, name in enumerate(CLASSES)}).to_numpy()
@@ -70,20 +71,20 @@ def fitted(columns, renamed=None):
 
 
 def log(columns, renamed=None):
-    """Train and log a model; its run and its address."""
-    run_id = tracking.start_training("tiny", "training", {}, {})
+    """Train and log a model; return its run and its address."""
+    run_id = training_runs.start_training("tiny", "training", {}, {})
     example = rows(1).rename(columns=renamed or {}).drop(columns="kind")
     with tempfile.TemporaryDirectory() as folder:
         model = write_model(fitted(columns, renamed), Path(folder, "model.skops"))
         uri = log_model(run_id, model, example)
-    tracking.end_training(run_id, "FINISHED", None)
+    training_runs.end_training(run_id, "FINISHED", None)
     return run_id, uri
 
 
 @cache
-def stocked_store():
-    """Make a store's database with three logged models, once a test run: it takes seconds, copying it does not."""
-    folder = Path(tempfile.mkdtemp(prefix="evenhand-stocked-"))
+def store_with_models():
+    """Create a database with three logged models, once per test run; copying it is faster than making it."""
+    folder = Path(tempfile.mkdtemp(prefix="evenhand-models-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVENHAND_HOME", str(folder))
@@ -95,39 +96,40 @@ def stocked_store():
 
 
 def promote_alias(name, version, reviewer, comment):
-    """Make a version champion by a record of its own, as no command does: a world to begin with."""
+    """Make a version champion by a record alone, without gate and review, as the starting point of a test."""
     client = connect()
     with registry_errors(f"moving alias champion of {name} to version {version}"):
         read_version(client, name, version)
 
         def decide(records):
-            return None if standing(records).champion == version else move("promotion", version, reviewer, comment)
+            is_champion = champion_state(records).champion == version
+            return None if is_champion else move_record("promotion", version, reviewer, comment)
 
-        transact(client, name, decide)
+        add_record(client, name, decide)
         return read_version(client, name, version)
 
 
-REMEMBERED = {}
+CACHED_STATES = {}
 
 
-def remembered(name, make):
-    """Make a state of the registry once a test run; afterwards its database and gate reports are copied."""
-    folder = stocked_store()[0].parent
+def cached_state(name, make):
+    """Create a state of the registry once per test run; later calls restore its database and gate reports."""
+    folder = store_with_models()[0].parent
     copy, live = folder / f"{name}.db", settings().home / "mlflow.db"
-    source, target = (copy, live) if name in REMEMBERED else (live, copy)
-    if name not in REMEMBERED:
+    source, target = (copy, live) if name in CACHED_STATES else (live, copy)
+    if name not in CACHED_STATES:
         made = make()
-        REMEMBERED[name] = made, {path: path.read_bytes() for path in folder.rglob("gate_report.html")}
-    made, reports = REMEMBERED[name]
+        CACHED_STATES[name] = made, {path: path.read_bytes() for path in folder.rglob("gate_report.html")}
+    made, reports = CACHED_STATES[name]
     for path, content in reports.items():
         path.write_bytes(content)
-    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
-        there.backup(here)
+    with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(target)) as database:
+        original.backup(database)
     return made
 
 
-class World:
-    """Registers, judges and files as a training flow does."""
+class TinyRegistry:
+    """Registers versions, runs the gate and requests reviews as a training flow does."""
 
     def __init__(self, logged):
         self.client = connect()
@@ -141,18 +143,18 @@ class World:
 
     def judge(self, registered, problem=PROBLEM):
         verdict = run_gate.fn(problem, self.holdout, registered)
-        return verdict, file_verdict.fn(problem, registered, verdict)
+        return verdict, request_review.fn(problem, registered, verdict)
 
     def champion(self, *columns, logged=None):
         made = self.version(*columns, logged=logged)
-        return promote_alias(made.name, made.version, "A. Person", "to begin with")
+        return promote_alias(made.name, made.version, "A. Person", "first champion")
 
     def aliases(self):
         return {name: str(version) for name, version in self.client.get_registered_model(MODEL).aliases.items()}
 
     def records(self, *kinds):
-        """Records of the ledger, verified."""
-        found = read_ledger(self.client, MODEL).sound()
+        """Verified records of the ledger, of all kinds or of some."""
+        found = read_ledger(self.client, MODEL).verified()
         return [record for record in found if not kinds or record.kind in kinds]
 
     def tags(self, registered):
@@ -160,9 +162,9 @@ class World:
 
 
 @pytest.fixture
-def world(home):
-    """A registry without a version, and held-out rows."""
-    database, logged = stocked_store()
+def registry(home):
+    """A registry with logged models, without a version, and held-out rows."""
+    database, logged = store_with_models()
     settings().home.mkdir(parents=True, exist_ok=True)
     shutil.copy(database, settings().home / "mlflow.db")
-    return World(logged)
+    return TinyRegistry(logged)
