@@ -12,7 +12,7 @@ from evenhand.metrics.scores import FLOOR
 from evenhand.postprocess.calibrators import Calibrator, Chained, PriorCorrection
 from evenhand.postprocess.fit_calibrators import CalibratorKind, cross_calibrated, fit_calibrator
 from evenhand.problem.calibration import CalibrationMethod
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 
 Choice = tuple[bool, CalibratorKind | None]  # whether the prior is corrected first, and what follows
 ROWS = 20_000  # that a choice and a fit look at: a calibrator has few numbers to learn
@@ -31,7 +31,7 @@ class Shares:
     """After resampling, and of weight where rows have weights."""
 
     @classmethod
-    def of(cls, entry: LedgerEntry) -> Shares:
+    def of(cls, entry: ResamplingRecord) -> Shares:
         """Read a line of the resampling ledger."""
         natural, trained = (
             np.array(list(counts.values()), dtype=float) for counts in (entry.before, entry.weight or entry.after)

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from evenhand.data.lineage import Encoder, RowsSeen
-from evenhand.strategies import LedgerEntry, TrainingRows
+from evenhand.strategies import ResamplingRecord, TrainingRows
 
-Resampled = tuple[TrainingRows, LedgerEntry]
+Resampled = tuple[TrainingRows, ResamplingRecord]
 Key = tuple[Any, ...]  # what is computed; its first part is the number of the fold
 _ENCODED = "as encoded"  # in the place of an array that is the fold's encoded rows themselves
 
@@ -100,7 +100,7 @@ def pack_rows(value: Resampled, encoded: np.ndarray) -> Packed:
 
     Parameters
     ----------
-    value : (TrainingRows, LedgerEntry)
+    value : (TrainingRows, ResamplingRecord)
     encoded : ndarray of shape (n_train, n_features)
         Of the fold. Where an array is this very one, that is written down in its place.
     """
@@ -126,7 +126,7 @@ def unpack_rows(packed: Packed, encoded: np.ndarray) -> Resampled:
     plain = {name: _plain(part, encoded) for name, part in packed.record["rows"].items()}
     if packed.record.get("n_given") is not None:
         plain["given"] = np.empty((packed.record["n_given"], 0))
-    entry = LedgerEntry(**packed.record["entry"])
+    entry = ResamplingRecord(**packed.record["entry"])
     return TrainingRows(**{**plain, **packed.arrays}), replace(entry, adaptations=tuple(entry.adaptations))
 
 

@@ -29,7 +29,7 @@ from evenhand.report.summary import (
 )
 from evenhand.report.table_text import render_markdown, render_text
 from evenhand.report.tables import baseline_against_resampled, leaderboard, shortened
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
@@ -226,7 +226,7 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
     return f"\n## Calibration before and after correction, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
 
 
-def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+def _counts(ledger: dict[str, list[ResamplingRecord]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
     last = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
     refitted = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
     before = next(iter(refitted.values())).before

@@ -18,7 +18,7 @@ from evenhand.report.tables import Row, is_baseline
 from evenhand.report.training.data import BASELINE_CURVES, Corrected, Made, Measured, Report, row_name
 from evenhand.report.training.intervals import measure
 from evenhand.report.training.page import report_page
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from tasks.data.validation import Validated
@@ -132,7 +132,7 @@ def _corrected(results: Sequence[Result]) -> dict[str, Corrected]:
     return {name: Corrected(s.correction, s.oof, s.test) for name, s in found if s is not None}
 
 
-def _ledger(results: Sequence[Result]) -> tuple[LedgerEntry, ...]:
+def _ledger(results: Sequence[Result]) -> tuple[ResamplingRecord, ...]:
     """Take the last line of every strategy: the fit on all training rows where there was one."""
     last = {name: entries[-1] for name, entries in ledgers(results).items()}
     return tuple(last.values())

@@ -14,7 +14,7 @@ from evenhand.metrics.scores import Scores
 from evenhand.postprocess.choose_calibration import Corrections, Known, Shares
 from evenhand.report.calibration_table import Calibrated
 from evenhand.report.tables import Row
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.racing import Stopped
@@ -76,7 +76,7 @@ class Result:
         return round(sum(unit.fit_seconds for unit in self.units), 2)
 
     @property
-    def ledger(self) -> list[LedgerEntry]:
+    def ledger(self) -> list[ResamplingRecord]:
         """Resampling ledger, a line a fold."""
         return [unit.ledger for unit in self.units if unit.ledger is not None]
 
@@ -165,13 +165,13 @@ def shares_of(unit: Unit) -> Shares:
     return Shares.of(unit.ledger)
 
 
-def ledgers(results: Sequence[Result]) -> dict[str, list[LedgerEntry]]:
+def ledgers(results: Sequence[Result]) -> dict[str, list[ResamplingRecord]]:
     """Return each strategy's resampling ledger: that of its first candidate, which is on the feature set `base`.
 
     A candidate that was fitted on all training rows comes before one that the race stopped. A strategy that could not
     run on any fold has lines that say why, with the rows as they were.
     """
-    found: dict[str, list[LedgerEntry]] = {}
+    found: dict[str, list[ResamplingRecord]] = {}
     for result in sorted(results, key=lambda result: result.stopped is not None):
         if result.ledger and result.candidate.model.kind != "stack":
             found.setdefault(result.candidate.strategy.name, result.ledger)
@@ -181,11 +181,11 @@ def ledgers(results: Sequence[Result]) -> dict[str, list[LedgerEntry]]:
         lines = [(_fold_name(unit), unit.skipped) for unit in result.units if unit.skipped]
         if lines and not result.ledger and name not in found:
             known = [(fold, why, before[fold]) for fold, why in lines if fold in before]
-            found[name] = [LedgerEntry(name, fold, rows, rows, (f"{SKIPPED}{why}",)) for fold, why, rows in known]
+            found[name] = [ResamplingRecord(name, fold, rows, rows, (f"{SKIPPED}{why}",)) for fold, why, rows in known]
     return {name: entries for name, entries in found.items() if entries}
 
 
-def was_skipped(entry: LedgerEntry) -> bool:
+def was_skipped(entry: ResamplingRecord) -> bool:
     """Whether a line of the ledger tells of a strategy that could not run."""
     return any(said.startswith(SKIPPED) for said in entry.adaptations)
 

@@ -21,7 +21,7 @@ from evenhand.postprocess.postprocessing import Ending
 from evenhand.problem import ARGMAX
 from evenhand.problem.stacking import Stacking
 from evenhand.scoring.model import FittedCandidate
-from evenhand.strategies import LedgerEntry, class_counts
+from evenhand.strategies import ResamplingRecord, class_counts
 from evenhand.training.candidates import Candidate
 from evenhand.training.presets import preset_stacking
 from evenhand.training.stacking import (
@@ -161,7 +161,7 @@ def _unit(context: TrainingContext, candidate: StackCandidate, of: Sequence[Unit
     fold = experiment.folds[number]
     counts = class_counts(experiment.y[fold.train], experiment.classes)
     note = f"combined out of fold ({candidate.combine}) from {len(of)} fits"
-    entry = LedgerEntry(candidate.strategy.name, record_name(number), counts, counts, (note,))
+    entry = ResamplingRecord(candidate.strategy.name, record_name(number), counts, counts, (note,))
     primary = score(experiment.y[fold.valid], proba, experiment.classes).metrics[context.problem.metric]
     leaks = [unit.leaks for unit in of]
     found = None if None in leaks else tuple(leak for some in leaks if some for leak in some)

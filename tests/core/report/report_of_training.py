@@ -29,7 +29,7 @@ from evenhand.report.summary import (
 from evenhand.report.tables import Row
 from evenhand.report.training.data import BASELINE_CURVES, Made, Report, row_name
 from evenhand.report.training.intervals import measure
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 
 CLASSES = ("Assault", "Fraud", "Robbery", "Arson")
 ROWS = (400, 150, 60, 12)
@@ -76,8 +76,8 @@ def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **
         "made": Made("aa11", "bb22", ("2014-01-01", "2020-12-31"), None, "tiny", 9, 3, 5, "cc33"),
         "measured": measure(y, winner, answers(0.2, 2)[1], classes, "macro_f1", problem.gate, groups, resamples=60),
         "ledger": (
-            LedgerEntry("none", "holdout", counts, counts),
-            LedgerEntry("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
+            ResamplingRecord("none", "holdout", counts, counts),
+            ResamplingRecord("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
         ),
         "figures": dict.fromkeys(FIGURES, PNG),
     }
