@@ -23,7 +23,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import start_ahead, validate
-from tasks.gate.judge import judge
+from tasks.gate.run import run_gate
 from tasks.reporting.candidates import draw_all, log_all, wait_all
 from tasks.reporting.finish import finish, log_inputs, write_comparison
 from tasks.review.file import file_verdict
@@ -138,7 +138,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
         register = (register_winner, training, data, winner, refitted, leaks)
         registered = step("register", "register the winner", *register)
-        verdict = step("gate", "compare it with the champion", judge, problem, parts.holdout, registered)
+        verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
         status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
         summary = finish(training, data, compared, Decision(registered, verdict, status))
         if verdict.outcome == "error":

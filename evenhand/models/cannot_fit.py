@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class CannotFit(ValueError):
-    """The family can't be fitted on these rows; the message is the reason in the resampling record."""
+    """The family can't be fitted on these rows; the message is the reason for the resampling record."""

@@ -74,7 +74,7 @@ class ModelSpec(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in tables, ledgers and runs."""
+        """Name in tables, records and runs."""
         return self.label or " ".join([self.kind, *([self.class_name] if self.class_name else [])])
 
 
@@ -92,7 +92,7 @@ class ExtraCandidate(Frozen):
 
     @property
     def name(self) -> str:
-        """Name of the model in tables, ledgers and runs."""
+        """Name of the model in tables, records and runs."""
         return self.label or self.model
 
 

@@ -29,7 +29,7 @@ class StackSpec(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in tables, ledgers and runs."""
+        """Name in tables, records and runs."""
         return self.kind
 
 
@@ -41,7 +41,7 @@ class StackedFits(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in tables, ledgers and runs.
+        """Name in tables, records and runs.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""What is done to a fold's training rows before a model is fitted, and the ledger of it."""
+"""What is done to a fold's training rows before a model is fitted, and the record of it."""
 
 from evenhand.strategies.capped import at_scale, capped_rows, capped_targets
 from evenhand.strategies.resample import resample

@@ -1,4 +1,4 @@
-"""The rows a model is fitted on, where each comes from, and the ledger of what was done to them."""
+"""The rows a model is fitted on, where each comes from, and the record of what was done to them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from evenhand.problem import AnyStrategy
 
 
 class CannotResample(ValueError):
-    """The strategy can't run on these rows; the message is the reason for the ledger."""
+    """The strategy can't run on these rows; the message is the reason for the resampling record."""
 
 
 @dataclass(frozen=True)
 class ResamplingRecord:
-    """One line of the resampling ledger: class counts before and after, and every adaptation.
+    """What a strategy did to the training rows of a fold: class counts before and after, and every adaptation.
 
     ``weight`` is what the rows of each class weigh together, where rows have weights.
     """

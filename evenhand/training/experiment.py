@@ -57,7 +57,7 @@ class Outcome:
     ----------
     probabilities : ndarray of shape (n_judged_rows, n_classes) or None
         None where the strategy could not run.
-    ledger : ResamplingRecord or None
+    resampling : ResamplingRecord or None
     fit_seconds : float
         CPU seconds; a forest whose trees are not kept judges the rows meanwhile.
     skipped : str or None
@@ -70,7 +70,7 @@ class Outcome:
     """
 
     probabilities: np.ndarray | None
-    ledger: ResamplingRecord | None
+    resampling: ResamplingRecord | None
     fit_seconds: float
     skipped: str | None = None
     importance: np.ndarray | None = None

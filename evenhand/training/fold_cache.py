@@ -96,7 +96,7 @@ def unpack_encoded(packed: Packed) -> Encoded:
 
 
 def pack_rows(value: Resampled, encoded: np.ndarray) -> Packed:
-    """Keep the rows that a strategy made of a fold's encoded rows, and their line of the ledger.
+    """Keep the rows that a strategy made of a fold's encoded rows, and their resampling record.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def pack_rows(value: Resampled, encoded: np.ndarray) -> Packed:
 
 
 def unpack_rows(packed: Packed, encoded: np.ndarray) -> Resampled:
-    """Return the rows and their line of the ledger; ``encoded`` is the fold's encoded rows where they are needed.
+    """Return the rows and their resampling record; ``encoded`` is the fold's encoded rows where they are needed.
 
     Of other rows that the strategy was given, which is a leak, there is their number alone.
     """

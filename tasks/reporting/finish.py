@@ -42,7 +42,7 @@ from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
 from tasks.training.outcome import Compared, Decision, TrainingData
-from tasks.training.results import Result, ledgers, was_skipped
+from tasks.training.results import Result, resampling_records, was_skipped
 from tasks.training.run import TAG_LENGTH, Training, breakdown, point_latest, versions
 
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
@@ -203,12 +203,12 @@ def write_comparison(training: Training, compared: Compared) -> None:
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
         text += _calibration(results, on, heading)
     (training.folder / "comparison.md").write_text(text, encoding="utf-8")
-    ledger = ledgers(results)
+    records = resampling_records(results)
     write_json(
-        training.folder / "resampling_ledger.json",
-        [entry.to_record() for entries in ledger.values() for entry in entries],
+        training.folder / "resampling_records.json",
+        [entry.to_record() for entries in records.values() for entry in entries],
     )
-    before, after = _counts(ledger)
+    before, after = _counts(records)
     drawn = {
         "strategy_comparison": figures.strategy_comparison(rows, problem.metric, note=note),
         "class_counts": figures.class_counts(before, after, note=note),

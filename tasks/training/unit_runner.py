@@ -13,7 +13,7 @@ import numpy as np
 from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.training.candidates import Candidate
 from evenhand.training.workload import workload_notes
 from tasks.training.context import TrainingContext
@@ -116,7 +116,7 @@ def run_units(runner: UnitRunner, candidates: Sequence[Candidate], fold: int) ->
 
 
 def run_refits(
-    runner: UnitRunner, winner: Candidate, postprocessing: Ending, candidates: Sequence[Candidate]
+    runner: UnitRunner, winner: Candidate, postprocessing: Postprocessing, candidates: Sequence[Candidate]
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
     """Fit the winner on every training row and keep it; fit the other candidates at the same time.
 

@@ -1,4 +1,4 @@
-"""The full preset on a small town: every candidate ends as a score or as a reason that the ledger has."""
+"""The full preset on a small town: every candidate ends as a score or as a recorded reason."""
 
 from types import SimpleNamespace
 
@@ -20,7 +20,7 @@ from tasks.training.compare import compare
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import choose, evaluate_all, score_all
 from tasks.training.fit import fit
-from tasks.training.results import ledgers, was_skipped
+from tasks.training.results import resampling_records, was_skipped
 from tasks.training.stack import stack, stack_holdout
 from tests.e2e.small import small_problem, small_rows
 
@@ -80,8 +80,8 @@ def test_every_candidate_has_a_score_or_a_reason(trained):
     assert skipped["rusboost / none"].endswith(" rows to fit, and skip_above_rows is 10")
 
 
-def test_the_ledger_has_every_strategy_and_why_one_could_not_run(trained):
-    found = ledgers(trained.results)
+def test_resampling_records_have_every_strategy_and_why_one_could_not_run(trained):
+    found = resampling_records(trained.results)
     assert set(found) == {strategy.name for strategy in FULL}
     assert {name for name, entries in found.items() if was_skipped(entries[0])} == {"enn"}
     (reason,) = found["enn"][-1].adaptations

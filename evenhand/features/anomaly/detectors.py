@@ -48,7 +48,7 @@ class FittedDetector(BaseEstimator):
         return self
 
     def strangeness(self, X: np.ndarray) -> np.ndarray:
-        """Score rows, shape (n_rows,); a higher score is stranger. A row's score does not depend on other rows of ``X``."""
+        """Score rows, shape (n_rows,), each independently of the others; a higher score is stranger."""
         points = self.points_.transform(X)
         if isinstance(self.model_, OneClassSVM):
             # The coefficients sum to a number of rows: undivided, scores would grow with the rows learned from.

@@ -127,7 +127,7 @@ def is_wrong_first(first: Any) -> bool:
 
     Examples
     --------
-    >>> [is_wrong_first(first) for first in ("older", {"problem": "york"}, {"data": "york.csv"}, "newer", {"file": "x"})]
+    >>> [is_wrong_first(first) for first in ("older", {"problem": "york"}, {"data": "y.csv"}, "newer", {"file": "x"})]
     [False, False, False, True, True]
     """
     if not isinstance(first, dict):

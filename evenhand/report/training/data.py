@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from evenhand.evidence import Evidence
 from evenhand.evidence.bootstrap import Interval
+from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.cost_curves import CostCurve
 from evenhand.metrics.scores import Scores

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from evenhand.evidence import (
+from evenhand.evidence.bootstrap import Interval, Predictions
+from evenhand.evidence.types import (
     CandidateEvidence,
     ClassSupport,
     Difference,
+    EvaluationSetEvidence,
     Evidence,
     Ground,
     MetricEvidence,
-    PlaceEvidence,
     Simplest,
 )
-from evenhand.evidence.bootstrap import Interval, Predictions
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import score
 from evenhand.problem import parse_problem
@@ -92,7 +92,7 @@ def evidence_of(rows, conclusion="helps"):
         near, gain = Interval(value, value - 0.031, value + 0.029), Interval(0.1, 0.05, 0.15)
         differs = Difference("lightgbm / none", 0.1, gain, "folds", 0.01, 0.02, 0.04, conclusion, gain, gain)
         metric = MetricEvidence("macro_f1", value, near, near, (), differs if other else None)
-        return PlaceEvidence({"macro_f1": metric, "average_precision": metric}, ())
+        return EvaluationSetEvidence({"macro_f1": metric, "average_precision": metric}, ())
 
     candidates = tuple(
         CandidateEvidence(

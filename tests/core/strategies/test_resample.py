@@ -128,7 +128,7 @@ def test_smotenc_without_categories_says_why_it_cannot_run():
         resample(SmoteStrategy(kind="smotenc"), X, y, CLASSES, seed=0, n_categorical=0)
 
 
-def test_ledger_tells_of_a_class_that_a_fold_lacks():
+def test_a_class_that_a_fold_lacks_is_recorded():
     X, y = rows([10, 10, 0])
     strategy = SimpleStrategy(kind="none")
     entry = resampling_record(strategy, "0", y, resample(strategy, X, y, CLASSES, 0), CLASSES)

@@ -110,7 +110,7 @@ def test_a_class_whose_mistakes_cost_nothing_is_not_dropped_in_silence():
         resample(strategy, *rows(), CLASSES, 0)
 
 
-def test_the_ledger_tells_what_the_classes_weigh():
+def test_the_weight_of_each_class_is_recorded():
     X, y = rows()
     strategy = SimpleStrategy(kind="class_weight")
     entry = resampling_record(strategy, "0", y, resample(strategy, X, y, CLASSES, 0), CLASSES)
