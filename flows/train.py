@@ -10,7 +10,6 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
-from evenhand.features.anomaly import check_features
 from evenhand.models import check_models
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
@@ -37,7 +36,7 @@ from tasks.training.race import run_race
 from tasks.training.register import register_winner
 from tasks.training.run import open_training
 from tasks.training.stack import refit_all, stack_best
-from tasks.training.transfer_data import add_transfer_data, check_elsewhere, needs_transfer_data
+from tasks.training.transfer_data import add_transfer_data, check_transfer_data, needs_transfer_data
 from tasks.training.tuning.tune import run_studies
 from tasks.training.unit_runner import UnitRunner, print_workload_notes
 
@@ -88,8 +87,7 @@ def read_problem(request: TrainRequest) -> Problem:
     grid = preset_candidates(problem, request.preset)
     check_models([candidate.model for candidate in grid])
     check_spaces(tuned_candidates(problem))
-    check_features(problem.features)
-    check_elsewhere(problem, grid)
+    check_transfer_data(problem, grid)
     check_runner(request.runner, grid)
     return problem
 

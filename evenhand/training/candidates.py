@@ -70,9 +70,9 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
     """List the grid of a problem.
 
     Every model is tried with every strategy on the feature set `base`, then come the candidates of ``problem.extra``.
-    Decision rules are tried on the fits without resampling; a rule needs no fit of its own. Models that handle imbalance
-    themselves come last, without resampling. Candidates with the same strategy are neighbours, since they share the
-    resampled rows.
+    Decision rules are tried on the fits without resampling; a rule needs no fit of its own. Models that handle
+    imbalance themselves come last, without resampling. Candidates with the same strategy are neighbours, since they
+    share the resampled rows.
 
     Parameters
     ----------

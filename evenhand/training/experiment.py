@@ -22,12 +22,12 @@ from evenhand.data.lineage import Encoder
 from evenhand.data.split import Fold, rows_at
 from evenhand.errors import ProblemError
 from evenhand.features.encoder import build_encoder, n_categorical
-from evenhand.features.text import TrainingTexts
+from evenhand.features.text_columns import TrainingTexts
 from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first
+from evenhand.models.distributed_fit import DistributedFit
 from evenhand.models.fit_work import above_row_limit
-from evenhand.models.together import FitTogether
-from evenhand.models.transfer_data import Elsewhere, beginning
-from evenhand.models.warm_start import Beginning
+from evenhand.models.transfer.first_rows import FirstRows
+from evenhand.models.transfer.transfer_data import TransferData, first_rows_of
 from evenhand.postprocess.rules import DecisionRule
 from evenhand.problem import FeatureSet
 from evenhand.scoring.model import FittedCandidate, full_probabilities
@@ -99,8 +99,8 @@ class Experiment:
         Number of folds whose encoded and resampled rows are kept.
     encoded, resampled : Cache, optional
         Where encoded and resampled rows are kept; by default in the memory of this process.
-    elsewhere : mapping of str to Elsewhere, optional
-        Transfer data that a model may begin on, by name. It is never evaluated.
+    transfer : mapping of str to TransferData, optional
+        Other data sets that a model may begin on, by name. It is never evaluated.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Experiment:
         kept_folds: int = 3,
         encoded: Cache | None = None,
         resampled: Cache | None = None,
-        elsewhere: Mapping[str, Elsewhere] | None = None,
+        transfer: Mapping[str, TransferData] | None = None,
     ) -> None:
         self._read = frame if callable(frame) else _returning(frame.reset_index(drop=True))
         self.y = y
@@ -124,7 +124,7 @@ class Experiment:
         self.features = features
         self.seed = seed
         self.when = when
-        self.elsewhere = dict(elsewhere or {})
+        self.transfer = dict(transfer or {})
         self._encoded: Cache = encoded or OnceCache(size=kept_folds)
         self._resampled: Cache = resampled or OnceCache(size=max(3, kept_folds))
 
@@ -139,7 +139,7 @@ class Experiment:
         fold_number: int,
         keep_model: bool = False,
         rule: DecisionRule | None = None,
-        together: FitTogether | None = None,
+        together: DistributedFit | None = None,
     ) -> Outcome:
         """Fit a candidate on a fold's training rows and predict the others.
 
@@ -154,7 +154,7 @@ class Experiment:
             Whether the outcome holds the fitted candidate.
         rule : DecisionRule, optional
             Decision rule of the fitted candidate.
-        together : FitTogether, optional
+        together : DistributedFit, optional
             How a distributed model is fitted.
 
         Returns
@@ -206,7 +206,7 @@ class Experiment:
         candidate: Candidate,
         fold: Fold,
         rows: TrainingRows,
-        together: FitTogether | None,
+        together: DistributedFit | None,
     ) -> tuple[ClassifierMixin, float]:
         """Return the fitted model and the seconds it took: CPU of this thread, or wall time on a cluster."""
         if candidate.model.distributed:
@@ -215,7 +215,7 @@ class Experiment:
             started = time.monotonic()
             return together(model, rows), time.monotonic() - started
         started = time.thread_time()
-        fitted = fit_rows(model, rows, **self._beginning(candidate, fold, rows))
+        fitted = fit_rows(model, rows, **self._first_rows(candidate, fold, rows))
         return fitted, time.thread_time() - started
 
     def feature_names(self, features: str, fold_number: int) -> list[str]:
@@ -248,12 +248,12 @@ class Experiment:
         columns = list(self.features[features].columns)
         return encoder, encoder.fit_transform(rows_at(self.frame[columns], fold.train), self._names()[fold.train])
 
-    def _beginning(self, candidate: Candidate, fold: Fold, rows: TrainingRows) -> dict[str, Beginning]:
+    def _first_rows(self, candidate: Candidate, fold: Fold, rows: TrainingRows) -> dict[str, FirstRows]:
         def encode(other: pd.DataFrame) -> np.ndarray:
             encoder, _ = self._fit_encoder(candidate.features, fold)
             return np.asarray(encoder.transform(other[list(self.features[candidate.features].columns)]))
 
-        return beginning(candidate.model_on(fold.number), rows, fold, self.when, self.elsewhere, encode)
+        return first_rows_of(candidate.model_on(fold.number), rows, fold, self.when, self.transfer, encode)
 
     def _names(self) -> np.ndarray:
         """Class names of all rows; the columns of class rates are named after them."""

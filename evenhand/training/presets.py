@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evenhand.features.anomaly import missing_extra
 from evenhand.postprocess.fit_rules import AnyDecision
 from evenhand.problem import (
     BASE,
@@ -76,17 +75,11 @@ def preset_stacking(problem: Problem, preset: Preset) -> Stacking | None:
     return problem.stacking or (Stacking() if preset == "full" else None)
 
 
-def left_out(preset: Preset) -> list[str]:
-    """Return why some models of a preset can't be tried: an optional package is not installed."""
-    found = [missing_extra(spec.kind) for spec in FULL_MODELS] if preset == "full" else []
-    return [reason for reason in found if reason is not None]
-
-
 def _with_all(problem: Problem) -> Problem:
     """Add the families that balance by themselves and the decision rules; bound what a fit sees."""
     names = {model.name for model in problem.models}
     names |= {model.name for model in problem.balancing_models}
-    balancing = [spec for spec in FULL_MODELS if spec.name not in names and missing_extra(spec.kind) is None]
+    balancing = [spec for spec in FULL_MODELS if spec.name not in names]
     rules = [_possible(decision, problem) for decision in FULL_DECISIONS]
     stated = {decision.name for decision in problem.decisions}
     return problem.model_copy(

@@ -148,7 +148,7 @@ def test_pruning_is_as_declared_and_as_resumable(inner, tmp_path, pruning):
 
 def test_a_failed_trial_is_kept_with_its_reason_and_the_study_goes_on(inner, tmp_path):
     space = {"num_leaves": Setting(choices=(-1, 7))}
-    found = studied(tmp_path / "failing.journal", inner, tuning_of(space=space, trials=8), space)
+    found = studied(tmp_path / "failing.journal", inner, tuning_of(space=space, trials=8))
     failed = [trial for trial in found if trial.state == "failed"]
     assert failed
     assert all(trial.params == {"num_leaves": -1} and "can't be fitted" in trial.reason for trial in failed)

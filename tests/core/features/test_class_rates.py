@@ -11,8 +11,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from evenhand.data.split import make_folds
 from evenhand.errors import ProblemError
+from evenhand.features.class_rates import UNSEEN, RateCategories, rate_name
 from evenhand.features.encoder import build_encoder
-from evenhand.features.rates import UNSEEN, RateCategories, rate_name
 from evenhand.metrics.scores import score
 from evenhand.problem import FeatureSet, ModelSpec, Rate, SimpleStrategy, StratifiedFolds, parse_problem
 from evenhand.scoring.model import FittedCandidate

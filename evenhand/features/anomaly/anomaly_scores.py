@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,23 +11,23 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from evenhand.errors import ProblemError
-from evenhand.features.anomaly.detectors import FittedDetector, missing_extra
-from evenhand.problem import AnyDetector, FeatureSet
+from evenhand.features.anomaly.detectors import FittedDetector
+from evenhand.problem import AnyDetector
 
 CROSS_FITTING_FOLDS = 5
 
 
 class AnomalyScores(TransformerMixin, BaseEstimator):
-    """How unusual a row is to each detector, one column a detector.
+    """How unusual a row is to each detector, one column per detector.
 
-    A detector learns from rows of all classes but its own, so a row it has learned from looks more normal than a new
-    one, and a model would read the row's class from that. ``fit_transform`` therefore scores every row by detectors
-    that learned from other rows; ``transform`` scores by those that learned from all.
+    A detector learns from the rows of all classes but its own. A row it has learned from looks more normal than a new
+    one, which would leak the row's class to a model. Therefore ``fit_transform`` scores every row by detectors that
+    learned from other rows (cross-fitting), and ``transform`` by detectors that learned from all.
 
     Parameters
     ----------
     specs : list of dict
-        One :class:`~evenhand.problem.Detector` a column, as plain data.
+        One :class:`~evenhand.problem.Detector` per column, as plain data.
     n_categorical : int
         How many leading columns are categories.
     random_state : int
@@ -43,7 +43,7 @@ class AnomalyScores(TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> AnomalyScores:
-        """Let each detector learn from all rows but those of its class.
+        """Fit each detector on all rows but those of its class.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class AnomalyScores(TransformerMixin, BaseEstimator):
         Raises
         ------
         ProblemError
-            When there are too few rows to learn from.
+            When fewer than two rows are normal.
         """
         y = np.asarray(y)
         self.n_features_in_ = X.shape[1]
@@ -62,7 +62,7 @@ class AnomalyScores(TransformerMixin, BaseEstimator):
         return self
 
     def fit_transform(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Learn from the rows, and score each by detectors that have not seen it; shape (n_rows, n_detectors)."""
+        """Fit, and score each row by detectors that have not seen it; shape (n_rows, n_detectors)."""
         self.fit(X, y)
         y, scores = np.asarray(y), np.empty((len(X), len(self.specs)))
         folds = KFold(CROSS_FITTING_FOLDS, shuffle=True, random_state=self.random_state)
@@ -82,7 +82,9 @@ class AnomalyScores(TransformerMixin, BaseEstimator):
     def _learned(self, spec: dict[str, Any], X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> FittedDetector:
         normal = rows[y[rows] != (spec["class_name"] or rarest(y))]
         if len(normal) < 2:
-            raise ProblemError(f"features: anomaly: {_name(spec)} has {len(normal)} normal rows to learn from")
+            raise ProblemError(
+                f"features: anomaly: {_name(spec)} has {len(normal)} normal rows to learn from; 2 are needed"
+            )
         if len(normal) > spec["max_rows"]:
             generator = np.random.default_rng(self.random_state)
             normal = np.sort(generator.choice(normal, spec["max_rows"], replace=False))
@@ -92,18 +94,18 @@ class AnomalyScores(TransformerMixin, BaseEstimator):
 def anomaly_steps(
     detectors: Sequence[AnyDetector], own: Pipeline, columns: Sequence[str], n_categorical: int
 ) -> list[tuple[str, Pipeline, list[str]]]:
-    """Make the step of a ``ColumnTransformer`` that scores how unusual a row is.
+    """Return the step of a ``ColumnTransformer`` that scores how unusual a row is.
 
     Parameters
     ----------
     detectors : sequence of Detector
-        None of them, no step.
+        Without any, there is no step.
     own : Pipeline
-        Unfitted; encodes a row by itself, whatever its neighbours and their classes.
+        Unfitted; encodes a row independently of other rows and of the classes.
     columns : sequence of str
-        What it reads.
+        Columns that ``own`` reads.
     n_categorical : int
-        How many leading columns of what it gives are categories.
+        How many leading columns of its output are categories.
     """
     if not detectors:
         return []
@@ -111,22 +113,8 @@ def anomaly_steps(
     return [("anomaly", make_pipeline(own, scores), list(columns))]
 
 
-def check_features(features: Mapping[str, FeatureSet]) -> None:
-    """Refuse detectors whose package is not installed before any data is read.
-
-    Raises
-    ------
-    ProblemError
-    """
-    for name, feature_set in features.items():
-        for spec in feature_set.anomaly:
-            needed = missing_extra(spec.kind)
-            if needed:
-                raise ProblemError(f"features.{name}.anomaly: {needed}")
-
-
 def rarest(y: np.ndarray) -> Any:
-    """Return the label that the fewest rows have; the first of several.
+    """Return the label with the fewest rows, the first of several.
 
     Examples
     --------

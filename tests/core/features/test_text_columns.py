@@ -13,7 +13,7 @@ from evenhand.data.split import make_folds
 from evenhand.data.suite_spec import derived_suite
 from evenhand.errors import ProblemError
 from evenhand.features.encoder import build_encoder
-from evenhand.features.text import TextColumns, TrainingTexts, texts_of
+from evenhand.features.text_columns import TextColumns, TrainingTexts, texts_of
 from evenhand.metrics.scores import score
 from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy, StratifiedFolds, TextAugmentStrategy, parse_problem
 from evenhand.scoring.model import FittedCandidate

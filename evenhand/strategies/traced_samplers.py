@@ -10,7 +10,7 @@ import numpy as np
 from imblearn import over_sampling
 
 from evenhand.strategies.mixed_distance import MixedRows
-from evenhand.strategies.scaling import neighbours
+from evenhand.strategies.neighbour_search import neighbours
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from evenhand.features.text import TrainingTexts, texts_of
+from evenhand.features.text_columns import TrainingTexts, texts_of
 from evenhand.problem import TextAugmentStrategy
+from evenhand.strategies.class_targets import over_targets
 from evenhand.strategies.random_sampling import UNCHANGED
-from evenhand.strategies.targets import over_targets
 from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 

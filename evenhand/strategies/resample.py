@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from evenhand.features.text import TrainingTexts
+from evenhand.features.text_columns import TrainingTexts
 from evenhand.problem import (
     AdasynStrategy,
     AnyStrategy,
@@ -29,8 +29,8 @@ from evenhand.strategies.capped import capped
 from evenhand.strategies.cleaning import clean, near_miss
 from evenhand.strategies.random_sampling import random_over, random_under, rose
 from evenhand.strategies.stratified_sample import bounded
-from evenhand.strategies.synthetic import synthetic
-from evenhand.strategies.texts import text_augment
+from evenhand.strategies.synthetic_rows import synthetic
+from evenhand.strategies.text_augment import text_augment
 from evenhand.strategies.training_rows import TrainingRows
 from evenhand.strategies.weights import weigh
 

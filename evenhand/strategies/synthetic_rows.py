@@ -13,9 +13,9 @@ from evenhand.problem import (
     SmoteStrategy,
     SmoteTomekStrategy,
 )
-from evenhand.strategies.samplers import ADASYN, SMOTE, SMOTENC, BorderlineSMOTE, Drawn, Traced
-from evenhand.strategies.scaling import space
-from evenhand.strategies.targets import over_targets
+from evenhand.strategies.class_targets import over_targets
+from evenhand.strategies.neighbour_search import space
+from evenhand.strategies.traced_samplers import ADASYN, SMOTE, SMOTENC, BorderlineSMOTE, Drawn, Traced
 from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 Synthetic = SmoteStrategy | BorderlineSmoteStrategy | AdasynStrategy | SmoteTomekStrategy | SmoteEnnStrategy

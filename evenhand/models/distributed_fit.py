@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 from evenhand.strategies import TrainingRows
 
 
-class FitTogether(Protocol):
+class DistributedFit(Protocol):
     """Fits a model on rows that are spread over several machines."""
 
     def __call__(self, model: ClassifierMixin, rows: TrainingRows) -> ClassifierMixin:

@@ -9,10 +9,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import has_fit_parameter
 
 from evenhand.models.balanced_ensembles import kept, notes
+from evenhand.models.cannot_fit import CannotFit
 from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.forest import Forest
 from evenhand.models.imputation import column_medians, filled
-from evenhand.models.warm_start import CannotFit
 
 FEWEST = 50
 

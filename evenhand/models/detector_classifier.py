@@ -10,9 +10,9 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
-from evenhand.features.anomaly import FittedDetector, missing_extra
-from evenhand.models.warm_start import CannotFit
-from evenhand.models.wrapped import stratified_rows
+from evenhand.features.anomaly import FittedDetector
+from evenhand.models.cannot_fit import CannotFit
+from evenhand.models.prepared import stratified_rows
 from evenhand.problem import DETECTORS, AnyDetector, ModelSpec
 
 FEWEST = 5
@@ -81,16 +81,13 @@ class DetectorClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         CannotFit
-            When there are too few rows of the class or of the others, or its package is not installed.
+            When there are too few rows of the class or of the others.
         ValueError
             On weights.
         """
         kind = self.spec["kind"]
         if sample_weight is not None:
             raise ValueError(f"{kind} balances by itself and takes no weights")
-        needed = missing_extra(kind)
-        if needed:
-            raise CannotFit(needed)
         self.classes_, counts = np.unique(y, return_counts=True)
         self.target_ = self.classes_[counts.argmin()] if self.target is None else self.target
         rows = stratified_rows(y, self.spec["max_rows"], self.random_state)
