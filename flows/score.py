@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.commands import run_command
+from tasks.local.command_line import run_command
 from tasks.scoring.batch import Scored, ScoreRequest
 from tasks.scoring.batch import score as score_rows
 

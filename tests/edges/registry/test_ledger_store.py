@@ -11,10 +11,10 @@ import pytest
 
 from evenhand.audit.chain import Entry, LedgerError
 from evenhand.errors import GateError
-from flows.commands import run_command
 from flows.ledger import LedgerRequest, show
 from flows.rollback import rollback
 from tasks.gate.judge import judge
+from tasks.local.command_line import run_command
 from tasks.registry.client import connect
 from tasks.registry.ledger import champion_in_order, settle, transact
 from tasks.review.decide import decide_review

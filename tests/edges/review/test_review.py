@@ -9,7 +9,7 @@ import pytest
 
 from evenhand.errors import GateError
 from evenhand.gate.verdict import error_verdict
-from flows.commands import run_command
+from tasks.local.command_line import run_command
 from tasks.review.cases import find_pending, pending_reviews
 from tasks.review.decide import decide_review
 from tasks.review.file import file_verdict
