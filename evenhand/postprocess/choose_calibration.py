@@ -11,7 +11,7 @@ from evenhand.data.out_of_fold import apart, fitting_rows
 from evenhand.metrics.scores import FLOOR
 from evenhand.postprocess.calibrators import Calibrator, Chained, PriorCorrection
 from evenhand.postprocess.fit_calibrators import CalibratorKind, cross_calibrated, fit_calibrator
-from evenhand.problem.calibration import CalibrationMethod
+from evenhand.problem.postprocessing import CalibrationMethod
 from evenhand.strategies import LedgerEntry
 
 Choice = tuple[bool, CalibratorKind | None]  # whether the prior is corrected first, and what follows

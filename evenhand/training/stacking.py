@@ -21,7 +21,7 @@ from evenhand.data.out_of_fold import apart, fitting_rows
 from evenhand.evidence.references import PLAIN_KINDS
 from evenhand.models.wrapped import stratified_rows
 from evenhand.problem import AnyStrategy, ModelSpec
-from evenhand.problem.stacking import Combine, StackedFits, Stacking, StackSpec
+from evenhand.problem.models import Combine, StackedFits, Stacking, StackSpec
 from evenhand.scoring.model import FittedCandidate, full_probabilities
 from evenhand.training.candidates import Candidate
 

@@ -23,7 +23,8 @@ from evenhand.errors import GateError, SourceError, StorageError
 from evenhand.postprocess.fit_rules import period_groups
 from evenhand.problem import CapacityDecision, Problem
 from tasks.data.problems import load_problem
-from tasks.data.sources import Fetched, fetch
+from tasks.data.sources.fetch import fetch
+from tasks.data.sources.fetched import Fetched
 from tasks.registry.client import connect
 from tasks.registry.ledger import champion_in_order
 from tasks.registry.model_store import load_model
