@@ -35,7 +35,7 @@ def main() -> None:
     parts = split.fn(validate.fn(ingest.fn(problem), problem).good, problem, asked.rows, SEED)
     grid = [one for one in fits(candidates(problem, parts.share)) if one.model.name in asked.models]
     folds = TrainingContext(parts, problem, SEED, Path()).fold_numbers[: asked.rounds]
-    print(f"{asked.rows:,} rows, {len(grid)} units a round, {cores()} cores\n")
+    print(f"{asked.rows:,} rows, {len(grid)} units per round, {cores()} cores\n")
     print("| round | threads, s | CPU s | processes, s | CPU s |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(cores()) as pool:
         folder = Path(name)

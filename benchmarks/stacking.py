@@ -1,7 +1,7 @@
-"""What a stack brings beside its members, judged on 2020: ``python -m benchmarks.stacking``.
+"""Compare a stack with its members, evaluated on 2020: ``python -m benchmarks.stacking``.
 
-Toronto, a sample of the years before 2021; members are fitted on the years before 2020, five folds for what combines
-them. The held-out period is never judged. The figures are in docs/models.md.
+Toronto, a sample of the years before 2021. Members are fitted on the years before 2020, the combination on their
+out-of-fold probabilities of five folds. The held-out period is not evaluated. The figures are in docs/models.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MEMBERS = ("lightgbm / none / enriched", "gradient_boosting / none", "random_for
 def main() -> None:
     """Print a markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=30_000, help="of the sample of training rows")
+    parser.add_argument("--rows", type=int, default=30_000, help="size of the sample of training rows")
     problem = load_problem("toronto")
     experiment = before_and_after(problem, parser.parse_args().rows)
     chosen = {fit.fit_name: fit for fit in fits(candidates(problem))}
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def before_and_after(problem: Problem, rows: int) -> Experiment:
-    """Cut the training rows in those before 2020, with folds, and those of 2020."""
+    """Split the training rows into those before 2020, with folds, and those of 2020."""
     good = validate.fn(ingest.fn(problem), problem).good
     whole = read_experiment(split.fn(good, problem, rows, SEED), problem, SEED)
     when = whole.frame["occurrencedate"]
@@ -64,7 +64,7 @@ def before_and_after(problem: Problem, rows: int) -> Experiment:
 
 
 def answers(experiment: Experiment, candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a member on every fold; probabilities out of fold, and of 2020."""
+    """Fit a member on every fold; return its probabilities out of fold, and for 2020."""
     numbers = sorted(number for number in experiment.folds if number != HOLDOUT_FOLD)
     found = [experiment.run(candidate, number).probabilities for number in (*numbers, HOLDOUT_FOLD)]
     known = [proba for proba in found if proba is not None]

@@ -22,7 +22,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import start_ahead, validate
-from tasks.gate.judge import judge
+from tasks.gate.run import run_gate
 from tasks.local.command_line import run_flow
 from tasks.reporting.candidates import draw_all, log_all, wait_all
 from tasks.reporting.finish import finish, log_inputs, write_comparison
@@ -39,7 +39,7 @@ from tasks.training.stack import refit_all, stack_best
 from tasks.training.start_workers import WorkerStarter, check_runner, units_at_once
 from tasks.training.transfer_data import add_transfer_data, check_elsewhere, needs_transfer_data
 from tasks.training.tuning.tune import run_studies
-from tasks.training.unit_runner import UnitRunner, print_cost_notes
+from tasks.training.unit_runner import UnitRunner, print_workload_notes
 
 
 class TrainRequest(BaseModel):
@@ -114,7 +114,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
         context = training.context(parts)
         units, folds = UnitRunner(training, context, workers), preset_folds(preset, context.fold_numbers)
-        print_cost_notes(units, fits(grid), folds)
+        print_workload_notes(units, fits(grid), folds[0])
         if problem.tuning:  # which is empty unless the training was asked to tune
             grid += step("tune", "tune, on each fold's training rows and on all", run_studies, units, folds)
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
@@ -140,7 +140,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
         register = (register_winner, training, data, winner, refitted, leaks)
         registered = step("register", "register the winner", *register)
-        verdict = step("gate", "compare it with the champion", judge, problem, parts.holdout, registered)
+        verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
         status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
         summary = finish(training, data, compared, Decision(registered, verdict, status))
         if verdict.outcome == "error":

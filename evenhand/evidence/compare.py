@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from evenhand.evidence.judge_rows import Heard, Judged, judge_place
-from evenhand.evidence.measure import Rules
-from evenhand.evidence.references import Entry, reference_of, simplest, way_of
+from evenhand.evidence.baselines import ComparedCandidate, baseline_of, method_of, simplest
+from evenhand.evidence.evaluation_set import EvaluatedCandidates, Judged, compare_on
+from evenhand.evidence.measure import EvidencePolicy
 from evenhand.evidence.sentences import conclusion, disagreements
-from evenhand.evidence.types import CandidateEvidence, Evidence, Place
+from evenhand.evidence.types import CandidateEvidence, EvaluationSet, Evidence
 
 
 def headline(metric: str) -> tuple[str, ...]:
@@ -17,23 +17,23 @@ def headline(metric: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((metric, "average_precision")))
 
 
-def compare(
-    entries: Sequence[Entry],
-    heard: Mapping[Place, Heard],
+def compare_candidates(
+    entries: Sequence[ComparedCandidate],
+    heard: Mapping[EvaluationSet, EvaluatedCandidates],
     metric: str,
-    rules: Rules | None = None,
+    rules: EvidencePolicy | None = None,
     folds_kind: str = "stratified",
 ) -> Evidence:
     """Find which way of handling imbalance helps, and how sure that is.
 
     Parameters
     ----------
-    entries : sequence of Entry
+    entries : sequence of ComparedCandidate
         The grid; those without answers in a place have no evidence there.
-    heard : mapping of {"oof", "test"} to Heard
+    heard : mapping of {"oof", "test"} to EvaluatedCandidates
     metric : str
         The problem's primary metric.
-    rules : Rules, optional
+    rules : EvidencePolicy, optional
     folds_kind : {"stratified", "group", "forward"}
         For the advice when folds and held-out period disagree.
 
@@ -41,11 +41,11 @@ def compare(
     -------
     Evidence
     """
-    rules, metrics = rules or Rules(), headline(metric)
-    found = {entry.name: reference_of(entry, entries) for entry in entries}
+    rules, metrics = rules or EvidencePolicy(), headline(metric)
+    found = {entry.name: baseline_of(entry, entries) for entry in entries}
     references = {name: reference.name for name, reference in found.items() if reference}
-    judged: dict[Place, Judged] = {
-        place: judge_place(place, said, references, metrics, rules) for place, said in heard.items()
+    judged: dict[EvaluationSet, Judged] = {
+        place: compare_on(place, said, references, metrics, rules) for place, said in heard.items()
     }
     candidates = tuple(_candidate(entry, found[entry.name], judged) for entry in entries)
     chosen = None
@@ -59,7 +59,9 @@ def compare(
     return replace(bare, conclusion=conclusion(bare, warnings), warnings=warnings)
 
 
-def _candidate(entry: Entry, reference: Entry | None, judged: Mapping[Place, Judged]) -> CandidateEvidence:
+def _candidate(
+    entry: ComparedCandidate, reference: ComparedCandidate | None, judged: Mapping[EvaluationSet, Judged]
+) -> CandidateEvidence:
     oof, test = (judged[place].found.get(entry.name) if place in judged else None for place in ("oof", "test"))
-    way = way_of(entry, reference) if reference else ""
+    way = method_of(entry, reference) if reference else ""
     return CandidateEvidence(entry.name, entry.model, entry.strategy, entry.features, entry.decision, oof, test, way)

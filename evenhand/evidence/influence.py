@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.evidence.judged_rows import JudgedRows
+from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.metrics.bootstrap_metrics import log_losses, squared_errors
 from evenhand.metrics.scores import BINS
 
@@ -25,12 +25,12 @@ class Influence:
     fold_values: tuple[float, ...]
 
 
-def influences(rows: JudgedRows, proba: np.ndarray, metric: str, known: np.ndarray) -> Influence:
+def influences(rows: EvaluationRows, proba: np.ndarray, metric: str, known: np.ndarray) -> Influence:
     """Measure a metric that judges probabilities.
 
     Parameters
     ----------
-    rows : JudgedRows
+    rows : EvaluationRows
     proba : ndarray, shape (n, K)
     metric : {"average_precision", "roc_auc", "log_loss", "brier", "ece"}
     known : ndarray of bool, shape (K,)
@@ -41,7 +41,7 @@ def influences(rows: JudgedRows, proba: np.ndarray, metric: str, known: np.ndarr
     Influence
         Of the metric as it is: positive is better only where higher is better.
     """
-    of = OF_PROBABILITIES[metric]
+    of = PROBABILITY_METRICS[metric]
     estimate, by_row = of(rows.y, proba, known)
     folds = [] if rows.fold_codes is None else [rows.fold_codes == fold for fold in range(rows.fold_codes.max() + 1)]
     return Influence(estimate, by_row, tuple(of(rows.y[held], proba[held], known)[0] for held in folds))
@@ -120,7 +120,7 @@ def _calibration_gap(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
     return gap * np.sign(np.bincount(bins, gap, BINS))[bins]
 
 
-OF_PROBABILITIES: dict[str, Callable[..., Measured]] = {
+PROBABILITY_METRICS: dict[str, Callable[..., Measured]] = {
     "average_precision": _over_classes(average_precision),
     "roc_auc": _over_classes(roc_auc),
     "log_loss": _mean_of(log_losses),

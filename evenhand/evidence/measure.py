@@ -9,20 +9,20 @@ import numpy as np
 from scipy.special import expit, logit, ndtri
 
 from evenhand.evidence.bootstrap import Interval
-from evenhand.evidence.fold_variance import FEWEST_FOLDS, FoldSpread, fold_spread
-from evenhand.evidence.influence import OF_PROBABILITIES, Influence
-from evenhand.evidence.judged_rows import (
+from evenhand.evidence.evaluation_rows import (
     FEWEST_BLOCKS,
     NOTHING,
     RESAMPLES,
-    JudgedRows,
+    EvaluationRows,
     Spread,
     drawn_confusions,
     fold_confusions,
-    of_confusions,
-    of_draws,
-    of_influence,
+    metric_of_confusions,
+    spread_of_draws,
+    spread_of_influence,
 )
+from evenhand.evidence.fold_variance import FEWEST_FOLDS, FoldSpread, fold_spread
+from evenhand.evidence.influence import PROBABILITY_METRICS, Influence
 from evenhand.problem import LOWER_IS_BETTER
 
 BESIDE_FOLDS = 500
@@ -30,7 +30,7 @@ AREAS = ("average_precision", "roc_auc")
 
 
 @dataclass(frozen=True)
-class Rules:
+class EvidencePolicy:
     """How evidence is made: confidence of every interval, rows that a class needs, draws and their seed."""
 
     confidence: float = 0.95
@@ -45,7 +45,7 @@ class Rules:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class MeasuredCandidate:
     """What one candidate said: a class code for every row, and the metrics of its probabilities by name."""
 
     codes: np.ndarray
@@ -79,24 +79,24 @@ class Measurement:
 
 
 def measure(
-    rows: JudgedRows,
-    mine: Answers,
-    other: Answers | None,
+    rows: EvaluationRows,
+    mine: MeasuredCandidate,
+    other: MeasuredCandidate | None,
     known: np.ndarray,
     metrics: Sequence[str],
-    rules: Rules,
+    rules: EvidencePolicy,
 ) -> dict[str, Measurement]:
     """Measure a candidate, and its difference to its reference on the same draws.
 
     Parameters
     ----------
-    rows : JudgedRows
-    mine, other : Answers
+    rows : EvaluationRows
+    mine, other : MeasuredCandidate
         Of the candidate and of its reference, if it has one.
     known : ndarray of bool, shape (K,)
         Classes with enough rows. With fewer than two nothing is measured.
     metrics : sequence of str
-    rules : Rules
+    rules : EvidencePolicy
 
     Returns
     -------
@@ -106,43 +106,47 @@ def measure(
         return {metric: Measurement(NOTHING, None, (), None if other is None else Compared(NOTHING, None)) for metric in
                 metrics}  # fmt: skip
     pair = [mine.codes] if other is None else [mine.codes, other.codes]
-    labelled = any(metric not in OF_PROBABILITIES for metric in metrics)
+    labelled = any(metric not in PROBABILITY_METRICS for metric in metrics)
     # Where folds decide, the draws are shown beside them and need no far tail.
     resamples = min(rules.resamples, BESIDE_FOLDS) if len(rows.ratios) >= FEWEST_FOLDS else rules.resamples
     draws = drawn_confusions(rows, pair, resamples, rules.seed) if labelled else np.empty(0)
     folds = [fold_confusions(rows, codes) for codes in pair] if labelled else []
     found = {}
     for metric in metrics:
-        if metric in OF_PROBABILITIES:
+        if metric in PROBABILITY_METRICS:
             found[metric] = _of_probabilities(rows, mine, other, metric, rules)
         else:
-            of = of_confusions(metric, known)
+            of = metric_of_confusions(metric, known)
             found[metric] = _of_labels(rows, of(draws), [of(of_fold) for of_fold in folds], rules)
     return {metric: _told(rows, one) for metric, one in found.items()}
 
 
-def _of_labels(rows: JudgedRows, draws: np.ndarray, folds: Sequence[np.ndarray], rules: Rules) -> Measurement:
+def _of_labels(
+    rows: EvaluationRows, draws: np.ndarray, folds: Sequence[np.ndarray], rules: EvidencePolicy
+) -> Measurement:
     compared = None
     if len(draws) > 1:  # every metric of labels is better when higher
         gains = folds[0] - folds[1]
         apart = fold_spread(gains, rows.ratios, rules.confidence)
-        compared = Compared(of_draws(draws[0] - draws[1], rules.confidence), apart, tuple(gains.tolist()))
-    spread, values = of_draws(draws[0], rules.confidence), tuple(folds[0].tolist())
+        compared = Compared(spread_of_draws(draws[0] - draws[1], rules.confidence), apart, tuple(gains.tolist()))
+    spread, values = spread_of_draws(draws[0], rules.confidence), tuple(folds[0].tolist())
     return Measurement(spread, fold_spread(values, rows.ratios, rules.confidence), values, compared)
 
 
-def _of_probabilities(rows: JudgedRows, mine: Answers, other: Answers | None, metric: str, rules: Rules) -> Measurement:
+def _of_probabilities(
+    rows: EvaluationRows, mine: MeasuredCandidate, other: MeasuredCandidate | None, metric: str, rules: EvidencePolicy
+) -> Measurement:
     a, compared = mine.judged[metric], None
     if other is not None:
         b, sign = other.judged[metric], -1.0 if metric in LOWER_IS_BETTER else 1.0
         gain, by_row = sign * (a.estimate - b.estimate), sign * (a.by_row - b.by_row)
         gains = sign * np.subtract(a.fold_values, b.fold_values)
         compared = Compared(
-            of_influence(rows, gain, by_row, rules.confidence),
+            spread_of_influence(rows, gain, by_row, rules.confidence),
             fold_spread(gains, rows.ratios, rules.confidence),
             tuple(gains.tolist()),
         )
-    spread = of_influence(rows, a.estimate, a.by_row, rules.confidence)
+    spread = spread_of_influence(rows, a.estimate, a.by_row, rules.confidence)
     if metric in AREAS:
         spread = replace(spread, interval=_within_bounds(spread, rules.confidence))
     return Measurement(spread, fold_spread(a.fold_values, rows.ratios, rules.confidence), a.fold_values, compared)
@@ -157,7 +161,7 @@ def _within_bounds(spread: Spread, confidence: float) -> Interval:
     return Interval(value, float(expit(logit(value) - half)), float(expit(logit(value) + half)))
 
 
-def _told(rows: JudgedRows, one: Measurement) -> Measurement:
+def _told(rows: EvaluationRows, one: Measurement) -> Measurement:
     """Leave out what too few blocks would make look sure."""
     if rows.n_blocks is None or rows.n_blocks >= FEWEST_BLOCKS:
         return one

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.evidence.types import PLACE_NAMES, Conclusion, Difference, Evidence, Place
+from evenhand.evidence.types import EVALUATION_SET_NAMES, Conclusion, Difference, EvaluationSet, Evidence
 
 NAMED = 4  # ways named in a sentence; the rest are counted
 
@@ -31,7 +31,7 @@ class _Way:
 
 def conclusion(evidence: Evidence, warnings: Sequence[str]) -> str:
     """Say what helps and by how much, what hurts average precision, what can't be told, and what to beware of."""
-    place: Place = "oof" if "oof" in evidence.grounds else "test"
+    place: EvaluationSet = "oof" if "oof" in evidence.grounds else "test"
     sentences = [_helping(evidence, place)]
     if evidence.metric != "average_precision":
         sentences.append(_hurting(evidence, place))
@@ -72,7 +72,7 @@ def disagreements(evidence: Evidence, folds_kind: str) -> tuple[str, ...]:
     )
 
 
-def _ways(evidence: Evidence, place: Place, metric: str, wanted: Conclusion) -> list[_Way]:
+def _ways(evidence: Evidence, place: EvaluationSet, metric: str, wanted: Conclusion) -> list[_Way]:
     """Group the comparisons of one conclusion by what was done, those with the largest difference first."""
     tried: dict[str, int] = {}
     names: dict[str, list[Difference]] = {}
@@ -93,9 +93,9 @@ def _list(ways: Sequence[_Way]) -> str:
     return named[0] if len(named) == 1 else ", ".join(named[:-1]) + " and " + named[-1]
 
 
-def _helping(evidence: Evidence, place: Place) -> str:
+def _helping(evidence: Evidence, place: EvaluationSet) -> str:
     metric, ground = evidence.metric, evidence.grounds[place]
-    where = PLACE_NAMES[place].capitalize()
+    where = EVALUATION_SET_NAMES[place].capitalize()
     if not ground.comparisons:
         return f"{where}, there is nothing to compare: no candidate stands beside the same model without its strategy."
     ways, worse = (_ways(evidence, place, metric, wanted) for wanted in ("helps", "hurts"))
@@ -106,7 +106,7 @@ def _helping(evidence: Evidence, place: Place) -> str:
     return f"{where}, no way of handling imbalance is shown to help {metric}{end}{_held_out(evidence, place)}."
 
 
-def _held_out(evidence: Evidence, place: Place) -> str:
+def _held_out(evidence: Evidence, place: EvaluationSet) -> str:
     """Tell what the held-out period shows where the folds show nothing."""
     ways = (
         [] if place == "test" or "test" not in evidence.grounds else _ways(evidence, "test", evidence.metric, "helps")
@@ -114,7 +114,7 @@ def _held_out(evidence: Evidence, place: Place) -> str:
     return f"; on the held-out period these fits are better with {_list(ways)}" if ways else ""
 
 
-def _confirmed(evidence: Evidence, place: Place) -> str:
+def _confirmed(evidence: Evidence, place: EvaluationSet) -> str:
     if place == "test" or "test" not in evidence.grounds:
         return ""
     helps = [c for c in evidence.candidates if _concluded(evidence, c.name, "oof") == "helps"]
@@ -124,19 +124,19 @@ def _confirmed(evidence: Evidence, place: Place) -> str:
     return f" (on the held-out period {too} of these {len(helps)} candidates are)"
 
 
-def _concluded(evidence: Evidence, name: str, place: Place) -> Conclusion | None:
+def _concluded(evidence: Evidence, name: str, place: EvaluationSet) -> Conclusion | None:
     found = evidence.candidate(name).difference(place, evidence.metric)
     return found.conclusion if found else None
 
 
-def _hurting(evidence: Evidence, place: Place) -> str:
+def _hurting(evidence: Evidence, place: EvaluationSet) -> str:
     ways = _ways(evidence, place, "average_precision", "hurts")
     if not ways:
         return "No way is shown to hurt average precision."
     return f"Average precision is worse with {_list(ways)}."
 
 
-def _untold(evidence: Evidence, place: Place) -> str:
+def _untold(evidence: Evidence, place: EvaluationSet) -> str:
     said = []
     unsure = _ways(evidence, place, evidence.metric, "no difference shown")
     if unsure:

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from evenhand.evidence.bootstrap import Interval
 
-Place = Literal["oof", "test"]
+EvaluationSet = Literal["oof", "test"]
 Basis = Literal["folds", "rows"]
 Conclusion = Literal["helps", "hurts", "no difference shown", "not enough data"]
 
-PLACES: tuple[Place, ...] = ("oof", "test")
-PLACE_NAMES: dict[Place, str] = {"oof": "out of fold", "test": "held-out period"}
+EVALUATION_SETS: tuple[EvaluationSet, ...] = ("oof", "test")
+EVALUATION_SET_NAMES: dict[EvaluationSet, str] = {"oof": "out of fold", "test": "held-out period"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class ClassEvidence:
 
 
 @dataclass(frozen=True)
-class PlaceEvidence:
+class EvaluationSetEvidence:
     """One candidate in one place: every headline metric, and every class."""
 
     metrics: dict[str, MetricEvidence]
@@ -98,16 +98,16 @@ class CandidateEvidence:
     strategy: str
     features: str
     decision: str
-    oof: PlaceEvidence | None
-    test: PlaceEvidence | None
+    oof: EvaluationSetEvidence | None
+    test: EvaluationSetEvidence | None
     way: str = ""
     """What it does that its reference does not; empty where it has none."""
 
-    def at(self, place: Place) -> PlaceEvidence | None:
+    def at(self, place: EvaluationSet) -> EvaluationSetEvidence | None:
         """Return the evidence of one place."""
         return self.oof if place == "oof" else self.test
 
-    def difference(self, place: Place, metric: str) -> Difference | None:
+    def difference(self, place: EvaluationSet, metric: str) -> Difference | None:
         """Return the comparison with the reference, if there is one."""
         found = self.at(place)
         return found.metrics[metric].difference if found else None
@@ -138,7 +138,7 @@ class ClassSupport:
 class Ground:
     """What all comparisons of one place stand on."""
 
-    place: Place
+    place: EvaluationSet
     rows: int
     folds: int
     """Folds that tell how much refits vary; 0 on the held-out period."""
@@ -180,7 +180,7 @@ class Evidence:
     """Headline metrics: the primary one and average precision."""
     confidence: float
     min_positives: int
-    grounds: dict[Place, Ground]
+    grounds: dict[EvaluationSet, Ground]
     candidates: tuple[CandidateEvidence, ...]
     simplest: Simplest | None
     conclusion: str

@@ -8,7 +8,7 @@ inequality for a list of tests that is not known in advance (Foster & Stine 2008
 from __future__ import annotations
 
 
-def look_confidence(confidence: float, look: int) -> float:
+def evaluation_confidence(confidence: float, look: int) -> float:
     """Tell at which confidence the intervals of a look are made.
 
     Parameters
@@ -30,7 +30,7 @@ def look_confidence(confidence: float, look: int) -> float:
 
     Examples
     --------
-    >>> [round(look_confidence(0.95, look), 4) for look in (1, 2, 3)]
+    >>> [round(evaluation_confidence(0.95, look), 4) for look in (1, 2, 3)]
     [0.975, 0.9917, 0.9958]
     """
     if look < 1:

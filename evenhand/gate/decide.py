@@ -11,7 +11,7 @@ from typing import Any
 from evenhand.errors import EvenhandError
 from evenhand.evidence.bootstrap import Interval, paired_difference
 from evenhand.gate.alignment import align
-from evenhand.gate.alpha_spending import look_confidence
+from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.conditions import bounds, conditions_of, finite, rows_to_decide
 from evenhand.gate.facts import fact_conditions
 from evenhand.gate.verdict import Case, Condition, Facts, Outcome, Review, Status, Verdict, error_verdict
@@ -49,13 +49,13 @@ def decide(case: Case, policy: GatePolicy) -> Verdict:
     """
     try:
         if case.look > policy.looks:
-            return no_look_left(case.metric, case.review, policy, case.challenger.rows_sha256, len(case.truth))
+            return no_evaluation_left(case.metric, case.review, policy, case.challenger.rows_sha256, len(case.truth))
         return _decide(case, policy)
     except EvenhandError as error:
         return error_verdict(str(error), case.metric, case.review)
 
 
-def no_look_left(metric: str, review: Review, policy: GatePolicy, rows_sha256: str, rows: int) -> Verdict:
+def no_evaluation_left(metric: str, review: Review, policy: GatePolicy, rows_sha256: str, rows: int) -> Verdict:
     """Give the verdict on a challenger for whom the held-out rows have judged too often already."""
     reason = (
         f"These {rows:,} held-out rows have judged {policy.looks} times, as often as the policy allows: one more look "
@@ -63,7 +63,7 @@ def no_look_left(metric: str, review: Review, policy: GatePolicy, rows_sha256: s
     )
     reasons = (reason, *_what_follows("insufficient evidence", review))
     facts: dict[str, Any] = {"metric": metric, "review": review, "rows": rows, "rows_sha256": rows_sha256}
-    return Verdict(outcome="insufficient evidence", reasons=reasons, looks_left=0, **facts)
+    return Verdict(outcome="insufficient evidence", reasons=reasons, evaluations_left=0, **facts)
 
 
 def unfit(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verdict | None:
@@ -77,7 +77,7 @@ def unfit(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verd
 
 
 def _decide(case: Case, policy: GatePolicy) -> Verdict:
-    aligned, confidence = align(case), look_confidence(policy.confidence, case.look)
+    aligned, confidence = align(case), evaluation_confidence(policy.confidence, case.look)
     facts: dict[str, Any] = {
         "metric": case.metric,
         "review": case.review,
@@ -85,7 +85,7 @@ def _decide(case: Case, policy: GatePolicy) -> Verdict:
         "rows_sha256": case.challenger.rows_sha256,
         "confidence": confidence,
         "look": case.look,
-        "looks_left": policy.looks - case.look,
+        "evaluations_left": policy.looks - case.look,
     }
     gain = None
     if aligned.champion is not None:

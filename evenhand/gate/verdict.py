@@ -114,7 +114,7 @@ class Verdict(_Frozen):
     rows: int = Field(default=0, description="held-out rows both models were scored on")
     rows_sha256: str = ""
     look: int = Field(default=0, description="which look at these rows it was, from 1; 0 if none was taken")
-    looks_left: int | None = None
+    evaluations_left: int | None = None
     more_rows: int | None = Field(default=None, description="labelled rows that would decide; None if not known")
 
     @property

@@ -14,7 +14,7 @@ ELSEWHERE = ("problem", "data")
 
 
 class CannotFit(ValueError):
-    """The family can't be fitted on these rows; the message is the reason for the ledger."""
+    """The family can't be fitted on these rows; the message is the reason for the resampling record."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Beginning:
     then : ndarray of int or None
         Positions, among the rows that the model is fitted on, of those that the other rounds see; all without it.
     said : str
-        For the ledger: what the first rounds saw.
+        For the resampling record: what the first rounds saw.
     """
 
     X: np.ndarray

@@ -12,7 +12,7 @@ from evenhand.metrics.scores import FLOOR
 from evenhand.postprocess.calibrators import Calibrator, Chained, PriorCorrection
 from evenhand.postprocess.fit_calibrators import CalibratorKind, cross_calibrated, fit_calibrator
 from evenhand.problem.postprocessing import CalibrationMethod
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 
 Choice = tuple[bool, CalibratorKind | None]  # whether the prior is corrected first, and what follows
 ROWS = 20_000  # that a choice and a fit look at: a calibrator has few numbers to learn
@@ -31,8 +31,8 @@ class Shares:
     """After resampling, and of weight where rows have weights."""
 
     @classmethod
-    def of(cls, entry: LedgerEntry) -> Shares:
-        """Read a line of the resampling ledger."""
+    def of(cls, entry: ResamplingRecord) -> Shares:
+        """Read a resampling record."""
         natural, trained = (
             np.array(list(counts.values()), dtype=float) for counts in (entry.before, entry.weight or entry.after)
         )
@@ -118,7 +118,7 @@ class Known:
 
 
 @dataclass(frozen=True, eq=False)
-class Correction:
+class Calibration:
     """What was chosen for a fit."""
 
     prior: bool
@@ -145,7 +145,7 @@ class Correction:
         return parts[0] if parts else None
 
 
-def fit_correction(methods: Sequence[CalibrationMethod], known: Known) -> Correction:
+def fit_calibration(methods: Sequence[CalibrationMethod], known: Known) -> Calibration:
     """Choose a correction by its cross-fitted log-loss, and fit it on all rows.
 
     Of the choices within one standard error of the best, and of those that are worse by less than .5 % of the log-loss,
@@ -160,22 +160,22 @@ def fit_correction(methods: Sequence[CalibrationMethod], known: Known) -> Correc
 
     Returns
     -------
-    Correction
+    Calibration
         None of them on fewer than 50 rows.
     """
     few = known.some(ROWS)
     choices = _choices(methods, known.natural is not None) if len(few.y) >= FEWEST else [(False, None)]
     prior, kind = choices[0] if len(choices) == 1 else _best(choices, few)
-    return Correction(prior, None if kind is None else fit_calibrator(kind, few.proba(prior), few.y))
+    return Calibration(prior, None if kind is None else fit_calibrator(kind, few.proba(prior), few.y))
 
 
 @dataclass(frozen=True, eq=False)
-class Corrections:
+class Calibrations:
     """The correction of one fit, and those that its out-of-fold rows are judged with."""
 
-    by_fold: tuple[Correction, ...]
+    by_fold: tuple[Calibration, ...]
     """For each pair of :func:`evenhand.data.out_of_fold.fitting_rows`, fitted on the rows that it does not judge."""
-    whole: Correction
+    whole: Calibration
     """Fitted on all out-of-fold rows: for rows that no model has seen."""
 
     @property
@@ -192,10 +192,10 @@ class Corrections:
         return proba
 
 
-def fit_corrections(methods: Sequence[CalibrationMethod], known: Known) -> Corrections:
+def fit_calibrations(methods: Sequence[CalibrationMethod], known: Known) -> Calibrations:
     """Choose and fit the correction of a fit, and again for each fold without that fold's rows."""
-    by_fold = tuple(fit_correction(methods, others) for others in known.some_others(ROWS))
-    return Corrections(by_fold, fit_correction(methods, known))
+    by_fold = tuple(fit_calibration(methods, others) for others in known.some_others(ROWS))
+    return Calibrations(by_fold, fit_calibration(methods, known))
 
 
 def _pieces(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.data.out_of_fold import fitting_rows
-from evenhand.postprocess.choose_calibration import Correction, Corrections, Known, Shares
+from evenhand.postprocess.choose_calibration import Calibration, Calibrations, Known, Shares
 from evenhand.postprocess.fit_rules import AnyDecision, cross_fitted, fit_rule
 from evenhand.postprocess.rules import DecidesOn, DecisionRule
 
 
 @dataclass(frozen=True, eq=False)
-class Ending:
+class Postprocessing:
     """Fitted on all out-of-fold rows; it becomes part of the model."""
 
     rule: DecisionRule
-    correction: Correction
+    correction: Calibration
     decides_on: DecidesOn
     """Which probabilities the rule reads."""
 
@@ -51,14 +51,14 @@ def decides_on(spec: AnyDecision) -> DecidesOn:
     return "raw" if spec.kind in ("argmax", "prior_correction") else "calibrated"
 
 
-def fit_ending(
+def fit_postprocessing(
     spec: AnyDecision,
     known: Known,
-    correction: Correction,
+    correction: Calibration,
     classes: Sequence[str],
     metric: str,
     trained_share: np.ndarray | None = None,
-) -> Ending:
+) -> Postprocessing:
     """Fit a decision rule on out-of-fold rows, as corrected.
 
     Parameters
@@ -66,19 +66,19 @@ def fit_ending(
     spec, classes, metric, trained_share
         As in :func:`evenhand.postprocess.fit_rules.fit_rule`.
     known : Known
-    correction : Correction
+    correction : Calibration
         Of the same rows.
     """
     on = decides_on(spec)
     proba = known.raw if on == "raw" else correction.apply(known)
     prior = np.bincount(known.y, minlength=len(classes)) / len(known.y)
-    return Ending(fit_rule(spec, proba, known.y, classes, metric, prior, trained_share), correction, on)
+    return Postprocessing(fit_rule(spec, proba, known.y, classes, metric, prior, trained_share), correction, on)
 
 
 def cross_decided(
     spec: AnyDecision,
     known: Known,
-    corrections: Corrections,
+    corrections: Calibrations,
     classes: Sequence[str],
     metric: str,
     trained_share: np.ndarray | None = None,
@@ -95,6 +95,6 @@ def cross_decided(
     predicted = np.empty(len(known.y), dtype=np.int64)
     rows = [judged for _, judged in fitting_rows(known.folds, known.y)]
     for here, (others, judged), correction in zip(rows, known.pairs(), corrections.by_fold, strict=True):
-        ending = fit_ending(spec, others, correction, classes, metric, trained_share)
+        ending = fit_postprocessing(spec, others, correction, classes, metric, trained_share)
         predicted[here] = ending.rule.decide(correction.apply(judged))
     return predicted

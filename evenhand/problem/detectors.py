@@ -23,7 +23,7 @@ class DetectorSpec(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in columns and ledgers: the kind, and the class where one is named."""
+        """Name in columns and resampling records: the kind, and the class where one is named."""
         return " ".join([self.kind, *([self.class_name] if self.class_name else [])])
 
 

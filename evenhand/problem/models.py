@@ -48,8 +48,8 @@ class ModelSpec(Frozen):
     class_name: str | None = Field(
         default=None, description="of a detector: the class to detect; the rarest without it"
     )
-    max_seconds: float | None = Field(
-        default=None, gt=0, description="skip a fit that would take more CPU seconds, by an estimate made beforehand"
+    skip_above_rows: int | None = Field(
+        default=None, ge=1, description="skip a fit on more training rows than this, counted after resampling"
     )
     distributed: bool = Field(
         default=False,
@@ -74,7 +74,7 @@ class ModelSpec(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in tables, ledgers and runs."""
+        """Name in tables, records and runs."""
         return self.label or " ".join([self.kind, *([self.class_name] if self.class_name else [])])
 
 
@@ -92,7 +92,7 @@ class ExtraCandidate(Frozen):
 
     @property
     def name(self) -> str:
-        """Name of the model in tables, ledgers and runs."""
+        """Name of the model in tables, records and runs."""
         return self.label or self.model
 
 
@@ -135,7 +135,7 @@ class StackSpec(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in tables, ledgers and runs."""
+        """Name in tables, records and runs."""
         return self.kind
 
 
@@ -147,7 +147,7 @@ class StackedFits(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in tables, ledgers and runs.
+        """Name in tables, records and runs.
 
         Examples
         --------

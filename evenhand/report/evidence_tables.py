@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from evenhand.evidence.sentences import signed
-from evenhand.evidence.types import CandidateEvidence, Difference, Evidence, Place
+from evenhand.evidence.types import CandidateEvidence, Difference, EvaluationSet, Evidence
 from evenhand.report.table_text import DIFFERENCE
 
 _WORDS = {"helps": "help", "hurts": "hurt", "no difference shown": "not shown", "not enough data": "not enough data"}
@@ -33,7 +33,7 @@ def by_way(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def by_candidate(evidence: Evidence, place: Place) -> pd.DataFrame:
+def by_candidate(evidence: Evidence, place: EvaluationSet) -> pd.DataFrame:
     """Every comparison of one place: difference, interval, Holm's p, what can be seen, conclusion.
 
     Returns

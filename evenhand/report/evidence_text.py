@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from evenhand.evidence.types import PLACE_NAMES, Evidence
+from evenhand.evidence.types import EVALUATION_SET_NAMES, Evidence
 from evenhand.report.evidence_tables import by_candidate, by_way
 from evenhand.report.table_text import WIDTH, render_markdown, render_text
 
@@ -28,7 +28,7 @@ def as_markdown(evidence: Evidence) -> str:
     parts += [] if ways.empty else [render_markdown(ways)]
     for place, ground in evidence.grounds.items():
         table = by_candidate(evidence, place)
-        parts.append(f"### Each against the same without it, {PLACE_NAMES[place]}")
+        parts.append(f"### Each against the same without it, {EVALUATION_SET_NAMES[place]}")
         parts += [] if table.empty else [render_markdown(table)]
         parts.append("\n".join(f"- {said}" for said in (*ground.notes, *(one.said for one in ground.classes))))
     return "\n\n".join(part for part in parts if part) + "\n"

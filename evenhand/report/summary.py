@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.evidence import Conclusion, Evidence
+from evenhand.evidence.types import Conclusion, Evidence
 from evenhand.metrics.scores import Scores
 from evenhand.training.candidates import Candidate
 from evenhand.training.tuned_settings import Chosen

@@ -1,21 +1,23 @@
-"""What is done to a fold's training rows before a model is fitted, and the ledger of it."""
+"""What is done to a fold's training rows before a model is fitted, and the record of it."""
 
 from evenhand.strategies.apply import resample
 from evenhand.strategies.capped import at_scale, capped_rows, capped_targets
-from evenhand.strategies.runtime import cost_note, resampled_rows, resampling_seconds
-from evenhand.strategies.training_rows import CannotResample, LedgerEntry, TrainingRows, class_counts, ledger_entry
+from evenhand.strategies.training_rows import (
+    CannotResample,
+    ResamplingRecord,
+    TrainingRows,
+    class_counts,
+    resampling_record,
+)
 
 __all__ = [
     "CannotResample",
-    "LedgerEntry",
+    "ResamplingRecord",
     "TrainingRows",
     "at_scale",
     "capped_rows",
     "capped_targets",
     "class_counts",
-    "cost_note",
-    "ledger_entry",
     "resample",
-    "resampled_rows",
-    "resampling_seconds",
+    "resampling_record",
 ]

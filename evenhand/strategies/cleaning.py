@@ -18,7 +18,7 @@ Cleaning = TomekStrategy | EnnStrategy | SmoteTomekStrategy | SmoteEnnStrategy
 # NearMiss-2 holds the distance of every row of a class to every row of the smallest: 16 bytes a pair.
 MOST_PAIRS = 100_000_000
 
-# The ledger tells it: NearMiss-3 found fewer rows than asked for.
+# Recorded as an adaptation: NearMiss-3 found fewer rows than asked for.
 warnings.filterwarnings("ignore", message="The number of the samples to be selected is larger", category=UserWarning)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evenhand.errors import ProblemError
-from evenhand.evidence.references import Entry
+from evenhand.evidence.baselines import ComparedCandidate
 from evenhand.models import at_scale as model_at_scale
 from evenhand.postprocess.fit_rules import AnyDecision
 from evenhand.problem import ARGMAX, BASE, AnyStrategy, ExtraCandidate, ModelSpec, Problem, SimpleStrategy, Tuning
@@ -59,11 +59,11 @@ class Candidate:
         return self.model.model_copy(update={"params": {**self.model.params, **chosen.params}})
 
 
-def entry_of(candidate: Candidate) -> Entry:
+def compared_candidate(candidate: Candidate) -> ComparedCandidate:
     """Name a candidate as the evidence knows it."""
     c = candidate
     names = (c.model.name, c.model.kind, c.strategy.name, c.strategy.kind, c.features, c.decision.name)
-    return Entry(c.name, *names, variant_of=c.variant_of)
+    return ComparedCandidate(c.name, *names, variant_of=c.variant_of)
 
 
 def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:

@@ -23,14 +23,15 @@ from evenhand.data.split import Fold, rows_at
 from evenhand.errors import ProblemError
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.features.text import TrainingTexts
-from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first, too_dear
+from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first
+from evenhand.models.fit_work import above_row_limit
 from evenhand.models.together import FitTogether
 from evenhand.models.transfer_data import Elsewhere, beginning
 from evenhand.models.warm_start import Beginning
 from evenhand.postprocess.rules import DecisionRule
 from evenhand.problem import FeatureSet
 from evenhand.scoring.model import FittedCandidate, full_probabilities
-from evenhand.strategies import CannotResample, LedgerEntry, TrainingRows, ledger_entry, resample
+from evenhand.strategies import CannotResample, ResamplingRecord, TrainingRows, resample, resampling_record
 from evenhand.strategies.recency_weights import aged
 from evenhand.training.candidates import Candidate
 from evenhand.training.fold_cache import (
@@ -56,7 +57,7 @@ class Outcome:
     ----------
     probabilities : ndarray of shape (n_judged_rows, n_classes) or None
         None where the strategy could not run.
-    ledger : LedgerEntry or None
+    resampling : ResamplingRecord or None
     fit_seconds : float
         CPU seconds; a forest whose trees are not kept judges the rows meanwhile.
     skipped : str or None
@@ -69,7 +70,7 @@ class Outcome:
     """
 
     probabilities: np.ndarray | None
-    ledger: LedgerEntry | None
+    resampling: ResamplingRecord | None
     fit_seconds: float
     skipped: str | None = None
     importance: np.ndarray | None = None
@@ -179,9 +180,9 @@ class Experiment:
                 rows, entry = self._rows(candidate, fold, encoded)
             except CannotResample as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
-            dear = too_dear(candidate.model_on(fold_number), len(rows.y), len(self.classes))
-            if dear is not None:
-                return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {dear}")
+            too_many = above_row_limit(candidate.model_on(fold_number), len(rows.y))
+            if too_many is not None:
+                return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {too_many}")
             leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])
@@ -275,7 +276,7 @@ class Experiment:
                 raise ProblemError("half_life_days: the rows have no time to go by")
             rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
         name = record_name(fold.number)
-        return rows, ledger_entry(candidate.strategy, name, y, rows, self.classes)
+        return rows, resampling_record(candidate.strategy, name, y, rows, self.classes)
 
 
 def _returning(frame: pd.DataFrame) -> Callable[[], pd.DataFrame]:

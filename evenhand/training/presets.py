@@ -46,7 +46,7 @@ def preset_candidates(problem: Problem, preset: Preset, share: float = 1.0) -> l
         that balances by itself, and every decision rule that needs no knowledge of the problem. What the problem names
         itself is taken as it says.
     share : float
-        Of the training rows that are used, see :func:`evenhand.training.experiment.candidates`.
+        Of the training rows that are used, see :func:`evenhand.training.candidates.candidates`.
     """
     if preset != "full":
         return candidates(problem, share)

@@ -13,22 +13,22 @@ from types import MappingProxyType
 import numpy as np
 from scipy.special import ndtri
 
+from evenhand.evidence.baselines import baseline_of
 from evenhand.evidence.bootstrap import Interval
-from evenhand.evidence.influence import OF_PROBABILITIES, influences
-from evenhand.evidence.judged_rows import JudgedRows
-from evenhand.evidence.measure import Answers, Measurement, Rules, measure
-from evenhand.evidence.references import reference_of
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.influence import PROBABILITY_METRICS, influences
+from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate, Measurement, measure
 from evenhand.postprocess.choose_calibration import Known
 from evenhand.postprocess.fit_rules import AnyDecision, cross_fitted
 from evenhand.problem import BASE, LOWER_IS_BETTER, Problem
-from evenhand.training.candidates import Candidate, entry_of
+from evenhand.training.candidates import Candidate, compared_candidate
 
 FEWEST_FOLDS = 1
 # One fold can't tell how much folds differ: taking its error twice allows for 1.7 times as much as its rows differ.
 ERRORS_OF_ONE_FOLD = 2.0
 FEWEST_OF_A_CLASS = 20  # a class of one row says that nothing about it can change, and twice nothing is nothing
 ERROR = 0.05  # chance, at most, that the race stops the candidate that would have won
-RULES = Rules(resamples=500)
+RULES = EvidencePolicy(resamples=500)
 ALWAYS_LIGHTGBM = ("none", "class_weight", "capped")
 
 
@@ -74,25 +74,25 @@ def protected_fits(grid: Sequence[Candidate], problem: Problem, stacked: bool = 
 
 def compared_fits(grid: Sequence[Candidate]) -> dict[str, set[str]]:
     """Tell which other fits each fit is compared with, by name: they run as long as it does."""
-    entries = {entry_of(candidate): candidate.fit_name for candidate in grid}
+    entries = {compared_candidate(candidate): candidate.fit_name for candidate in grid}
     found: dict[str, set[str]] = {name: set() for name in entries.values()}
     for candidate in grid:
-        reference = reference_of(entry_of(candidate), entries)
+        reference = baseline_of(compared_candidate(candidate), entries)
         if reference is not None:
             found[candidate.fit_name].add(entries[reference])
     return found
 
 
-def heard(
-    rows: JudgedRows, known: Known, rule: AnyDecision, metric: str, trained_share: np.ndarray | None = None
-) -> Answers:
+def measured_candidate(
+    rows: EvaluationRows, known: Known, rule: AnyDecision, metric: str, trained_share: np.ndarray | None = None
+) -> MeasuredCandidate:
     """Tell what a candidate says of the rows that are done; its decision rule is fitted on the other folds.
 
     The rule reads the probabilities as the models gave them: their correction is fitted once all folds are done.
 
     Parameters
     ----------
-    rows : JudgedRows
+    rows : EvaluationRows
     known : Known
         The same rows.
     rule : AnyDecision
@@ -102,8 +102,8 @@ def heard(
         As in :func:`evenhand.postprocess.fit_rules.fit_rule`.
     """
     codes = cross_fitted(rule, known.raw, known.y, known.folds, rows.classes, metric, trained_share)
-    judged = [metric] if metric in OF_PROBABILITIES else []
-    return Answers(codes, {name: influences(rows, known.raw, name, rows.support > 0) for name in judged})
+    judged = [metric] if metric in PROBABILITY_METRICS else []
+    return MeasuredCandidate(codes, {name: influences(rows, known.raw, name, rows.support > 0) for name in judged})
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +111,13 @@ class Racer:
     """A fit, by its best candidate: decision rules share its probabilities."""
 
     name: str
-    answers: Answers
+    answers: MeasuredCandidate
     measured: Measurement
 
 
 def ruled_out(
-    rows: JudgedRows,
-    answers: Mapping[str, Mapping[str, Answers]],
+    rows: EvaluationRows,
+    answers: Mapping[str, Mapping[str, MeasuredCandidate]],
     metric: str,
     protected: Collection[str],
     of: int,
@@ -133,9 +133,9 @@ def ruled_out(
 
     Parameters
     ----------
-    rows : JudgedRows
+    rows : EvaluationRows
         Of the folds that are done.
-    answers : mapping of fit name to a mapping of candidate name to Answers
+    answers : mapping of fit name to a mapping of candidate name to MeasuredCandidate
         What each candidate of each fit said of them, cross-fitted: a fit is judged by the best.
     metric : str
         The primary one.
@@ -197,7 +197,7 @@ def _without_references(
         stopped = {fit: why for fit, why in stopped.items() if fit not in needed}
 
 
-def _best(rows: JudgedRows, said: Mapping[str, Answers], metric: str, known: np.ndarray) -> Racer:
+def _best(rows: EvaluationRows, said: Mapping[str, MeasuredCandidate], metric: str, known: np.ndarray) -> Racer:
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
     racers = [
         Racer(name, answers, measure(rows, answers, None, known, [metric], RULES)[metric])

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from evenhand.data.out_of_fold import check_disjoint, fitting_rows
-from evenhand.evidence.references import PLAIN_KINDS
+from evenhand.evidence.baselines import PLAIN_KINDS
 from evenhand.models.wrapped import stratified_rows
 from evenhand.problem import AnyStrategy, ModelSpec
 from evenhand.problem.models import Combine, StackedFits, Stacking, StackSpec

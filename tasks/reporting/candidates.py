@@ -129,7 +129,7 @@ def log_fit(training: Training, results: Sequence[Result]) -> None:
 
 
 def _write_files(training: Training, result: Result, folder: Path) -> None:
-    write_json(folder / "resampling_ledger.json", [entry.to_record() for entry in result.ledger])
+    write_json(folder / "resampling_records.json", [entry.to_record() for entry in result.resampling])
     write_json(
         folder / "model_metrics.json",
         {name: None if s is None else to_record(s) for name, s in (("oof", result.oof), ("test", result.test))},

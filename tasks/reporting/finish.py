@@ -29,7 +29,7 @@ from evenhand.report.summary import (
 )
 from evenhand.report.table_text import render_markdown, render_text
 from evenhand.report.tables import baseline_against_resampled, leaderboard, shortened
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
@@ -42,7 +42,7 @@ from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
 from tasks.training.outcome import Compared, Decision, TrainingData
-from tasks.training.results import Result, ledgers, was_skipped
+from tasks.training.results import Result, resampling_records, was_skipped
 from tasks.training.run import TAG_LENGTH, Training, breakdown, point_latest, versions
 
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
@@ -203,12 +203,12 @@ def write_comparison(training: Training, compared: Compared) -> None:
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
         text += _calibration(results, on, heading)
     (training.folder / "comparison.md").write_text(text, encoding="utf-8")
-    ledger = ledgers(results)
+    records = resampling_records(results)
     write_json(
-        training.folder / "resampling_ledger.json",
-        [entry.to_record() for entries in ledger.values() for entry in entries],
+        training.folder / "resampling_records.json",
+        [entry.to_record() for entries in records.values() for entry in entries],
     )
-    before, after = _counts(ledger)
+    before, after = _counts(records)
     drawn = {
         "strategy_comparison": figures.strategy_comparison(rows, problem.metric, note=note),
         "class_counts": figures.class_counts(before, after, note=note),
@@ -226,7 +226,7 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
     return f"\n## Calibration before and after correction, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
 
 
-def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+def _counts(ledger: dict[str, list[ResamplingRecord]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
     last = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
     refitted = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
     before = next(iter(refitted.values())).before

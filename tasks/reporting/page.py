@@ -18,13 +18,13 @@ from evenhand.report.tables import Row, is_baseline
 from evenhand.report.training.data import BASELINE_CURVES, Corrected, Made, Measured, Report, row_name
 from evenhand.report.training.intervals import measure
 from evenhand.report.training.page import report_page
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from tasks.data.validation import Validated
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
-from tasks.training.results import Result, judged, ledgers
+from tasks.training.results import Result, judged, resampling_records
 from tasks.training.run import code_hash
 from tasks.training.units import slug
 
@@ -54,7 +54,7 @@ def write_page(
         measured=_measured(context, won, reference),
         evidence=compared.evidence,
         corrected=_corrected(results),
-        ledger=_ledger(results),
+        ledger=_resampling(results),
         figures=_figures(context.folder, winner, reference.candidate if reference else None),
     )
     pages = {
@@ -132,9 +132,9 @@ def _corrected(results: Sequence[Result]) -> dict[str, Corrected]:
     return {name: Corrected(s.correction, s.oof, s.test) for name, s in found if s is not None}
 
 
-def _ledger(results: Sequence[Result]) -> tuple[LedgerEntry, ...]:
+def _resampling(results: Sequence[Result]) -> tuple[ResamplingRecord, ...]:
     """Take the last line of every strategy: the fit on all training rows where there was one."""
-    last = {name: entries[-1] for name, entries in ledgers(results).items()}
+    last = {name: entries[-1] for name, entries in resampling_records(results).items()}
     return tuple(last.values())
 
 

@@ -9,12 +9,16 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from evenhand import evidence as comparing
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.split import block_numbers
-from evenhand.evidence import OF_PROBABILITIES, Answers, Entry, Evidence, Heard, Influence, JudgedRows, Place, Rules
-from evenhand.evidence.references import reference_of
-from evenhand.training.candidates import entry_of
+from evenhand.evidence.baselines import ComparedCandidate, baseline_of
+from evenhand.evidence.compare import compare_candidates, headline
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.evaluation_set import EvaluatedCandidates
+from evenhand.evidence.influence import PROBABILITY_METRICS, Influence, influences
+from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
+from evenhand.evidence.types import EVALUATION_SETS, EvaluationSet, Evidence
+from evenhand.training.candidates import compared_candidate
 from tasks.storage.files import write_json
 from tasks.training.context import TrainingContext
 from tasks.training.results import Result, judged, unseen
@@ -27,30 +31,30 @@ FILE = "evidence.json"
 def compare(context: TrainingContext, results: Sequence[Result]) -> Evidence:
     """Compare every candidate with the same model without its strategy, and write ``evidence.json``."""
     problem = context.problem
-    rules = Rules(min_positives=problem.gate.min_positives)
-    entries = [entry_of(result.candidate) for result in results]
-    heard: dict[Place, Heard] = {}
-    for place in comparing.PLACES:
+    rules = EvidencePolicy(min_positives=problem.gate.min_positives)
+    entries = [compared_candidate(result.candidate) for result in results]
+    evaluated: dict[EvaluationSet, EvaluatedCandidates] = {}
+    for place in EVALUATION_SETS:
         scored = [result for result in results if (result.oof if place == "oof" else result.test) is not None]
         whole = [result for result in scored if result.stopped is None]
         if whole:
-            heard[place] = _heard(context, place, whole, rules)
-    if "oof" in heard:
+            evaluated[place] = _heard(context, place, whole, rules)
+    if "oof" in evaluated:
         partial = _partial(context, entries, results, rules)
-        heard["oof"] = replace(heard["oof"], partial=partial)
-    evidence = comparing.compare(entries, heard, problem.metric, rules, problem.split.folds.kind)
+        evaluated["oof"] = replace(evaluated["oof"], partial=partial)
+    evidence = compare_candidates(entries, evaluated, problem.metric, rules, problem.split.folds.kind)
     write_json(context.folder / FILE, evidence.to_record())
     return evidence
 
 
 def _partial(
-    context: TrainingContext, entries: Sequence[Entry], results: Sequence[Result], rules: Rules
-) -> tuple[Heard, ...]:
+    context: TrainingContext, entries: Sequence[ComparedCandidate], results: Sequence[Result], rules: EvidencePolicy
+) -> tuple[EvaluatedCandidates, ...]:
     """Put candidates that the race stopped together by their number of folds, each group with its references."""
     by_name = {result.candidate.name: result for result in results if result.oof is not None}
     groups: dict[int, dict[str, Result]] = {}
     for entry in entries:
-        result, reference = by_name.get(entry.name), reference_of(entry, entries)
+        result, reference = by_name.get(entry.name), baseline_of(entry, entries)
         if result is not None and result.stopped is not None:
             group = groups.setdefault(result.folds_done, {})
             group[entry.name] = result
@@ -61,54 +65,54 @@ def _partial(
 
 def _heard(
     context: TrainingContext,
-    place: Place,
+    place: EvaluationSet,
     results: Sequence[Result],
-    rules: Rules,
+    rules: EvidencePolicy,
     folds: int | None = None,
-) -> Heard:
+) -> EvaluatedCandidates:
     """Read what each candidate said, on the first ``folds`` folds where there are more.
 
     Probabilities are read once a fit, and not kept.
     """
     rows = _rows(context, place, _units(results[0], place, folds))
-    known, wanted = rows.support >= rules.min_positives, comparing.headline(context.problem.metric)
+    known, wanted = rows.support >= rules.min_positives, headline(context.problem.metric)
     of_fit: dict[str, tuple[np.ndarray, dict[str, Influence]]] = {}
     answers = {}
     for result in results:
         fit = result.candidate.fit_name
         if fit not in of_fit:
             proba = judged(context.experiment, _units(result, place, folds)).probabilities
-            metrics = [metric for metric in wanted if metric in OF_PROBABILITIES]
-            measured = {metric: comparing.influences(rows, proba, metric, known) for metric in metrics}
+            metrics = [metric for metric in wanted if metric in PROBABILITY_METRICS]
+            measured = {metric: influences(rows, proba, metric, known) for metric in metrics}
             of_fit[fit] = (proba.argmax(axis=1), measured)
         likely, measured = of_fit[fit]
         decided = result.oof_codes if place == "oof" else result.test_codes
         codes = likely if decided is None else decided[: len(likely)].astype(np.int64)  # rows are in order of the folds
-        answers[result.candidate.name] = Answers(codes, measured)
-    return Heard(rows, answers)
+        answers[result.candidate.name] = MeasuredCandidate(codes, measured)
+    return EvaluatedCandidates(rows, answers)
 
 
-def _units(result: Result, place: Place, folds: int | None = None) -> list[Unit]:
+def _units(result: Result, place: EvaluationSet, folds: int | None = None) -> list[Unit]:
     if place == "test":
         return [unit for unit in result.units if unit.fold == HOLDOUT_FOLD]
     return sorted(result.inner, key=lambda unit: unit.fold)[:folds]
 
 
-def _rows(context: TrainingContext, place: Place, units: Sequence[Unit]) -> JudgedRows:
+def _rows(context: TrainingContext, place: EvaluationSet, units: Sequence[Unit]) -> EvaluationRows:
     if place == "oof":
         return oof_rows(context, units)
     known = unseen(context.experiment, units)
-    return JudgedRows(known.y, tuple(context.parts.classes), blocks=_blocks(context, known.rows))
+    return EvaluationRows(known.y, tuple(context.parts.classes), blocks=_blocks(context, known.rows))
 
 
-def oof_rows(context: TrainingContext, units: Sequence[Unit]) -> JudgedRows:
+def oof_rows(context: TrainingContext, units: Sequence[Unit]) -> EvaluationRows:
     """Describe the out-of-fold rows of some folds, by the units of a fit that has them."""
     experiment = context.experiment
     known = unseen(experiment, units)
     folds = [experiment.folds[fold] for fold in sorted({unit.fold for unit in units})]
     ratios = tuple(len(fold.valid) / len(fold.train) for fold in folds)
     blocks = _blocks(context, known.rows)
-    return JudgedRows(known.y, tuple(experiment.classes), known.folds, ratios, blocks)
+    return EvaluationRows(known.y, tuple(experiment.classes), known.folds, ratios, blocks)
 
 
 def _blocks(context: TrainingContext, rows: np.ndarray) -> np.ndarray | None:

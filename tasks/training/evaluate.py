@@ -15,9 +15,9 @@ from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.out_of_fold import check_disjoint
 from evenhand.errors import ValidationFailed
 from evenhand.metrics.scores import Scores, score
-from evenhand.postprocess.choose_calibration import Correction, Corrections, fit_correction, fit_corrections
+from evenhand.postprocess.choose_calibration import Calibration, Calibrations, fit_calibration, fit_calibrations
 from evenhand.postprocess.fit_rules import AnyDecision, period_groups, share_of
-from evenhand.postprocess.postprocessing import Ending, cross_decided, fit_ending
+from evenhand.postprocess.postprocessing import Postprocessing, cross_decided, fit_postprocessing
 from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
 from evenhand.report.tables import is_baseline
 from evenhand.training.candidates import Candidate
@@ -28,21 +28,21 @@ from tasks.training.results import Result, Shipped, judged, known_rows, shares_o
 from tasks.training.units import Unit
 
 
-def winning_postprocessing(context: TrainingContext, winner: Candidate, inner: Sequence[Unit]) -> Ending:
+def winning_postprocessing(context: TrainingContext, winner: Candidate, inner: Sequence[Unit]) -> Postprocessing:
     """Fit the winner's calibration and decision rule on all its out-of-fold rows; both become part of the model."""
-    correction = fit_correction(context.problem.calibration, known_rows(context.experiment, inner))
+    correction = fit_calibration(context.problem.calibration, known_rows(context.experiment, inner))
     return _postprocessing(context, winner, inner, correction)
 
 
 def _postprocessing(
-    context: TrainingContext, candidate: Candidate, inner: Sequence[Unit], correction: Correction
-) -> Ending:
+    context: TrainingContext, candidate: Candidate, inner: Sequence[Unit], correction: Calibration
+) -> Postprocessing:
     experiment = context.experiment
     known, rows = known_rows(experiment, inner), unseen(experiment, inner).rows
     what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
     check_disjoint(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
     spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(inner)
-    return fit_ending(spec, known, correction, experiment.classes, context.problem.metric, trained)
+    return fit_postprocessing(spec, known, correction, experiment.classes, context.problem.metric, trained)
 
 
 def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
@@ -56,7 +56,7 @@ def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) 
 
 def trained_share(units: Sequence[Unit]) -> np.ndarray:
     """Class shares, of weight where rows have weights, that the models were fitted on."""
-    entries = [unit.ledger for unit in units if unit.ledger is not None]
+    entries = [unit.resampling for unit in units if unit.resampling is not None]
     total = np.sum([list((entry.weight or entry.after).values()) for entry in entries], axis=0)
     return total / total.sum()
 
@@ -72,8 +72,8 @@ def evaluate_all(
     experiment = context.experiment
     whole = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
 
-    def correct(units: Sequence[Unit]) -> Corrections:
-        return fit_corrections(context.problem.calibration, known_rows(experiment, units))
+    def correct(units: Sequence[Unit]) -> Calibrations:
+        return fit_calibrations(context.problem.calibration, known_rows(experiment, units))
 
     def evaluated(candidate: Candidate) -> Result:
         name = candidate.fit_name
@@ -101,7 +101,7 @@ def _beside(experiment: Experiment, result: Result, results: Sequence[Result]) -
 
 
 def evaluate(
-    context: TrainingContext, candidate: Candidate, units: Sequence[Unit], corrections: Corrections | None
+    context: TrainingContext, candidate: Candidate, units: Sequence[Unit], corrections: Calibrations | None
 ) -> Result:
     """Score a candidate out of fold; its decision rule is fitted on the other folds. A missed fold means no score."""
     if corrections is None:

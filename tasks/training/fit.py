@@ -14,7 +14,7 @@ from prefect.runtime import task_run
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
 from evenhand.errors import ValidationFailed
 from evenhand.postprocess.choose_calibration import Shares
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from tasks.processes.memory import give_back
@@ -72,7 +72,7 @@ class FittedOnAll(NamedTuple):
 
 @task(name="refit winner", task_run_name="refit {candidate.name}", cache_policy=NO_CACHE)
 def refit(
-    context: TrainingContext, candidate: Candidate, postprocessing: Ending, workers: UnitWorkers | None = None
+    context: TrainingContext, candidate: Candidate, postprocessing: Postprocessing, workers: UnitWorkers | None = None
 ) -> Refitted:
     """Fit the winner on all training rows, never the held-out ones, and write it to a file."""
     unit, fitted, example = fit_on_all(context, candidate, postprocessing, workers)
@@ -83,7 +83,7 @@ def refit(
 
 
 def fit_on_all(
-    context: TrainingContext, candidate: Candidate, postprocessing: Ending, workers: UnitWorkers | None = None
+    context: TrainingContext, candidate: Candidate, postprocessing: Postprocessing, workers: UnitWorkers | None = None
 ) -> FittedOnAll:
     """Fit a candidate on all training rows, never the held-out ones, with the postprocessing fitted out of fold.
 
@@ -95,9 +95,9 @@ def fit_on_all(
     experiment = context.experiment
     together = workers.together if workers is not None else None
     outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=postprocessing.rule, together=together)
-    if outcome.fitted is None or outcome.ledger is None:
+    if outcome.fitted is None or outcome.resampling is None:
         raise ValidationFailed(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
-    calibrator = postprocessing.correction.for_model(Shares.of(outcome.ledger))
+    calibrator = postprocessing.correction.for_model(Shares.of(outcome.resampling))
     fitted = outcome.fitted.set_params(calibrator=calibrator, decides_on=postprocessing.decides_on)
     example = experiment.frame[list(context.problem.features[candidate.features].columns)].head(EXAMPLE_ROWS)
     return FittedOnAll(record_unit(context, candidate, HOLDOUT_FOLD, outcome), fitted, example)

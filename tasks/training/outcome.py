@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evenhand.data.references import Reference
-from evenhand.evidence import Evidence
+from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LeakReport

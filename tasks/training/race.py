@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from evenhand.evidence import Answers
+from evenhand.evidence.measure import MeasuredCandidate
 from evenhand.training.candidates import Candidate, fits
 from evenhand.training.presets import preset_stacking
-from evenhand.training.racing import FEWEST_FOLDS, Stopped, compared_fits, heard, protected_fits, ruled_out
-from evenhand.training.runtime_estimate import heaviest_first
+from evenhand.training.racing import FEWEST_FOLDS, Stopped, compared_fits, measured_candidate, protected_fits, ruled_out
+from evenhand.training.workload import heaviest_first
 from tasks.training.compare import oof_rows
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import row_by_row, trained_share
@@ -91,13 +91,13 @@ def rule_out(
     if not running:
         return {}
     rows = oof_rows(context, next(iter(running.values())))
-    answers: dict[str, dict[str, Answers]] = {name: {} for name in running}
+    answers: dict[str, dict[str, MeasuredCandidate]] = {name: {} for name in running}
     for candidate in grid:
         units = running.get(candidate.fit_name)
         if units is not None:
             rule = row_by_row(experiment, candidate.decision, unseen(experiment, units).rows)
             known = known_rows(experiment, units)
-            said = heard(rows, known, rule, problem.metric, trained_share(units))
+            said = measured_candidate(rows, known, rule, problem.metric, trained_share(units))
             answers[candidate.fit_name][candidate.name] = said
     entrants = len({candidate.fit_name for candidate in grid} - set(protected))
     return ruled_out(rows, answers, problem.metric, protected, of, entrants, compared=compared_fits(grid))

@@ -11,10 +11,10 @@ import numpy as np
 
 from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
 from evenhand.metrics.scores import Scores
-from evenhand.postprocess.choose_calibration import Corrections, Known, Shares
+from evenhand.postprocess.choose_calibration import Calibrations, Known, Shares
 from evenhand.report.calibration_table import Calibrated
 from evenhand.report.tables import Row
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.racing import Stopped
@@ -25,7 +25,7 @@ from tasks.training.units import Unit
 
 # Each takes 100 bytes and more while it is sorted, corrected, scored and drawn.
 PROBABILITIES_AT_ONCE = 4_000_000
-SKIPPED = "skipped: "  # how a line of the ledger begins where a strategy could not run
+SKIPPED = "skipped: "  # start of a record's adaptation when the strategy could not run
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Result:
     units: tuple[Unit, ...]
     oof: Scores | None
     test: Scores | None
-    corrections: Corrections | None = None
+    corrections: Calibrations | None = None
     shipped: Shipped | None = None
     oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
     """Classes that the decision rule chose, shape (n_judged,); None where they are the most probable ones."""
@@ -76,9 +76,9 @@ class Result:
         return round(sum(unit.fit_seconds for unit in self.units), 2)
 
     @property
-    def ledger(self) -> list[LedgerEntry]:
-        """Resampling ledger, a line a fold."""
-        return [unit.ledger for unit in self.units if unit.ledger is not None]
+    def resampling(self) -> list[ResamplingRecord]:
+        """Resampling records, one per fold."""
+        return [unit.resampling for unit in self.units if unit.resampling is not None]
 
     def calibrated(self, on: Literal["oof", "test"]) -> Calibrated | None:
         """Return the line of the table of calibration, out of fold or on the held-out period."""
@@ -161,32 +161,32 @@ def side_by_side(parts: Parts) -> int:
 
 def shares_of(unit: Unit) -> Shares:
     """Class shares of the rows that a unit's model was fitted on."""
-    assert unit.ledger is not None  # noqa: S101 - a unit that was fitted has one
-    return Shares.of(unit.ledger)
+    assert unit.resampling is not None  # noqa: S101 - a unit that was fitted has one
+    return Shares.of(unit.resampling)
 
 
-def ledgers(results: Sequence[Result]) -> dict[str, list[LedgerEntry]]:
-    """Return each strategy's resampling ledger: that of its first candidate, which is on the feature set `base`.
+def resampling_records(results: Sequence[Result]) -> dict[str, list[ResamplingRecord]]:
+    """Return each strategy's resampling records: those of its first candidate, which uses the feature set `base`.
 
     A candidate that was fitted on all training rows comes before one that the race stopped. A strategy that could not
     run on any fold has lines that say why, with the rows as they were.
     """
-    found: dict[str, list[LedgerEntry]] = {}
+    found: dict[str, list[ResamplingRecord]] = {}
     for result in sorted(results, key=lambda result: result.stopped is not None):
-        if result.ledger and result.candidate.model.kind != "stack":
-            found.setdefault(result.candidate.strategy.name, result.ledger)
+        if result.resampling and result.candidate.model.kind != "stack":
+            found.setdefault(result.candidate.strategy.name, result.resampling)
     before = {entry.fold: entry.before for entries in found.values() for entry in entries}
     for result in results:
         name = result.candidate.strategy.name
         lines = [(_fold_name(unit), unit.skipped) for unit in result.units if unit.skipped]
-        if lines and not result.ledger and name not in found:
+        if lines and not result.resampling and name not in found:
             known = [(fold, why, before[fold]) for fold, why in lines if fold in before]
-            found[name] = [LedgerEntry(name, fold, rows, rows, (f"{SKIPPED}{why}",)) for fold, why, rows in known]
+            found[name] = [ResamplingRecord(name, fold, rows, rows, (f"{SKIPPED}{why}",)) for fold, why, rows in known]
     return {name: entries for name, entries in found.items() if entries}
 
 
-def was_skipped(entry: LedgerEntry) -> bool:
-    """Whether a line of the ledger tells of a strategy that could not run."""
+def was_skipped(entry: ResamplingRecord) -> bool:
+    """Whether a record is of a strategy that could not run."""
     return any(said.startswith(SKIPPED) for said in entry.adaptations)
 
 

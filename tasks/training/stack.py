@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_limits
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, record_name
 from evenhand.metrics.scores import score
-from evenhand.postprocess.choose_calibration import Correction
+from evenhand.postprocess.choose_calibration import Calibration
 from evenhand.postprocess.fit_rules import AnyDecision
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import ARGMAX
 from evenhand.problem.models import Stacking
 from evenhand.scoring.model import FittedCandidate
-from evenhand.strategies import LedgerEntry, class_counts
+from evenhand.strategies import ResamplingRecord, class_counts
 from evenhand.training.candidates import Candidate
 from evenhand.training.presets import preset_stacking
 from evenhand.training.stacking import (
@@ -71,7 +71,7 @@ def stack_best(runner: UnitRunner, scored: Sequence[Result]) -> Stacked | None:
 def refit_all(
     runner: UnitRunner,
     winner: Candidate,
-    postprocessing: Ending,
+    postprocessing: Postprocessing,
     candidates: Sequence[Candidate],
     stacked: Stacked | None,
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
@@ -161,7 +161,7 @@ def _unit(context: TrainingContext, candidate: StackCandidate, of: Sequence[Unit
     fold = experiment.folds[number]
     counts = class_counts(experiment.y[fold.train], experiment.classes)
     note = f"combined out of fold ({candidate.combine}) from {len(of)} fits"
-    entry = LedgerEntry(candidate.strategy.name, record_name(number), counts, counts, (note,))
+    entry = ResamplingRecord(candidate.strategy.name, record_name(number), counts, counts, (note,))
     primary = score(experiment.y[fold.valid], proba, experiment.classes).metrics[context.problem.metric]
     leaks = [unit.leaks for unit in of]
     found = None if None in leaks else tuple(leak for some in leaks if some for leak in some)
@@ -184,7 +184,7 @@ def stack_holdout(context: TrainingContext, stacked: Stacked, outer: Mapping[str
 
 @task(name="refit stack", task_run_name="refit {stacked.candidate.name}", cache_policy=NO_CACHE)
 def refit_stack(
-    context: TrainingContext, stacked: Stacked, postprocessing: Ending, workers: UnitWorkers | None = None
+    context: TrainingContext, stacked: Stacked, postprocessing: Postprocessing, workers: UnitWorkers | None = None
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
     """Fit the members of a winning stack on all training rows and make one model of them.
 
@@ -194,7 +194,7 @@ def refit_stack(
     dict of str to list of Unit
         The unit of each fit on the held-out rows, the stack's own among them.
     """
-    plain = Ending(postprocessing.rule, Correction(prior=False, calibrator=None), "calibrated")
+    plain = Postprocessing(postprocessing.rule, Calibration(prior=False, calibrator=None), "calibrated")
     members = [fit_on_all(context, member, plain, workers) for member in stacked.candidate.members]
     outer = {member.unit.candidate.fit_name: [member.unit] for member in members}
     unit = stack_holdout(context, stacked, outer)

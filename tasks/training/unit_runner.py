@@ -13,10 +13,9 @@ import numpy as np
 from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.training.candidates import Candidate
-from evenhand.training.presets import left_out
-from evenhand.training.runtime_estimate import cost_notes
+from evenhand.training.workload import workload_notes
 from tasks.training.context import TrainingContext
 from tasks.training.fit import Refitted, fit, refit
 from tasks.training.run import Training
@@ -37,10 +36,9 @@ class UnitRunner:
         return np.bincount(experiment.y[experiment.folds[fold].train], minlength=len(experiment.classes))
 
 
-def print_cost_notes(runner: UnitRunner, candidates: Sequence[Candidate], folds: Sequence[int]) -> None:
-    """Print, before any fit, which candidates take far longer than the others, and what can't be tried here."""
-    notes = cost_notes(candidates, runner.class_counts(folds[0]), len(folds) + 1)
-    for note in (*notes, *left_out(runner.training.preset)):
+def print_workload_notes(runner: UnitRunner, candidates: Sequence[Candidate], fold: int) -> None:
+    """Print, before any fit, which candidates are far more work than the others on the rows of a fold."""
+    for note in workload_notes(candidates, runner.class_counts(fold)):
         runner.training.say(f"          {note}")
 
 
@@ -118,7 +116,7 @@ def run_units(runner: UnitRunner, candidates: Sequence[Candidate], fold: int) ->
 
 
 def run_refits(
-    runner: UnitRunner, winner: Candidate, postprocessing: Ending, candidates: Sequence[Candidate]
+    runner: UnitRunner, winner: Candidate, postprocessing: Postprocessing, candidates: Sequence[Candidate]
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
     """Fit the winner on every training row and keep it; fit the other candidates at the same time.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from evenhand.metrics.scores import score
 from evenhand.models.together import FitTogether
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Outcome
 from tasks.processes.memory import trim
@@ -28,7 +28,7 @@ class Unit:
     fold: int
     fit_seconds: float
     probabilities: Path | None
-    ledger: LedgerEntry | None
+    resampling: ResamplingRecord | None
     skipped: str | None
     primary: float | None
     importance: tuple[float, ...] | None = None
@@ -73,7 +73,9 @@ def record_unit(context: TrainingContext, candidate: Candidate, fold: int, outco
     scores = score(experiment.y[experiment.folds[fold].valid], outcome.probabilities, experiment.classes)
     importance = None if outcome.importance is None else tuple(float(v) for v in outcome.importance)
     primary = scores.metrics[context.problem.metric]
-    return Unit(candidate, fold, outcome.fit_seconds, path, outcome.ledger, None, primary, importance, outcome.leaks)
+    return Unit(
+        candidate, fold, outcome.fit_seconds, path, outcome.resampling, None, primary, importance, outcome.leaks
+    )
 
 
 def write_probabilities(context: TrainingContext, candidate: Candidate, name: str, proba: np.ndarray) -> Path:

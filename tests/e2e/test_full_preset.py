@@ -1,4 +1,4 @@
-"""The full preset on a small town: every candidate ends as a score or as a reason that the ledger has."""
+"""The full preset on a small town: every candidate ends as a score or as a recorded reason."""
 
 from types import SimpleNamespace
 
@@ -20,7 +20,7 @@ from tasks.training.compare import compare
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import choose, evaluate_all, score_all
 from tasks.training.fit import fit
-from tasks.training.results import ledgers, was_skipped
+from tasks.training.results import resampling_records, was_skipped
 from tasks.training.stack import stack, stack_holdout
 from tests.e2e.small import small_problem, small_rows
 
@@ -40,10 +40,9 @@ def trained(tmp_path_factory):
                 {"kind": "easy_ensemble", "params": {"n_estimators": 2, "rounds": 3}},
                 {"kind": "smote_bagging", "params": {"n_estimators": 2}},
                 {"kind": "balanced_random_forest", "params": {"n_estimators": 5}},
-                {"kind": "rusboost", "max_seconds": 0.001},
+                {"kind": "rusboost", "skip_above_rows": 10},
             ],
-            # Without a category SMOTENC has nothing to do; this one costs too much.
-            strategies=["none", {"kind": "enn", "max_seconds": 0.0001}],
+            strategies=["none", {"kind": "enn", "skip_above_rows": 10}],
             split={
                 "holdout": {"column": "when", "start": pd.Timestamp("2021-07-01").date()},
                 "folds": {"kind": "forward", "column": "when", "n": 1, "period": "year"},
@@ -77,16 +76,17 @@ def test_every_candidate_has_a_score_or_a_reason(trained):
         assert (result.test is None) == (result.skipped is not None), result.candidate.name
     skipped = {r.candidate.fit_name: r.skipped for r in trained.results if r.skipped}
     assert set(skipped) == {"lightgbm / enn", "rusboost / none"}
-    assert "max_seconds is 0.0001" in skipped["lightgbm / enn"]
-    assert skipped["rusboost / none"].startswith("rusboost: about 0 CPU seconds a fit on ")
+    assert "skip_above_rows is 10" in skipped["lightgbm / enn"]
+    assert skipped["rusboost / none"].endswith(" rows to fit, and skip_above_rows is 10")
 
 
-def test_the_ledger_has_every_strategy_and_why_one_could_not_run(trained):
-    found = ledgers(trained.results)
+def test_resampling_records_have_every_strategy_and_why_one_could_not_run(trained):
+    found = resampling_records(trained.results)
     assert set(found) == {strategy.name for strategy in FULL}
     assert {name for name, entries in found.items() if was_skipped(entries[0])} == {"enn"}
-    (said,) = found["enn"][-1].adaptations
-    assert said.startswith("skipped: enn: about 0 CPU seconds a fold")
+    (reason,) = found["enn"][-1].adaptations
+    assert reason.startswith("skipped: enn: ")
+    assert "rows to search for neighbours" in reason
     assert found["enn"][0].before == found["none"][0].before
 
 

@@ -43,7 +43,7 @@ def test_a_training_from_data_to_a_review_that_waits(finished):
     assert first.data.train_rows + first.data.test_rows == first.data.rows == 1500
     assert not done.stderr.strip(), done.stderr
     assert "Traceback" not in done.stdout
-    for name in ("comparison.md", "verdict.json", "resampling_ledger.json", "quality/quality.html"):
+    for name in ("comparison.md", "verdict.json", "resampling_records.json", "quality/quality.html"):
         assert (path.parent / name).stat().st_size > 0
     assert not (path.parent / "units").exists()
 

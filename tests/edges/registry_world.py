@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from evenhand.audit.review_state import standing
 from evenhand.problem import parse_problem
 from evenhand.scoring.model import FittedCandidate
-from tasks.gate.judge import judge
+from tasks.gate.run import run_gate
 from tasks.registry import tracking
 from tasks.registry.client import connect
 from tasks.registry.ledger import move, read_ledger, transact
@@ -140,7 +140,7 @@ class World:
         return register(uri, run_id, "tiny", identity or uuid.uuid4().hex, tags)
 
     def judge(self, registered, problem=PROBLEM):
-        verdict = judge.fn(problem, self.holdout, registered)
+        verdict = run_gate.fn(problem, self.holdout, registered)
         return verdict, file_verdict.fn(problem, registered, verdict)
 
     def champion(self, *columns, logged=None):

@@ -199,7 +199,7 @@ def _changes(about: About) -> str:
 
 
 def _judging(verdict: Verdict, about: About) -> str:
-    look = f"{verdict.look}; {verdict.looks_left} left" if verdict.look else "none was taken"
+    look = f"{verdict.look}; {verdict.evaluations_left} left" if verdict.look else "none was taken"
     rows: list[Sequence[str]] = [
         ("held-out rows", f"{verdict.rows:,} rows {escape(about.held_out)}" if verdict.rows else "not read"),
         ("their SHA-256", f"<code>{escape(verdict.rows_sha256) or 'not read'}</code>"),

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from evenhand.evidence import Place
 from evenhand.evidence.bootstrap import Interval
+from evenhand.evidence.types import EvaluationSet
 from evenhand.gate.conditions import percent
 from evenhand.metrics.scores import Scores
 from evenhand.problem import LOWER_IS_BETTER
@@ -136,7 +136,7 @@ def _metric(scores: Scores | None, metric: str) -> str:
     return "#–" if scores is None else f"#{decimal(scores.metrics[metric])}"
 
 
-def _interval(report: Report, row: Row, place: Place) -> Interval | None:
+def _interval(report: Report, row: Row, place: EvaluationSet) -> Interval | None:
     """Find a candidate's primary metric; bounds are its own estimate where none are known."""
     scores: Scores | None = getattr(row, place)
     if scores is None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from evenhand.evidence import Evidence
 from evenhand.evidence.bootstrap import Interval
+from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.cost_curves import CostCurve
 from evenhand.metrics.scores import Scores
 from evenhand.problem import ARGMAX, BASE, Problem
 from evenhand.report.summary import Summary
 from evenhand.report.tables import Row
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 
 BASELINE_CURVES = "baseline_precision_recall"  # the figure of the reference beside that of the winner
 
@@ -120,7 +120,7 @@ class Report:
     evidence: Evidence | None = None
     corrected: Mapping[str, Corrected] = field(default_factory=dict)
     """By the name of the candidate."""
-    ledger: tuple[LedgerEntry, ...] = ()
+    ledger: tuple[ResamplingRecord, ...] = ()
     """A line a strategy, on all training rows."""
     figures: Mapping[str, bytes] = field(default_factory=dict)
     """PNG files by name."""

@@ -10,14 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
-from evenhand.evidence import Answers, Entry, Heard, JudgedRows, Rules, compare, headline, influences
+from evenhand.evidence.baselines import ComparedCandidate, baseline_of, method_of, simplicity
 from evenhand.evidence.bootstrap import Predictions, paired_difference, single
-from evenhand.evidence.classes import bonett_price, wilson
+from evenhand.evidence.class_recall import bonett_price, wilson
+from evenhand.evidence.compare import compare_candidates, headline
+from evenhand.evidence.evaluation_rows import (
+    EvaluationRows,
+    drawn_confusions,
+    metric_of_confusions,
+    spread_of_draws,
+    variance_of,
+)
+from evenhand.evidence.evaluation_set import EvaluatedCandidates
 from evenhand.evidence.fold_variance import fold_spread
-from evenhand.evidence.influence import OF_PROBABILITIES
-from evenhand.evidence.judged_rows import drawn_confusions, of_confusions, of_draws, variance_of
+from evenhand.evidence.influence import PROBABILITY_METRICS, influences
+from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.evidence.multiplicity import concluded, detectable, holm
-from evenhand.evidence.references import reference_of, simplicity, way_of
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
 from evenhand.report.evidence_tables import by_candidate, by_way
@@ -25,7 +33,7 @@ from evenhand.report.evidence_text import as_markdown, as_text
 
 CLASSES = ("Common", "Rare", "Rarest")
 FOLDS = 5
-RULES = Rules(resamples=400)
+RULES = EvidencePolicy(resamples=400)
 
 
 def entry(model="lightgbm", strategy="none", features="base", decision="argmax", kind=None):
@@ -35,14 +43,14 @@ def entry(model="lightgbm", strategy="none", features="base", decision="argmax",
         *([features] if features != "base" else []),
         *([decision] if decision != "argmax" else []),
     ]
-    return Entry(" / ".join(parts), model, kind or model, strategy, strategy, features, decision)
+    return ComparedCandidate(" / ".join(parts), model, kind or model, strategy, strategy, features, decision)
 
 
 def rows_of(n=1500, seed=0, folds=FOLDS, blocks=None, shares=(0.6, 0.25, 0.15)):
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.repeat([0, 1, 2], np.round(np.array(shares) * n).astype(int)))
     of_row = rng.integers(0, folds, len(y)) if folds else None
-    return JudgedRows(y, CLASSES, of_row, (1 / (folds - 1),) * folds if folds > 1 else (0.5,) * folds, blocks)
+    return EvaluationRows(y, CLASSES, of_row, (1 / (folds - 1),) * folds if folds > 1 else (0.5,) * folds, blocks)
 
 
 def proba_of(y, skill, seed):
@@ -54,8 +62,8 @@ def proba_of(y, skill, seed):
 
 def answers_of(rows, proba, metric="macro_f1", codes=None):
     known = rows.support >= RULES.min_positives
-    judged = {m: influences(rows, proba, m, known) for m in headline(metric) if m in OF_PROBABILITIES}
-    return Answers(proba.argmax(axis=1) if codes is None else codes, judged)
+    judged = {m: influences(rows, proba, m, known) for m in headline(metric) if m in PROBABILITY_METRICS}
+    return MeasuredCandidate(proba.argmax(axis=1) if codes is None else codes, judged)
 
 
 GRID = (entry(), entry(strategy="smote"), entry(strategy="random_under"), entry(decision="multipliers"))
@@ -66,13 +74,13 @@ def heard_of(rows, metric="macro_f1", probas=PROBA):
     made = {s: proba_of(rows.y, *how) for s, how in probas.items()}
     codes = {e.name: (made[e.strategy] * ([1, 1, 1] if e.decision == "argmax" else [1, 2, 2])).argmax(axis=1)
              for e in GRID}  # fmt: skip
-    return Heard(rows, {e.name: answers_of(rows, made[e.strategy], metric, codes[e.name]) for e in GRID})
+    return EvaluatedCandidates(rows, {e.name: answers_of(rows, made[e.strategy], metric, codes[e.name]) for e in GRID})
 
 
 @pytest.fixture(scope="module")
 def evidence():
     heard = {"oof": heard_of(rows_of()), "test": heard_of(rows_of(seed=7, folds=0))}
-    return compare(GRID, heard, "macro_f1", RULES)
+    return compare_candidates(GRID, heard, "macro_f1", RULES)
 
 
 # --- what it says --------------------------------------------------------------------------------------------------
@@ -92,7 +100,7 @@ def test_a_planted_improvement_is_found_and_a_planted_loss_too(evidence):
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_better_is_positive_whatever_the_metric(metric):
-    found = compare(GRID[:2], {"test": heard_of(rows_of(folds=0), metric)}, metric, RULES)
+    found = compare_candidates(GRID[:2], {"test": heard_of(rows_of(folds=0), metric)}, metric, RULES)
     difference = found.candidates[1].difference("test", metric)
     if metric != "ece":  # more skill does not mean better calibration
         assert difference.conclusion == "helps"
@@ -105,7 +113,7 @@ def test_the_same_predictions_differ_by_nothing_and_show_nothing():
     proba = proba_of(rows.y, 1.0, 1)
     for of in (rows, replace(rows, folds=None, ratios=())):
         place = {e.name: answers_of(of, proba.copy()) for e in GRID[:2]}
-        found = compare(GRID[:2], {"oof": Heard(of, place)}, "macro_f1", RULES).candidates[1]
+        found = compare_candidates(GRID[:2], {"oof": EvaluatedCandidates(of, place)}, "macro_f1", RULES).candidates[1]
         for metric in ("macro_f1", "average_precision"):
             difference = found.difference("oof", metric)
             assert (difference.estimate, difference.p, difference.p_adjusted) == (0.0, 1.0, 1.0)
@@ -128,7 +136,7 @@ def test_folds_carry_the_p_value_out_of_fold_and_rows_where_there_are_too_few(ev
     assert smote.difference("oof", "macro_f1").basis == "folds"
     assert smote.difference("oof", "macro_f1").interval == smote.difference("oof", "macro_f1").folds
     assert smote.difference("test", "macro_f1").basis == "rows"
-    two = compare(GRID, {"oof": heard_of(rows_of(folds=2))}, "macro_f1", RULES)
+    two = compare_candidates(GRID, {"oof": heard_of(rows_of(folds=2))}, "macro_f1", RULES)
     assert two.candidate("lightgbm / smote").difference("oof", "macro_f1").basis == "rows"
     assert "2 folds, three are needed to tell how much fits vary" in two.grounds["oof"].notes[0]
 
@@ -151,9 +159,9 @@ def test_the_order_of_the_rows_changes_nothing(evidence):
         rows = replace(r, y=r.y[order], folds=None if r.folds is None else r.folds[order])
         made = {s: proba_of(r.y, *how)[order] for s, how in PROBA.items()}
         answers = {e.name: answers_of(rows, made[e.strategy], codes=heard.answers[e.name].codes[order]) for e in GRID}
-        return Heard(rows, answers)
+        return EvaluatedCandidates(rows, answers)
 
-    again = compare(
+    again = compare_candidates(
         GRID,
         {"oof": shuffled(heard_of(rows_of())), "test": shuffled(heard_of(rows_of(seed=7, folds=0)))},
         "macro_f1",
@@ -172,9 +180,9 @@ def test_renaming_the_classes_changes_nothing(evidence, order):
         rows = replace(r, y=code_of[r.y], classes=tuple(f"class {n}" for n in range(3)))
         made = {s: proba_of(r.y, *how)[:, list(order)] for s, how in PROBA.items()}
         answers = {e.name: answers_of(rows, made[e.strategy], codes=code_of[heard.answers[e.name].codes]) for e in GRID}
-        return Heard(rows, answers)
+        return EvaluatedCandidates(rows, answers)
 
-    again = compare(
+    again = compare_candidates(
         GRID, {"oof": renamed(heard_of(rows_of())), "test": renamed(heard_of(rows_of(seed=7, folds=0)))}, "macro_f1",
         RULES,
     )  # fmt: skip
@@ -193,7 +201,7 @@ def assert_same(found, expected):
 
 def test_a_class_with_few_rows_gets_no_number_and_is_left_out_of_means():
     rows = rows_of(shares=(0.6, 0.38, 0.02))
-    found = compare(GRID, {"test": heard_of(replace(rows, folds=None, ratios=()))}, "macro_f1", RULES)
+    found = compare_candidates(GRID, {"test": heard_of(replace(rows, folds=None, ratios=()))}, "macro_f1", RULES)
     ground = found.grounds["test"]
     assert ground.left_out == ("Rarest",)
     assert "fewer than 50 rows of Rarest (30)" in " ".join(ground.notes)
@@ -211,7 +219,7 @@ def test_a_class_with_few_rows_gets_no_number_and_is_left_out_of_means():
 
 def test_with_one_class_of_enough_rows_nothing_is_concluded():
     rows = rows_of(n=100, folds=0)
-    found = compare(GRID, {"test": heard_of(rows)}, "macro_f1", RULES)
+    found = compare_candidates(GRID, {"test": heard_of(rows)}, "macro_f1", RULES)
     assert found.grounds["test"].left_out == ("Rare", "Rarest")
     for candidate in found.candidates[1:]:
         for metric in found.metrics:
@@ -225,8 +233,8 @@ def test_with_one_class_of_enough_rows_nothing_is_concluded():
 
 
 def test_what_cannot_be_seen_shrinks_with_the_rows_and_never_below_six_changed_rows():
-    supports = [compare(GRID, {"test": heard_of(rows_of(n, folds=0))}, "macro_f1", RULES).grounds["test"].classes for n
-                in (400, 4000)]  # fmt: skip
+    found = [compare_candidates(GRID, {"test": heard_of(rows_of(n, folds=0))}, "macro_f1", RULES) for n in (400, 4000)]
+    supports = [one.grounds["test"].classes for one in found]
     for few, many in zip(*supports, strict=True):
         assert many.detectable < few.detectable
         assert few.detectable >= 6 / few.positives
@@ -243,7 +251,7 @@ def test_what_cannot_be_seen_shrinks_with_the_rows_and_never_below_six_changed_r
 def test_a_promise_that_the_held_out_period_does_not_keep_is_warned_of(kind, advice):
     worse = {name: (skill - 0.8, seed) for name, (skill, seed) in PROBA.items()}
     heard = {"oof": heard_of(rows_of()), "test": heard_of(rows_of(seed=7, folds=0), probas=worse)}
-    found = compare(GRID, heard, "macro_f1", RULES, kind)
+    found = compare_candidates(GRID, heard, "macro_f1", RULES, kind)
     assert len(found.warnings) == 1
     assert advice in found.warnings[0]
     assert found.warnings[0] in found.conclusion
@@ -251,7 +259,9 @@ def test_a_promise_that_the_held_out_period_does_not_keep_is_warned_of(kind, adv
 
 def test_means_over_other_classes_are_not_held_against_each_other():
     scarce = rows_of(shares=(0.6, 0.38, 0.02))
-    found = compare(GRID, {"oof": heard_of(scarce), "test": heard_of(rows_of(seed=7, folds=0))}, "macro_f1", RULES)
+    found = compare_candidates(
+        GRID, {"oof": heard_of(scarce), "test": heard_of(rows_of(seed=7, folds=0))}, "macro_f1", RULES
+    )
     assert len(found.warnings) == 1
     assert "Rarest has enough rows in one of them only" in found.warnings[0]
     assert "promised" not in found.conclusion
@@ -277,13 +287,13 @@ def test_no_warning_where_they_agree(evidence):
 )
 def test_a_difference_is_that_of_one_thing(one, reference, way):
     grid = [entry(), entry(features="enriched"), entry("random_forest"), one]
-    found = reference_of(one, grid)
+    found = baseline_of(one, grid)
     assert found.name == reference
-    assert way_of(one, found) == way
+    assert method_of(one, found) == way
 
 
 def test_the_plain_model_has_no_reference():
-    assert reference_of(entry(), [entry(), entry(strategy="smote"), entry("random_forest")]) is None
+    assert baseline_of(entry(), [entry(), entry(strategy="smote"), entry("random_forest")]) is None
 
 
 def test_fewer_moving_parts_are_simpler():
@@ -310,7 +320,7 @@ def test_the_simplest_is_within_one_standard_error_of_the_best(evidence):
     assert one.bound == pytest.approx(values[one.best] - one.standard_error)
     assert set(one.within) == {name for name, value in values.items() if value >= one.bound}
     alike = {**PROBA, "none": PROBA["smote"], "smote": PROBA["smote"]}
-    tied = compare(GRID, {"oof": heard_of(rows_of(), probas=alike)}, "macro_f1", RULES)
+    tied = compare_candidates(GRID, {"oof": heard_of(rows_of(), probas=alike)}, "macro_f1", RULES)
     assert tied.simplest.name == "lightgbm / none"
 
 
@@ -349,7 +359,7 @@ def test_folds_that_can_tell_nothing_say_nothing(values):
     assert fold_spread(values, [0.5] * len(values), 0.95) is None
 
 
-@pytest.mark.parametrize("metric", sorted(OF_PROBABILITIES))
+@pytest.mark.parametrize("metric", sorted(PROBABILITY_METRICS))
 def test_influence_is_the_derivative_by_a_row_s_weight(metric):
     """Weight by copies: ten of every row, then one more of one row."""
     rows = rows_of(n=60, folds=0)
@@ -369,8 +379,8 @@ def test_influence_is_the_derivative_by_a_row_s_weight(metric):
 def test_influence_gives_the_bootstrap_s_interval(metric):
     rows = rows_of(folds=0)
     a, b = (proba_of(rows.y, skill, seed) for skill, seed in ((1.0, 1), (1.3, 2)))
-    found = compare(GRID[:2], {"test": Heard(rows, {e.name: answers_of(rows, p, metric) for e, p in
-                    zip(GRID, (a, b), strict=False)})}, metric, RULES).candidates[1]  # fmt: skip
+    measured = {e.name: answers_of(rows, p, metric) for e, p in zip(GRID, (a, b), strict=False)}
+    found = compare_candidates(GRID[:2], {"test": EvaluatedCandidates(rows, measured)}, metric, RULES).candidates[1]
     pa, pb = (Predictions(p, p.argmax(axis=1)) for p in (a, b))
     for mine, other in (
         (found.difference("test", metric).interval, paired_difference(rows.y, pa, pb, metric, 3, resamples=1000)),
@@ -383,7 +393,12 @@ def test_influence_gives_the_bootstrap_s_interval(metric):
 def test_label_metrics_are_the_paired_bootstrap_s():
     rows = rows_of(folds=0)
     heard = heard_of(rows)
-    found = compare(GRID[:2], {"test": heard}, "macro_f1", RULES).candidates[1].difference("test", "macro_f1").interval
+    found = (
+        compare_candidates(GRID[:2], {"test": heard}, "macro_f1", RULES)
+        .candidates[1]
+        .difference("test", "macro_f1")
+        .interval
+    )
     pa, pb = (Predictions(proba_of(rows.y, *PROBA[s]), heard.answers[e.name].codes) for s, e in
               zip(("none", "smote"), GRID, strict=False))  # fmt: skip
     other = paired_difference(rows.y, pa, pb, "macro_f1", 3, resamples=2000)
@@ -395,7 +410,7 @@ def test_label_metrics_are_the_paired_bootstrap_s():
 @settings(max_examples=30, deadline=None)
 def test_p_is_under_a_level_just_where_the_interval_leaves_zero_out(shift, seed):
     draws = np.append(shift, np.random.default_rng(seed).normal(shift, 1, 2000))
-    found = of_draws(draws, 0.95)
+    found = spread_of_draws(draws, 0.95)
     outside = found.interval.low > 0 or found.interval.high < 0
     assert outside == (found.p < 0.05) or abs(found.p - 0.05) < 0.002
 
@@ -409,7 +424,9 @@ def test_blocks_widen_what_hangs_together_and_change_nothing_where_each_row_is_i
     known = np.ones(3, dtype=bool)
 
     def width(of):
-        found = of_draws(of_confusions("macro_f1", known)(drawn_confusions(of, [codes], 500))[0], 0.95).interval
+        found = spread_of_draws(
+            metric_of_confusions("macro_f1", known)(drawn_confusions(of, [codes], 500))[0], 0.95
+        ).interval
         return found.high - found.low
 
     alone, by_day = replace(rows, blocks=np.arange(len(rows.y))), replace(rows, blocks=day)
@@ -428,7 +445,7 @@ def test_rows_are_drawn_class_by_class_so_that_what_classes_differ_in_adds_no_sp
 
 def test_few_blocks_say_nothing_sure():
     rows = replace(rows_of(folds=0), blocks=np.arange(1500) % 5)
-    found = compare(GRID, {"test": heard_of(rows)}, "macro_f1", RULES)
+    found = compare_candidates(GRID, {"test": heard_of(rows)}, "macro_f1", RULES)
     assert {c.difference("test", "macro_f1").conclusion for c in found.candidates[1:]} == {"not enough data"}
     assert "5 blocks are too few" in " ".join(found.grounds["test"].notes)
 

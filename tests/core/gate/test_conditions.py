@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.evidence.bootstrap import Interval
-from evenhand.gate.alpha_spending import look_confidence
+from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.conditions import rows_to_decide
-from evenhand.gate.decide import decide, no_look_left, unfit
+from evenhand.gate.decide import decide, no_evaluation_left, unfit
 from evenhand.gate.verdict import Facts, Scored
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS, Floor, Freshness, GatePolicy
@@ -244,14 +244,14 @@ class TestLooks:
     @given(st.floats(0.5, 0.999, exclude_min=True), st.integers(1, 400), st.lists(st.integers(1, 400), unique=True))
     @settings(max_examples=50, deadline=None)
     def test_all_looks_together_spend_no_more_than_there_is(self, confidence, most, some):
-        spent = [1 - look_confidence(confidence, look) for look in range(1, most + 1)]
+        spent = [1 - evaluation_confidence(confidence, look) for look in range(1, most + 1)]
         assert all(a > b for a, b in itertools.pairwise(spent))
         assert sum(spent) <= 1 - confidence + 1e-12
-        assert sum(1 - look_confidence(confidence, look) for look in some) <= 1 - confidence + 1e-12
+        assert sum(1 - evaluation_confidence(confidence, look) for look in some) <= 1 - confidence + 1e-12
 
     def test_there_is_no_look_before_the_first(self):
         with pytest.raises(ValueError, match="from 1"):
-            look_confidence(0.95, 0)
+            evaluation_confidence(0.95, 0)
 
     @given(look=st.integers(1, 9), skill=st.floats(1.0, 1.6), seed=st.integers(0, 2**16))
     @settings(max_examples=15, deadline=None)
@@ -265,7 +265,7 @@ class TestLooks:
 
     def test_the_verdict_says_which_look_it_was_and_how_many_are_left(self):
         verdict = decide(dataclasses.replace(case(3.0, 1.0), look=3), quick(looks=4))
-        assert (verdict.look, verdict.looks_left) == (3, 1)
+        assert (verdict.look, verdict.evaluations_left) == (3, 1)
         assert verdict.confidence == pytest.approx(1 - 0.05 / 12)
 
     @pytest.mark.parametrize("champion", [1.0, None])
@@ -273,7 +273,7 @@ class TestLooks:
         verdict = decide(dataclasses.replace(case(3.0, champion), look=11), QUICK)
         assert (verdict.outcome, verdict.estimate, verdict.conditions) == ("insufficient evidence", None, ())
         assert "judged 10 times" in verdict.reasons[0]
-        assert verdict == no_look_left("macro_f1", "required", QUICK, ROWS, len(truth()))
+        assert verdict == no_evaluation_left("macro_f1", "required", QUICK, ROWS, len(truth()))
 
 
 @pytest.mark.parametrize(

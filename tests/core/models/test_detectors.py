@@ -283,6 +283,6 @@ def test_a_detector_is_a_candidate_like_any_other(kind, far):
     outcome = made.run(Candidate(ModelSpec(kind=kind, class_name="rare"), NONE), 0)
     judged = score(made.y[made.folds[0].valid], outcome.probabilities, CLASSES).metrics
     assert outcome.leaks == ()
-    assert outcome.ledger.after == outcome.ledger.before
+    assert outcome.resampling.after == outcome.resampling.before
     assert (judged["average_precision"] > 0.45) if far > 1 else (judged["average_precision"] < 1 / 3 + 0.05)
     assert judged["ece"] < 0.06

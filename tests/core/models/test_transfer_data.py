@@ -61,12 +61,12 @@ def test_older_rows_come_first_and_rows_of_one_time_stay_together(times, share):
     assert len(first) <= share * len(when)
 
 
-def test_the_older_half_is_trained_on_first_and_the_ledger_says_so():
+def test_the_older_half_is_trained_on_first_and_is_recorded():
     rows = experiment()
     outcome = rows.run(continued("older"), -1, keep_model=True)
     model = outcome.fitted.classifier
     assert model.booster_.num_trees() == (6 + 5) * 3
-    (said,) = outcome.ledger.adaptations
+    (said,) = outcome.resampling.adaptations
     older = int(said.split(" rounds saw the ")[1].split()[0])
     assert said == f"the first 6 rounds saw the {older} older of 200 rows, the others the rest"
     assert 80 <= older <= 100
@@ -95,8 +95,8 @@ def test_another_citys_rows_help_where_ones_own_are_few():
     found, before = (score(truth, o.probabilities, "abc").metrics["average_precision"] for o in (first, plain))
     assert found > before + 0.02
     assert first.probabilities.shape == (60, 3)
-    assert first.ledger.adaptations == ("the first 60 rounds saw 3,000 rows of york",)
-    assert first.ledger.before == plain.ledger.before
+    assert first.resampling.adaptations == ("the first 60 rounds saw 3,000 rows of york",)
+    assert first.resampling.before == plain.resampling.before
     assert first.leaks == ()
 
 

@@ -1,4 +1,4 @@
-"""Corrections: chosen out of fold, fitted without the rows they are judged on, and the same in the model that ships."""
+"""Calibrations: chosen out of fold, fitted without the rows they are evaluated on, the same in the model that ships."""
 
 import dataclasses
 
@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from evenhand.postprocess.choose_calibration import ROWS, Known, Shares, fit_correction, fit_corrections
+from evenhand.postprocess.choose_calibration import ROWS, Known, Shares, fit_calibration, fit_calibrations
 from evenhand.postprocess.fit_calibrators import before_and_after
 from evenhand.postprocess.fit_rules import cross_fitted
-from evenhand.postprocess.postprocessing import cross_decided, fit_ending
+from evenhand.postprocess.postprocessing import cross_decided, fit_postprocessing
 from evenhand.problem import Decision
 from evenhand.problem.simple_strategies import SimpleStrategy
-from evenhand.strategies import ledger_entry, resample
+from evenhand.strategies import resample, resampling_record
 
 SETTINGS = settings(max_examples=5, deadline=None)
 DEFAULT = ("none", "prior", "temperature")
@@ -68,14 +68,14 @@ EVEN = drifting([1 / 3, 1 / 3, 1 / 3], [0.2, 0.3, 0.5], [0.4, 0.4, 0.2])
 )
 def test_the_simplest_correction_that_helps_is_chosen(power, shares, chosen):
     known, _ = known_of(0, power, shares)
-    found = fit_corrections(DEFAULT, known)
+    found = fit_calibrations(DEFAULT, known)
     assert [one.name for one in (*found.by_fold, found.whole)] == [chosen] * 4
     assert found.changes == (chosen != "none")
 
 
 def test_each_models_own_class_shares_bring_its_rows_back():
     known, proba = known_of(1, 1.0, EVEN)
-    corrected = fit_corrections(DEFAULT, known).out_of_fold(known)
+    corrected = fit_calibrations(DEFAULT, known).out_of_fold(known)
     np.testing.assert_allclose(corrected, proba, rtol=1e-9)
     assert np.abs(known.raw - proba).max() > 0.3
 
@@ -83,27 +83,27 @@ def test_each_models_own_class_shares_bring_its_rows_back():
 @pytest.mark.parametrize("methods", [DEFAULT, ALL])
 def test_corrected_probabilities_are_better_on_rows_that_taught_them_nothing(methods):
     known, _ = known_of(2, 2.5, EVEN)
-    change = before_and_after(known.y, known.raw, fit_corrections(methods, known).out_of_fold(known))
+    change = before_and_after(known.y, known.raw, fit_calibrations(methods, known).out_of_fold(known))
     assert change["after"]["log_loss"] < change["before"]["log_loss"] - 0.2
     assert change["after"]["ece"] < 0.03 < change["before"]["ece"]
 
 
 def test_only_the_methods_asked_for_are_tried():
     known, _ = known_of(3, 2.5, EVEN)
-    assert fit_correction(("none",), known).name == "none"
-    assert fit_correction(("none", "prior"), known).name == "prior"
-    assert fit_correction(("none", "isotonic"), known).name == "isotonic"
-    assert fit_correction(("none", "sigmoid", "prior"), known).name == "sigmoid"
+    assert fit_calibration(("none",), known).name == "none"
+    assert fit_calibration(("none", "prior"), known).name == "prior"
+    assert fit_calibration(("none", "isotonic"), known).name == "isotonic"
+    assert fit_calibration(("none", "sigmoid", "prior"), known).name == "sigmoid"
 
 
 def test_a_few_rows_teach_no_correction():
     known, _ = known_of(4, 4.0, n=45)
-    assert fit_corrections(ALL, known).changes is False
+    assert fit_calibrations(ALL, known).changes is False
 
 
 def test_one_fold_is_cut_in_two():
     known, _ = known_of(5, 2.5, (AS_THEY_WERE,))
-    found = fit_corrections(DEFAULT, known)
+    found = fit_calibrations(DEFAULT, known)
     assert [one.name for one in found.by_fold] == ["temperature"] * 2
     assert before_and_after(known.y, known.raw, found.out_of_fold(known))["after"]["ece"] < 0.03
 
@@ -114,7 +114,7 @@ def test_labels_of_the_judged_rows_reach_neither_choice_nor_fit_nor_rule(seed, f
     known, _ = known_of(seed, 2.0, EVEN, n=300)
     judged = known.folds == fold
     planted = dataclasses.replace(known, y=np.where(judged, (known.y + 1) % 3, known.y))
-    before, after = (fit_corrections(ALL, one) for one in (known, planted))
+    before, after = (fit_calibrations(ALL, one) for one in (known, planted))
     assert before.by_fold[fold].name == after.by_fold[fold].name
     assert before.by_fold[fold].calibrator == after.by_fold[fold].calibrator
     plain, found = (
@@ -128,7 +128,7 @@ def test_labels_of_the_judged_rows_reach_neither_choice_nor_fit_nor_rule(seed, f
 def test_planted_labels_do_reach_the_other_folds():
     known, _ = known_of(6, 2.0, EVEN, n=900)
     planted = dataclasses.replace(known, y=np.where(known.folds == 1, (known.y + 1) % 3, known.y))
-    before, after = (fit_corrections(ALL, one) for one in (known, planted))
+    before, after = (fit_calibrations(ALL, one) for one in (known, planted))
     assert before.by_fold[1].calibrator == after.by_fold[1].calibrator
     for other in (0, 2):
         assert before.by_fold[other].calibrator != after.by_fold[other].calibrator
@@ -136,7 +136,7 @@ def test_planted_labels_do_reach_the_other_folds():
 
 def test_the_same_rows_give_the_same_correction():
     known, _ = known_of(7, 1.7, EVEN)
-    first, again = (fit_correction(ALL, known) for _ in range(2))
+    first, again = (fit_calibration(ALL, known) for _ in range(2))
     assert (first.name, first.calibrator) == (again.name, again.calibrator)
 
 
@@ -155,9 +155,9 @@ def test_some_rows_keep_every_class_and_fold_at_its_share():
 @pytest.mark.parametrize(
     ("kind", "trained"), [("none", NATURAL), ("class_weight", [1 / 3] * 3), ("random_under", [1 / 3] * 3)]
 )
-def test_the_ledger_tells_the_shares_that_a_model_was_fitted_on(kind, trained):
+def test_shares_come_from_the_resampling_record_of_the_model(kind, trained):
     y, strategy = np.repeat([0, 1, 2], [70, 20, 10]), SimpleStrategy(kind=kind)
-    entry = ledger_entry(strategy, "0", y, resample(strategy, np.zeros((100, 1)), y, NAMES, 0), NAMES)
+    entry = resampling_record(strategy, "0", y, resample(strategy, np.zeros((100, 1)), y, NAMES, 0), NAMES)
     shares = Shares.of(entry)
     np.testing.assert_allclose(shares.natural, NATURAL)
     np.testing.assert_allclose(shares.trained, trained)
@@ -183,8 +183,8 @@ def decision(kind):
 )
 def test_rules_about_the_meaning_of_a_probability_read_corrected_ones(kind, reads):
     known, proba = known_of(9, 1.0, EVEN)
-    correction = fit_correction(DEFAULT, known)
-    ending = fit_ending(decision(kind), known, correction, NAMES, "macro_f1", trained_share=EVEN[0].trained)
+    correction = fit_calibration(DEFAULT, known)
+    ending = fit_postprocessing(decision(kind), known, correction, NAMES, "macro_f1", trained_share=EVEN[0].trained)
     model = EVEN[0]
     corrected, codes = ending.answer(bent(proba, 1.0, model), model)
     assert ending.decides_on == reads
@@ -202,16 +202,16 @@ def test_rules_about_the_meaning_of_a_probability_read_corrected_ones(kind, read
 def test_least_cost_needs_probabilities_that_mean_what_they_say():
     known, _ = known_of(10, 2.5, EVEN)
     spec = decision("cost")
-    codes = cross_decided(spec, known, fit_corrections(DEFAULT, known), NAMES, "macro_f1")
+    codes = cross_decided(spec, known, fit_calibrations(DEFAULT, known), NAMES, "macro_f1")
     on_raw = cross_fitted(spec, known.raw, known.y, known.folds, NAMES, "macro_f1")
-    rule = fit_ending(spec, known, fit_correction(("none",), known), NAMES, "macro_f1").rule
+    rule = fit_postprocessing(spec, known, fit_calibration(("none",), known), NAMES, "macro_f1").rule
     assert rule.mean_cost(known.y, codes) < rule.mean_cost(known.y, on_raw) - 0.02
 
 
 @pytest.mark.parametrize("kind", ["argmax", "multipliers", "cost"])
 def test_without_a_correction_a_rule_is_judged_as_it_was(kind):
     known, _ = known_of(11)
-    found = cross_decided(decision(kind), known, fit_corrections(DEFAULT, known), NAMES, "macro_f1")
+    found = cross_decided(decision(kind), known, fit_calibrations(DEFAULT, known), NAMES, "macro_f1")
     assert (found == cross_fitted(decision(kind), known.raw, known.y, known.folds, NAMES, "macro_f1")).all()
 
 
@@ -235,7 +235,7 @@ def test_some_of_the_others_are_those_of_all_the_others(stacked, seed, shares, n
 def test_however_many_rows_are_corrected_at_a_time_they_come_out_the_same(seed, at_once):
     def corrected():
         known, _ = known_of(seed, 2.0, drifting(*np.random.default_rng(seed).dirichlet(np.ones(3), 3)), n=600)
-        return known.natural, fit_corrections(ALL, known).out_of_fold(known)
+        return known.natural, fit_calibrations(ALL, known).out_of_fold(known)
 
     whole = corrected()
     with pytest.MonkeyPatch.context() as patch:

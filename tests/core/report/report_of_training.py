@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from evenhand.evidence import (
+from evenhand.evidence.bootstrap import Interval, Predictions
+from evenhand.evidence.types import (
     CandidateEvidence,
     ClassSupport,
     Difference,
+    EvaluationSetEvidence,
     Evidence,
     Ground,
     MetricEvidence,
-    PlaceEvidence,
     Simplest,
 )
-from evenhand.evidence.bootstrap import Interval, Predictions
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import score
 from evenhand.problem import parse_problem
@@ -29,7 +29,7 @@ from evenhand.report.summary import (
 from evenhand.report.tables import Row
 from evenhand.report.training.data import BASELINE_CURVES, Made, Report, row_name
 from evenhand.report.training.intervals import measure
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 
 CLASSES = ("Assault", "Fraud", "Robbery", "Arson")
 ROWS = (400, 150, 60, 12)
@@ -76,8 +76,8 @@ def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **
         "made": Made("aa11", "bb22", ("2014-01-01", "2020-12-31"), None, "tiny", 9, 3, 5, "cc33"),
         "measured": measure(y, winner, answers(0.2, 2)[1], classes, "macro_f1", problem.gate, groups, resamples=60),
         "ledger": (
-            LedgerEntry("none", "holdout", counts, counts),
-            LedgerEntry("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
+            ResamplingRecord("none", "holdout", counts, counts),
+            ResamplingRecord("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
         ),
         "figures": dict.fromkeys(FIGURES, PNG),
     }
@@ -92,7 +92,7 @@ def evidence_of(rows, conclusion="helps"):
         near, gain = Interval(value, value - 0.031, value + 0.029), Interval(0.1, 0.05, 0.15)
         differs = Difference("lightgbm / none", 0.1, gain, "folds", 0.01, 0.02, 0.04, conclusion, gain, gain)
         metric = MetricEvidence("macro_f1", value, near, near, (), differs if other else None)
-        return PlaceEvidence({"macro_f1": metric, "average_precision": metric}, ())
+        return EvaluationSetEvidence({"macro_f1": metric, "average_precision": metric}, ())
 
     candidates = tuple(
         CandidateEvidence(

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from evenhand.gate.decide import decide, no_look_left
+from evenhand.gate.decide import decide, no_evaluation_left
 from evenhand.gate.verdict import Scored, error_verdict
 from evenhand.metrics.scores import score
 from evenhand.report.gate.details import describe, reliability
@@ -82,7 +82,7 @@ class TestPage:
         if outcome == "error":
             page = gate_report(error_verdict("no champion <here>", "macro_f1"), about())
         elif outcome == "no look":
-            page = gate_report(no_look_left("macro_f1", "required", QUICK, "cd" * 32, 100), about())
+            page = gate_report(no_evaluation_left("macro_f1", "required", QUICK, "cd" * 32, 100), about())
         else:
             page = report(OUTCOMES[outcome])[1]
         reader = Reader(page)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.problem import CappedStrategy, SimpleStrategy, SmoteStrategy
-from evenhand.strategies import CannotResample, capped_rows, class_counts, ledger_entry, resample
+from evenhand.strategies import CannotResample, capped_rows, class_counts, resample, resampling_record
 
 UCF = {
     "NormalVideos": 947_000,
@@ -128,10 +128,10 @@ def test_smotenc_without_categories_says_why_it_cannot_run():
         resample(SmoteStrategy(kind="smotenc"), X, y, CLASSES, seed=0, n_categorical=0)
 
 
-def test_ledger_tells_of_a_class_that_a_fold_lacks():
+def test_a_class_that_a_fold_lacks_is_recorded():
     X, y = rows([10, 10, 0])
     strategy = SimpleStrategy(kind="none")
-    entry = ledger_entry(strategy, "0", y, resample(strategy, X, y, CLASSES, 0), CLASSES)
+    entry = resampling_record(strategy, "0", y, resample(strategy, X, y, CLASSES, 0), CLASSES)
     assert entry.before == entry.after == {"a": 10, "b": 10, "c": 0}
     assert "no training row of c" in entry.adaptations[0]
 

@@ -145,8 +145,8 @@ def test_only_training_rows_of_the_fold_are_altered():
     fold = made.folds[0]
     outcome = made.run(Candidate(PLAIN, AUGMENT), 0)
     assert outcome.leaks == ()
-    assert sum(outcome.ledger.before.values()) == len(fold.train)
-    assert set(outcome.ledger.after.values()) == {max(outcome.ledger.before.values())}
+    assert sum(outcome.resampling.before.values()) == len(fold.train)
+    assert set(outcome.resampling.after.values()) == {max(outcome.resampling.before.values())}
     assert len(outcome.probabilities) == len(fold.valid)
 
 

@@ -19,7 +19,7 @@ from evenhand.postprocess import fit_calibrators as calibration
 from evenhand.postprocess import fit_rules as decision
 from evenhand.problem import MultipliersDecision, SmoteStrategy, StratifiedFolds
 from evenhand.problem.strategies import FULL
-from evenhand.strategies import TrainingRows, ledger_entry, resample
+from evenhand.strategies import TrainingRows, resample, resampling_record
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.fold_cache import Encoded
@@ -144,7 +144,7 @@ class SamplerOnAllRows(Experiment):
         kept = np.ones(len(rows.y), dtype=bool)
         kept[fold.valid] = False
         rows = replace(rows, X=rows.X[kept], y=rows.y[kept], source=rows.source[kept])
-        return rows, ledger_entry(candidate.strategy, "0", self.y[fold.train], rows, CLASSES)
+        return rows, resampling_record(candidate.strategy, "0", self.y[fold.train], rows, CLASSES)
 
 
 class NoRecord(Experiment):

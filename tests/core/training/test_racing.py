@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.evidence import OF_PROBABILITIES, Answers, Entry, Heard, JudgedRows, Rules, compare, influences
+from evenhand.evidence.baselines import ComparedCandidate
+from evenhand.evidence.compare import compare_candidates
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.evaluation_set import EvaluatedCandidates
 from evenhand.evidence.fold_variance import borrowed_spread, fold_spread
+from evenhand.evidence.influence import PROBABILITY_METRICS, influences
+from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.postprocess.choose_calibration import Known
 from evenhand.problem import MultipliersDecision, SimpleDecision
 from evenhand.problem.models import ExtraCandidate
@@ -22,7 +27,7 @@ OF = 5
 def rows_of(n=6000, folds=2, seed=0):
     rng = np.random.default_rng(seed)
     y = rng.choice(3, n, p=[0.6, 0.25, 0.15])
-    return JudgedRows(y, CLASSES, np.sort(rng.integers(0, folds, n)), (0.25,) * folds)
+    return EvaluationRows(y, CLASSES, np.sort(rng.integers(0, folds, n)), (0.25,) * folds)
 
 
 def codes_of(rows, skill, seed):
@@ -32,7 +37,9 @@ def codes_of(rows, skill, seed):
 
 
 def said(rows, **skills):
-    return {name: {name: Answers(codes_of(rows, skill, i), {})} for i, (name, skill) in enumerate(skills.items())}
+    return {
+        name: {name: MeasuredCandidate(codes_of(rows, skill, i), {})} for i, (name, skill) in enumerate(skills.items())
+    }
 
 
 def test_what_is_far_behind_is_stopped_and_told_and_what_is_near_is_not():
@@ -53,7 +60,7 @@ def test_a_protected_fit_is_never_stopped():
 def test_a_fit_is_judged_by_the_best_of_its_candidates():
     rows = rows_of()
     answers = said(rows, best=0.7, far=0.4)
-    answers["far"]["far / rule"] = Answers(codes_of(rows, 0.7, 9), {})
+    answers["far"]["far / rule"] = MeasuredCandidate(codes_of(rows, 0.7, 9), {})
     assert ruled_out(rows, answers, "macro_f1", (), OF) == {}
 
 
@@ -62,7 +69,7 @@ def test_folds_that_differ_keep_a_fit_in_the_race_that_rows_alone_would_stop():
     answers = said(rows, best=0.7, steady=0.64)
     assert "steady" in ruled_out(rows, answers, "macro_f1", (), OF)
     first = rows.folds == 0
-    answers["moody"] = {"m": Answers(np.where(first, codes_of(rows, 0.85, 3), codes_of(rows, 0.3, 4)), {})}
+    answers["moody"] = {"m": MeasuredCandidate(np.where(first, codes_of(rows, 0.85, 3), codes_of(rows, 0.3, 4)), {})}
     assert "steady" not in ruled_out(rows, answers, "macro_f1", (), OF)
 
 
@@ -81,7 +88,7 @@ def test_metrics_of_probabilities_race_in_their_own_direction(metric):
         proba = probabilities(skill)
         known = Known(rows.y, proba, None, rows.folds)
         answers[name] = {name: heard(rows, known, SimpleDecision(kind="argmax"), metric)}
-        assert set(answers[name][name].judged) == {metric} <= set(OF_PROBABILITIES)
+        assert set(answers[name][name].judged) == {metric} <= set(PROBABILITY_METRICS)
     assert set(ruled_out(rows, answers, metric, (), OF)) == {"far"}
 
 
@@ -100,7 +107,7 @@ def test_rules_are_fitted_on_the_other_folds():
 @settings(max_examples=15, deadline=None)
 def test_the_leader_stays_and_order_makes_no_difference(skills, seed, random):
     rows = rows_of(600, seed=seed)
-    answers = {str(i): {str(i): Answers(codes_of(rows, skill, i), {})} for i, skill in enumerate(skills)}
+    answers = {str(i): {str(i): MeasuredCandidate(codes_of(rows, skill, i), {})} for i, skill in enumerate(skills)}
     out = ruled_out(rows, answers, "macro_f1", (), OF)
     right = {name: (one[name].codes == rows.y).mean() for name, one in answers.items()}
     assert len(out) < len(answers)
@@ -113,7 +120,7 @@ def test_the_leader_stays_and_order_makes_no_difference(skills, seed, random):
 
 def test_a_class_without_rows_and_a_race_of_one_are_no_matter():
     rows = rows_of()
-    without = JudgedRows(np.minimum(rows.y, 1), CLASSES, rows.folds, rows.ratios)
+    without = EvaluationRows(np.minimum(rows.y, 1), CLASSES, rows.folds, rows.ratios)
     assert set(ruled_out(without, said(without, best=0.7, far=0.3), "macro_f1", (), OF)) == {"far"}
     assert ruled_out(rows, said(rows, best=0.7), "macro_f1", (), OF) == {}
     assert ruled_out(rows, {}, "macro_f1", (), OF) == {}
@@ -133,7 +140,7 @@ def test_one_fold_is_taken_for_less_than_its_rows_say():
 def test_one_fold_with_few_rows_of_a_class_stops_nothing():
     rows = rows_of(folds=1)
     few = np.sort(np.r_[np.flatnonzero(rows.y < 2), np.flatnonzero(rows.y == 2)[:19]])
-    tiny = JudgedRows(rows.y[few], CLASSES, rows.folds[few], rows.ratios)
+    tiny = EvaluationRows(rows.y[few], CLASSES, rows.folds[few], rows.ratios)
     assert ruled_out(tiny, said(tiny, best=0.7, far=0.3), "macro_f1", (), OF) == {}
     assert ruled_out(rows, said(rows, best=0.7, far=0.3), "macro_f1", (), OF).keys() == {"far"}
 
@@ -173,22 +180,26 @@ def test_a_fit_is_compared_with_its_model_s_own_without_a_strategy():
 
 
 def entry(strategy):
-    return Entry(f"lightgbm / {strategy}", "lightgbm", "lightgbm", strategy, strategy, "base", "argmax")
+    return ComparedCandidate(f"lightgbm / {strategy}", "lightgbm", "lightgbm", strategy, strategy, "base", "argmax")
 
 
 def answers_of(rows, skill, seed):
     codes = codes_of(rows, skill, seed)
     proba = np.full((len(codes), 3), 0.2)
     proba[np.arange(len(codes)), codes] = 0.6
-    return Answers(codes, {"average_precision": influences(rows, proba, "average_precision", rows.support >= 50)})
+    return MeasuredCandidate(
+        codes, {"average_precision": influences(rows, proba, "average_precision", rows.support >= 50)}
+    )
 
 
 def evidence_with(skill):
     whole, some = rows_of(folds=5), rows_of(folds=2, n=2400, seed=5)
     answers = {"lightgbm / none": answers_of(whole, 0.6, 1), "lightgbm / smote": answers_of(whole, 0.62, 2)}
     stopped = {"lightgbm / capped": answers_of(some, skill, 3), "lightgbm / none": answers_of(some, 0.6, 4)}
-    heard_ = Heard(whole, answers, (Heard(some, stopped),))
-    return compare([entry("none"), entry("smote"), entry("capped")], {"oof": heard_}, "macro_f1", Rules(resamples=300))
+    heard_ = EvaluatedCandidates(whole, answers, (EvaluatedCandidates(some, stopped),))
+    return compare_candidates(
+        [entry("none"), entry("smote"), entry("capped")], {"oof": heard_}, "macro_f1", EvidencePolicy(resamples=300)
+    )
 
 
 def test_a_stopped_candidate_is_compared_on_its_rows_in_the_same_family_and_can_t_be_the_simplest():

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from evenhand.evidence import Entry
-from evenhand.evidence.references import reference_of, simplicity, way_of
+from evenhand.evidence.baselines import ComparedCandidate, baseline_of, method_of, simplicity
 from evenhand.metrics.scores import score
 from evenhand.problem import parse_problem
 from evenhand.report.tables import Row, baseline_against_resampled, is_baseline
@@ -26,7 +25,7 @@ RAW = {
 
 def entry(model="lightgbm", strategy="none", features="base", decision="argmax", variant_of=None):
     name = " / ".join((model, strategy, features, decision))
-    return Entry(name, model, "lightgbm", strategy, strategy, features, decision, variant_of)
+    return ComparedCandidate(name, model, "lightgbm", strategy, strategy, features, decision, variant_of)
 
 
 def row(model, skill, decision="argmax", variant_of=None):
@@ -83,9 +82,9 @@ def test_other_settings_are_compared_with_the_model_s_own(one, reference, way):
     grid = [e for e in grid if e.features == "base" or one.features == "enriched"]
     if one.features == "enriched":
         grid = [e for e in grid if e.model != "deep"]
-    found = reference_of(one, grid)
+    found = baseline_of(one, grid)
     assert found == reference
-    assert way_of(one, found) == way
+    assert method_of(one, found) == way
 
 
 def test_the_model_s_own_settings_are_the_simpler_ones():

@@ -13,7 +13,7 @@ from evenhand.audit.chain import Entry, LedgerError
 from evenhand.errors import GateError
 from flows.ledger import LedgerRequest, show
 from flows.rollback import rollback
-from tasks.gate.judge import judge
+from tasks.gate.run import run_gate
 from tasks.local.command_line import run_command
 from tasks.registry.client import connect
 from tasks.registry.ledger import champion_in_order, settle, transact
@@ -99,7 +99,7 @@ class TestRecords:
     def test_an_error_is_recorded_and_the_same_one_once(self, world):
         made = world.version("clear")
         for _ in range(2):
-            assert judge.fn(PROBLEM, world.holdout.model_copy(update={"key": "gone"}), made).outcome == "error"
+            assert run_gate.fn(PROBLEM, world.holdout.model_copy(update={"key": "gone"}), made).outcome == "error"
         assert [record.facts["outcome"] for record in world.records("verdict")] == ["error"]
 
     def test_the_same_again_adds_nothing(self, world, two):
@@ -160,7 +160,7 @@ class TestBroken:
     def test_nothing_is_judged_promoted_or_rolled_back_on_it(self, world, two):
         alter("update params set value = replace(value, 'A. Person', 'C. Person') where key = '000005'")
         before = world.aliases()
-        assert judge.fn(WITHOUT_REVIEW, world.holdout, two[0]).outcome == "error"
+        assert run_gate.fn(WITHOUT_REVIEW, world.holdout, two[0]).outcome == "error"
         for attempt in (
             lambda: promote_alias(MODEL, two[0].version, "A. Person", ""),
             lambda: roll_back(RollbackRequest(problem="tiny", **WHY)),

@@ -10,7 +10,7 @@ import pytest
 
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
-from tasks.gate.judge import judge
+from tasks.gate.run import run_gate
 from tasks.registry.model_versions import Registered, champion, find_identity
 from tasks.settings import settings
 from tests.edges.registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, log, promote_alias, world
@@ -183,19 +183,19 @@ class TestErrorsNeverPass:
 
     def test_held_out_rows_that_are_not_what_was_referred_to(self, world):
         wrong = world.holdout.model_copy(update={"sha256": "ab" * 32})
-        assert judge.fn(PROBLEM, wrong, world.version("clear")).outcome == "error"
+        assert run_gate.fn(PROBLEM, wrong, world.version("clear")).outcome == "error"
 
     def test_an_unreachable_registry(self, world, unreachable):
-        verdict = judge.fn(PROBLEM, world.holdout, Registered(name=MODEL, version="1"))
+        verdict = run_gate.fn(PROBLEM, world.holdout, Registered(name=MODEL, version="1"))
         assert verdict.outcome == "error"
         assert "registry failed" in verdict.reasons[0]
 
     def test_a_registry_without_the_model(self, world):
-        assert judge.fn(PROBLEM, world.holdout, Registered(name=MODEL, version="1")).outcome == "error"
+        assert run_gate.fn(PROBLEM, world.holdout, Registered(name=MODEL, version="1")).outcome == "error"
 
     def test_an_error_is_judged_again(self, world):
         made = world.version("clear")
-        assert judge.fn(PROBLEM, world.holdout.model_copy(update={"key": "gone"}), made).outcome == "error"
+        assert run_gate.fn(PROBLEM, world.holdout.model_copy(update={"key": "gone"}), made).outcome == "error"
         assert world.judge(made)[0].outcome == "promote (first)"
 
 

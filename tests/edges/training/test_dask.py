@@ -16,8 +16,8 @@ from lightgbm import LGBMClassifier
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.errors import ProblemError
-from evenhand.postprocess.choose_calibration import Correction
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.choose_calibration import Calibration
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.strategies import TrainingRows
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
@@ -31,7 +31,7 @@ from tasks.training.start_workers import WorkerStarter, check_runner
 from tests.edges.servers import free_ports
 from tests.edges.training.test_units import SEED, problem, rows
 
-PLAIN = Ending(None, Correction(prior=False, calibrator=None), "calibrated")
+PLAIN = Postprocessing(None, Calibration(prior=False, calibrator=None), "calibrated")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: the extra dask")
 
 
@@ -187,8 +187,8 @@ def test_a_distributed_model_scores_like_one_of_this_process(tmp_path, cluster, 
         np.testing.assert_array_equal(np.load(its.probabilities), np.load(same.probabilities))
         assert its.primary == pytest.approx(mine.primary, abs=0.03)
         assert np.abs(np.load(its.probabilities) - np.load(mine.probabilities)).mean() < 0.05
-        assert its.ledger == replace(
-            mine.ledger, adaptations=(*mine.ledger.adaptations, "fitted by 2 workers together")
+        assert its.resampling == replace(
+            mine.resampling, adaptations=(*mine.resampling.adaptations, "fitted by 2 workers together")
         )
     assert type(whole.fitted.classifier) is LGBMClassifier
     assert whole.fitted.classifier.n_jobs == 1

@@ -164,7 +164,7 @@ def test_what_a_stopped_candidate_leaves(trained, tmp_path):
     assert set(draw_fit(context, far)) == {"precision_recall", "roc", "calibration"}
     _write_files(training, far, tmp_path)
     assert json.loads((tmp_path / "model_metrics.json").read_text())["test"] is None
-    assert len(json.loads((tmp_path / "resampling_ledger.json").read_text())) == far.folds_done
+    assert len(json.loads((tmp_path / "resampling_records.json").read_text())) == far.folds_done
 
 
 def test_its_evidence_is_of_the_rows_that_both_have(trained):

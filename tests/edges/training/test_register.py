@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from evenhand.errors import EvenhandError
-from evenhand.postprocess.choose_calibration import Correction
-from evenhand.postprocess.postprocessing import Ending
+from evenhand.postprocess.choose_calibration import Calibration
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.training.candidates import candidates
 from evenhand.training.leak_checks import LeakReport
 from tasks.data.split import split
@@ -23,7 +23,7 @@ def refitted(training):
     frame = rows(1)
     snapshot = write_frame(frame.assign(year=np.where(np.arange(len(frame)) % 4, 2020.0, 2021.0)), "good/rows.parquet")
     parts, winner = split.fn(snapshot, PROBLEM), candidates(PROBLEM)[0]
-    ending = Ending(None, Correction(prior=False, calibrator=None), "calibrated")
+    ending = Postprocessing(None, Calibration(prior=False, calibrator=None), "calibrated")
     whole = refit.fn(training.context(parts), winner, ending)
     assert whole.model.path.stat().st_size > 0
     clean = LeakReport(rows=len(frame), fits=1, twins={})

@@ -61,9 +61,9 @@ def test_what_is_taken_is_old_is_new_to_the_training_and_is_trained_on_first():
 
     given = parts.model_copy(update={"elsewhere": (found,)})
     outcome = read_experiment(given, ours, 0).run(candidate({"problem": "o"}), HOLDOUT_FOLD)
-    assert outcome.ledger.adaptations == (f"the first 3 rounds saw {len(taken)} rows of o",)
+    assert outcome.resampling.adaptations == (f"the first 3 rounds saw {len(taken)} rows of o",)
     assert len(outcome.probabilities) == parts.holdout.rows
-    assert sum(outcome.ledger.before.values()) == parts.train.rows
+    assert sum(outcome.resampling.before.values()) == parts.train.rows
 
     few = take(TransferSource("o", other, theirs), ours, parts.model_copy(update={"share": 0.5}), own, ["base"])
     assert few.rows.rows == round(len(taken) / 2)
@@ -112,4 +112,4 @@ def test_a_training_fetches_and_validates_what_its_models_begin_on(tmp_path, mon
     ]
     assert [(told[0], told[3], told[-1]) for told in logged] == [("r1", borrowed.rows.sha256, "first rounds")]
     outcome = read_experiment(given, ours, 0).run(candidate({"data": name}), HOLDOUT_FOLD)
-    assert outcome.ledger.adaptations == (f"the first 3 rounds saw {borrowed.rows.rows} rows of york.csv",)
+    assert outcome.resampling.adaptations == (f"the first 3 rounds saw {borrowed.rows.rows} rows of york.csv",)

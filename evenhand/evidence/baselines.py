@@ -30,7 +30,7 @@ _WEIGHTING_KINDS = ("lightgbm_focal",)
 
 
 @dataclass(frozen=True)
-class Entry:
+class ComparedCandidate:
     """A candidate by its names and kinds."""
 
     name: str
@@ -44,7 +44,7 @@ class Entry:
     """The model that this one is with other settings."""
 
 
-def reference_of(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
+def baseline_of(entry: ComparedCandidate, entries: Iterable[ComparedCandidate]) -> ComparedCandidate | None:
     """Find what a candidate is compared with, so that the difference is that of one thing.
 
     As a rule it is the same model on the same features, with strategy ``none`` and ``argmax``. Where that is the
@@ -65,14 +65,14 @@ def reference_of(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
     return None
 
 
-def way_of(entry: Entry, reference: Entry) -> str:
+def method_of(entry: ComparedCandidate, reference: ComparedCandidate) -> str:
     """Name what a candidate does that its reference does not.
 
     Examples
     --------
-    >>> plain = Entry("lightgbm / none", "lightgbm", "lightgbm", "none", "none", "base", "argmax")
-    >>> smote = Entry("lightgbm / smote", "lightgbm", "lightgbm", "smote", "smote", "base", "prior_correction")
-    >>> way_of(smote, plain)
+    >>> plain = ComparedCandidate("plain", "lightgbm", "lightgbm", "none", "none", "base", "argmax")
+    >>> smote = ComparedCandidate("smote", "lightgbm", "lightgbm", "smote", "smote", "base", "prior_correction")
+    >>> method_of(smote, plain)
     'smote + prior_correction'
     """
     strategy = reference.strategy if entry.model_kind == "stack" else entry.strategy  # there it names the members
@@ -85,7 +85,7 @@ def way_of(entry: Entry, reference: Entry) -> str:
     return " + ".join(mine for mine, other in pairs if mine != other) or entry.name
 
 
-def simplicity(entry: Entry) -> tuple[int, int, bool, bool, str]:
+def simplicity(entry: ComparedCandidate) -> tuple[int, int, bool, bool, str]:
     """Sort the simplest first: by the most involved part, how many parts, features, settings, name.
 
     none < weights < decision rule < undersampling < oversampling < synthetic rows < ensembles that balance inside <
@@ -100,7 +100,7 @@ def simplicity(entry: Entry) -> tuple[int, int, bool, bool, str]:
 
 
 def simplest(
-    entries: Sequence[Entry], found: Mapping[str, MetricEvidence], errors: Mapping[str, float], metric: str
+    entries: Sequence[ComparedCandidate], found: Mapping[str, MetricEvidence], errors: Mapping[str, float], metric: str
 ) -> Simplest | None:
     """Apply the one-standard-error rule: the simplest candidate within one standard error of the best.
 
@@ -108,7 +108,7 @@ def simplest(
 
     Parameters
     ----------
-    entries : sequence of Entry
+    entries : sequence of ComparedCandidate
     found : mapping of candidate name to MetricEvidence
         The primary metric out of fold.
     errors : mapping of candidate name to float

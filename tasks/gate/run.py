@@ -17,11 +17,11 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.data.groups import groups_of
 from evenhand.data.references import Reference
 from evenhand.errors import GateError
-from evenhand.gate.decide import decide, no_look_left, unfit
+from evenhand.gate.decide import decide, no_evaluation_left, unfit
 from evenhand.gate.verdict import Case, Facts, Scored, Verdict, error_verdict
 from evenhand.problem import Problem
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
-from tasks.gate.count_looks import labels_sha256, next_look, take_look
+from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
 from tasks.gate.report import write_report
 from tasks.registry.client import connect
 from tasks.registry.model_versions import (
@@ -52,7 +52,7 @@ PASSED = "passed"
 
 
 @task(name="gate", cache_policy=NO_CACHE)
-def judge(problem: Problem, holdout: Reference, challenger: Registered) -> Verdict:
+def run_gate(problem: Problem, holdout: Reference, challenger: Registered) -> Verdict:
     """Hold a challenger against the champion on the same held-out rows.
 
     The same case is judged once: the stored verdict is returned for the same rows, champion and policy, and for a
@@ -109,9 +109,9 @@ def _decided(
     frame = read_frame(holdout)
     labels = labels_sha256(frame, problem)
     with registry_errors(f"counting the looks at the held-out rows of {version.name}"):
-        look = next_look(client, version.name, labels, digest)
+        look = next_evaluation(client, version.name, labels, digest)
     if look > problem.gate.looks:
-        return no_look_left(problem.metric, problem.review, problem.gate, holdout.sha256, len(frame)), None
+        return no_evaluation_left(problem.metric, problem.review, problem.gate, holdout.sha256, len(frame)), None
     rows = frame.drop(columns=problem.target.column)
     who = f"challenger {version.name} version {version.version}"
     fitted = _loaded(who, version.name, str(version.version))
@@ -127,7 +127,7 @@ def _decided(
         name = f"champion {rival.name} version {rival.version}"
         against = _scored(name, _loaded(name, rival.name, rival.version), rows, holdout)
     with registry_errors(f"counting the looks at the held-out rows of {version.name}"):
-        look = take_look(client, version.name, labels, digest)
+        look = count_evaluation(client, version.name, labels, digest)
     case = Case(
         truth=frame[problem.target.column].to_numpy(dtype=object),
         challenger=scored,

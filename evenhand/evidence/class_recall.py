@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from evenhand.evidence.bootstrap import Interval
-from evenhand.evidence.judged_rows import JudgedRows, variance_of
+from evenhand.evidence.evaluation_rows import EvaluationRows, variance_of
 from evenhand.evidence.multiplicity import detectable
 from evenhand.evidence.types import ClassEvidence, ClassSupport
 
@@ -16,7 +16,7 @@ FEWEST_CHANGED = 6  # rows that change, all one way, before a sign test at .05 c
 
 
 def class_evidence(
-    rows: JudgedRows, predicted: np.ndarray, reference: np.ndarray | None, min_positives: int, confidence: float
+    rows: EvaluationRows, predicted: np.ndarray, reference: np.ndarray | None, min_positives: int, confidence: float
 ) -> tuple[ClassEvidence, ...]:
     """Recall of every class with its interval, and its difference to the reference.
 
@@ -25,7 +25,7 @@ def class_evidence(
 
     Parameters
     ----------
-    rows : JudgedRows
+    rows : EvaluationRows
     predicted, reference : ndarray of int, shape (n,)
     min_positives : int
         A class with fewer rows gets no number.
@@ -80,7 +80,7 @@ def bonett_price(won: float, lost: float, n: float, z: float) -> Interval:
 
 
 def class_support(
-    rows: JudgedRows,
+    rows: EvaluationRows,
     pairs: Sequence[tuple[np.ndarray, np.ndarray]],
     singles: Sequence[np.ndarray],
     min_positives: int,
@@ -106,7 +106,7 @@ def class_support(
     return tuple(found)
 
 
-def _design_effect(rows: JudgedRows, values: np.ndarray, held: np.ndarray) -> float:
+def _design_effect(rows: EvaluationRows, values: np.ndarray, held: np.ndarray) -> float:
     """Variance of a class's mean when blocks are drawn, by that when rows are; at least 1."""
     if rows.block_codes is None:
         return 1.0

@@ -30,13 +30,13 @@ def labels_sha256(frame: pd.DataFrame, problem: Problem) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def next_look(client: MlflowClient, model: str, labels: str, case: str) -> int:
+def next_evaluation(client: MlflowClient, model: str, labels: str, case: str) -> int:
     """Tell which look a case would be, or was if it has been judged on these rows before; nothing is written."""
     taken = _taken(client, model, labels)
     return taken.get(case[:LENGTH]) or len(taken) + (case[:LENGTH] not in taken)
 
 
-def take_look(client: MlflowClient, model: str, labels: str, case: str) -> int:
+def count_evaluation(client: MlflowClient, model: str, labels: str, case: str) -> int:
     """Count a case as a look at these rows, before it is judged; the same case is counted once.
 
     Two at the same time may both get the later number, never both the earlier one: each counts after it has written.

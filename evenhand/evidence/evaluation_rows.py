@@ -25,7 +25,7 @@ MEAN_OVER_CLASSES = {
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedRows:
+class EvaluationRows:
     """Rows that no judged model was trained on.
 
     Attributes
@@ -72,7 +72,7 @@ class JudgedRows:
         return None if self.block_codes is None else int(self.block_codes.max()) + 1
 
 
-def of_confusions(metric: str, known: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def metric_of_confusions(metric: str, known: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Return the metric of confusions (..., K, K), shape (...); means over classes are over the ``known`` ones."""
     if metric not in MEAN_OVER_CLASSES:
         return lambda confusions: FROM_CONFUSION[metric](confusions)[..., 0]
@@ -97,7 +97,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 
 def drawn_confusions(
-    rows: JudgedRows, predicted: Sequence[np.ndarray], resamples: int = RESAMPLES, seed: int = 0
+    rows: EvaluationRows, predicted: Sequence[np.ndarray], resamples: int = RESAMPLES, seed: int = 0
 ) -> np.ndarray:
     """Draw rows class by class, or whole blocks where there are any, the same for all models.
 
@@ -118,7 +118,7 @@ def drawn_confusions(
     return np.concatenate(found, axis=1).reshape(len(predicted), 1 + resamples, k, k)
 
 
-def fold_confusions(rows: JudgedRows, predicted: np.ndarray) -> np.ndarray:
+def fold_confusions(rows: EvaluationRows, predicted: np.ndarray) -> np.ndarray:
     """Confusion of each fold, shape (folds, K, K)."""
     if rows.fold_codes is None:
         return np.empty((0, len(rows.classes), len(rows.classes)))
@@ -136,7 +136,7 @@ class Spread:
     p: float
 
 
-def of_draws(draws: np.ndarray, confidence: float) -> Spread:
+def spread_of_draws(draws: np.ndarray, confidence: float) -> Spread:
     """Read a spread off draws, shape (1 + resamples,), the estimate first; p agrees with the percentile interval."""
     drawn = draws[1:][np.isfinite(draws[1:])]
     if not np.isfinite(draws[0]) or len(drawn) < len(draws) / 2:
@@ -156,7 +156,7 @@ def _p_of_draws(drawn: np.ndarray) -> float:
     return float(2 * ndtr(ndtri(told) * middle / (middle - edge))) if middle != edge else 0.0
 
 
-def of_influence(rows: JudgedRows, estimate: float, influence: np.ndarray, confidence: float) -> Spread:
+def spread_of_influence(rows: EvaluationRows, estimate: float, influence: np.ndarray, confidence: float) -> Spread:
     """Make a spread of the influence of each row: the bootstrap of endless draws, to first order (Efron 1982)."""
     variance = variance_of(rows, influence)
     if not np.isfinite(estimate) or not np.isfinite(variance):
@@ -167,7 +167,7 @@ def of_influence(rows: JudgedRows, estimate: float, influence: np.ndarray, confi
     return Spread(Interval(estimate, estimate - half, estimate + half), se, p)
 
 
-def variance_of(rows: JudgedRows, influence: np.ndarray) -> float:
+def variance_of(rows: EvaluationRows, influence: np.ndarray) -> float:
     """Variance of a sum of influences when rows are drawn class by class, or blocks as a whole."""
     strata = rows.y if rows.block_codes is None else np.zeros(rows.n_blocks or 0, dtype=np.int64)
     values = influence if rows.block_codes is None else np.bincount(rows.block_codes, influence)

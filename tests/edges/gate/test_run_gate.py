@@ -10,8 +10,8 @@ import pytest
 
 from evenhand.gate.verdict import Verdict
 from evenhand.problem import GatePolicy
-from tasks.gate.count_looks import labels_sha256, next_look, take_look
-from tasks.gate.judge import judge
+from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
+from tasks.gate.run import run_gate
 from tasks.storage.store import write_frame
 from tests.edges.registry_world import MODEL, PROBLEM, log, rows, world
 
@@ -41,7 +41,7 @@ class TestLooks:
         world.champion("faint")
         verdicts = [world.judge(world.version("clear"), problem)[0] for _ in range(3)]
         assert [v.outcome for v in verdicts] == ["promote", "promote", "insufficient evidence"]
-        assert [v.looks_left for v in verdicts] == [1, 0, 0]
+        assert [v.evaluations_left for v in verdicts] == [1, 0, 0]
         assert verdicts[1].low < verdicts[0].low < verdicts[0].estimate == verdicts[1].estimate
         assert "have judged 2 times" in verdicts[2].reasons[0]
         assert (verdicts[2].estimate, verdicts[2].look) == (None, 0)
@@ -78,19 +78,19 @@ class TestLooks:
     def test_counting_is_stored_before_it_is_used(self, world):
         made = world.version("clear")
         labels = labels_sha256(rows(2), PROBLEM)
-        assert next_look(world.client, made.name, labels, "a" * 64) == 1
-        assert take_look(world.client, made.name, labels, "a" * 64) == 1
-        assert take_look(world.client, made.name, labels, "b" * 64) == 2
-        assert take_look(world.client, made.name, labels, "a" * 64) == 1
-        assert next_look(world.client, made.name, labels, "c" * 64) == 3
+        assert next_evaluation(world.client, made.name, labels, "a" * 64) == 1
+        assert count_evaluation(world.client, made.name, labels, "a" * 64) == 1
+        assert count_evaluation(world.client, made.name, labels, "b" * 64) == 2
+        assert count_evaluation(world.client, made.name, labels, "a" * 64) == 1
+        assert next_evaluation(world.client, made.name, labels, "c" * 64) == 3
 
     def test_a_case_killed_while_it_was_counted_gets_a_number_again(self, world):
         made = world.version("clear")
         labels = labels_sha256(rows(2), PROBLEM)
         world.client.set_registered_model_tag(made.name, f"look.{labels[:16]}.{'a' * 16}", "? 2026-01-01")
-        assert next_look(world.client, made.name, labels, "a" * 64) == 1
-        assert take_look(world.client, made.name, labels, "b" * 64) == 2
-        assert take_look(world.client, made.name, labels, "a" * 64) == 2
+        assert next_evaluation(world.client, made.name, labels, "a" * 64) == 1
+        assert count_evaluation(world.client, made.name, labels, "b" * 64) == 2
+        assert count_evaluation(world.client, made.name, labels, "a" * 64) == 2
 
 
 class TestReport:
@@ -121,7 +121,7 @@ class TestReport:
     def test_an_error_has_one_too(self, world):
         made = world.version("clear")
         gone = world.holdout.model_copy(update={"key": "gone"})
-        assert judge.fn(PROBLEM, gone, made).outcome == "error"
+        assert run_gate.fn(PROBLEM, gone, made).outcome == "error"
         assert "<h1><span>error</span>" in page_of(world, made)
 
     def test_judging_again_does_not_rewrite_it(self, world):
@@ -201,4 +201,4 @@ def test_the_record_reads_back(world):
     verdict, _ = world.judge(made)
     assert Verdict.model_validate_json(world.tags(made)["verdict_json"]) == verdict
     assert verdict.look == 1
-    assert verdict.looks_left == PROBLEM.gate.looks - 1
+    assert verdict.evaluations_left == PROBLEM.gate.looks - 1

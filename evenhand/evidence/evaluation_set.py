@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evenhand.evidence.classes import class_evidence, class_support
+from evenhand.evidence.class_recall import class_evidence, class_support
+from evenhand.evidence.evaluation_rows import FEWEST_BLOCKS, EvaluationRows
 from evenhand.evidence.fold_variance import FEWEST_FOLDS, borrowed_spread, fold_variance
-from evenhand.evidence.judged_rows import FEWEST_BLOCKS, JudgedRows
-from evenhand.evidence.measure import Answers, Compared, Measurement, Rules, measure
+from evenhand.evidence.measure import Compared, EvidencePolicy, MeasuredCandidate, Measurement, measure
 from evenhand.evidence.multiplicity import concluded, detectable, holm
 from evenhand.evidence.types import (
     Basis,
     ClassEvidence,
     Difference,
+    EvaluationSet,
+    EvaluationSetEvidence,
     Ground,
     MetricEvidence,
-    Place,
-    PlaceEvidence,
 )
 
 
@@ -28,17 +28,17 @@ class Judged:
     """All of one place: what it stands on, each candidate's evidence, and standard errors by metric and candidate."""
 
     ground: Ground
-    found: dict[str, PlaceEvidence]
+    found: dict[str, EvaluationSetEvidence]
     errors: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class EvaluatedCandidates:
     """Rows of one place, and what each candidate said of them, by candidate name."""
 
-    rows: JudgedRows
-    answers: Mapping[str, Answers]
-    partial: tuple[Heard, ...] = ()
+    rows: EvaluationRows
+    answers: Mapping[str, MeasuredCandidate]
+    partial: tuple[EvaluatedCandidates, ...] = ()
     """Candidates that were stopped after fewer folds, each group with its references, on the rows that both have."""
 
 
@@ -46,25 +46,29 @@ class Heard:
 class _Measured:
     """Candidates on the same rows."""
 
-    heard: Heard
+    heard: EvaluatedCandidates
     pairs: dict[str, str]
     measured: dict[str, dict[str, Measurement]]
     classes: dict[str, tuple[ClassEvidence, ...]]
 
 
-def judge_place(
-    place: Place, heard: Heard, references: Mapping[str, str], metrics: Sequence[str], rules: Rules
+def compare_on(
+    place: EvaluationSet,
+    heard: EvaluatedCandidates,
+    references: Mapping[str, str],
+    metrics: Sequence[str],
+    rules: EvidencePolicy,
 ) -> Judged:
     """Judge all candidates of one place. Their comparisons are one family, on however many folds.
 
     Parameters
     ----------
     place : {"oof", "test"}
-    heard : Heard
+    heard : EvaluatedCandidates
     references : mapping of candidate name to the name of its reference
         Without those that have none.
     metrics : sequence of str
-    rules : Rules
+    rules : EvidencePolicy
     """
     whole = _measure(heard, references, metrics, rules)
     groups = [whole]
@@ -75,7 +79,7 @@ def judge_place(
     pairs = {name: other for group in groups for name, other in group.pairs.items()}
     by_metric = {metric: _family(metric, measured, pairs, rules) for metric in metrics}
     found = {
-        name: PlaceEvidence({metric: by_metric[metric][name] for metric in metrics}, group.classes[name], folds)
+        name: EvaluationSetEvidence({metric: by_metric[metric][name] for metric in metrics}, group.classes[name], folds)
         for group, folds in ((group, None if group is whole else len(group.heard.rows.ratios)) for group in groups)
         for name in group.measured
     }
@@ -84,10 +88,10 @@ def judge_place(
 
 
 def _measure(
-    heard: Heard,
+    heard: EvaluatedCandidates,
     references: Mapping[str, str],
     metrics: Sequence[str],
-    rules: Rules,
+    rules: EvidencePolicy,
     names: Sequence[str] | None = None,
 ) -> _Measured:
     """Measure the candidates of one group, or those that are named."""
@@ -98,7 +102,7 @@ def _measure(
     # Classes in an order of their own: neither their names nor their codes then make a difference to a draw.
     to = np.argsort(order)
     ordered = replace(rows, y=to[rows.y])
-    recoded = {name: Answers(to[said.codes], said.judged) for name, said in answers.items()}
+    recoded = {name: MeasuredCandidate(to[said.codes], said.judged) for name, said in answers.items()}
     measured, classes = {}, {}
     for name in wanted:
         other = pairs.get(name, "")
@@ -108,12 +112,14 @@ def _measure(
     return _Measured(heard, pairs, measured, classes)
 
 
-def _borrowing(part: _Measured, whole: _Measured, rules: Rules) -> _Measured:
+def _borrowing(part: _Measured, whole: _Measured, rules: EvidencePolicy) -> _Measured:
     """Give comparisons on too few folds the largest fold variance that one on all folds has."""
     return replace(part, measured={name: _widened(one, part, whole, rules) for name, one in part.measured.items()})
 
 
-def _widened(one: Mapping[str, Measurement], part: _Measured, whole: _Measured, rules: Rules) -> dict[str, Measurement]:
+def _widened(
+    one: Mapping[str, Measurement], part: _Measured, whole: _Measured, rules: EvidencePolicy
+) -> dict[str, Measurement]:
     ratios, found = whole.heard.rows.ratios, dict(one)
     for metric, measured in one.items():
         compared = measured.compared
@@ -129,7 +135,7 @@ def _widened(one: Mapping[str, Measurement], part: _Measured, whole: _Measured, 
     return found
 
 
-def _order_of_classes(rows: JudgedRows, answers: Mapping[str, Answers]) -> np.ndarray:
+def _order_of_classes(rows: EvaluationRows, answers: Mapping[str, MeasuredCandidate]) -> np.ndarray:
     hits = np.zeros(len(rows.classes), dtype=np.int64)
     for said in answers.values():
         hits += np.bincount(rows.y[said.codes == rows.y], minlength=len(hits))
@@ -137,7 +143,7 @@ def _order_of_classes(rows: JudgedRows, answers: Mapping[str, Answers]) -> np.nd
 
 
 def _family(
-    metric: str, measured: Mapping[str, Mapping[str, Measurement]], pairs: Mapping[str, str], rules: Rules
+    metric: str, measured: Mapping[str, Mapping[str, Measurement]], pairs: Mapping[str, str], rules: EvidencePolicy
 ) -> dict[str, MetricEvidence]:
     compared = {name: one[metric].compared for name, one in measured.items() if name in pairs}
     adjusted = dict(zip(compared, holm([_p(one) for one in compared.values()]), strict=True))
@@ -187,7 +193,9 @@ def _difference(
     )
 
 
-def _ground(place: Place, heard: Heard, pairs: Mapping[str, str], comparisons: int, rules: Rules) -> Ground:
+def _ground(
+    place: EvaluationSet, heard: EvaluatedCandidates, pairs: Mapping[str, str], comparisons: int, rules: EvidencePolicy
+) -> Ground:
     rows, answers = heard.rows, heard.answers
     basis: Basis = "folds" if len(rows.ratios) >= FEWEST_FOLDS else "rows"
     codes = {name: said.codes for name, said in answers.items()}
@@ -197,7 +205,7 @@ def _ground(place: Place, heard: Heard, pairs: Mapping[str, str], comparisons: i
     return replace(ground, notes=(*_notes(ground, rules), *_of_stopped(heard)))
 
 
-def _of_stopped(heard: Heard) -> list[str]:
+def _of_stopped(heard: EvaluatedCandidates) -> list[str]:
     stopped = {name for part in heard.partial for name in part.answers if name not in heard.answers}
     if not stopped:
         return []
@@ -208,7 +216,7 @@ def _of_stopped(heard: Heard) -> list[str]:
     ]
 
 
-def _notes(ground: Ground, rules: Rules) -> list[str]:
+def _notes(ground: Ground, rules: EvidencePolicy) -> list[str]:
     said = []
     if ground.place == "test":
         said.append("one fit a candidate: intervals say how sure the difference between these fits is on this period")
