@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from evenhand.data.broken_rows import Checked
+from evenhand.data.broken_rows import CheckedExpectation
 from evenhand.data.findings import Findings, asked, cell_text
 
 _STYLE = (
@@ -44,7 +44,7 @@ def quality_page(found: Findings, quarantined: str | None, details: Sequence[str
 
 
 def _summary(found: Findings, quarantined: str | None) -> str:
-    aside = int(found.aside.sum())
+    aside = int(found.quarantined.sum())
     text = (
         f"Suite {found.suite.name}, {len(found.raw):,} rows: {len(found.raw) - aside:,} good, {aside:,} put aside, "
         f"{found.dropped_copies:,} of these exact copies of an earlier row."
@@ -62,7 +62,7 @@ def _put_aside(found: Findings) -> list[tuple[int, str]]:
     ]
 
 
-def _result(found: Findings, result: Checked) -> tuple[int, str]:
+def _result(found: Findings, result: CheckedExpectation) -> tuple[int, str]:
     expectation, count = result.expectation, int(result.rows.sum())
     kept = "kept" if expectation.meta.rows == "keep" else "aside"
     state = "failed" if result.failed else kept if count else "met"

@@ -18,8 +18,8 @@ from evenhand.problem import (
     SimpleDecision,
     TextAugmentStrategy,
 )
+from evenhand.problem.models import Stacking
 from evenhand.problem.presets import Preset
-from evenhand.problem.stacking import Stacking
 from evenhand.problem.strategies import FULL, AnyStrategy
 from evenhand.training.candidates import Candidate, candidates
 

@@ -17,11 +17,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from evenhand.data.out_of_fold import apart, fitting_rows
+from evenhand.data.out_of_fold import check_disjoint, fitting_rows
 from evenhand.evidence.baselines import PLAIN_KINDS
 from evenhand.models.prepared import stratified_rows
 from evenhand.problem import AnyStrategy, ModelSpec
-from evenhand.problem.stacking import Combine, StackedFits, Stacking, StackSpec
+from evenhand.problem.models import Combine, StackedFits, Stacking, StackSpec
 from evenhand.scoring.model import FittedCandidate, full_probabilities
 from evenhand.training.candidates import Candidate
 
@@ -114,7 +114,7 @@ def cross_combined(combine: Combine, inputs: Sequence[np.ndarray], y: np.ndarray
     """
     proba = np.empty(inputs[0].shape)
     for fitted, judged in fitting_rows(folds, y):
-        apart(fitted, judged, "stack, out of fold")
+        check_disjoint(fitted, judged, "stack, out of fold")
         combiner = fit_combiner(combine, [one[fitted] for one in inputs], y[fitted])
         proba[judged] = combined(combiner, [one[judged] for one in inputs])
     return proba

@@ -12,7 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
-from evenhand.data.out_of_fold import apart
+from evenhand.data.out_of_fold import check_disjoint
 from evenhand.errors import ValidationFailed
 from evenhand.metrics.scores import Scores, score
 from evenhand.postprocess.choose_calibration import Calibration, Calibrations, fit_calibration, fit_calibrations
@@ -40,7 +40,7 @@ def _postprocessing(
     experiment = context.experiment
     known, rows = known_rows(experiment, inner), unseen(experiment, inner).rows
     what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
-    apart(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
+    check_disjoint(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
     spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(inner)
     return fit_postprocessing(spec, known, correction, experiment.classes, context.problem.metric, trained)
 

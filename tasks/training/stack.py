@@ -19,7 +19,7 @@ from evenhand.postprocess.choose_calibration import Calibration
 from evenhand.postprocess.fit_rules import AnyDecision
 from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import ARGMAX
-from evenhand.problem.stacking import Stacking
+from evenhand.problem.models import Stacking
 from evenhand.scoring.model import FittedCandidate
 from evenhand.strategies import ResamplingRecord, class_counts
 from evenhand.training.candidates import Candidate

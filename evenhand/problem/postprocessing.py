@@ -1,4 +1,4 @@
-"""Decision rules as a problem declares them."""
+"""Calibration methods and decision rules, as a problem declares them."""
 
 from __future__ import annotations
 
@@ -101,3 +101,9 @@ Decision = Annotated[
     ],
     BeforeValidator(as_kind),
 ]
+
+
+CalibrationMethod = Literal["none", "prior", "temperature", "sigmoid", "isotonic"]
+
+
+CALIBRATIONS: tuple[str, ...] = get_args(CalibrationMethod)

@@ -10,7 +10,7 @@ import pytest
 COMMAND = """
 import warnings
 from pydantic import BaseModel
-from flows.commands import run_command
+from tasks.local.command_line import run_command
 
 class Request(BaseModel):
     pass

@@ -1,4 +1,4 @@
-"""Prefect's embedded server: shielded from ctrl-c, silent, and started before the flow so that a failure is told."""
+"""Prefect's embedded server, started before the flow, and the terminal left to the lines of the flow."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
 
 def quiet_prefect() -> None:
-    """Leave the terminal to the flow's own words; Prefect's logs, which hold them too, are in its UI and database."""
+    """Keep Prefect's log lines out of the terminal; they are in its database and on its pages."""
     setup_logging()
-    # Prefect takes what the flow prints and logs it: such a record comes from a line that is not Prefect's.
+    # Prefect logs what the flow prints. Such a record comes from a line that is not Prefect's own.
     own = logging.StreamHandler(sys.stdout)
     own.addFilter(lambda record: not record.pathname.startswith(_PREFECT))
     for run_logger in ("prefect.flow_runs", "prefect.task_runs"):
@@ -39,17 +39,17 @@ def quiet_prefect() -> None:
 
 
 def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
-    """Start the embedded server where no other is named; it ends with this process.
+    """Start the embedded server unless PREFECT_API_URL names another; it ends with this process.
 
     Parameters
     ----------
     meanwhile : callable, optional
-        What this process does while the server, another one, starts.
+        Run in this process while the server starts.
 
     Raises
     ------
     EvenhandError
-        When it does not come up.
+        When the server does not start.
     """
     if PREFECT_API_URL.value():
         return
@@ -57,7 +57,7 @@ def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
     from prefect.server.api.server import SubprocessASGIServer
 
     failures: list[Exception] = []
-    # A thread of its own, as the main one stays open to ctrl-c while it waits.
+    # In a thread of its own, so that the main one reacts to ctrl-c while it waits.
     starter = Thread(target=_start_shielded, args=(SubprocessASGIServer(), failures), daemon=True)
     starter.start()
     if meanwhile is not None:
@@ -66,15 +66,15 @@ def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
     if failures:
         raise EvenhandError(
             f"Prefect's embedded server did not start on {PREFECT_HOME.value()}: {failures[0]} "
-            f"{_CONSOLE_LEVEL}=ERROR shows what it says; PREFECT_HOME names another folder."
+            f"{_CONSOLE_LEVEL}=ERROR shows its log; PREFECT_HOME names another folder."
         ) from failures[0]
 
 
 def _start_shielded(server: SubprocessASGIServer, failures: list[Exception]) -> None:
-    # Ctrl-c goes to every process of the terminal. A process is born with the signals blocked that this thread blocks:
-    # so the server outlives the flow and hears how it ended.
+    # Ctrl-c goes to every process of the terminal. A new process inherits the signal mask of the thread that starts it:
+    # the server outlives the flow and records how it ended.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         server.start()
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - reported by the thread that waits
         failures.append(error)

@@ -1,6 +1,6 @@
-"""Runners: where the units of a training run. Each is a Prefect task whichever it is, and the digits are the same.
+"""Start the workers that RUNNER names. A unit is a Prefect task with any of them, and its digits are the same.
 
-Those of a ``distributed`` model alone depend on how many workers share its rows.
+Only those of a ``distributed`` model depend on how many workers share its rows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROWS_FOR_PROCESSES = 20_000
 
 
 def units_at_once() -> int:
-    """Count the units that are on their way together: as many as cores, or what a Dask cluster is asked for."""
+    """Count the units that are in hand together: one per core, or as many as a Dask cluster may be given."""
     return max(cores(), settings().dask_units) if settings().dask_address else cores()
 
 
@@ -42,13 +42,13 @@ def check_runner(name: RunnerName | None, grid: Sequence[Candidate]) -> None:
         )
 
 
-class Runner:
-    """What runs the units of one training. A context manager, which ends every process it started.
+class WorkerStarter:
+    """Starts what runs the units of one training, and ends it. A context manager.
 
     Parameters
     ----------
     name : {"auto", "threads", "processes", "dask"} or None
-        ``auto`` is processes from 20,000 training rows on, and threads below; None is what the environment says.
+        ``auto`` is processes from 20,000 training rows on, and threads below; None takes EVENHAND_RUNNER.
     training : Training
     """
 
@@ -56,9 +56,8 @@ class Runner:
         self._name = name or settings().runner
         self._training = training
         self._stack = ExitStack()
-        self._workers: Workers | DaskWorkers | None = None
 
-    def __enter__(self) -> Runner:
+    def __enter__(self) -> WorkerStarter:
         return self
 
     def __exit__(
@@ -66,23 +65,29 @@ class Runner:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def workers(self, parts: Parts) -> tuple[Workers | DaskWorkers | None, Parts]:
-        """Return the processes that units run in, and the parts as they share them with this one.
+    def start(self, parts: Parts) -> tuple[Workers | DaskWorkers | None, Parts]:
+        """Start the workers for these rows.
 
-        There are no processes where units run in the threads of this one.
+        Returns
+        -------
+        Workers, DaskWorkers or None
+            None where units run in the threads of this process.
+        Parts
+            With the folder through which the workers share rows.
 
         Raises
         ------
         ClusterError
             When the Dask cluster that is asked for can't be used.
         """
-        if self._workers is None and self._name == "dask":
+        workers: Workers | DaskWorkers
+        if self._name == "dask":
             if not settings().dask_address:
                 raise ClusterError("runner dask needs EVENHAND_DASK_ADDRESS, such as tcp://10.0.0.5:8786; it is empty")
-            self._workers = self._stack.enter_context(DaskWorkers(settings().dask_address))
-        enough = parts.train.rows >= ROWS_FOR_PROCESSES
-        if self._workers is None and (self._name == "processes" or (self._name == "auto" and enough)):
-            folder = self._training.folder / "units" / "shared"
-            self._workers = self._stack.enter_context(Workers(cores(), folder, self._training.say))
-        shared = self._workers.shared if self._workers else None
-        return self._workers, parts.model_copy(update={"shared": shared})
+            workers = DaskWorkers(settings().dask_address)
+        elif self._name == "processes" or (self._name == "auto" and parts.train.rows >= ROWS_FOR_PROCESSES):
+            workers = Workers(cores(), self._training.folder / "units" / "shared", self._training.say)
+        else:
+            return None, parts
+        self._stack.enter_context(workers)
+        return workers, parts.model_copy(update={"shared": workers.shared})
