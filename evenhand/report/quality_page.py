@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evenhand.data.broken_rows import Checked
+from evenhand.data.broken_rows import CheckedExpectation
 from evenhand.data.findings import Findings, asked, cell_text
 from evenhand.report.rendering import render_page
 from evenhand.report.table_model import Cell, Column, Table, words
@@ -41,7 +41,7 @@ def quality_page(found: Findings, quarantined: str | None, details: Sequence[str
         warnings=found.warnings,
         suite=found.suite.name,
         rows=len(found.raw),
-        quarantined=int(found.aside.sum()),
+        quarantined=int(found.quarantined.sum()),
         copies=found.dropped_copies,
         where=quarantined,
         table=Table("Expectations that rows broke, what failed first", columns, [row for _, row in rows], "wide"),
@@ -60,7 +60,7 @@ def _quarantined(found: Findings) -> list[tuple[int, list[str | Cell]]]:
     ]
 
 
-def _result(found: Findings, result: Checked) -> tuple[int, list[str | Cell]]:
+def _result(found: Findings, result: CheckedExpectation) -> tuple[int, list[str | Cell]]:
     expectation, count = result.expectation, int(result.rows.sum())
     broken = "kept" if expectation.meta.rows == "keep" else "quarantined"
     state = "failed" if result.failed else broken

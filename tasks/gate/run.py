@@ -38,7 +38,7 @@ from tasks.registry.model_versions import (
     registry_errors,
     tag_version,
 )
-from tasks.registry.verdicts import known_verdict, note_verdict
+from tasks.registry.verdicts import record_verdict, recorded_verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,7 +87,7 @@ def _judged(problem: Problem, holdout: Reference, challenger: Registered) -> Ver
         rival = champion_of(client, challenger.name)
     compared_with = rival.version if rival else ""
     digest = _case_digest(problem, holdout, version, compared_with)
-    known = known_verdict(version)
+    known = recorded_verdict(version)
     if known and known.outcome != "error" and (version.tags.get(CASE) == digest or compared_with == challenger.version):
         return known
     verdict, case = _decided(client, problem, holdout, version, rival, digest)
@@ -142,7 +142,7 @@ def _decided(
 
 
 def _loaded(who: str, name: str, version: str) -> FittedCandidate:
-    from tasks.registry.model_store import load_model
+    from tasks.registry.load_model import load_model
 
     try:
         return load_model(f"models:/{name}/{version}")
@@ -230,4 +230,4 @@ def _record(
         }
         tag_version(client, challenger.name, challenger.version, facts)
         # After the tags: a verdict counts when the ledger has it, and then it can be read.
-        note_verdict(challenger.name, challenger.version, verdict, digest, facts[COMPARED_WITH])
+        record_verdict(challenger.name, challenger.version, verdict, digest, facts[COMPARED_WITH])

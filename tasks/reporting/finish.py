@@ -32,9 +32,10 @@ from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.data.validation import Validated
-from tasks.registry import tracking
+from tasks.registry import training_runs
 from tasks.registry.client import connect
 from tasks.registry.model_versions import Registered, read_version
+from tasks.registry.run_inputs import log_input
 from tasks.reporting.draw import caption, draw_comparison
 from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
@@ -52,7 +53,7 @@ def log_inputs(training: Training, data: TrainingData) -> None:
     store, kinds = open_store(), {name: kind.kind for name, kind in column_types(problem).items()}
     for context, rows in (("snapshot", data.snapshot), ("training", parts.train), ("held out", parts.holdout)):
         name = f"{problem.name} {context}"
-        tracking.log_inputs(training.run_id, name, store.uri(rows.key), rows.sha256, kinds, rows.rows, context)
+        log_input(training.run_id, name, store.uri(rows.key), rows, kinds, context)
     for key in store.list(validated.data_docs):
         target = training.folder / "quality" / Path(key).relative_to(validated.data_docs)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ def _write_pages(training: Training, summary: Summary, data: TrainingData, compa
         write_page(context, summary, verdict, data.validated, compared)
     except Exception as error:  # noqa: BLE001 - whatever it is, the training has its outcome
         reason = f"{type(error).__name__}: {error}"
-        tracking.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
+        training_runs.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
         return f"warning: {REPORT} could not be written ({reason}). Registration, verdict and summary.json stand."
     return "The report, to read: " + str(training.folder / REPORT) + "     Compare the runs: make ui"
 
@@ -174,7 +175,7 @@ def _candidate_summary(result: Result) -> CandidateSummary:
         folds_done=result.folds_done,
         fit_seconds=result.fit_seconds,
         skipped=result.skipped,
-        stopped=result.stopped.said if result.stopped else None,
+        stopped=result.stopped.message if result.stopped else None,
         shipped=_shipped_summary(result),
     )
 
@@ -227,10 +228,10 @@ def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> Non
     tags = {"winner": compared.winner.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
     tags[LEAK_SENTINEL] = compared.leaks.leak_sentinel
     against = render_markdown(baseline_against_resampled(rows, metric))
-    compare = f"[Compare the candidates]({tracking.compare_page(training.run_id)})"
+    compare = f"[Compare the candidates]({training_runs.compare_page(training.run_id)})"
     reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
     tags["mlflow.note.content"] = f"**{verdict.outcome}**\n\n{reasons}\n\n{compare}\n\n{against}"[:NOTE_LENGTH]
-    tracking.log_training(training.run_id, metrics, tags, training.folder)
+    training_runs.log_training(training.run_id, metrics, tags, training.folder)
 
 
 def _print_outcome(training: Training, compared: Compared, decision: Decision) -> None:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from evenhand.problem.decisions import CapacityDecision, SimpleDecision
+from evenhand.problem.postprocessing import CapacityDecision, SimpleDecision
 from evenhand.report.model_card import RULES, model_card, model_card_page
 from evenhand.report.table_model import decimal, percentage
 from evenhand.report.training.sentences import SYNTHETIC, answer

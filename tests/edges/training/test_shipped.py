@@ -20,8 +20,8 @@ from evenhand.problem import Problem
 from evenhand.report.figures import to_png
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
-from tasks.registry import tracking
-from tasks.registry.model_store import log_model, write_model
+from tasks.registry import training_runs
+from tasks.registry.store_model import log_model, write_model
 from tasks.reporting.candidates import draw
 from tasks.reporting.draw import draw_fit
 from tasks.settings import ROOT, settings
@@ -49,7 +49,7 @@ PROBLEM = Problem.model_validate(
 PREDICT_ELSEWHERE = """
 import sys
 import numpy as np, pandas as pd
-from tasks.registry.model_store import load_model
+from tasks.registry.load_model import load_model
 rows, out = pd.read_parquet(sys.argv[1]), {}
 for i, uri in enumerate(sys.argv[3:]):
     model = load_model(uri)
@@ -85,7 +85,7 @@ def world(tmp_path_factory):
     outer = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
     scored = evaluate_all.fn(context, grid, units)
     results = score_all.fn(context, scored, outer)
-    run_id, wholes = tracking.start_training("toy", "shipped", {"seed": 0}, {}), []
+    run_id, wholes = training_runs.start_training("toy", "shipped", {"seed": 0}, {}), []
     for candidate in grid:
         ending = winning_postprocessing(context, candidate, units[candidate.fit_name])
         wholes.append(fit_on_all(context, candidate, ending))
