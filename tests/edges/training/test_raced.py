@@ -9,7 +9,7 @@ import pytest
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.problem import parse_problem
-from evenhand.report.tables import baseline_against_resampled, leaderboard
+from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.reporting.candidates import _write_files
