@@ -50,7 +50,8 @@ def report_page(report: Report) -> str:
     notes = (QUICK if report.summary.preset == "quick" else "", unconfirmed(report), scarce(report), *warnings)
     return render_page(
         "training/page.html.j2",
-        title=report.problem.title,
+        title=f"{report.problem.title}: {report.summary.id}",
+        heading=report.problem.title,
         synthetic=SYNTHETIC if report.problem.synthetic else "",
         sections=sections,
         summary=report.summary,
