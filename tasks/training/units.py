@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from evenhand.metrics.scores import score
+from evenhand.models.distributed_fit import DistributedFit
 from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Outcome
