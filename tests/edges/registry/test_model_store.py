@@ -192,19 +192,6 @@ def test_a_file_holds_no_function_no_sampler_and_nothing_of_the_training_rows(fi
     assert not any(array.shape == encoded.shape for array in arrays)
 
 
-def test_models_stored_before_the_families_had_files_of_their_own_still_load(fitted, tmp_path):
-    folder = hand_made(tmp_path / "m", fitted["gradient_boosting exact"])
-    old = tmp_path / "old.skops"
-    with zipfile.ZipFile(folder / "model.skops") as new, zipfile.ZipFile(old, "w") as older:
-        for name in new.namelist():
-            older.writestr(name, new.read(name).replace(b'"evenhand.models.imputation"', b'"evenhand.models"'))
-    assert "evenhand.models.FilledGradientBoosting" in skops.io.get_untrusted_types(file=old)
-    old.replace(folder / "model.skops")
-    rows = new_rows()
-    expected = fitted["gradient_boosting exact"].predict_proba(rows)
-    assert np.array_equal(load_model(str(folder)).predict_proba(rows), expected)
-
-
 def test_every_way_of_keeping_a_model_predicts_the_same_to_the_last_bit_in_a_fresh_process(logged, fitted, tmp_path):
     rows, source, target = new_rows(), tmp_path / "rows.parquet", tmp_path / "out.npz"
     rows.to_parquet(source)
