@@ -1,4 +1,4 @@
-"""TransferData: another city's rows that models begin on; they are trained on, and never judged on."""
+"""Transfer data: rows of another data set that models begin on. They are trained on and never evaluated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tasks.data.ingest import ingest
 from tasks.data.partition import Parts, TransferRows
 from tasks.data.problems import load_problem, with_data
 from tasks.data.validate_task import validate
-from tasks.registry import tracking
+from tasks.registry.run_inputs import log_input
 from tasks.storage.store import open_store, read_frame, write_frame
 from tasks.training.run import Training
 
@@ -134,4 +134,4 @@ def _sets(grid: Sequence[Candidate]) -> list[str]:
 def _log(training: Training, rows: Reference, name: str) -> None:
     kinds = {column: kind.kind for column, kind in column_types(training.problem).items()}
     uri = open_store().uri(rows.key)
-    tracking.log_inputs(training.run_id, f"{name} first rounds", uri, rows.sha256, kinds, rows.rows, "first rounds")
+    log_input(training.run_id, f"{name} first rounds", uri, rows, kinds, "first rounds")

@@ -16,7 +16,7 @@ from evenhand.problem.problem import check_classes
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
-from tasks.registry.model_store import TRUSTED_TYPES
+from tasks.registry.trusted_types import TRUSTED_TYPES
 
 CLASSES = ["common", "middle", "rare"]
 QUICK = {"isolation_forest": {"n_estimators": 20}, "knn_distance": {"n_neighbors": 3}}

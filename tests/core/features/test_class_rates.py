@@ -18,7 +18,7 @@ from evenhand.problem import FeatureSet, ModelSpec, Rate, SimpleStrategy, Strati
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
-from tasks.registry.model_store import TRUSTED_TYPES
+from tasks.registry.trusted_types import TRUSTED_TYPES
 
 CLASSES = ["common", "middle", "rare"]
 PRIOR = [0.7, 0.2, 0.1]

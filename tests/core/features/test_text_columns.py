@@ -19,7 +19,7 @@ from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy, StratifiedFo
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
-from tasks.registry.model_store import TRUSTED_TYPES
+from tasks.registry.trusted_types import TRUSTED_TYPES
 
 CLASSES = ["burglary", "fraud", "robbery"]
 COMMON = str.split("victim reports that the suspect was seen on street near house and left before officers arrived")

@@ -104,7 +104,7 @@ def test_a_training_fetches_and_validates_what_its_models_begin_on(tmp_path, mon
     monkeypatch.setattr("tasks.training.transfer_data.ingest", ingest.fn)
     monkeypatch.setattr("tasks.training.transfer_data.validate", validate.fn)
     logged = []
-    monkeypatch.setattr("tasks.registry.tracking.log_inputs", lambda *told: logged.append(told))
+    monkeypatch.setattr("tasks.training.transfer_data.log_input", lambda *arguments: logged.append(arguments))
     said = []
     training = SimpleNamespace(run_id="r1", problem=ours, say=said.append)
     name = str(tmp_path / "york.csv")
@@ -116,6 +116,8 @@ def test_a_training_fetches_and_validates_what_its_models_begin_on(tmp_path, mon
         f"          {borrowed.rows.rows} rows of {name} to begin on; {borrowed.left_out} left out: newer than the "
         "training rows, or this training's own"
     ]
-    assert [(told[0], told[3], told[-1]) for told in logged] == [("r1", borrowed.rows.sha256, "first rounds")]
+    assert [(arguments[0], arguments[3].sha256, arguments[-1]) for arguments in logged] == [
+        ("r1", borrowed.rows.sha256, "first rounds")
+    ]
     outcome = read_experiment(given, ours, 0).run(candidate({"data": name}), HOLDOUT_FOLD)
     assert outcome.resampling.adaptations == (f"the first 3 rounds saw {borrowed.rows.rows} rows of york.csv",)
