@@ -18,7 +18,6 @@ from evenhand.models.families import (
     histogram_order,
     wrong_value,
 )
-from evenhand.models.forest import Forest
 from evenhand.models.prepared import Prepared
 from evenhand.models.transfer.first_rows import BALANCED
 from evenhand.problem import DETECTORS, ModelSpec
@@ -146,18 +145,3 @@ def importances(model: ClassifierMixin) -> np.ndarray | None:
     booster = getattr(model, "booster_", None)
     gains = getattr(model, "feature_importances_", None) if booster is None else booster.feature_importance("gain")
     return None if gains is None else np.asarray(gains, dtype=float)
-
-
-def judge_first(model: ClassifierMixin, X: np.ndarray, keep: bool) -> None:
-    """Tell an unfitted model which rows' probabilities will be asked for first; a forest saves memory by it.
-
-    Parameters
-    ----------
-    model : ClassifierMixin
-    X : ndarray of shape (n_rows, n_features)
-        The very array that will be asked for.
-    keep : bool
-        Whether others will be asked for, too.
-    """
-    if isinstance(model, Forest | Prepared):
-        model.judge(X, keep)

@@ -7,18 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from lightgbm import LGBMClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from evenhand.models import balanced_ensembles as bags
-from evenhand.models.boosted import HistogramBoosting, LightGBM
 from evenhand.models.focal import FocalLightGBM
-from evenhand.models.forest import Forest
 from evenhand.models.imputation import FilledGradientBoosting
 from evenhand.models.transfer.continued_lightgbm import ContinuedLightGBM
 from evenhand.models.transfer.first_rows import BALANCED, is_wrong_first
 from evenhand.problem.detectors import DETECTORS, SHARED
 
-# Half the trees on smaller bags, with more columns a split and no leaf of a row that was drawn once: on Toronto a
-# fraction of the cost of full-grown trees, and scores no worse (`python -m benchmarks.forests`).
+# Half the trees on smaller bags, with more columns per split and no leaf of a single draw: on Toronto half the cost of
+# full-grown trees or less, and scores no worse (docs/models.md).
 FOREST_TREES, FOREST_BAG, FOREST_COLUMNS = 50, 80_000, 0.5
 _LIGHTGBM = {"n_estimators": 100, "verbose": -1, "deterministic": True}
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -66,11 +65,11 @@ def lightgbm_continued(
 
 
 FAMILIES: dict[str, Callable[..., Any]] = {
-    "random_forest": Forest,
-    "random_forest exact": Forest,
-    "gradient_boosting": HistogramBoosting,
+    "random_forest": RandomForestClassifier,
+    "random_forest exact": RandomForestClassifier,
+    "gradient_boosting": HistGradientBoostingClassifier,
     "gradient_boosting exact": FilledGradientBoosting,
-    "lightgbm": LightGBM,
+    "lightgbm": LGBMClassifier,
     "balanced_bagging": bags.balanced_bagging,
     "balanced_random_forest": bags.balanced_random_forest,
     "easy_ensemble": bags.easy_ensemble,

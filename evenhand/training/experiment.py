@@ -23,9 +23,10 @@ from evenhand.data.split import Fold, rows_at
 from evenhand.errors import ProblemError
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.features.text_columns import TrainingTexts
-from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first
+from evenhand.models import CannotFit, build_model, fit_rows, importances
 from evenhand.models.distributed_fit import DistributedFit
 from evenhand.models.fit_work import above_row_limit
+from evenhand.models.forest import predict_only
 from evenhand.models.transfer.first_rows import FirstRows
 from evenhand.models.transfer.transfer_data import TransferData, first_rows_of
 from evenhand.postprocess.rules import DecisionRule
@@ -187,7 +188,8 @@ class Experiment:
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])
             model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
-            judge_first(model, encoded.valid, keep_model)
+            if not keep_model:
+                model = predict_only(model, encoded.valid)
             try:
                 model, seconds = self._fit(model, candidate, fold, rows, together)
             except CannotFit as reason:
