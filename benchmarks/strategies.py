@@ -2,7 +2,6 @@
 
 ``python -m benchmarks.strategies cost`` and ``scale``: Toronto, trained on a stratified sample of the years before
 2020, evaluated on 2020. The figures are in docs/strategies.md.
-
 """
 
 from __future__ import annotations
