@@ -21,7 +21,7 @@ from evenhand.problem import AnyStrategy, ModelSpec, NeighbourStrategy, SimpleSt
 from evenhand.problem.strategies import FULL
 from evenhand.scoring.model import full_probabilities
 from evenhand.strategies import resample
-from evenhand.strategies.scaling import space
+from evenhand.strategies.neighbour_search import space
 from evenhand.strategies.stratified_sample import bounded_rows
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem

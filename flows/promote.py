@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.commands import run_command
+from tasks.local.command_line import run_command
 from tasks.review.pending_reviews import ClosedReview, read_review
 from tasks.review.prefect_form import end_waiting_runs, final_state, record_answer, wait_for_answer
 from tasks.review.terminal import ReviewOptions, form_text, review_at_terminal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.commands import run_command
+from tasks.local.command_line import run_command
 from tasks.registry.model_versions import Registered
 from tasks.review.rollback import RollbackRequest, roll_back, rollback_code
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evenhand.data.out_of_fold import apart, fitting_rows
+from evenhand.data.out_of_fold import check_disjoint, fitting_rows
 from evenhand.metrics.scores import FLOOR
 from evenhand.postprocess.calibrators import Calibrator, Chained, PriorCorrection
 from evenhand.postprocess.fit_calibrators import CalibratorKind, cross_calibrated, fit_calibrator
-from evenhand.problem.calibration import CalibrationMethod
+from evenhand.problem.postprocessing import CalibrationMethod
 from evenhand.strategies import ResamplingRecord
 
 Choice = tuple[bool, CalibratorKind | None]  # whether the prior is corrected first, and what follows
@@ -94,7 +94,7 @@ class Known:
     def pairs(self) -> Iterator[tuple[Known, Known]]:
         """Pair the rows to fit on with those to judge, which had no part in the first, as in :func:`fitting_rows`."""
         for i, (fitted, judged) in enumerate(fitting_rows(self.folds, self.y)):
-            apart(fitted, judged, "correction and decision rule, out of fold")
+            check_disjoint(fitted, judged, "correction and decision rule, out of fold")
             yield self._others(i, fitted, slice(None)), self.take(judged)
 
     def some(self, n: int) -> Known:
@@ -104,7 +104,7 @@ class Known:
     def some_others(self, n: int) -> Iterator[Known]:
         """Keep about ``n`` of the rows to fit on of each of :meth:`pairs`, as :meth:`some` does of all."""
         for i, (fitted, judged) in enumerate(fitting_rows(self.folds, self.y)):
-            apart(fitted, judged, "correction, out of fold")
+            check_disjoint(fitted, judged, "correction, out of fold")
             few = _spread(self.y[fitted], self.folds[fitted], n) if len(fitted) > n else slice(None)
             yield self._others(i, fitted, few)
 

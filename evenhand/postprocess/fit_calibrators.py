@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from sklearn.isotonic import IsotonicRegression
 
-from evenhand.data.out_of_fold import apart, fitting_rows
+from evenhand.data.out_of_fold import check_disjoint, fitting_rows
 from evenhand.metrics.bootstrap_metrics import FROM_ROWS
 from evenhand.metrics.checks import DecisionError, checked, checked_codes
 from evenhand.postprocess.calibrators import Calibrator, Isotonic, Sigmoid, Temperature, logs, normalised
@@ -65,7 +65,7 @@ def cross_calibrated(kind: CalibratorKind, proba: np.ndarray, y: np.ndarray, fol
     """
     calibrated = np.empty(np.shape(proba))
     for fitted, judged in fitting_rows(fold_of_row, y):
-        apart(fitted, judged, f"calibration {kind}, out of fold")
+        check_disjoint(fitted, judged, f"calibration {kind}, out of fold")
         calibrated[judged] = fit_calibrator(kind, proba[fitted], y[fitted]).apply(proba[judged])
     return calibrated
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from evenhand.data.out_of_fold import apart, fitting_rows
+from evenhand.data.out_of_fold import check_disjoint, fitting_rows
 from evenhand.data.split import period_numbers
 from evenhand.errors import ProblemError
 from evenhand.metrics.checks import DecisionError, checked, checked_codes, checked_shares
@@ -123,7 +123,7 @@ def cross_fitted(
         spec = spec.model_copy(update={"share": share_of(spec, len(y), groups)})
     predicted = np.empty(len(y), dtype=np.int64)
     for fitted, judged in fitting_rows(fold_of_row, y):
-        apart(fitted, judged, f"decision rule {spec.name}, out of fold")
+        check_disjoint(fitted, judged, f"decision rule {spec.name}, out of fold")
         prior = np.bincount(y[fitted], minlength=len(classes)) / len(fitted)
         rule = fit_rule(spec, proba[fitted], y[fitted], classes, metric, prior, trained_share)
         predicted[judged] = rule.decide(proba[judged])

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from evenhand.problem.common import Frozen
-from evenhand.problem.decisions import CostValue
+from evenhand.problem.postprocessing import CostValue
 
 
 def _checked_cap(value: int | float) -> int | float:

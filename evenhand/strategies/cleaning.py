@@ -9,9 +9,9 @@ import numpy as np
 from imblearn.under_sampling import NearMiss
 
 from evenhand.problem import EnnStrategy, NearMissStrategy, SmoteEnnStrategy, SmoteTomekStrategy, TomekStrategy
+from evenhand.strategies.class_targets import under_targets
+from evenhand.strategies.neighbour_search import neighbours, space
 from evenhand.strategies.random_sampling import UNCHANGED
-from evenhand.strategies.scaling import neighbours, space
-from evenhand.strategies.targets import under_targets
 from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 Cleaning = TomekStrategy | EnnStrategy | SmoteTomekStrategy | SmoteEnnStrategy

@@ -22,7 +22,7 @@ from evenhand.gate.verdict import Case, Facts, Scored, Verdict, error_verdict
 from evenhand.problem import Problem
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
 from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
-from tasks.gate.report import write_report
+from tasks.gate.report import Contenders, write_report
 from tasks.registry.client import connect
 from tasks.registry.model_versions import (
     CASE,
@@ -219,7 +219,7 @@ def _record(
         version = client.get_model_version(challenger.name, challenger.version)
         if version.run_id:
             client.log_dict(version.run_id, verdict.model_dump(mode="json"), "verdict.json")
-        write_report(client, problem, verdict, version, rival, digest, case)
+        write_report(client, problem, verdict, Contenders(version, rival, digest, case))
         facts = {
             VERDICT: verdict.outcome,
             REASONS: " ".join(verdict.reasons),

@@ -154,7 +154,7 @@ def _log_run(training: Training, result: Result, folder: Path, tags: dict[str, s
         "seed": training.seed,
         **{f"tuned {name}": value for name, value in _tuned(candidate).items()},
     }
-    ended = {"skipped": result.skipped, "stopped": result.stopped.said if result.stopped else None}
+    ended = {"skipped": result.skipped, "stopped": result.stopped.message if result.stopped else None}
     labels = {**tags, **{name: reason for name, reason in ended.items() if reason}, **reproducible(candidate)}
     run = CandidateRun(candidate.name, params, metrics, labels, folder, result.fit_seconds)
     return log_candidate(training.run_id, run)

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from evenhand.data.fold_names import HOLDOUT
 from evenhand.data.schema import column_types
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import flat
-from evenhand.report import figures
 from evenhand.report.calibration_table import calibration_table
 from evenhand.report.evidence_text import as_markdown, as_text
+from evenhand.report.figures import to_png
 from evenhand.report.summary import (
     CandidateSummary,
     DataSummary,
@@ -29,7 +28,6 @@ from evenhand.report.summary import (
 )
 from evenhand.report.table_text import render_markdown, render_text
 from evenhand.report.tables import baseline_against_resampled, leaderboard, shortened
-from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
@@ -38,12 +36,12 @@ from tasks.registry import training_runs
 from tasks.registry.client import connect
 from tasks.registry.model_versions import Registered, read_version
 from tasks.registry.run_inputs import log_input
-from tasks.reporting.draw import caption
+from tasks.reporting.draw import caption, draw_comparison
 from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
 from tasks.training.outcome import Compared, Decision, TrainingData
-from tasks.training.results import Result, resampling_records, was_skipped
+from tasks.training.results import Result, resampling_records
 from tasks.training.run import TAG_LENGTH, Training, breakdown, point_latest, versions
 
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
@@ -177,7 +175,7 @@ def _candidate_summary(result: Result) -> CandidateSummary:
         folds_done=result.folds_done,
         fit_seconds=result.fit_seconds,
         skipped=result.skipped,
-        stopped=result.stopped.said if result.stopped else None,
+        stopped=result.stopped.message if result.stopped else None,
         shipped=_shipped_summary(result),
     )
 
@@ -195,8 +193,7 @@ def write_comparison(training: Training, compared: Compared) -> None:
     """Write the comparison of all candidates and the resampling records, and draw both, before a registration."""
     problem, results = training.problem, compared.results
     rows = [result.row() for result in results]
-    note = caption(problem)
-    text = f"# {note}\n\n{as_markdown(compared.evidence)}"
+    text = f"# {caption(problem)}\n\n{as_markdown(compared.evidence)}"
     sets: tuple[tuple[Literal["oof", "test"], str], ...] = (("oof", "out of fold"), ("test", "held-out period"))
     for on, heading in sets:
         against = render_markdown(baseline_against_resampled(rows, problem.metric, on))
@@ -209,13 +206,8 @@ def write_comparison(training: Training, compared: Compared) -> None:
         training.folder / "resampling_records.json",
         [entry.to_record() for entries in records.values() for entry in entries],
     )
-    before, after = _counts(records)
-    drawn = {
-        "strategy_comparison": figures.strategy_comparison(rows, problem.metric, note=note),
-        "class_counts": figures.class_counts(before, after, note=note),
-    }
-    for name, figure in drawn.items():
-        (training.folder / f"{name}.png").write_bytes(figures.to_png(figure))
+    for name, figure in draw_comparison(problem, results, records).items():
+        (training.folder / f"{name}.png").write_bytes(to_png(figure))
 
 
 def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading: str) -> str:
@@ -225,13 +217,6 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
     if not fits:
         return ""
     return f"\n## Calibration before and after correction, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
-
-
-def _counts(ledger: dict[str, list[ResamplingRecord]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    last = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
-    refitted = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
-    before = next(iter(refitted.values())).before
-    return before, {name: entry.after for name, entry in refitted.items()}
 
 
 def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> None:

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError, SourceError, StorageError
 from tasks.data.problems import load_problem
-from tasks.data.sources import Fetched, fetch
+from tasks.data.sources.fetch import fetch
+from tasks.data.sources.fetched import Fetched
 from tasks.registry.champion_alias import champion_was_promoted
 from tasks.registry.client import connect
 from tasks.registry.load_model import load_model

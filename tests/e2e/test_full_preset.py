@@ -8,7 +8,7 @@ import pytest
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.problem import parse_problem
 from evenhand.problem.strategies import FULL
-from evenhand.report.evidence_text import WAYS_SHOWN, as_text
+from evenhand.report.evidence_text import METHODS_SHOWN, as_text
 from evenhand.report.tables import baseline_against_resampled, shortened
 from evenhand.training.candidates import fits
 from evenhand.training.presets import preset_candidates, preset_stacking
@@ -104,7 +104,7 @@ def test_the_output_for_a_terminal_is_short(trained):
     assert len(short) + more == len(table)
     assert len(short) <= 35
     assert "ways that do less in comparison.md" in as_text(trained.evidence)
-    assert WAYS_SHOWN == 20
+    assert METHODS_SHOWN == 20
     winner = choose(trained.problem, trained.results)
     drawn = drawn_fits(trained.results, winner, trained.problem, "full")
     assert winner.fit_name in drawn

@@ -28,7 +28,7 @@ from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.evidence.multiplicity import concluded, detectable, holm
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
-from evenhand.report.evidence_tables import by_candidate, by_way
+from evenhand.report.evidence_tables import by_candidate, by_method
 from evenhand.report.evidence_text import as_markdown, as_text
 
 CLASSES = ("Common", "Rare", "Rarest")
@@ -246,7 +246,7 @@ def test_what_cannot_be_seen_shrinks_with_the_rows_and_never_below_six_changed_r
 
 
 @pytest.mark.parametrize(
-    ("kind", "advice"), [("stratified", "prefer forward folds"), ("forward", "from period to period")]
+    ("kind", "advice"), [("stratified", "use `split.folds: forward`"), ("forward", "from period to period")]
 )
 def test_a_promise_that_the_held_out_period_does_not_keep_is_warned_of(kind, advice):
     worse = {name: (skill - 0.8, seed) for name, (skill, seed) in PROBA.items()}
@@ -254,6 +254,7 @@ def test_a_promise_that_the_held_out_period_does_not_keep_is_warned_of(kind, adv
     found = compare_candidates(GRID, heard, "macro_f1", RULES, kind)
     assert len(found.warnings) == 1
     assert advice in found.warnings[0]
+    assert "does worse on the held-out period than cross-validation suggested" in found.warnings[0]
     assert found.warnings[0] in found.conclusion
 
 
@@ -264,7 +265,7 @@ def test_means_over_other_classes_are_not_held_against_each_other():
     )
     assert len(found.warnings) == 1
     assert "Rarest has enough rows in one of them only" in found.warnings[0]
-    assert "promised" not in found.conclusion
+    assert "Expect macro_f1" not in found.conclusion
 
 
 def test_no_warning_where_they_agree(evidence):
@@ -480,8 +481,8 @@ def test_what_is_detectable_is_found_four_times_in_five():
 
 
 def test_tables_and_text_name_every_way_once(evidence):
-    ways = by_way(evidence)
-    assert ways["way"].to_list() == ["smote", "multipliers", "random_under"]
+    ways = by_method(evidence)
+    assert ways["method"].to_list() == ["smote", "multipliers", "random_under"]
     assert ways["candidates"].to_list() == [1, 1, 1]
     assert ways["out-of-fold"].to_list()[0] == "1 help"
     for text in (as_text(evidence), as_markdown(evidence)):

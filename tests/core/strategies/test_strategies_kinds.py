@@ -25,7 +25,7 @@ from evenhand.problem import (
 from evenhand.problem.strategies import FULL
 from evenhand.strategies import CannotResample, resample, resampling_record
 from evenhand.strategies.expected_rows import search_note
-from evenhand.strategies.scaling import neighbours
+from evenhand.strategies.neighbour_search import neighbours
 from evenhand.strategies.stratified_sample import bounded_counts
 from evenhand.training.candidates import Candidate
 from tests.core.training.test_experiment import MODELS, looks_better_than_chance, made, out_of_fold

@@ -11,10 +11,10 @@ import pytest
 
 from evenhand.audit.chain import LedgerError, RecordBody
 from evenhand.errors import GateError
-from flows.commands import run_command
 from flows.ledger import LedgerRequest, show
 from flows.rollback import rollback
 from tasks.gate.run import run_gate
+from tasks.local.command_line import run_command
 from tasks.registry.champion_alias import add_record, champion_was_promoted, reconcile
 from tasks.registry.client import connect
 from tasks.review.decide import ReviewAnswer, decide_review

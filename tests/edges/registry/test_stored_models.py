@@ -70,7 +70,7 @@ FAMILIES = {
     "one_class_svm": {"kind": "one_class_svm"},
     "isolation_forest": {"kind": "isolation_forest", "params": {"n_estimators": 8}},
     "ecod": {"kind": "ecod"},
-    "pyod_knn": {"kind": "pyod_knn", "params": {"n_neighbors": 5}},
+    "knn_distance": {"kind": "knn_distance", "params": {"n_neighbors": 5}},
     "lightgbm on fewer rows": {"kind": "lightgbm", "params": {"n_estimators": 8}, "max_rows": 2000},
 }
 # The families that are logged to MLflow: one for each kind of stored object.

@@ -24,7 +24,7 @@ FEATURES = FeatureSet.model_validate(
         "numeric": ["hour"],
         "rates": ["place"],
         "text": [{"column": "notes", "components": 4, "telling": 3}],
-        "anomaly": ["ecod", "isolation_forest", "one_class_svm", {"kind": "pyod_knn", "class_name": "robbery"}],
+        "anomaly": ["ecod", "isolation_forest", "one_class_svm", {"kind": "knn_distance", "class_name": "robbery"}],
     }
 )
 WINNER = Candidate(ModelSpec(kind="lightgbm", params={"n_estimators": 10}), TextAugmentStrategy(kind="text_augment"))
@@ -48,7 +48,6 @@ def rows_of(n=240, seed=0):
 
 @pytest.fixture
 def winner():
-    pytest.importorskip("pyod", reason="PyOD is an extra: pip install -e .[anomaly]")
     frame, y = rows_of()
     folds = make_folds(frame, y, StratifiedFolds(kind="stratified", n=2), 0)
     outcome = Experiment(frame, y, CLASSES, folds, {"base": FEATURES}, 0).run(WINNER, 0, keep_model=True)

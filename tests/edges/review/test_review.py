@@ -9,7 +9,7 @@ import pytest
 
 from evenhand.errors import GateError
 from evenhand.gate.verdict import error_verdict
-from flows.commands import run_command
+from tasks.local.command_line import run_command
 from tasks.review.decide import ReviewAnswer, decide_review
 from tasks.review.pending_reviews import pending_review, pending_reviews
 from tasks.review.request_review import request_review

@@ -20,7 +20,6 @@ from evenhand.postprocess.choose_calibration import Calibration
 from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.strategies import TrainingRows
 from evenhand.training.candidates import candidates, fits
-from flows.runners import Runner, check_runner
 from tasks.data.split import split
 from tasks.settings import ROOT, settings
 from tasks.storage.store import write_frame
@@ -28,6 +27,7 @@ from tasks.training.context import TrainingContext
 from tasks.training.dask.cluster import ClusterError, DaskWorkers
 from tasks.training.dask.distributed_fit import fit_distributed
 from tasks.training.fit import fit, fit_on_all
+from tasks.training.start_workers import WorkerStarter, check_runner
 from tests.edges.servers import free_ports
 from tests.edges.training.test_units import SEED, problem, rows
 
@@ -152,8 +152,8 @@ def test_no_cluster_and_no_address_are_errors(monkeypatch, small):
     monkeypatch.setattr("tasks.training.dask.cluster.CONNECT_SECONDS", 1)
     with pytest.raises(ClusterError, match=f"no Dask scheduler answers at 'tcp://127.0.0.1:{port}'"):
         DaskWorkers(f"tcp://127.0.0.1:{port}").__enter__()
-    with pytest.raises(ClusterError, match="needs EVENHAND_DASK_ADDRESS"), Runner("dask", None) as runner:
-        runner.workers(parts)
+    with pytest.raises(ClusterError, match="needs EVENHAND_DASK_ADDRESS"), WorkerStarter("dask", None) as starter:
+        starter.start(parts)
 
 
 # --- one model, fitted by all workers ------------------------------------------------------------------------

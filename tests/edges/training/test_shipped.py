@@ -17,6 +17,7 @@ import pytest
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.metrics.scores import score, to_record
 from evenhand.problem import Problem
+from evenhand.report.figures import to_png
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.registry import training_runs
@@ -162,12 +163,12 @@ def test_candidates_of_a_fit_share_its_correction_and_everything_repeats(world):
 
 
 def test_the_figure_of_a_fit_shows_both(world):
-    png = draw_fit(world.context, world.results[0])["calibration"]
+    png = to_png(draw_fit(world.context, world.results[0])["calibration"])
     assert struct.unpack(">II", png[16:24])[0] >= 800
     unchanged = PROBLEM.model_copy(update={"calibration": ("none",)})
     plain = evaluate_all.fn(TrainingContext(world.parts, unchanged, 0, Path()), world.grid[:1], world.units)[0]
     assert plain.shipped.oof is plain.oof
-    assert draw_fit(replace(world.context, problem=unchanged), plain)["calibration"] != png
+    assert to_png(draw_fit(replace(world.context, problem=unchanged), plain)["calibration"]) != png
 
 
 @pytest.mark.parametrize(("at_once", "expected"), [(4_000_000, 2), (1, 1)], ids=["few rows", "many rows"])

@@ -10,7 +10,7 @@ import pytest
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.metrics.scores import score, to_record
 from evenhand.problem import Problem
-from evenhand.problem.stacking import Stacking
+from evenhand.problem.models import Stacking
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.registry import training_runs
