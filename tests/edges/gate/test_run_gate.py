@@ -114,8 +114,8 @@ class TestReport:
         registry.client.set_registered_model_alias(MODEL, "champion", first.version)
         registry.evaluate(made)
         page = read_report(registry, made)
-        assert re.search(r"<td>winner</td><td>not set</td><td>lightgbm / none</td>", page)
-        assert re.search(r"<td>problem\.gate\.margin</td><td>0\.02</td><td>0\.005</td>", page)
+        assert re.search(r'<th scope="row">winner</th><td>not set</td><td>lightgbm / none</td>', page)
+        assert re.search(r'<th scope="row">problem\.gate\.margin</th><td>0\.02</td><td>0\.005</td>', page)
         assert "other settings are the same" in page
 
     def test_an_error_has_one_too(self, registry):
