@@ -1,8 +1,8 @@
-"""Whether detectors of unusual rows find rare classes, and help as features.
+"""Measure whether anomaly detectors find rare classes, and whether their scores help as features.
 
 ``python -m benchmarks.anomaly detectors`` and ``python -m benchmarks.anomaly features --rows 60000``.
 
-Toronto, trained on the years before 2020, judged on 2020; the problem's held-out period is never seen. The figures are
+Toronto, trained on the years before 2020, evaluated on 2020; the problem's held-out period is not read. The figures are
 in docs/anomaly.md.
 """
 
@@ -27,7 +27,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import experiment_of
+from tasks.training.context import read_experiment
 
 SEED = 42
 JUDGED = 2020
@@ -39,11 +39,11 @@ MODEL = ModelSpec(
 )
 
 
-def read_experiment(n_rows: int) -> Experiment:
-    """Take the years before 2020, or a stratified sample of them, as training rows and 2020 as the judged ones."""
+def load_experiment(n_rows: int) -> Experiment:
+    """Take the years before 2020, or a stratified sample of them, as training rows, and 2020 as the evaluated ones."""
     problem = load_problem("toronto")
     good = validate.fn(ingest.fn(problem), problem).good
-    whole = experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    whole = read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
     year = pd.to_datetime(whole.frame["occurrencedate"]).dt.year.to_numpy()
     before = np.flatnonzero(year < JUDGED)
     fold = Fold(0, before[stratified_rows(whole.y[before], n_rows, SEED)], np.flatnonzero(year == JUDGED))
@@ -59,21 +59,21 @@ def tried(features: dict[str, FeatureSet]) -> Iterator[tuple[str, FeatureSet]]:
 
 
 def detectors(experiment: Experiment) -> None:
-    """Print how well each detector by itself finds its class."""
+    """Print how well each detector alone finds its class."""
     y = experiment.y[experiment.folds[0].valid]
-    print("| detector | class | its share | ROC AUC | average precision | fit, CPU s |")
+    print("| detector | class | share of the rows | ROC AUC | average precision | fit, CPU s |")
     print("| --- | --- | --- | --- | --- | --- |")
     for kind in DETECTORS:
         for name in RARE:
             outcome = experiment.run(Candidate(ModelSpec(kind=kind, class_name=name), NONE), 0)
             code = experiment.classes.index(name)
-            found, said = y == code, np.asarray(outcome.probabilities)[:, code]
-            figures = f"{roc_auc_score(found, said):.3f} | {average_precision_score(found, said):.3f}"
-            print(f"| `{kind}` | {name} | {found.mean():.3f} | {figures} | {outcome.fit_seconds:.0f} |", flush=True)
+            positive, proba = y == code, np.asarray(outcome.probabilities)[:, code]
+            figures = f"{roc_auc_score(positive, proba):.3f} | {average_precision_score(positive, proba):.3f}"
+            print(f"| `{kind}` | {name} | {positive.mean():.3f} | {figures} | {outcome.fit_seconds:.0f} |", flush=True)
 
 
 def features(experiment: Experiment, seeds: int, sets: Sequence[str]) -> None:
-    """Print what the scores add to LightGBM, with the rule p / prior^0.5, over several seeds of the model."""
+    """Print the metrics of LightGBM with and without the scores, with the rule p / prior^0.5, over several seeds."""
     y = experiment.y[experiment.folds[0].valid]
     shares = np.bincount(experiment.y[experiment.folds[0].train]) / len(experiment.folds[0].train)
     rule = LargestWeighted("prior_power", tuple(experiment.classes), tuple(shares**-0.5))
@@ -84,9 +84,9 @@ def features(experiment: Experiment, seeds: int, sets: Sequence[str]) -> None:
         encoding, rows = time.process_time() - begun, []
         for seed in range(seeds):
             experiment.seed = seed
-            said = np.asarray(experiment.run(Candidate(MODEL, NONE, name), 0).probabilities)
-            judged = score(y, said, experiment.classes, rule.decide(said)).metrics
-            rows.append((judged["macro_f1"], judged["average_precision"]))
+            proba = np.asarray(experiment.run(Candidate(MODEL, NONE, name), 0).probabilities)
+            metrics = score(y, proba, experiment.classes, rule.decide(proba)).metrics
+            rows.append((metrics["macro_f1"], metrics["average_precision"]))
         f1, precision = np.array(rows).T
         print(
             f"| {name} | {f1.mean():.4f} ({np.ptp(f1):.4f}) | {precision.mean():.4f} ({np.ptp(precision):.4f}) "
@@ -96,16 +96,16 @@ def features(experiment: Experiment, seeds: int, sets: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Print two markdown tables; in brackets the range over the seeds."""
+    """Print a markdown table; the range over the seeds is in brackets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["detectors", "features"])
-    parser.add_argument("--rows", type=int, default=200_000, help="training rows at most")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=200_000, help="largest number of training rows")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds of the model")
     parser.add_argument("--sets", nargs="*", default=["base", "enriched"], help="feature sets")
     asked = parser.parse_args()
-    experiment = read_experiment(asked.rows)
+    experiment = load_experiment(asked.rows)
     fold = experiment.folds[0]
-    print(f"trained on {len(fold.train):,} rows, judged on {len(fold.valid):,}\n")
+    print(f"trained on {len(fold.train):,} rows, evaluated on {len(fold.valid):,}\n")
     if asked.part == "detectors":
         detectors(experiment)
     else:

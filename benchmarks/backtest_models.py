@@ -1,6 +1,7 @@
-"""Real models for the gate's backtest: fitted on bootstrap samples of the years before the judged one, and kept.
+"""Real models for the backtest of the gate, fitted on bootstrap samples of the years before the evaluated one.
 
-The problem's own held-out period is never read past the split: the judged year is the last one before it.
+Their probabilities are kept below the cache. Rows of the problem's held-out period are left out: the evaluated year is
+the last one before it.
 """
 
 from __future__ import annotations
@@ -68,19 +69,21 @@ def _years(column: pd.Series) -> pd.Series:
 
 
 def bootstrap_models(rows: Rows, n: int, seed: int = 0) -> np.ndarray:
-    """Probabilities of ``n`` models for the judged year, shape (n, judged rows, K); fitted ones are read back."""
+    """Return the probabilities of ``n`` models for the evaluated year, shape (n, rows, K); kept ones are read."""
     return np.stack([kept_model(rows, rows.judged, rows.judged, seed=seed + number + 1) for number in range(n)])
 
 
 def kept_model(rows: Rows, before: int, judged: int, seed: int | None = None) -> np.ndarray:
-    """Fit a model on the rows of the years before ``before``, or read what it said of year ``judged``.
+    """Return the probabilities for year ``judged`` of a model fitted on the years before ``before``.
+
+    Kept probabilities are read instead of fitted again.
 
     Parameters
     ----------
     rows : Rows
     before, judged : int
     seed : int, optional
-        Of a bootstrap sample of the training rows; every row once without it.
+        Of a bootstrap sample of the training rows; without it every row is used once.
     """
     features = rows.problem.features["base"].model_dump_json()
     made_of = json.dumps([rows.sha256, features, MODEL.model_dump_json(), before, judged, seed])
@@ -89,14 +92,14 @@ def kept_model(rows: Rows, before: int, judged: int, seed: int | None = None) ->
     if path.exists():
         return np.load(path, allow_pickle=False)
     begun = time.monotonic()
-    said = _fitted(rows, rows.year < before, rows.year == judged, seed)
-    _keep(path, said)
+    proba = _fitted(rows, rows.year < before, rows.year == judged, seed)
+    _keep(path, proba)
     print(f"  fitted on the years before {before}, sample {seed}: {time.monotonic() - begun:.0f} s", flush=True)
-    return said
+    return proba
 
 
 def _fitted(rows: Rows, train: np.ndarray, judged: np.ndarray, seed: int | None) -> np.ndarray:
-    """Weigh classes alike, as a model for macro F1 would be; a row drawn twice counts twice."""
+    """Fit with balanced class weights, as suits macro F1; a row drawn twice counts twice."""
     encoder = build_encoder(rows.problem.features["base"])
     X, y = encoder.fit_transform(rows.frame[train]), rows.y[train]
     weight = (len(y) / (len(rows.classes) * np.bincount(y, minlength=len(rows.classes)).clip(1)))[y]
@@ -109,8 +112,8 @@ def _fitted(rows: Rows, train: np.ndarray, judged: np.ndarray, seed: int | None)
     return full_probabilities(model, encoder.transform(rows.frame[judged]), len(rows.classes)).astype(np.float32)
 
 
-def _keep(path: Path, said: np.ndarray) -> None:
+def _keep(path: Path, proba: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part.npy")
-    np.save(temporary, said, allow_pickle=False)
+    np.save(temporary, proba, allow_pickle=False)
     temporary.replace(path)

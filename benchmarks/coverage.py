@@ -1,7 +1,7 @@
-"""How often the evidence's 95 % intervals hold the truth: ``python -m benchmarks.coverage``.
+"""Measure how often the 95 % intervals of the evidence contain the true value: ``python -m benchmarks.coverage``.
 
-Two models of known skill answer on rows drawn class by class; the truth is what they score on a population so large
-that its own error does not count. Design, limits and figures: docs/evidence.md.
+Two models of known skill predict rows drawn class by class. The true value is their score on a population that is so
+large that its own error is negligible. Design, limits and figures: docs/evidence.md.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ METRIC = "macro_f1"
 
 @dataclass(frozen=True)
 class World:
-    """Rows of each class, and how well the plain and the other model know the truth."""
+    """The number of rows of each class, and the skill of the two models."""
 
     name: str
     sizes: tuple[int, ...]
@@ -50,7 +50,7 @@ WORLDS = (World("two classes", (950, 50)), World("five classes", (1500, 600, 400
 
 
 def answered(y: np.ndarray, world: World, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Let both models answer; their errors hang together, as those of two fits on the same data do."""
+    """Predict by both models; their errors are correlated, as those of two fits on the same data are."""
     k = len(world.sizes)
     shared = rng.normal(size=(len(y), k))
     prior = np.log(np.array(world.sizes) / sum(world.sizes))
@@ -74,7 +74,7 @@ def truth_of(world: World) -> tuple[Scores, Scores]:
 
 
 def evidence_of(world: World, rng: np.random.Generator) -> Evidence:
-    """Draw rows and give the evidence on them, as a training does for its held-out period."""
+    """Draw rows and compute the evidence, as a training does for its held-out period."""
     y = np.repeat(np.arange(len(world.sizes)), world.sizes)
     rows = EvaluationRows(y, world.classes)
     entries = [ComparedCandidate(name, "model", "model", name, name, "base", "argmax") for name in ("none", "other")]
@@ -91,12 +91,12 @@ def evidence_of(world: World, rng: np.random.Generator) -> Evidence:
 
 
 def intervals_of(found: Evidence, truth: tuple[Scores, Scores]) -> Iterator[tuple[str, Interval, float]]:
-    """Pair every interval with what it should hold.
+    """Pair every interval with its true value.
 
     Yields
     ------
     tuple of str, Interval, float
-        What it is of, the interval, the truth.
+        The quantity, its interval, its true value.
     """
     plain, other = (scores.metrics for scores in truth)
     at = found.candidates[1].test
@@ -115,7 +115,7 @@ def intervals_of(found: Evidence, truth: tuple[Scores, Scores]) -> Iterator[tupl
 
 
 def coverage(world: World, simulations: int, seed: int = 0) -> dict[str, float]:
-    """Return the share of simulations in which each interval holds the truth."""
+    """Return the share of simulations in which each interval contains the true value."""
     truth = truth_of(world)
     held: defaultdict[str, int] = defaultdict(int)
     for simulation in range(simulations):
@@ -126,7 +126,7 @@ def coverage(world: World, simulations: int, seed: int = 0) -> dict[str, float]:
 
 
 def checked(simulations: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell of every interval whether it holds the truth too seldom or too often."""
+    """Yield for every interval whether its coverage is within the limits."""
     for world in WORLDS:
         for name, share in coverage(world, simulations).items():
             line = {"world": world.name, "interval": name, "coverage": share, "met": LOWEST <= share <= HIGHEST}

@@ -1,4 +1,4 @@
-"""How often the evidence says that a strategy helps when none does: ``python -m benchmarks.family_error``.
+"""Measure how often the evidence finds that a strategy helps where none does: ``python -m benchmarks.family_error``.
 
 Design, limits and figures: docs/evidence.md.
 """
@@ -32,26 +32,26 @@ METRICS = ("macro_f1", "average_precision")
 
 
 def refitted(rng: np.random.Generator) -> Evidence:
-    """Compare strategies that do nothing, out of fold: every fit is one on a bootstrap sample of the training rows.
+    """Compare strategies that do nothing, out of fold: every fit is on a bootstrap sample of the training rows.
 
-    All fits are alike in distribution, the plain one too, so that no strategy helps; each of them differs by its fit.
+    All fits have the same distribution, the baseline's too, so no strategy helps; they differ by their samples.
     """
     y = rng.permutation(np.repeat(np.arange(len(SIZES)), SIZES))
     X = rng.normal(size=(len(y), COLUMNS))
     X[np.arange(len(y)), y] += 1.2
     fold = rng.permutation(np.arange(len(y)) % FOLDS)
-    said = np.empty((1 + STRATEGIES, len(y), len(SIZES)))
+    proba = np.empty((1 + STRATEGIES, len(y), len(SIZES)))
     for number in range(FOLDS):
         train, valid = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        for model in said:
+        for model in proba:
             drawn = rng.choice(train, len(train))
             model[valid] = discriminant(X[drawn], y[drawn], X[valid])
     rows = EvaluationRows(y, CLASSES, fold, (1 / (FOLDS - 1),) * FOLDS)
-    return judged("oof", rows, said, rng)
+    return judged("oof", rows, proba, rng)
 
 
 def equal(rng: np.random.Generator) -> Evidence:
-    """Compare models of equal skill on held-out rows: fits that are what they are, and rows drawn at random."""
+    """Compare fixed models of equal skill on held-out rows drawn at random."""
     y = np.repeat(np.arange(len(SIZES)), SIZES)
     z = 0.7 * rng.normal(size=(1 + STRATEGIES, len(y), len(SIZES))) + rng.normal(size=(len(y), len(SIZES)))
     z[:, np.arange(len(y)), y] += 1.2
@@ -70,16 +70,16 @@ def discriminant(X: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
     return proba
 
 
-def judged(place: EvaluationSet, rows: EvaluationRows, said: np.ndarray, rng: np.random.Generator) -> Evidence:
-    """Give the evidence, as a training does; the first model is the plain one."""
-    names = ["none", *(f"strategy {number}" for number in range(1, len(said)))]
+def judged(place: EvaluationSet, rows: EvaluationRows, proba: np.ndarray, rng: np.random.Generator) -> Evidence:
+    """Compute the evidence, as a training does; the first model is the baseline."""
+    names = ["none", *(f"strategy {number}" for number in range(1, len(proba)))]
     entries = [ComparedCandidate(name, "model", "model", name, name, "base", "argmax") for name in names]
     known = np.ones(len(CLASSES), dtype=bool)
     answers = {
         name: MeasuredCandidate(
             p.argmax(axis=1), {"average_precision": influences(rows, p, "average_precision", known)}
         )
-        for name, p in zip(names, said, strict=True)
+        for name, p in zip(names, proba, strict=True)
     }
     rules = EvidencePolicy(resamples=1000, seed=int(rng.integers(2**31)))
     return compare_candidates(entries, {place: EvaluatedCandidates(rows, answers)}, METRICS[0], rules)
@@ -92,7 +92,7 @@ SCENARIOS: dict[str, tuple[EvaluationSet, Callable[[np.random.Generator], Eviden
 
 
 def false_claims(scenario: str, simulations: int, seed: int = 0) -> dict[str, int]:
-    """Count the simulations in which at least one strategy is said to help, by metric."""
+    """Count the simulations in which at least one strategy is found to help, by metric."""
     place, draw = SCENARIOS[scenario]
     claims = dict.fromkeys(METRICS, 0)
     for simulation in range(simulations):
@@ -104,7 +104,7 @@ def false_claims(scenario: str, simulations: int, seed: int = 0) -> dict[str, in
 
 
 def checked(simulations: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell of every scenario and metric whether the upper bound of the error is above 5 %."""
+    """Yield for every scenario and metric whether the upper bound of the error is at most 5 %."""
     for scenario in SCENARIOS:
         for metric, count in false_claims(scenario, simulations).items():
             bound = upper_bound(count, simulations)

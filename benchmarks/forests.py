@@ -1,8 +1,8 @@
-"""What forests score and cost under every strategy: ``python -m benchmarks.forests``.
+"""Measure scores and CPU seconds of forests under every strategy: ``python -m benchmarks.forests``.
 
 Toronto's base columns, a stratified sample of the years before the held-out one, out of fold. ``exact`` is
-scikit-learn's forest as it comes (full bags, the square root of the columns a split), ``default`` the project's,
-``histogram`` LightGBM's ``boosting=rf``. CPU seconds are means of a fold.
+scikit-learn's forest with its defaults (full bags, square root of the columns per split), ``default`` the project's,
+``histogram`` LightGBM's ``boosting=rf``. CPU seconds are means over the folds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from lightgbm import LGBMClassifier
 
-from benchmarks.families import read_experiment
+from benchmarks.families import load_experiment
 from evenhand.data.split import make_folds
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
@@ -47,7 +47,7 @@ HISTOGRAM = {
 
 
 class Fold(NamedTuple):
-    """One fold in numbers."""
+    """The encoded rows of one fold."""
 
     X: np.ndarray
     y: np.ndarray
@@ -56,15 +56,15 @@ class Fold(NamedTuple):
 
 
 def main() -> None:
-    """Print a markdown table, a line as each strategy and forest is done."""
+    """Print a markdown table, one line per strategy and forest as it is done."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=60_000)
+    parser.add_argument("--rows", type=int, default=60_000, help="size of the sample")
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--judged", type=int, help="folds that are fitted; all of them if not given")
+    parser.add_argument("--judged", type=int, help="number of folds that are fitted; all of them if not given")
     parser.add_argument("--strategies", nargs="*", help="names; all of the problem's if not given")
     parser.add_argument("--forests", nargs="*", default=["exact", "default"], help="exact, default, histogram")
     asked = parser.parse_args()
-    problem, experiment = load_problem("toronto"), read_experiment("toronto")
+    problem, experiment = load_problem("toronto"), load_experiment("toronto")
     training = experiment.folds[-1].train
     here = training[bounded_rows(experiment.y[training], min(asked.rows, len(training)), SEED)]
     share, first_numbers = len(here) / len(training), n_categorical(problem.features["base"])
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def encoded(experiment: Experiment, here: np.ndarray, n_folds: int) -> Iterator[Fold]:
-    """Encode every fold of some of the rows."""
+    """Encode every fold of the sampled rows."""
     features = experiment.features["base"]
     frame, y = experiment.frame[list(features.columns)], experiment.y
     names = np.asarray(experiment.classes, dtype=object)
@@ -98,12 +98,12 @@ def encoded(experiment: Experiment, here: np.ndarray, n_folds: int) -> Iterator[
 
 
 def resampled(strategy: AnyStrategy, share: float, fold: Fold, classes: list[str], first_numbers: int) -> TrainingRows:
-    """Resample a fold; numbers of rows in the strategy shrink with the sample."""
+    """Resample a fold; numbers of rows in the strategy are scaled to the sample."""
     return resample(at_scale(strategy, share), fold.X, fold.y, classes, SEED, first_numbers)
 
 
 def line(forest: str, share: float, rows: TrainingRows, fold: Fold, classes: list[str]) -> list[float]:
-    """Fit and judge one forest: its scores, and the seconds of fitting and predicting."""
+    """Fit and evaluate one forest; return its scores, and the CPU seconds of fitting and predicting."""
     spec = model_at_scale(ModelSpec(kind="random_forest", exact=forest == "exact"), share)
     histogram = forest == "histogram"
     model = LGBMClassifier(random_state=SEED, **HISTOGRAM) if histogram else build_model(spec, SEED, len(rows.y))

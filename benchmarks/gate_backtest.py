@@ -1,4 +1,4 @@
-"""How often the promotion gate errs: replayed over simulated pairs of models and over past years.
+"""Measure the error rates of the promotion gate on simulated pairs of models and on past years.
 
 ``make gate-backtest PROBLEM=toronto``. The design and its limits are in docs/gate.md.
 """
@@ -41,24 +41,25 @@ PERIODS = 3
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Judged rows, and what every model says of them."""
+    """Evaluated rows, and the probabilities of every model for them."""
 
     y: np.ndarray
-    said: np.ndarray
+    proba: np.ndarray
+    """Shape (models, rows, K)."""
     classes: tuple[str, ...]
     policy: GatePolicy
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Of every judged row, for each of the policy's slices."""
+    """The group of every evaluated row, for each slice of the policy."""
 
     @property
     def rarest(self) -> int:
-        """The class with the fewest judged rows."""
+        """The class with the fewest evaluated rows."""
         return int(np.bincount(self.y).argmin())
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Pairs of one kind, and how many of them may or must be promoted."""
+    """One kind of pairs, and the share of them that may or must be promoted."""
 
     name: str
     pairs: int
@@ -70,7 +71,7 @@ class Scenario:
 
 
 def scenarios(pairs: int, better: int) -> tuple[Scenario, ...]:
-    """List what the gate must tell apart."""
+    """List the kinds of pairs, with the rate that the gate must keep for each."""
     return (
         Scenario("no difference (A/A)", pairs, most_upper=0.05),
         Scenario(f"macro F1 worse by {CHANGE}", pairs, change=-CHANGE, most=0.01),
@@ -81,12 +82,12 @@ def scenarios(pairs: int, better: int) -> tuple[Scenario, ...]:
 
 
 def simulated(world: World, scenario: Scenario, seed: int) -> tuple[str, ...]:
-    """Tell what keeps one pair from promotion: two models, the second changed, on a bootstrap sample of the rows."""
+    """Return what holds back one pair: two models, the second one changed, on a bootstrap sample of the rows."""
     rng = np.random.default_rng([seed, *scenario.name.encode()])
-    first, second = rng.choice(len(world.said), size=2, replace=False)
-    challenger = injected(world.y, world.said[second], scenario, world.rarest, rng)
+    first, second = rng.choice(len(world.proba), size=2, replace=False)
+    challenger = injected(world.y, world.proba[second], scenario, world.rarest, rng)
     rows = rng.integers(0, len(world.y), len(world.y))
-    return held_back(_drawn(world, rows), world.said[first][rows], challenger[rows])
+    return held_back(_drawn(world, rows), world.proba[first][rows], challenger[rows])
 
 
 def _drawn(world: World, rows: np.ndarray) -> World:
@@ -95,7 +96,7 @@ def _drawn(world: World, rows: np.ndarray) -> World:
 
 
 def injected(y: np.ndarray, proba: np.ndarray, scenario: Scenario, rarest: int, rng: np.random.Generator) -> np.ndarray:
-    """Change a model by what the scenario says, in expectation over the rows that chance picks."""
+    """Change a model by the amount of the scenario, in expectation over the rows that are drawn."""
     before = proba
     if scenario.lost:
         share = scenario.lost / recall(y, proba, rarest)
@@ -112,15 +113,17 @@ def injected(y: np.ndarray, proba: np.ndarray, scenario: Scenario, rarest: int, 
 
 
 def held_back(world: World, champion: np.ndarray, challenger: np.ndarray) -> tuple[str, ...]:
-    """Decide as the gate does, and name what does not pass; what its first conditions settle is not taken further.
+    """Decide as the gate does, and name what does not pass.
+
+    The slower conditions are skipped where the primary metric or a recall fails.
 
     Returns
     -------
     tuple of str
-        Kinds of conditions, or the metric; empty for a promotion.
+        The kinds of the conditions that do not pass, or the metric; empty for a promotion.
     """
     y, policy, k = world.y, world.policy, len(world.classes)
-    a, b = (Predictions(said, said.argmax(axis=1)) for said in (champion, challenger))
+    a, b = (Predictions(proba, proba.argmax(axis=1)) for proba in (champion, challenger))
     confidence = evaluation_confidence(policy.confidence, 1)
     if paired_difference(y, a, b, "macro_f1", k, confidence, policy.resamples).low <= policy.margin:
         return ("macro_f1",)
@@ -133,11 +136,11 @@ def held_back(world: World, champion: np.ndarray, challenger: np.ndarray) -> tup
 
 
 def judged(world: World, champion: np.ndarray, challenger: np.ndarray) -> Verdict:
-    """Put the case before the gate."""
+    """Let the gate decide on the case."""
     names = np.array(world.classes)
 
-    def scored(said: np.ndarray, name: str) -> Scored:
-        return Scored(name, world.classes, said, names[said.argmax(axis=1)], "simulated")
+    def scored(proba: np.ndarray, name: str) -> Scored:
+        return Scored(name, world.classes, proba, names[proba.argmax(axis=1)], "simulated")
 
     case = Case(
         truth=names[world.y],
@@ -151,7 +154,7 @@ def judged(world: World, champion: np.ndarray, challenger: np.ndarray) -> Verdic
 
 
 def past_periods(rows: Rows, policy: GatePolicy) -> list[dict[str, Any]]:
-    """Replay the last years: each year's challenger is trained on all years before, the champion is what won before."""
+    """Replay the last years: a challenger trained on all years before, against the one promoted last."""
     years = range(rows.judged - PERIODS + 1, rows.judged + 1)
     champion, lines = years[0] - 1, []
     for year in years:
@@ -162,14 +165,14 @@ def past_periods(rows: Rows, policy: GatePolicy) -> list[dict[str, Any]]:
     return lines
 
 
-def _world_of(rows: Rows, year: int, policy: GatePolicy, said: np.ndarray) -> World:
+def _world_of(rows: Rows, year: int, policy: GatePolicy, proba: np.ndarray) -> World:
     there = rows.year == year
     groups = groups_of(rows.problem, rows.frame[there])
-    return World(rows.y[there], said, rows.classes, policy, groups)
+    return World(rows.y[there], proba, rows.classes, policy, groups)
 
 
 def upper_bound(promoted: int, pairs: int) -> float:
-    """Give the upper 95 % bound of a rate (Clopper & Pearson 1934).
+    """Return the upper 95 % bound of a rate (Clopper & Pearson 1934).
 
     Examples
     --------
@@ -180,7 +183,7 @@ def upper_bound(promoted: int, pairs: int) -> float:
 
 
 def lower_bound(promoted: int, pairs: int) -> float:
-    """Give the lower 95 % bound of a rate (Clopper & Pearson 1934).
+    """Return the lower 95 % bound of a rate (Clopper & Pearson 1934).
 
     Examples
     --------
@@ -196,7 +199,7 @@ def run(problem: str, models: int, pairs: int, better: int, resamples: int | Non
     rows = read_rows(problem)
     policy = rows.problem.gate.model_copy(update={"resamples": resamples} if resamples else {})
     world = _world_of(rows, rows.judged, policy, bootstrap_models(rows, models).astype(float))
-    print(f"{models} models, judged on {len(world.y):,} rows of {rows.judged}", flush=True)
+    print(f"{models} models, evaluated on {len(world.y):,} rows of {rows.judged}", flush=True)
     lines = []
     with ProcessPoolExecutor(jobs, initializer=_start, initargs=(world,)) as pool:
         for scenario in scenarios(pairs, better):
@@ -259,16 +262,18 @@ def _text(line: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Read the command line, run, write the figures; 1 when a target is missed."""
+    """Run the backtest and write its figures; the exit code is 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", default="toronto")
     parser.add_argument(
-        "--models", type=int, default=MODELS, help="fitted on bootstrap samples; pairs are drawn of them"
+        "--models", type=int, default=MODELS, help="models fitted on bootstrap samples; the pairs are drawn from them"
     )
-    parser.add_argument("--pairs", type=int, default=PAIRS, help="of every kind that must not be promoted")
-    parser.add_argument("--better-pairs", type=int, default=BETTER_PAIRS, help="of the kind that must be found")
-    parser.add_argument("--resamples", type=int, help="in the place of the policy's own number")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="pairs of every kind that must not be promoted")
+    parser.add_argument(
+        "--better-pairs", type=int, default=BETTER_PAIRS, help="pairs of the kind that must be promoted"
+    )
+    parser.add_argument("--resamples", type=int, help="bootstrap resamples, instead of the policy's number")
+    parser.add_argument("--jobs", type=int, default=2, help="worker processes")
     given = parser.parse_args()
     found = run(given.problem, given.models, given.pairs, given.better_pairs, given.resamples, given.jobs)
     path = Path(settings().home) / f"gate_backtest-{given.problem}.json"

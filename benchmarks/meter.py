@@ -1,4 +1,4 @@
-"""CPU, wall and memory of a command with everything it starts."""
+"""CPU time, wall time and memory of a command and all processes that it starts."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from pathlib import Path
 import psutil
 
 EVERY = 0.25
-HELD_EVERY = 4  # times; what a process holds alone takes the kernel a while to find out
+HELD_EVERY = 4  # reads of CPU time per read of memory, which the kernel takes long to add up
 
 
 @dataclass
 class Metered:
-    """What a command took and said.
+    """Time, memory and output of a command.
 
     Attributes
     ----------
     cpu, wall : float
-        Seconds; CPU of the whole process tree.
+        Seconds; CPU time is that of the whole process tree.
     peak : int
-        Bytes: the largest sum of the memory of all its processes; a page that several share counts once (Linux's
-        proportional set size), looked at once a second.
-    said : list of (str, float, float)
-        Lines of its output with the CPU and wall seconds spent until then.
+        Bytes: the largest sum of the memory of all its processes, read once per second. A page that several processes
+        share counts once (Linux's proportional set size).
+    output : list of (str, float, float)
+        Lines of its output with the CPU and wall seconds until then.
     """
 
     cpu: float = 0.0
     wall: float = 0.0
     peak: int = 0
-    said: list[tuple[str, float, float]] = field(default_factory=list)
+    output: list[tuple[str, float, float]] = field(default_factory=list)
 
-    def until(self, *beginning: str) -> tuple[float, float]:
-        """Return CPU and wall seconds at the first line that holds one of the texts.
+    def until(self, *texts: str) -> tuple[float, float]:
+        """Return CPU and wall seconds at the first line that contains one of the texts.
 
         Raises
         ------
         LookupError
-            When the command never said so.
+            When no line contains one.
         """
-        for line, cpu, wall in self.said:
-            if any(text in line for text in beginning):
+        for line, cpu, wall in self.output:
+            if any(text in line for text in texts):
                 return cpu, wall
-        raise LookupError(f"the command never said {' or '.join(beginning)}")
+        raise LookupError(f"no line of the command's output contains {' or '.join(texts)}")
 
 
 class Meter:
-    """Adds up the processes of a tree; what a process leaves when it is reaped is in its parent's account."""
+    """Adds up CPU time and memory of a process tree; CPU time of processes that have ended is kept."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
@@ -60,13 +60,13 @@ class Meter:
 
     def read(self) -> float:
         """Return the CPU seconds so far."""
-        held, look = 0, self._reads % HELD_EVERY == 0
+        held, reads_memory = 0, self._reads % HELD_EVERY == 0
         self._reads += 1
         for process in self._tree():
             try:
                 times = process.cpu_times()
                 self._seen[process.pid, process.create_time()] = times.user + times.system
-                held += process.memory_full_info().pss if look else 0
+                held += process.memory_full_info().pss if reads_memory else 0
             except psutil.Error:  # ended meanwhile
                 continue
         self.peak = max(self.peak, held)
@@ -86,14 +86,14 @@ def metered(command: Sequence[str], log: Path, environment: Mapping[str, str], c
     ----------
     command : sequence of str
     log : Path
-        Takes its output.
+        File that its output is written to.
     environment : mapping of str to str
     cwd : Path
 
     Raises
     ------
     RuntimeError
-        When it fails; the log says why.
+        When it fails; the message names the log.
     """
     done, begun = Metered(), time.monotonic()
     with (
@@ -113,7 +113,7 @@ def metered(command: Sequence[str], log: Path, environment: Mapping[str, str], c
         for line in process.stdout or ():
             file.write(line)
             file.flush()
-            done.said.append((line.rstrip("\n"), done.cpu, time.monotonic() - begun))
+            done.output.append((line.rstrip("\n"), done.cpu, time.monotonic() - begun))
         code = process.wait()
         over.set()
         watching.join()

@@ -2,10 +2,9 @@
 
 ``python -m benchmarks.plain_script --train train.parquet --holdout holdout.parquet``: what a careful user would write
 for Toronto, with the settings of problems/toronto.yaml: the same base columns, 18 candidates, folds, seeds and cap.
-Every candidate is predicted out of fold on two processes, refitted on all training rows and judged on the held-out
-period.
-Probabilities are kept rather than predicted once a metric, as ``cross_validate`` would, which is to the script's good.
-Prints a line of JSON a candidate. It shares no code with the project.
+Every candidate is predicted out of fold in two processes, refitted on all training rows and scored on the held-out
+period. Probabilities are predicted once, not once per metric as ``cross_validate`` would, which favours the script.
+It prints one line of JSON per candidate, and shares no code with the project.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def sampler(strategy: str, cap: int, seed: int) -> object:
 
 
 def classifier(model: str, strategy: str, seed: int) -> object:
-    """Make the classifier, on one thread: the folds take the cores."""
+    """Make the classifier, with one thread: the folds run in parallel."""
     weight = "balanced" if strategy == "class_weight" else None
     if model == "random_forest":
         return RandomForestClassifier(n_estimators=100, class_weight=weight, random_state=seed)
@@ -70,7 +69,7 @@ def classifier(model: str, strategy: str, seed: int) -> object:
 
 
 def pipeline(model: str, strategy: str, cap: int, seed: int) -> Pipeline:
-    """Encode, resample, fit."""
+    """Chain encoder, resampler and classifier."""
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     return Pipeline(
         [
@@ -92,7 +91,7 @@ def judged(y: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run the grid and print a line a candidate."""
+    """Run the grid and print one line per candidate."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", required=True)
     parser.add_argument("--holdout", required=True)

@@ -1,8 +1,8 @@
-"""Whether racing keeps the winner, and what it saves: ``python -m benchmarks.racing``.
+"""Measure how often racing keeps the winner, and what it saves: ``python -m benchmarks.racing``.
 
-Each seed draws a sample of the problem's training rows, its folds and its models. Every fit is done on every fold once;
-the races are then replayed on its probabilities, so that a race and no race differ in nothing else. Rows of the
-problem's held-out period are never read past the split.
+Each seed draws a sample of the problem's training rows, its folds and its models. Every fit is done once on every fold;
+the races are then replayed on these probabilities, so that only the race differs. Rows of the problem's held-out
+period are not used.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.metrics.scores import score
 from evenhand.postprocess.choose_calibration import Known, Shares
@@ -25,7 +26,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import HOLDOUT_FOLD, experiment_of
+from tasks.training.context import read_experiment
 
 CHEAP = {"random_forest": {"n_estimators": 12}, "gradient_boosting": {"max_iter": 12}, "lightgbm": {"n_estimators": 12}}
 ERRORS = (ERROR, 0.5, 5.0)
@@ -34,7 +35,7 @@ Found = Mapping[str, Mapping[int, Outcome]]
 
 @dataclass(frozen=True)
 class Race:
-    """One replay: who won, and which share of the seconds of all fits was spent."""
+    """One replay: the winner, and the share of the CPU seconds of all fits that was spent."""
 
     winner: str
     spent: float
@@ -42,21 +43,21 @@ class Race:
 
 
 def main() -> None:
-    """Print a line a seed, then a markdown table."""
+    """Print one line per seed, grid and error, then a markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", default="toronto")
     parser.add_argument("--rows", type=int, default=4_000)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     asked = parser.parse_args()
     problem = cheap(load_problem(asked.problem))
     good = validate.fn(ingest.fn(problem), problem).good
-    grids = {"as the problem says": candidates(problem)}
-    plain = [one for one in grids["as the problem says"] if one.name == one.fit_name and one.features == "base"]
+    grids = {"as the problem declares": candidates(problem)}
+    plain = [one for one in grids["as the problem declares"] if one.name == one.fit_name and one.features == "base"]
     grids["base features, argmax"] = plain
     races: dict[tuple[str, float], list[tuple[Race, Race]]] = {}
     for seed in range(asked.first, asked.first + asked.seeds):
-        experiment = experiment_of(split.fn(good, problem, asked.rows, seed), problem, seed)
+        experiment = read_experiment(split.fn(good, problem, asked.rows, seed), problem, seed)
         folds = [number for number in experiment.folds if number != HOLDOUT_FOLD]
         found = {fit.name: {fold: experiment.run(fit, fold) for fold in folds} for fit in fits(candidates(problem))}
         for name, grid in grids.items():
@@ -66,7 +67,9 @@ def main() -> None:
                 races.setdefault((name, error), []).append((whole, raced))
                 print(f"seed {seed}, {name}, {error:g}: {whole.winner} | {raced}", flush=True)
     print(f"\n{asked.rows:,} rows, {asked.seeds} seeds, {problem.metric}\n")
-    print("| candidates | error | same winner | fits stopped | seconds of fits |\n| --- | --- | --- | --- | --- |")
+    print(
+        "| candidates | error | same winner | fits stopped | CPU seconds of the fits |\n| --- | --- | --- | --- | --- |"
+    )
     for (name, error), pairs in races.items():
         same = sum(raced.winner == whole.winner for whole, raced in pairs)
         stopped = statistics.mean(raced.stopped for _, raced in pairs)
@@ -75,7 +78,7 @@ def main() -> None:
 
 
 def cheap(problem: Problem) -> Problem:
-    """Give each model few rounds or trees: what is measured is the race."""
+    """Give each model few rounds or trees, since only the race is measured."""
     models = [one.model_copy(update={"params": {**one.params, **CHEAP.get(one.kind, {})}}) for one in problem.models]
     extra = [
         one.model_copy(update={"params": {**one.params, "n_estimators": 25, "learning_rate": 0.15}})
@@ -92,7 +95,7 @@ def replayed(
     folds: Sequence[int],
     error: float | None,
 ) -> Race:
-    """Race the candidates over the folds; to the end of all of them where ``error`` is None."""
+    """Replay the race over the folds; where ``error`` is None, every candidate runs to the end."""
     fitted = {fit.name: fit for fit in fits(grid)}
     protected = protected_fits(grid, problem)
     alive, spent = list(fitted), 0.0
@@ -104,11 +107,11 @@ def replayed(
             out = ruled_out(rows, answers, problem.metric, protected, len(folds), entrants, error, compared_fits(grid))
             alive = [name for name in alive if name not in out]
     rows, answers = answered(experiment, problem, grid, found, alive, folds)
-    # The winner is chosen as a training does: by the score of all rows, the first of equals.
+    # The winner is chosen as in a training: by the score of all rows, and the first of equal ones.
     scores = {
         name: score(rows.y, np.eye(len(rows.classes))[one.codes], rows.classes, one.codes).metrics[problem.metric]
-        for said in answers.values()
-        for name, one in said.items()
+        for of_fit in answers.values()
+        for name, one in of_fit.items()
     }
     order = [candidate.name for candidate in grid if candidate.name in scores]
     total = sum(found[name][fold].fit_seconds for name in fitted for fold in folds)
@@ -123,7 +126,7 @@ def answered(
     alive: Sequence[str],
     folds: Sequence[int],
 ) -> tuple[EvaluationRows, dict[str, dict]]:
-    """Put the rows of some folds together, and what every candidate that is alive says of them."""
+    """Collect the rows of some folds, and the predictions of every candidate that is still running."""
     parts = [experiment.folds[fold] for fold in folds]
     y = experiment.y[np.concatenate([part.valid for part in parts])]
     of_row = np.repeat(folds, [len(part.valid) for part in parts])
@@ -137,8 +140,8 @@ def answered(
             shares = {fold: Shares.of(one.ledger) for fold, one in zip(folds, outcomes, strict=True)}
             trained = np.mean([one.trained for one in shares.values()], axis=0)
             known = Known.of(y, raw, of_row, shares)
-            said = heard(rows, known, candidate.decision, problem.metric, trained)
-            answers.setdefault(candidate.fit_name, {})[candidate.name] = said
+            answer = heard(rows, known, candidate.decision, problem.metric, trained)
+            answers.setdefault(candidate.fit_name, {})[candidate.name] = answer
     return rows, answers
 
 

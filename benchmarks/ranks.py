@@ -1,6 +1,6 @@
-"""Which of several methods is better over many data sets: mean ranks, Friedman's test, Nemenyi's critical difference.
+"""Comparison of methods over many data sets: mean ranks, Friedman's test, Nemenyi's critical difference.
 
-After Demsar (2006), Statistical Comparisons of Classifiers over Multiple Data Sets.
+Source: Demsar (2006), Statistical Comparisons of Classifiers over Multiple Data Sets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
 from evenhand.report.figures.style import ACCENT, GREY, INK, PALE, new_figure, plain, tidy, to_png
 
-DIGITS = 9  # scores that differ less are equal: sums in another order give other last digits
+DIGITS = 9  # scores are rounded to these decimals: sums in another order differ in their last digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +26,14 @@ class Ranking:
     methods : tuple of K str
     mean : ndarray of shape (K,)
     by_source : ndarray of shape (K,)
-        With every source weighing the same, however many sets are cut from it.
+        Mean ranks with the same weight for every source, whatever the number of sets cut from it.
     skipped : ndarray of int, shape (K,)
         Sets that a method could not run on; it is ranked last there.
     n_sets : int
     p : float
-        Friedman's, of all methods being alike.
+        Of Friedman's test that all methods perform alike.
     critical : float
-        Nemenyi's critical difference at .05: mean ranks that differ less can't be told apart.
+        Nemenyi's critical difference at 0.05: a smaller difference of mean ranks is not significant.
     """
 
     methods: tuple[str, ...]
@@ -50,7 +50,7 @@ class Ranking:
         return np.argsort(self.mean, kind="stable")
 
     def behind(self, method: str) -> float:
-        """Mean ranks between a method and the best one."""
+        """Return the difference of mean ranks between a method and the best one."""
         return float(self.mean[self.methods.index(method)] - self.mean.min())
 
 
@@ -60,7 +60,7 @@ def ranks(scores: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     scores : ndarray of shape (n_sets, K)
-        nan where a method could not run: last.
+        nan where a method could not run; it is ranked last.
 
     Returns
     -------
@@ -85,15 +85,15 @@ def ranking(scores: np.ndarray, methods: Sequence[str], sources: Sequence[str]) 
     sources : sequence of n_sets str
         What each set is cut from.
     """
-    placed = ranks(scores)
-    groups = [placed[np.asarray(sources) == source].mean(axis=0) for source in dict.fromkeys(sources)]
+    of_set = ranks(scores)
+    groups = [of_set[np.asarray(sources) == source].mean(axis=0) for source in dict.fromkeys(sources)]
     return Ranking(
         tuple(methods),
-        placed.mean(axis=0),
+        of_set.mean(axis=0),
         np.mean(groups, axis=0),
         np.isnan(scores).sum(axis=0),
         len(scores),
-        float(friedmanchisquare(*placed.T).pvalue),
+        float(friedmanchisquare(*of_set.T).pvalue),
         critical_difference(len(methods), len(scores)),
     )
 
@@ -112,22 +112,22 @@ def critical_difference(k: int, n_sets: int, level: float = 0.05) -> float:
 def draw(found: Ranking, metric: str, recommended: Sequence[str]) -> bytes:
     """Draw every method's mean rank and half a critical difference to each side, as a PNG.
 
-    Methods whose bars do not overlap differ. Those that can't be told from the best are dark.
+    Methods whose bars do not overlap differ significantly. Those that do not differ from the best are dark.
     """
     order, half = found.order, found.critical / 2
     best = found.mean.min()
     note = (
-        f"{found.n_sets} data sets. Bars that do not overlap: a difference at the .05 level (Nemenyi; critical "
-        f"difference {found.critical:.1f}). Friedman's p {found.p:.1e}. Dark: not told from the best."
+        f"{found.n_sets} data sets. Bars that do not overlap differ at the 0.05 level (Nemenyi; critical "
+        f"difference {found.critical:.1f}). Friedman's p {found.p:.1e}. Dark: no significant difference from the best."
     )
     figure = new_figure(f"Mean rank by {metric}, 1 is best", note, (8.0, 1.4 + 0.21 * len(order)))
     axes = figure.subplots()
     axes.axvspan(best, best + found.critical, color=PALE, alpha=0.5, zorder=0)
-    for place, i in enumerate(order):
+    for position, i in enumerate(order):
         color = ACCENT if found.mean[i] <= best + found.critical else GREY
-        axes.plot([found.mean[i] - half, found.mean[i] + half], [place, place], color=color, linewidth=1.6)
-        axes.plot(found.mean[i], place, "o", color=color, markersize=4.5)
-        axes.text(found.mean[i] + half + 0.2, place, f"{found.mean[i]:.1f}", va="center", fontsize=6.5, color=INK)
+        axes.plot([found.mean[i] - half, found.mean[i] + half], [position, position], color=color, linewidth=1.6)
+        axes.plot(found.mean[i], position, "o", color=color, markersize=4.5)
+        axes.text(found.mean[i] + half + 0.2, position, f"{found.mean[i]:.1f}", va="center", fontsize=6.5, color=INK)
     axes.set_yticks(range(len(order)), [plain(found.methods[i]) for i in order])
     tidy(axes, "x")
     for label, i in zip(axes.get_yticklabels(), order, strict=True):

@@ -1,4 +1,4 @@
-"""Units in threads beside units in worker processes: ``python -m benchmarks.runners``. Equal units, in turns."""
+"""Time the same units in threads and in worker processes, in turn: ``python -m benchmarks.runners``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tasks.data.split import split
 from tasks.data.validate_task import validate
 from tasks.processes.pool import Workers
 from tasks.settings import cores
+from tasks.training.context import TrainingContext
 from tasks.training.fit import fit
-from tasks.training.units import fold_numbers
 
 SEED = 42
 
 
 def main() -> None:
-    """Print wall and CPU seconds of each way, round by round; the first one of processes has their start in it."""
+    """Print wall and CPU seconds of both, one line per round; the first round includes the start of the processes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", default="toronto")
     parser.add_argument("--rows", type=int, default=20_000)
@@ -33,24 +33,25 @@ def main() -> None:
     problem = load_problem(asked.problem)
     parts = split.fn(validate.fn(ingest.fn(problem), problem).good, problem, asked.rows, SEED)
     grid = [one for one in fits(candidates(problem, parts.share)) if one.model.name in asked.models]
-    folds = fold_numbers(parts, problem, SEED)[: asked.rounds]
-    print(f"{asked.rows:,} rows, {len(grid)} units a round, {cores()} cores\n")
+    folds = TrainingContext(parts, problem, SEED, Path()).fold_numbers[: asked.rounds]
+    print(f"{asked.rows:,} rows, {len(grid)} units per round, {cores()} cores\n")
     print("| round | threads, s | CPU s | processes, s | CPU s |\n| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(cores()) as pool:
         folder = Path(name)
+        context = TrainingContext(parts, problem, SEED, folder)
         with Workers(cores(), folder / "shared", print) as workers:
             for number, fold in enumerate(folds):
                 some = [(one, fold) for one in grid]
                 found = []
                 for those in (None, workers):
                     wall, cpu = time.monotonic(), seconds(those)
-                    list(pool.map(lambda one, w=those: fit.fn(parts, problem, SEED, *one, folder, w), some))
+                    list(pool.map(lambda one, w=those: fit.fn(context, *one, w), some))
                     found += [time.monotonic() - wall, seconds(those) - cpu]
                 print(f"| {number + 1} | " + " | ".join(f"{value:.1f}" for value in found) + " |", flush=True)
 
 
 def seconds(workers: Workers | None) -> float:
-    """CPU seconds so far of this process, and of the workers where there are any."""
+    """Return the CPU seconds so far of this process and of the workers, if there are any."""
     used = sum(os.times()[:2])
     ticks = os.sysconf("SC_CLK_TCK")
     for pid in workers.pids if workers is not None else ():

@@ -1,4 +1,4 @@
-"""The command line of a check by simulation: how many, each line as it is known, all of them in a file."""
+"""The command line of a check by simulation; it prints each line as it is known and writes all of them to a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.settings import settings
 def run_simulations(
     about: str, name: str, usual: int, check: Callable[[int], Iterator[tuple[str, dict[str, Any]]]]
 ) -> int:
-    """Read the command line, run, write the figures.
+    """Read the command line, run the simulations and write the figures.
 
     Parameters
     ----------
@@ -24,22 +24,23 @@ def run_simulations(
     name : str
         Of the file in ``EVENHAND_HOME``.
     usual : int
-        Simulations, if no number is given.
+        Number of simulations, if none is given.
     check : callable
-        Takes their number; yields the words and the figures of a line, whose ``met`` says whether it is as wanted.
+        Takes the number of simulations; yields the text and the figures of each line. Its ``met`` is whether the
+        target is met.
 
     Returns
     -------
     int
-        Exit code: 1 when a line is not as wanted.
+        Exit code: 1 when a target is missed.
     """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--simulations", type=int, default=usual)
     given = parser.parse_args()
     begun, lines = time.process_time(), []
-    for words, line in check(given.simulations):
+    for text, line in check(given.simulations):
         lines.append(line)
-        print(f"{words}  {'met' if line['met'] else 'MISSED'}", flush=True)
+        print(f"{text}  {'met' if line['met'] else 'MISSED'}", flush=True)
     path = Path(settings().home) / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"simulations": given.simulations, "lines": lines}, indent=2) + "\n")

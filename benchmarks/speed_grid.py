@@ -1,4 +1,4 @@
-"""The standard grid against the plain script, in one run."""
+"""The cost of the standard grid compared with the plain script, in one run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tasks.storage.store import open_store
 CAP = 20_000
 METRICS = ("macro_f1", "average_precision")
 HEADER = (
-    "way",
+    "variant",
     "grid, CPU s",
-    "of the script",
+    "relative to the script",
     "grid, wall s",
     "whole command, CPU s",
     "peak, MB",
@@ -32,7 +32,7 @@ HEADER = (
     "worst average precision",
     "winner",
 )
-# The script's grid and nothing else: its forests on full bags, base columns, the most probable class.
+# The grid of the script and nothing else: base columns, the most probable class.
 GRID: dict[str, Any] = {"extra": [], "decisions": ["argmax"], "suite": None}
 EXACT: dict[str, Any] = {"kind": "random_forest", "exact": True}
 OTHERS = [{"kind": "gradient_boosting"}, {"kind": "lightgbm"}]
@@ -45,7 +45,7 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Script:
-    """What the plain script took, and its scores by candidate."""
+    """Time and memory of the plain script, and its scores by candidate."""
 
     metered: Metered
     scores: dict[str, dict[str, dict[str, float]]]
@@ -56,8 +56,8 @@ class Script:
         return max(self.scores, key=lambda name: self.scores[name]["oof"]["macro_f1"])
 
 
-def tell_grid(folder: Path, rows: int | None, ways: tuple[str, ...] = tuple(WAYS)) -> Iterator[str]:
-    """Run the script, then the project in each way, and tell a line of the table as each is done."""
+def measure_grid(folder: Path, rows: int | None, ways: tuple[str, ...] = tuple(WAYS)) -> Iterator[str]:
+    """Run the script, then each variant of the training; yield one line of the table as each is done."""
     problem = load_problem("toronto")
     data = sampled_rows(problem, rows, folder)
     share = 1.0 if rows is None else min(1.0, rows / ingest.fn(problem).rows)
@@ -81,18 +81,18 @@ def tell_grid(folder: Path, rows: int | None, ways: tuple[str, ...] = tuple(WAYS
 
 
 def run_script(folder: Path, problem_path: Path, cap: int) -> Script:
-    """Run the plain script on the rows that the project's own steps leave."""
+    """Run the plain script on the rows that the project's validation and split leave."""
     problem = load_problem(str(problem_path))
     parts = split.fn(validate.fn(ingest.fn(problem), problem).good, problem, None, SEED)
     train_rows, held_out = (str(open_store().local(ref.key)) for ref in (parts.train, parts.holdout))
     command = [sys.executable, "-m", "benchmarks.plain_script", "--train", train_rows, "--holdout", held_out]
     found = metered([*command, "--seed", str(SEED), "--cap", str(cap)], folder / "plain_script.log", os.environ, ROOT)
-    told = [json.loads(text) for text, _, _ in found.said if text.startswith("{")]
-    return Script(found, {item["candidate"]: item for item in told})
+    lines = [json.loads(text) for text, _, _ in found.output if text.startswith("{")]
+    return Script(found, {item["candidate"]: item for item in lines})
 
 
 def line(title: str, trained: Trained, script: Script) -> str:
-    """Write one way's line: its cost, and how far its worst candidate is from the script's."""
+    """Write the line of one variant: its cost, and its largest loss of score against the script."""
     took, winner = trained.metered, trained.summary["winner"]
     cells = [
         title,
@@ -108,7 +108,7 @@ def line(title: str, trained: Trained, script: Script) -> str:
 
 
 def worst(trained: Trained, script: Script, metric: str) -> str:
-    """Tell the candidate furthest below the script's out of fold, of those that did every fold."""
+    """Name the candidate whose out-of-fold score is furthest below the script's, of those with every fold."""
     most = max(candidate["folds_done"] for candidate in trained.summary["candidates"])
     found = {}
     for candidate in trained.summary["candidates"]:

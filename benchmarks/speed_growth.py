@@ -1,4 +1,4 @@
-"""How cost grows with the rows."""
+"""How the cost of a training grows with the rows."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ GRID = {
 }
 
 
-def tell_growth(folder: Path, rows: int | None) -> Iterator[str]:
-    """Train at each size; ``rows`` is the largest of them, 960,000 if not given."""
-    yield "| rows | wall s | CPU s | CPU ms a further row | peak, MB | snapshot in memory, MB | peak / snapshot |"
+def measure_growth(folder: Path, rows: int | None) -> Iterator[str]:
+    """Train at each size; ``rows`` is the largest one, 960,000 if not given."""
+    yield "| rows | wall s | CPU s | CPU ms per further row | peak, MB | snapshot in memory, MB | peak / snapshot |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     sizes = [size * (rows or SIZES[-1]) // SIZES[-1] for size in SIZES]
     before: tuple[int, float] | None = None
@@ -49,6 +49,6 @@ def tell_growth(folder: Path, rows: int | None) -> Iterator[str]:
     (small, least), (large, most) = held[0], held[-1]
     slope = (most - least) / (large - small)
     yield (
-        f"A further MB of the snapshot takes {slope:.1f} MB more at the peak; "
+        f"Each further MB of the snapshot raises the peak by {slope:.1f} MB; "
         f"{(least - slope * small) / 1e6:.0f} MB of it do not depend on the rows."
     )

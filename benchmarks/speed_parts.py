@@ -1,4 +1,4 @@
-"""Parts of a training on their own: SMOTENC, the capped data set, scoring."""
+"""The cost of single parts: SMOTENC, the capped data set, scoring, a unit on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from imblearn.over_sampling import SMOTENC
 from threadpoolctl import threadpool_limits
 
 from benchmarks.variants import SEED, sampled_rows, variant
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
 from evenhand.models import build_model
@@ -35,8 +36,8 @@ from tasks.registry.model_store import log_model
 from tasks.registry.register_version import register
 from tasks.settings import ROOT
 from tasks.storage.store import write_frame
+from tasks.training.context import TrainingContext, read_experiment
 from tasks.training.fit import fit
-from tasks.training.units import HOLDOUT_FOLD, experiment_of
 
 FRAMES = {
     "NormalVideos": 947_000,
@@ -55,11 +56,11 @@ GRID = {"extra": [], "decisions": ["argmax"]}
 def toronto(problem: Problem) -> Experiment:
     """Fetch, validate and split Toronto's rows."""
     good = validate.fn(ingest.fn(problem), problem).good
-    return experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    return read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
 
 
-def tell_smotenc(_folder: Path, rows: int | None) -> Iterator[str]:
-    """Resample the same rows by both, and fit LightGBM on what each makes."""
+def measure_smotenc(_folder: Path, rows: int | None) -> Iterator[str]:
+    """Resample the same rows by both implementations, and fit LightGBM on each result."""
     problem = load_problem("toronto")
     experiment, features = toronto(problem), problem.features["base"]
     fold = experiment.folds[HOLDOUT_FOLD]
@@ -95,8 +96,8 @@ def tell_smotenc(_folder: Path, rows: int | None) -> Iterator[str]:
     yield f"{took['imbalanced-learn'] / took['this project']:.1f} times as fast, on {len(y):,} rows."
 
 
-def tell_capped(_folder: Path, _rows: int | None) -> Iterator[str]:
-    """Choose the rows of a set whose normal class is 132 times its rarest, write them, and find them written."""
+def measure_capped(_folder: Path, _rows: int | None) -> Iterator[str]:
+    """Cap a data set whose largest class has 132 times the rows of its rarest; then take it from the cache."""
     classes = sorted(FRAMES)
     y = np.repeat(np.arange(len(classes)), [FRAMES[name] for name in classes])
     strategy = CappedStrategy(kind="capped", cap=20_000, per_class={"NormalVideos": 1.5})
@@ -118,16 +119,16 @@ def tell_capped(_folder: Path, _rows: int | None) -> Iterator[str]:
         (made,) = balance.fn(parts, problem)
         took.append(time.perf_counter() - begun)
     if not made.cached:
-        raise AssertionError("the second time is no cache hit")
+        raise AssertionError("the capped data set was not taken from the cache")
     yield f"As a data set: read, written and checked in {took[0]:.2f} s, found in the cache in {took[1]:.3f} s."
 
 
-def tell_scoring(folder: Path, rows: int | None) -> Iterator[str]:
-    """Register a base LightGBM and the enriched one, and score a file by each, in a process of its own."""
+def measure_scoring(folder: Path, rows: int | None) -> Iterator[str]:
+    """Register LightGBM on base and on enriched features, and score a file by each in a process of its own."""
     problem = load_problem("toronto")
     experiment, data = toronto(problem), sampled_rows(problem, rows, folder)
     n_rows = len(pd.read_parquet(data, columns=[problem.target.column]))
-    yield "| model | rows | scoring, CPU s | rows a second of CPU | its bare predict |"
+    yield "| model | rows | scoring, CPU s | rows per CPU second | rows per CPU second, predict alone |"
     yield "| --- | --- | --- | --- | --- |"
     enriched = next(extra for extra in problem.extra if extra.features != "base")
     for features, params in (("base", {}), (enriched.features, enriched.params)):
@@ -136,12 +137,12 @@ def tell_scoring(folder: Path, rows: int | None) -> Iterator[str]:
         uri = log_model(run_id, fitted, experiment.frame.head())
         tracking.end_training(run_id, "FINISHED", None)
         made = register(uri, run_id, "toronto", f"bench {features} {time.time_ns()}", {})
-        told = _scored(data, made.version, folder)
-        yield f"| {features} LightGBM | {n_rows:,} | {told:.1f} | {n_rows / told:,.0f} | {bare:,.0f} |"
+        seconds = _scored(data, made.version, folder)
+        yield f"| {features} LightGBM | {n_rows:,} | {seconds:.1f} | {n_rows / seconds:,.0f} | {bare:,.0f} |"
 
 
 def shipped(experiment: Experiment, problem: Problem, features: str, params: dict) -> tuple[FittedCandidate, float]:
-    """Fit LightGBM with multipliers of its own, and time its bare predict in rows a second of CPU."""
+    """Fit LightGBM with a multipliers rule, and time its predict alone, in rows per CPU second."""
     fold, columns = experiment.folds[HOLDOUT_FOLD], problem.features[features]
     encoder, frame = build_encoder(columns), experiment.frame[list(columns.columns)]
     names = np.asarray(experiment.classes, dtype=object)[experiment.y[fold.train]]
@@ -156,8 +157,8 @@ def shipped(experiment: Experiment, problem: Problem, features: str, params: dic
     return FittedCandidate(encoder, model, list(experiment.classes), rule), bare
 
 
-def tell_dask(folder: Path, _rows: int | None) -> Iterator[str]:
-    """Send units that hardly take any time to a cluster of two processes, and do them here."""
+def measure_dask(folder: Path, _rows: int | None) -> Iterator[str]:
+    """Run very small units on a cluster of two processes, and in this process."""
     from distributed import LocalCluster
 
     from tasks.training.dask_workers import DaskWorkers
@@ -169,10 +170,10 @@ def tell_dask(folder: Path, _rows: int | None) -> Iterator[str]:
     (candidate,) = candidates(problem)
     os.environ["PYTHONPATH"] = str(ROOT)
 
-    def each(place: Path, workers: DaskWorkers | None) -> float:
+    def each(target: Path, workers: DaskWorkers | None) -> float:
         begun = time.perf_counter()
         for _ in range(UNITS):
-            fit.fn(parts, problem, SEED, candidate, 0, place, workers)
+            fit.fn(TrainingContext(parts, problem, SEED, target), candidate, 0, workers)
         return (time.perf_counter() - begun) / UNITS
 
     with (
@@ -181,14 +182,14 @@ def tell_dask(folder: Path, _rows: int | None) -> Iterator[str]:
     ):
         begun = time.perf_counter()
         for number in range(2):  # both processes read the rows
-            fit.fn(parts, problem, SEED, candidate, number, folder / "first", dask)
+            fit.fn(TrainingContext(parts, problem, SEED, folder / "first"), candidate, number, dask)
         first = time.perf_counter() - begun
         there = each(folder / "there", dask)
-    fit.fn(parts, problem, SEED, candidate, 0, folder / "first")
+    fit.fn(TrainingContext(parts, problem, SEED, folder / "first"), candidate, 0)
     here = each(folder / "here", None)
     more = (there - here) * 1e3
-    yield f"A unit costs {more:.0f} ms more on the cluster than here ({UNITS} units, one after the other)."
-    yield f"The first two, for which the workers import the libraries and read the rows: {first:.1f} s."
+    yield f"A unit costs {more:.0f} ms more on the cluster than in this process ({UNITS} units, one after the other)."
+    yield f"The first two, in which the workers import the libraries and read the rows: {first:.1f} s."
 
 
 _SCORE = """
@@ -202,7 +203,7 @@ print(time.process_time() - begun)
 
 
 def _scored(data: Path, version: str, folder: Path) -> float:
-    """Score in a fresh process: loading the model, reading and writing included, imports not."""
+    """Score in a fresh process; loading the model, reading and writing are included, imports are not."""
     command = [sys.executable, "-c", _SCORE, str(data), version, str(folder / "scored.parquet")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])

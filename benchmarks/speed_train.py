@@ -1,4 +1,4 @@
-"""The whole training command, by its steps."""
+"""The cost of the whole training command, by its steps."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.speed_parts import toronto
 from benchmarks.variants import SEED, sampled_rows, train, variant
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.features.encoder import build_encoder
 from evenhand.models import build_model
 from evenhand.problem import BASE, ModelSpec, Problem
 from tasks.data.problems import load_problem
-from tasks.training.units import HOLDOUT_FOLD
 
 
-def tell_train(folder: Path, rows: int | None) -> Iterator[str]:
-    """Train Toronto at the standard preset, with nothing but its data at hand."""
+def measure_train(folder: Path, rows: int | None) -> Iterator[str]:
+    """Train Toronto with the standard preset; only its data are cached."""
     changes = {}
     if rows is not None:
         data = sampled_rows(load_problem("toronto"), rows, folder)
@@ -40,19 +40,19 @@ def tell_train(folder: Path, rows: int | None) -> Iterator[str]:
         if all(candidate[key] == winner[key] for key in winner)
     )
     yield ""
-    yield f"The whole command: {took.wall:.0f} s, {took.cpu:.0f} CPU s, {took.peak / 1e6:.0f} MB at its peak."
+    yield f"The whole command: {took.wall:.0f} s, {took.cpu:.0f} CPU s, {took.peak / 1e6:.0f} MB at the peak."
     yield (
         f"Winner: {' / '.join(winner.values())}; held-out macro-F1 {held_out['macro_f1']:.4f}, average precision "
         f"{held_out['average_precision']:.4f}."
     )
     yield (
-        "How fast the machine was: bare fits of gradient boosting and LightGBM on all training rows, one after the "
-        f"other, took {before:.1f} CPU s before it and {after:.1f} after it."
+        "Speed of the machine: one fit each of gradient boosting and LightGBM on all training rows took "
+        f"{before:.1f} CPU s before the command and {after:.1f} after it."
     )
 
 
 def base_rows(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Return all training rows as a model gets them, base columns and class codes."""
+    """Return the encoded base columns and the class codes of all training rows."""
     experiment, columns = toronto(problem), problem.features[BASE]
     train_rows = experiment.folds[HOLDOUT_FOLD].train
     X = build_encoder(columns).fit_transform(experiment.frame[list(columns.columns)].iloc[train_rows])
@@ -60,7 +60,7 @@ def base_rows(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bare_fits(X: np.ndarray, y: np.ndarray) -> float:
-    """CPU seconds of one fit each of the two boosted families, as they come, on one thread: a machine's own measure."""
+    """Return the CPU seconds of one fit each of the two boosted families on one thread, to compare machines by."""
     with threadpool_limits(1):
         begun = time.process_time()
         for kind in ("gradient_boosting", "lightgbm"):

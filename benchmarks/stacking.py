@@ -1,7 +1,7 @@
-"""What a stack brings beside its members, judged on 2020: ``python -m benchmarks.stacking``.
+"""Compare a stack with its members, evaluated on 2020: ``python -m benchmarks.stacking``.
 
-Toronto, a sample of the years before 2021; members are fitted on the years before 2020, five folds for what combines
-them. The held-out period is never judged. The figures are in docs/models.md.
+Toronto, a sample of the years before 2021. Members are fitted on the years before 2020, the combination on their
+out-of-fold probabilities of five folds. The held-out period is not evaluated. The figures are in docs/models.md.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.split import Fold, make_folds
 from evenhand.metrics.scores import score
 from evenhand.problem import Problem
@@ -21,7 +22,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import HOLDOUT_FOLD, experiment_of
+from tasks.training.context import read_experiment
 
 SEED, JUDGED = 42, 2020
 MEMBERS = ("lightgbm / none / enriched", "gradient_boosting / none", "random_forest / none")
@@ -30,7 +31,7 @@ MEMBERS = ("lightgbm / none / enriched", "gradient_boosting / none", "random_for
 def main() -> None:
     """Print a markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=30_000, help="of the sample of training rows")
+    parser.add_argument("--rows", type=int, default=30_000, help="size of the sample of training rows")
     problem = load_problem("toronto")
     experiment = before_and_after(problem, parser.parse_args().rows)
     chosen = {fit.fit_name: fit for fit in fits(candidates(problem))}
@@ -48,9 +49,9 @@ def main() -> None:
 
 
 def before_and_after(problem: Problem, rows: int) -> Experiment:
-    """Cut the training rows in those before 2020, with folds, and those of 2020."""
+    """Split the training rows into those before 2020, with folds, and those of 2020."""
     good = validate.fn(ingest.fn(problem), problem).good
-    whole = experiment_of(split.fn(good, problem, rows, SEED), problem, SEED)
+    whole = read_experiment(split.fn(good, problem, rows, SEED), problem, SEED)
     when = whole.frame["occurrencedate"]
     year = when.dt.year.to_numpy()
     old, new = np.flatnonzero(year < JUDGED), np.flatnonzero(year == JUDGED)
@@ -63,7 +64,7 @@ def before_and_after(problem: Problem, rows: int) -> Experiment:
 
 
 def answers(experiment: Experiment, candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a member on every fold; probabilities out of fold, and of 2020."""
+    """Fit a member on every fold; return its probabilities out of fold, and for 2020."""
     numbers = sorted(number for number in experiment.folds if number != HOLDOUT_FOLD)
     found = [experiment.run(candidate, number).probabilities for number in (*numbers, HOLDOUT_FOLD)]
     known = [proba for proba in found if proba is not None]

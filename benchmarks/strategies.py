@@ -1,7 +1,7 @@
-"""What strategies cost, whether distances on standardised columns help, and SMOTENC beside imbalanced-learn's.
+"""Measure the CPU seconds of strategies, distances on standardised columns, and SMOTENC against imbalanced-learn's.
 
 ``python -m benchmarks.strategies cost``, ``scale`` and ``smotenc``: Toronto, trained on a stratified sample of the
-years before 2020, judged on 2020. The figures are in docs/strategies.md.
+years before 2020, evaluated on 2020. The figures are in docs/strategies.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import experiment_of
+from tasks.training.context import read_experiment
 
 SEED = 42
 JUDGED = 2020
@@ -52,7 +52,7 @@ def toronto() -> Rows:
     """Encode the years before 2020, and 2020."""
     problem = load_problem("toronto", None)
     good = validate.fn(ingest.fn(problem, False), problem).good
-    experiment = experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    experiment = read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
     year = pd.to_datetime(experiment.frame["occurrencedate"]).dt.year.to_numpy()
     train, judged = np.flatnonzero(year < JUDGED), np.flatnonzero(year == JUDGED)
     features = problem.features["base"]
@@ -70,7 +70,7 @@ def toronto() -> Rows:
 
 
 def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
-    """Print the CPU seconds of each strategy, and the power of the rows that they grow with."""
+    """Print the CPU seconds of each strategy, and the power of the number of rows with which they grow."""
     print(f"{'strategy':22s}" + "".join(f"{size:>9,}" for size in sizes) + "   power")
     for strategy in SEARCHING:
         if only and strategy.name not in only:
@@ -86,7 +86,7 @@ def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
 
 
 def scale(rows: Rows, size: int) -> None:
-    """Print what LightGBM scores with distances on the columns as they are, and on standardised ones."""
+    """Print the scores of LightGBM with distances on the columns as they are, and on standardised ones."""
     here = bounded_rows(rows.y, size, SEED)
     X, y = rows.X[here], rows.y[here]
     tried: list[tuple[str, AnyStrategy]] = [("", SimpleStrategy(kind="none"))]
@@ -106,7 +106,7 @@ def scale(rows: Rows, size: int) -> None:
 
 
 def smotenc(rows: Rows, sizes: list[int]) -> None:
-    """Print the CPU seconds of SMOTENC and of imbalanced-learn's, and whether both made the same rows."""
+    """Print the CPU seconds of SMOTENC and of imbalanced-learn's, and the share of equal categories."""
     for size in sizes:
         here = bounded_rows(rows.y, size, SEED)
         X, y = rows.X[here], rows.y[here]
@@ -120,7 +120,7 @@ def smotenc(rows: Rows, sizes: list[int]) -> None:
         alike = ours.X[:, : rows.n_categorical] == theirs[:, : rows.n_categorical]
         print(
             f"{size:,} rows grown to {len(ours.y):,}: {took:.1f} s, imbalanced-learn {their:.1f} s, {their / took:.1f} "
-            f"times; categories alike {alike.mean():.2%}",
+            f"times; equal categories {alike.mean():.2%}",
             flush=True,
         )
 
@@ -129,7 +129,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["cost", "scale", "smotenc"])
     parser.add_argument("--rows", type=int, nargs="+", default=[5_000, 10_000, 20_000])
-    parser.add_argument("--only", nargs="*", help="names of strategies, for `cost`")
+    parser.add_argument("--only", nargs="*", help="names of strategies, for cost")
     asked = parser.parse_args()
     if asked.what == "cost":
         cost(toronto(), asked.rows, asked.only)

@@ -1,7 +1,7 @@
-"""What a column read as text is worth, and new rows from altered texts: ``python -m benchmarks.text``.
+"""Measure a column read as text, and rows made from altered texts: ``python -m benchmarks.text``.
 
-West Yorkshire's places ("On or near Supermarket") are its only texts, of a few words. Trained on July 2016, judged
-on July 2017; the problem's held-out month is never seen. The figures are in docs/text.md.
+West Yorkshire's locations ("On or near Supermarket") are its only texts, of a few words. Trained on July 2016,
+evaluated on July 2017; the problem's held-out month is not read. The figures are in docs/text.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import validate
-from tasks.training.units import experiment_of
+from tasks.training.context import read_experiment
 
 SEED = 42
 MODEL = ModelSpec(
@@ -34,16 +34,16 @@ STRATEGIES: tuple[AnyStrategy, ...] = (
 )
 
 
-def read_experiment() -> Experiment:
-    """Take July 2016 as training rows and July 2017 as the judged ones, with the place as category, text or neither."""
+def load_experiment() -> Experiment:
+    """Train on July 2016 and evaluate on July 2017, with the location as category, as text, and without it."""
     problem = load_problem("west_yorkshire")
     good = validate.fn(ingest.fn(problem), problem).good
-    whole = experiment_of(split.fn(good, problem, None, SEED), problem, SEED)
+    whole = read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
     year = pd.to_datetime(whole.frame["Month"]).dt.year.to_numpy()
     fold = Fold(0, np.flatnonzero(year == 2016), np.flatnonzero(year == 2017))
     base = problem.features["base"].model_dump(mode="json") | {"categorical": ["LSOA code"]}
     tried = {
-        "without the place": base,
+        "without the location": base,
         "as a category": base | {"categorical": ["LSOA code", "Location"]},
         "as text": base | {"text": ["Location"]},
     }
@@ -52,12 +52,12 @@ def read_experiment() -> Experiment:
 
 
 def main() -> None:
-    """Print a markdown table, a line as each fit is done."""
-    experiment = read_experiment()
+    """Print a markdown table, one line per fit as it is done."""
+    experiment = load_experiment()
     fold = experiment.folds[0]
     y = experiment.y[fold.valid]
-    print(f"trained on {len(fold.train):,} rows, judged on {len(fold.valid):,}\n")
-    print("| the place | strategy | macro-F1 | average precision | CPU s |\n| --- | --- | --- | --- | --- |")
+    print(f"trained on {len(fold.train):,} rows, evaluated on {len(fold.valid):,}\n")
+    print("| location | strategy | macro-F1 | average precision | CPU s |\n| --- | --- | --- | --- | --- |")
     for name in experiment.features:
         for strategy in STRATEGIES if name == "as text" else STRATEGIES[:2]:
             begun = time.process_time()

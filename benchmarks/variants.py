@@ -1,4 +1,4 @@
-"""Problems cut to a benchmark's size, and runs of the training command on them in a home of their own."""
+"""Problems cut to the size of a benchmark, and metered runs of the training command in a home of their own."""
 
 from __future__ import annotations
 
@@ -24,32 +24,34 @@ from tasks.settings import ROOT, settings
 from tasks.storage.store import read_frame
 
 SEED = 42
-# Servers and stores of the user, which a benchmark leaves alone.
-ELSEWHERE = ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "EVENHAND_STORE", "EVENHAND_S3_ENDPOINT")
+# Of the lines that a training prints: its fits begin after the first, and all its scores are known at the second.
+BEFORE_GRID, AFTER_GRID = "] fit ", "] look for leaks"
+# Servers and stores of the user, which a benchmark does not use.
+USERS = ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "EVENHAND_STORE", "EVENHAND_S3_ENDPOINT")
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A training that was metered."""
+    """A metered training."""
 
     metered: Metered
     summary: dict[str, Any]
 
     @property
     def grid_cpu(self) -> float:
-        """CPU seconds of what the plain script does too: fits, out of fold and on all rows, and their scores."""
-        begun, _ = self.metered.until("] fit ")
-        ended, _ = self.metered.until("] look for leaks")
+        """CPU seconds of what the plain script does, too: fits out of fold and on all rows, and their scores."""
+        begun, _ = self.metered.until(BEFORE_GRID)
+        ended, _ = self.metered.until(AFTER_GRID)
         return ended - begun
 
     @property
     def grid_wall(self) -> float:
         """Wall seconds of the same."""
-        return self.metered.until("] look for leaks")[1] - self.metered.until("] fit ")[1]
+        return self.metered.until(AFTER_GRID)[1] - self.metered.until(BEFORE_GRID)[1]
 
 
 def sampled_rows(problem: Problem, rows: int | None, folder: Path) -> Path:
-    """Write a problem's rows, or so many of them with every class at its share, as a Parquet file."""
+    """Write a problem's rows, or a stratified sample of ``rows`` of them, as a Parquet file."""
     frame = read_frame(ingest.fn(problem))
     if rows is not None and rows < len(frame):
         generator = np.random.default_rng(SEED)
@@ -68,21 +70,21 @@ def variant(name: str, folder: Path, file: str, **changes: Any) -> Path:
     raw = {key: value for key, value in {**raw, **changes}.items() if value is not None}
     path = folder / f"{file}.yaml"
     path.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
-    load_problem(str(path))  # a key that is refused is told before anything is measured
+    load_problem(str(path))  # a wrong key is an error before anything is measured
     return path
 
 
 @contextmanager
 def own_home(folder: Path) -> Iterator[None]:
-    """Work in a home below ``folder``, where nothing but downloads is at hand: no registry of the user's is touched."""
+    """Work in a home below ``folder`` with nothing but downloads in it, and never in the user's stores or registry."""
     home = folder / "home"
     home.mkdir()
     settings().cache.mkdir(parents=True, exist_ok=True)
     (home / "cache").symlink_to(settings().cache.resolve(), target_is_directory=True)
     stores = _stores(home, folder / "runs")
-    before = {name: os.environ.get(name) for name in (*stores, *ELSEWHERE)}
+    before = {name: os.environ.get(name) for name in (*stores, *USERS)}
     os.environ.update(stores)
-    for name in ELSEWHERE:
+    for name in USERS:
         os.environ.pop(name, None)
     settings.cache_clear()
     try:
@@ -101,9 +103,9 @@ def _stores(home: Path, runs: Path) -> dict[str, str]:
 
 
 def train(problem: Path, folder: Path, *arguments: str) -> Trained:
-    """Run the training command on a home where nothing but downloads is cached.
+    """Run the training command in a home with nothing but downloads and Prefect's database.
 
-    Prefect's own database is there, as from a machine's second command on; the first takes eight seconds to make it.
+    Making that database takes the first command on a machine eight seconds, which are not measured.
     """
     home = folder / f"home-{problem.stem}"
     home.mkdir()
@@ -113,10 +115,10 @@ def train(problem: Path, folder: Path, *arguments: str) -> Trained:
     upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
     subprocess.run(upgrade, env=environment, check=True, capture_output=True)
     found = metered(command, folder / f"{problem.stem}.log", environment, ROOT)
-    summary = json.loads(Path(found.said[-1][0]).read_text(encoding="utf-8"))
+    summary = json.loads(Path(found.output[-1][0]).read_text(encoding="utf-8"))
     return Trained(found, summary)
 
 
 def in_memory(path: Path) -> int:
-    """Bytes of a snapshot as a frame."""
+    """Return the bytes of a snapshot as a frame."""
     return int(pd.read_parquet(path).memory_usage(deep=True).sum())

@@ -15,32 +15,31 @@ from evenhand.models import check_models
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.training.candidates import fits, tuned_candidates
-from evenhand.training.presets import preset_candidates, preset_stacking
+from evenhand.training.presets import preset_candidates, preset_folds, preset_rows
 from evenhand.training.tuning import asked_to_tune, check_spaces
 from flows.commands import run_command
-from flows.grid import Fitting, draw_all, drawn_fits, log_all, say_costs, wait_all
-from flows.race import run_race
 from flows.runners import Runner, check_runner, units_at_once
-from flows.stacking import refit_all, stack_best
-from flows.tuned import run_studies
 from tasks.data.balance import balance
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import start_ahead, validate
 from tasks.gate.run import run_gate
+from tasks.reporting.candidates import draw_all, log_all, wait_all
 from tasks.reporting.finish import finish, log_inputs, write_comparison
 from tasks.review.file import file_verdict
 from tasks.settings import RunnerName
 from tasks.training.compare import compare
 from tasks.training.evaluate import choose, evaluate_all, score_all, winning_postprocessing
 from tasks.training.leak_check import find_leaks
+from tasks.training.outcome import Compared, Decision, TrainingData
+from tasks.training.race import run_race
 from tasks.training.register import register_winner
 from tasks.training.run import open_training
-from tasks.training.transfer_data import borrow, borrows, check_elsewhere
-from tasks.training.units import fold_numbers
-
-QUICK_FOLDS = 3
+from tasks.training.stack import refit_all, stack_best
+from tasks.training.transfer_data import add_transfer_data, check_elsewhere, needs_transfer_data
+from tasks.training.tuning.tune import run_studies
+from tasks.training.unit_runner import UnitRunner, print_workload_notes
 
 
 class TrainRequest(BaseModel):
@@ -97,57 +96,53 @@ def read_problem(request: TrainRequest) -> Problem:
 
 @flow(name="train", flow_run_name="{request.problem} {request.preset}", log_prints=True, task_runner=THREADS)
 def train(request: TrainRequest) -> dict[str, Any]:
-    """Read as the list of the steps; returns the summary."""
-    problem, seed, quick = read_problem(request), request.seed, request.preset == "quick"
-    with open_training(problem, request.preset, seed) as training, Runner(request.runner, training) as runner:
+    """From rows to a judged version, step by step; returns the summary."""
+    problem, preset, seed = read_problem(request), request.preset, request.seed
+    with open_training(problem, preset, seed) as training, Runner(request.runner, training) as runner:
         step = training.step
         snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
-        sample = problem.quick_rows if quick else None
-        parts = step("split", f"split {validated.good.rows:,} good rows", split, validated.good, problem, sample, seed)
+        parts = step("split", "split the good rows", split, validated.good, problem, preset_rows(problem, preset), seed)
         workers, parts = runner.workers(parts)  # processes, which import meanwhile
+        grid = preset_candidates(problem, preset, parts.share)
+        if needs_transfer_data(grid):
+            transfer = (add_transfer_data, training, parts, grid, request.clear_cache)
+            parts = step("transfer_data", "fetch the rows that models begin on", *transfer)
         balanced = step("balance", "balance the training rows", balance, parts, problem, request.clear_cache)
-        log_inputs(training, problem, snapshot, validated, parts, balanced)
+        data = TrainingData(snapshot, validated, parts, balanced)
+        log_inputs(training, data)
 
-        grid = preset_candidates(problem, request.preset, parts.share)
-        if borrows(grid):
-            doing = "fetch the rows that models begin on"
-            parts = step("elsewhere", doing, borrow, training, parts, problem, grid, request.clear_cache)
-        folds = fold_numbers(parts, problem, seed)[: QUICK_FOLDS if quick else None]
-        fitting = Fitting(training, workers, parts, problem, seed)
-        say_costs(fitting, request.preset, fits(grid), folds)
-        if problem.tuning:  # there where the training was asked to tune
-            doing = "tune, on the training rows of each fold and on all of them"
-            grid += step("tune", doing, run_studies, fitting, tuned_candidates(problem, parts.share), folds)
+        context = training.context(parts)
+        units, folds = UnitRunner(training, context, workers), preset_folds(preset, context.fold_numbers)
+        print_workload_notes(units, fits(grid), folds[0])
+        if problem.tuning:  # which is empty unless the training was asked to tune
+            grid += step("tune", "tune, on each fold's training rows and on all", run_studies, units, folds)
         doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
-        racing, stacking = problem.racing and not quick, preset_stacking(problem, request.preset) is not None
-        inner, stopped = step("cross_validate", doing, run_race, fitting, grid, folds, racing, stacking)
-        scored = step("evaluate", "score them out of fold", evaluate_all, parts, problem, seed, grid, inner, stopped)
-        stacked = step("stack", "stack the best", stack_best, training, parts, problem, request.preset, seed, scored)
+        inner, stopped = step("cross_validate", doing, run_race, units, grid, folds)
+        scored = step("evaluate", "score them out of fold", evaluate_all, context, grid, inner, stopped)
+        stacked = step("stack", "stack the best", stack_best, units, scored)
         if stacked is not None:
             scored, inner = [*scored, *stacked.results], {**inner, stacked.candidate.fit_name: list(stacked.units)}
         winner = choose(problem, scored)
 
         finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
-        doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, judge on {parts.holdout.rows:,}"
-        ending = winning_postprocessing(parts, problem, seed, winner, inner[winner.fit_name])
-        whole, outer = step("refit", doing, refit_all, fitting, winner, ending, finalists, stacked)
-        drawing = draw_all(fitting, scored, outer, drawn_fits(scored, winner, problem, request.preset))
-        results = step("score", "score them all", score_all, parts, problem, seed, scored, outer)
-        proven = (training, validated.good, parts, problem, seed, results)
-        leaks = step("leak_sentinel", "look for leaks", find_leaks, *proven)
-        logs = log_all(training, problem, seed, results, drawing)  # meanwhile
-        doing = "find out what helps, and how sure that is"
-        evidence = step("compare", doing, compare, parts, problem, seed, results, training.folder)
-        step("log", "log every candidate", wait_all, [*drawing.values(), *logs])
-        write_comparison(training, problem, results, evidence)
+        doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, predict {parts.holdout.rows:,}"
+        postprocessing = winning_postprocessing(context, winner, inner[winner.fit_name])
+        refitted, outer = step("refit", doing, refit_all, units, winner, postprocessing, finalists, stacked)
+        drawing = draw_all(units, scored, outer, winner)
+        results = step("score", "score them on the held-out rows", score_all, context, scored, outer)
+        leaks = step("leak_sentinel", "look for leaks", find_leaks, training, context, validated.good, results)
+        logging = log_all(training, results, drawing)
+        evidence = step("compare", "find out what helps, and how sure that is", compare, context, results)
+        step("log", "log every candidate", wait_all, [*drawing.values(), *logging])
+        compared = Compared(results, evidence, winner, leaks)
+        write_comparison(training, compared)
 
-        args = (training, problem, request.preset, seed, snapshot, parts, winner, whole, leaks)
-        registered = step("register", "register the winner", register_winner, *args)
-        verdict = step("gate", "judge it against the champion", run_gate, problem, parts.holdout, registered)
+        register = (register_winner, training, data, winner, refitted, leaks)
+        registered = step("register", "register the winner", *register)
+        verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
         status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
-        outcome = (results, evidence, winner, leaks, registered, verdict, status)
-        summary = finish(training, problem, request.preset, seed, snapshot, validated, parts, *outcome)
+        summary = finish(training, data, compared, Decision(registered, verdict, status))
         if verdict.outcome == "error":
             raise GateError(" ".join(verdict.reasons))
         return summary

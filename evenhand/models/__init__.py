@@ -3,7 +3,6 @@
 from evenhand.models.build import at_scale, build_model, check_models, importances, judge_first
 from evenhand.models.families import DEFAULTS
 from evenhand.models.imputation import FilledGradientBoosting
-from evenhand.models.runtime import fit_seconds, too_dear
 from evenhand.models.sample_counts import fit_rows
 from evenhand.models.warm_start import CannotFit
 
@@ -15,8 +14,6 @@ __all__ = [
     "build_model",
     "check_models",
     "fit_rows",
-    "fit_seconds",
     "importances",
     "judge_first",
-    "too_dear",
 ]

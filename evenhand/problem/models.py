@@ -48,8 +48,8 @@ class ModelSpec(Frozen):
     class_name: str | None = Field(
         default=None, description="of a detector: the class to detect; the rarest without it"
     )
-    max_seconds: float | None = Field(
-        default=None, gt=0, description="skip a fit that would take more CPU seconds, by an estimate made beforehand"
+    skip_above_rows: int | None = Field(
+        default=None, ge=1, description="skip a fit on more training rows than this, counted after resampling"
     )
     distributed: bool = Field(
         default=False,

@@ -16,8 +16,8 @@ class NeighbourStrategy(NamedStrategy):
     """
 
     max_rows: int | None = Field(default=None, ge=100)
-    max_seconds: float | None = Field(
-        default=None, gt=0, description="skip it where it would take more CPU seconds a fold, by an estimate; an hour"
+    skip_above_rows: int = Field(
+        default=1_500_000, ge=1, description="skip it where more rows than this would have to be searched"
     )
     standardise: bool = Field(default=True, description="measure distances on columns of mean 0 and deviation 1")
 

@@ -2,7 +2,6 @@
 
 from evenhand.strategies.apply import resample
 from evenhand.strategies.capped import at_scale, capped_rows, capped_targets
-from evenhand.strategies.runtime import cost_note, resampled_rows, resampling_seconds
 from evenhand.strategies.training_rows import CannotResample, LedgerEntry, TrainingRows, class_counts, ledger_entry
 
 __all__ = [
@@ -13,9 +12,6 @@ __all__ = [
     "capped_rows",
     "capped_targets",
     "class_counts",
-    "cost_note",
     "ledger_entry",
     "resample",
-    "resampled_rows",
-    "resampling_seconds",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evenhand.problem import AnyStrategy
-from evenhand.strategies.runtime import too_long
+from evenhand.strategies.expected_rows import above_search_limit
 from evenhand.strategies.training_rows import CannotResample
 
 RARE = 500
@@ -69,9 +69,9 @@ def bounded(strategy: AnyStrategy, y: np.ndarray, seed: int) -> np.ndarray | Non
     Raises
     ------
     CannotResample
-        When the strategy would take hours on so many rows and is not bounded, or more than its ``max_seconds``.
+        When more rows than the strategy's ``skip_above_rows`` would have to be searched.
     """
-    reason = too_long(strategy, len(y))
+    reason = above_search_limit(strategy, len(y))
     if reason is not None:
         raise CannotResample(f"{strategy.name}: {reason}")
     most = getattr(strategy, "max_rows", None)

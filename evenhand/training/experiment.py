@@ -17,12 +17,14 @@ from sklearn.base import ClassifierMixin
 from sklearn.inspection import permutation_importance
 from threadpoolctl import threadpool_limits
 
+from evenhand.data.fold_names import record_name
 from evenhand.data.lineage import Encoder
 from evenhand.data.split import Fold, rows_at
 from evenhand.errors import ProblemError
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.features.text import TrainingTexts
-from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first, too_dear
+from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first
+from evenhand.models.fit_work import above_row_limit
 from evenhand.models.together import FitTogether
 from evenhand.models.transfer_data import Elsewhere, beginning
 from evenhand.models.warm_start import Beginning
@@ -44,7 +46,6 @@ from evenhand.training.fold_cache import (
 )
 from evenhand.training.leak_checks import Lineage, study_leaks, unit_leaks
 
-HOLDOUT = "holdout"
 PERMUTED_ROWS = 1_000
 
 
@@ -179,9 +180,9 @@ class Experiment:
                 rows, entry = self._rows(candidate, fold, encoded)
             except CannotResample as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
-            dear = too_dear(candidate.model_on(fold_number), len(rows.y), len(self.classes))
-            if dear is not None:
-                return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {dear}")
+            too_many = above_row_limit(candidate.model_on(fold_number), len(rows.y))
+            if too_many is not None:
+                return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {too_many}")
             leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])
@@ -274,7 +275,7 @@ class Experiment:
             if self.when is None or not pd.api.types.is_datetime64_any_dtype(self.when):
                 raise ProblemError("half_life_days: the rows have no time to go by")
             rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
-        name = HOLDOUT if fold.number < 0 else str(fold.number)
+        name = record_name(fold.number)
         return rows, ledger_entry(candidate.strategy, name, y, rows, self.classes)
 
 

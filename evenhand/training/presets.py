@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from evenhand.features.anomaly import missing_extra
 from evenhand.postprocess.fit_rules import AnyDecision
 from evenhand.problem import (
@@ -23,6 +25,7 @@ from evenhand.problem.strategies import FULL, AnyStrategy
 from evenhand.training.candidates import Candidate, candidates
 
 FAST = "lightgbm"  # the family that strategies beyond the problem's own are tried with
+QUICK_FOLDS = 3
 MOST_ROWS = 250_000  # that a fit of the full preset sees, where its model declares no max_rows
 FULL_DECISIONS: tuple[AnyDecision, ...] = (
     SimpleDecision(kind="argmax"),
@@ -43,7 +46,7 @@ def preset_candidates(problem: Problem, preset: Preset, share: float = 1.0) -> l
         that balances by itself, and every decision rule that needs no knowledge of the problem. What the problem names
         itself is taken as it says.
     share : float
-        Of the training rows that are used, see :func:`evenhand.training.experiment.candidates`.
+        Of the training rows that are used, see :func:`evenhand.training.candidates.candidates`.
     """
     if preset != "full":
         return candidates(problem, share)
@@ -56,6 +59,16 @@ def preset_candidates(problem: Problem, preset: Preset, share: float = 1.0) -> l
     }
     found = [*candidates(own, share), *candidates(own.model_copy(update=more), share)]
     return list({candidate.name: candidate for candidate in found}.values())
+
+
+def preset_rows(problem: Problem, preset: Preset) -> int | None:
+    """Return how many training rows are sampled; None for all of them."""
+    return problem.quick_rows if preset == "quick" else None
+
+
+def preset_folds(preset: Preset, folds: Sequence[int]) -> list[int]:
+    """Return the folds that candidates are compared on."""
+    return list(folds[: QUICK_FOLDS if preset == "quick" else None])
 
 
 def preset_stacking(problem: Problem, preset: Preset) -> Stacking | None:

@@ -4,81 +4,144 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.metrics.scores import flat, to_record
 from evenhand.problem import Problem
 from evenhand.problem.models import Params
+from evenhand.problem.presets import Preset
 from evenhand.training.candidates import Candidate
-from tasks.data.partition import Parts
 from tasks.processes.pool import Workers
 from tasks.registry import tracking
 from tasks.reporting.draw import candidate_folder, draw_files
 from tasks.storage.files import write_json
+from tasks.training.context import TrainingContext
+from tasks.training.evaluate import ranked
 from tasks.training.results import Result, side_by_side
-from tasks.training.trials import log_trials, reproducible
-from tasks.training.units import HOLDOUT_FOLD, UnitWorkers, Work
+from tasks.training.run import Training
+from tasks.training.tuning.log_trials import log_trials, reproducible
+from tasks.training.unit_runner import UnitRunner
+from tasks.training.units import Unit, UnitWorkers
 
-# However many units are on their way elsewhere, figures are drawn and files written here.
+BEST_DRAWN = 12  # fits of a full training that get figures
+
+# Figures and files are made by this process, on its own cores, wherever the units run.
 _here = threading.BoundedSemaphore(os.cpu_count() or 1)
 _in_turn = threading.Lock()  # for fits of many rows: each holds several copies of their probabilities
 
 
+def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, preset: Preset) -> set[str]:
+    """Name the fits that get figures.
+
+    In every training these are the winner's and that of its model without a strategy; in a standard one also all that
+    the race did not stop; in a full one also the best ``BEST_DRAWN``.
+    """
+    always = {
+        fit.fit_name
+        for fit in (result.candidate for result in results)
+        if fit.fit_name == winner.fit_name or (fit.model.name, fit.strategy.name) == (winner.model.name, "none")
+    }
+    if preset == "quick":
+        return always
+    if preset == "standard":
+        return always | {result.candidate.fit_name for result in results if result.stopped is None}
+    best = dict.fromkeys(result.candidate.fit_name for result in ranked(problem, results))
+    return always | set(list(best)[:BEST_DRAWN])
+
+
+def draw_all(
+    runner: UnitRunner, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]], winner: Candidate
+) -> dict[str, PrefectFuture[None]]:
+    """Begin to draw figures of fits; ``outer`` holds the unit of each on the held-out period."""
+    drawn = drawn_fits(results, winner, runner.context.problem, runner.training.preset)
+    return {
+        name: draw.submit(runner.context, _with_holdout(same, outer.get(name, ())), runner.workers)
+        for name, same in _by_fit(results).items()
+        if name in drawn
+    }
+
+
+def _with_holdout(results: Sequence[Result], units: Sequence[Unit]) -> list[Result]:
+    return [replace(result, units=(*result.units, *units)) for result in results]
+
+
+def log_all(
+    training: Training, results: Sequence[Result], drawing: Mapping[str, PrefectFuture[None]]
+) -> list[PrefectFuture[None]]:
+    """Begin to write every candidate's files and MLflow run, several at once, each when its figures are drawn."""
+    by_fit = _by_fit(results)
+    undrawn_first = sorted(by_fit, key=lambda name: name in drawing)
+    return [
+        log_fit.submit(
+            training, by_fit[name], return_state=False, wait_for=[drawing[name]] if name in drawing else None
+        )
+        for name in undrawn_first
+    ]
+
+
+def wait_all(futures: Sequence[PrefectFuture[None]]) -> None:
+    """Wait until all are done; the first exception is raised."""
+    for future in futures:
+        future.result()
+
+
+def _by_fit(results: Sequence[Result]) -> dict[str, list[Result]]:
+    of_fit: dict[str, list[Result]] = {}
+    for result in results:
+        of_fit.setdefault(result.candidate.fit_name, []).append(result)
+    return of_fit
+
+
 @task(name="draw", task_run_name="draw {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
-def draw(
-    parts: Parts,
-    problem: Problem,
-    seed: int,
-    results: Sequence[Result],
-    folder: Path,
-    workers: UnitWorkers | None = None,
-) -> None:
+def draw(context: TrainingContext, results: Sequence[Result], workers: UnitWorkers | None = None) -> None:
     """Draw the figures of the candidates that share a fit, out of fold; its importances are those of the last fit."""
-    work = Work(parts, problem, seed, folder)
-    with _in_turn if side_by_side(parts) == 1 else nullcontext():
+    with _in_turn if side_by_side(context.parts) == 1 else nullcontext():
         if isinstance(workers, Workers):
-            workers.run(f"figures of {results[0].candidate.fit_name}", draw_files, work, results)
+            workers.run(f"figures of {results[0].candidate.fit_name}", draw_files, context, results)
         else:
             with _here:
-                draw_files(work, results)
+                draw_files(context, results)
 
 
 @task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
-def log_fit(
-    problem: Problem, seed: int, results: Sequence[Result], folder: Path, run_id: str, tags: dict[str, str]
-) -> None:
+def log_fit(training: Training, results: Sequence[Result]) -> None:
     """Write the files and MLflow child runs of the candidates that share a fit."""
+    problem = training.problem
+    tags = {"problem": problem.name, "synthetic": str(problem.synthetic).lower(), "training": training.id}
     with _here:
         for result in results:
-            place = candidate_folder(folder, result)
-            place.mkdir(parents=True, exist_ok=True)
-            _write_files(problem, seed, result, place)
-            candidate_run = _log_run(problem, seed, result, place, run_id, tags)
+            folder = candidate_folder(training.folder, result)
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_files(training, result, folder)
+            candidate_run = _log_run(training, result, folder, tags)
             if result is results[0]:  # those that differ in the decision rule alone share the studies
                 log_trials(candidate_run, result.candidate, tags)
 
 
-def _write_files(problem: Problem, seed: int, result: Result, place: Path) -> None:
-    write_json(place / "resampling_ledger.json", [entry.to_record() for entry in result.ledger])
+def _write_files(training: Training, result: Result, folder: Path) -> None:
+    write_json(folder / "resampling_ledger.json", [entry.to_record() for entry in result.ledger])
     write_json(
-        place / "model_metrics.json",
+        folder / "model_metrics.json",
         {name: None if s is None else to_record(s) for name, s in (("oof", result.oof), ("test", result.test))},
     )
     if result.candidate.chosen:
-        write_json(place / "tuning.json", [chosen.to_record() for chosen in result.candidate.chosen])
-    config = _config(problem, result.candidate, seed)
-    (place / "model_config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        write_json(folder / "tuning.json", [chosen.to_record() for chosen in result.candidate.chosen])
+    config = _config(training.problem, result.candidate, training.seed)
+    (folder / "model_config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def _log_run(problem: Problem, seed: int, result: Result, place: Path, run_id: str, tags: dict[str, str]) -> str:
-    candidate = result.candidate
+def _log_run(training: Training, result: Result, folder: Path, tags: dict[str, str]) -> str:
+    candidate, problem = result.candidate, training.problem
     metrics: dict[str, float] = {"fit_seconds": result.fit_seconds}
     for name, scores in (("oof", result.oof), ("test", result.test)):
         metrics |= flat(scores, name) if scores is not None else {}
@@ -88,12 +151,14 @@ def _log_run(problem: Problem, seed: int, result: Result, place: Path, run_id: s
         "features": candidate.features,
         "decision": candidate.decision.name,
         "folds": f"{problem.split.folds.kind} {result.folds_done}",
-        "seed": seed,
+        "seed": training.seed,
         **{f"tuned {name}": value for name, value in _tuned(candidate).items()},
     }
     ended = {"skipped": result.skipped, "stopped": result.stopped.said if result.stopped else None}
     labels = {**tags, **{name: reason for name, reason in ended.items() if reason}, **reproducible(candidate)}
-    return tracking.log_candidate(run_id, candidate.name, params, metrics, labels, place, seconds=result.fit_seconds)
+    return tracking.log_candidate(
+        training.run_id, candidate.name, params, metrics, labels, folder, seconds=result.fit_seconds
+    )
 
 
 def _tuned(candidate: Candidate) -> Params:

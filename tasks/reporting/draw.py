@@ -7,22 +7,23 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.postprocess.choose_calibration import Known
 from evenhand.problem import Problem
 from evenhand.report import figures
-from tasks.data.partition import Parts
+from tasks.training.context import TrainingContext
 from tasks.training.results import Result, known_rows
-from tasks.training.units import HOLDOUT_FOLD, Work, experiment_of, slug
+from tasks.training.units import slug
 
 
-def draw_files(work: Work, results: Sequence[Result]) -> None:
+def draw_files(context: TrainingContext, results: Sequence[Result]) -> None:
     """Draw the figures of the candidates that share a fit into their folders; nothing here needs Prefect or MLflow."""
-    shared = draw_fit(work.parts, work.problem, work.seed, results[0])
+    shared = draw_fit(context, results[0])
     for result in results:
-        place = candidate_folder(work.folder, result)
-        place.mkdir(parents=True, exist_ok=True)
-        for name, png in {**shared, **draw_candidate(work.problem, result, work.parts.classes)}.items():
-            (place / f"{name}.png").write_bytes(png)
+        folder = candidate_folder(context.folder, result)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, png in {**shared, **draw_candidate(context.problem, result, context.parts.classes)}.items():
+            (folder / f"{name}.png").write_bytes(png)
 
 
 def candidate_folder(folder: Path, result: Result) -> Path:
@@ -30,13 +31,12 @@ def candidate_folder(folder: Path, result: Result) -> Path:
     return folder / "candidates" / slug(result.candidate.name)
 
 
-def draw_fit(parts: Parts, problem: Problem, seed: int, result: Result) -> dict[str, bytes]:
+def draw_fit(context: TrainingContext, result: Result) -> dict[str, bytes]:
     """Draw what every candidate of a fit shares: curves and calibration out of fold, and feature importance.
 
     Parameters
     ----------
-    parts, problem, seed
-        As for :func:`tasks.training.units.experiment_of`.
+    context : TrainingContext
     result : Result
 
     Returns
@@ -44,13 +44,13 @@ def draw_fit(parts: Parts, problem: Problem, seed: int, result: Result) -> dict[
     dict of str to bytes
         PNG files by name; empty where the fit was skipped.
     """
-    experiment, note = experiment_of(parts, problem, seed), caption(problem)
+    experiment, classes, note = context.experiment, context.parts.classes, caption(context.problem)
     drawn: dict[str, Figure] = {}
     if result.oof is not None:
         known = known_rows(experiment, result.inner)
         for name in ("precision_recall", "roc"):
-            drawn[name] = getattr(figures, name)(known.y, known.raw, parts.classes, note=note)
-        drawn["calibration"] = _calibration(known, result, parts.classes, note)
+            drawn[name] = getattr(figures, name)(known.y, known.raw, classes, note=note)
+        drawn["calibration"] = _calibration(known, result, classes, note)
     importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
     if importance is not None:
         names = experiment.feature_names(result.candidate.features, HOLDOUT_FOLD)

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from evenhand.data.references import Reference
+from evenhand.data.fold_names import HOLDOUT
 from evenhand.data.schema import column_types
-from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import flat
-from evenhand.problem import Problem
 from evenhand.report import figures
 from evenhand.report.calibration_table import calibration_table
 from evenhand.report.evidence_text import as_markdown, as_text
@@ -30,12 +28,10 @@ from evenhand.report.summary import (
     summed_up,
 )
 from evenhand.report.table_text import render_markdown, render_text
-from evenhand.report.tables import Row, baseline_against_resampled, leaderboard, shortened
+from evenhand.report.tables import baseline_against_resampled, leaderboard, shortened
 from evenhand.strategies import LedgerEntry
 from evenhand.training.candidates import Candidate
-from evenhand.training.experiment import HOLDOUT
-from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport
-from tasks.data.balance import Balanced
+from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.data.validation import Validated
 from tasks.registry import tracking
@@ -45,118 +41,115 @@ from tasks.reporting.draw import caption
 from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
+from tasks.training.outcome import Compared, Decision, TrainingData
 from tasks.training.results import Result, ledgers, was_skipped
 from tasks.training.run import TAG_LENGTH, Training, breakdown, point_latest, versions
 
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
 
 
-def log_inputs(
-    training: Training,
-    problem: Problem,
-    snapshot: Reference,
-    validated: Validated,
-    parts: Parts,
-    balanced: Sequence[Balanced],
-) -> None:
-    """Write down the data sets of a training and say what validation did to them."""
+def log_inputs(training: Training, data: TrainingData) -> None:
+    """Log the data sets of a training to MLflow, copy the Data Docs, and print what validation found."""
+    problem, validated, parts = training.problem, data.validated, data.parts
     store, kinds = open_store(), {name: kind.kind for name, kind in column_types(problem).items()}
-    for context, rows in (("snapshot", snapshot), ("training", parts.train), ("held out", parts.holdout)):
+    for context, rows in (("snapshot", data.snapshot), ("training", parts.train), ("held out", parts.holdout)):
         name = f"{problem.name} {context}"
         tracking.log_inputs(training.run_id, name, store.uri(rows.key), rows.sha256, kinds, rows.rows, context)
     for key in store.list(validated.data_docs):
         target = training.folder / "quality" / Path(key).relative_to(validated.data_docs)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(store.local(key), target)
-    write_json(training.folder / "balanced.json", [made.model_dump(mode="json") for made in balanced])
-    for said in _about_data(validated, parts):
-        training.say(f"          {said}")
+    write_json(training.folder / "balanced.json", [balanced.model_dump(mode="json") for balanced in data.balanced])
+    for line in _about_data(validated, parts):
+        training.say(f"          {line}")
 
 
 def _about_data(validated: Validated, parts: Parts) -> list[str]:
-    said = [f"{validated.checked} expectations checked; {validated.dropped_duplicates:,} exact copies left out"]
+    lines = [f"{validated.checked} expectations checked; {validated.dropped_duplicates:,} exact copies left out"]
     if validated.broken:
         broken = ", ".join(f"{name} ({rows:,})" for name, rows in validated.broken.items())
-        said.append(f"quarantined: {broken}")
-    said += [f"warning: {warning}" for warning in (*validated.warnings, *parts.warnings)]
-    return [*said, f"{parts.train.rows:,} training rows, {parts.holdout.rows:,} held out, {len(parts.classes)} classes"]
+        lines.append(f"quarantined: {broken}")
+    lines += [f"warning: {warning}" for warning in (*validated.warnings, *parts.warnings)]
+    return [
+        *lines,
+        f"{parts.train.rows:,} training rows, {parts.holdout.rows:,} held out, {len(parts.classes)} classes",
+    ]
 
 
-def finish(
-    training: Training,
-    problem: Problem,
-    preset: str,
-    seed: int,
-    snapshot: Reference,
-    validated: Validated,
-    parts: Parts,
-    results: Sequence[Result],
-    evidence: Evidence,
-    winner: Candidate,
-    leaks: LeakReport,
-    registered: Registered,
-    verdict: Verdict,
-    status: str,
-) -> dict[str, Any]:
-    """Write the summary and the page, show them, and tell where to look."""
-    won = next(result for result in results if result.candidate == winner)
+def finish(training: Training, data: TrainingData, compared: Compared, decision: Decision) -> dict[str, Any]:
+    """Write the summary and the pages, log them, and print the outcome.
+
+    Returns
+    -------
+    dict
+        The summary, as in ``summary.json``.
+    """
     training.seconds["total"] = round(time.monotonic() - training.started, 2)
-    summary = Summary(
+    summary = _summary(training, data, compared, decision)
+    content = summary.model_dump(mode="json")
+    path = training.folder / "summary.json"
+    write_json(path, content)
+    write_json(training.folder / "verdict.json", decision.verdict.model_dump(mode="json"))
+    page = _write_pages(training, summary, data, compared, decision.verdict)
+    shutil.rmtree(training.folder / "units")
+    _log_parent(training, compared, decision.verdict)
+    point_latest(training.folder)
+    _print_outcome(training, compared, decision)
+    for line in (page, *breakdown(training), f"Everything of this training: {training.folder}", str(path)):
+        training.say(line)
+    return content
+
+
+def _summary(training: Training, data: TrainingData, compared: Compared, decision: Decision) -> Summary:
+    problem, parts, validated, verdict = training.problem, data.parts, data.validated, decision.verdict
+    return Summary(
         id=training.id,
         problem=problem.name,
         synthetic=problem.synthetic,
-        seed=seed,
-        preset=preset,
+        seed=training.seed,
+        preset=training.preset,
         metric=problem.metric,
         data=DataSummary(
             rows=validated.good.rows,
-            sha256=snapshot.sha256,
+            sha256=data.snapshot.sha256,
             train_rows=parts.train.rows,
             test_rows=parts.holdout.rows,
             quarantined=validated.broken,
         ),
-        candidates=tuple(_candidate_summary(result) for result in results),
-        winner=_named(winner),
-        leak_sentinel=leaks.leak_sentinel,
+        candidates=tuple(_candidate_summary(result) for result in compared.results),
+        winner=_named(compared.winner),
+        leak_sentinel=compared.leaks.leak_sentinel,
         verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
-        model=_model_summary(registered),
-        warnings=(*validated.warnings, *parts.warnings, *evidence.warnings),
+        model=_model_summary(decision.registered),
+        warnings=(*validated.warnings, *parts.warnings, *compared.evidence.warnings),
         seconds=training.seconds,
         versions=versions(),
-        evidence=summed_up(evidence),
-        tuning=studies(result.candidate for result in results),
+        evidence=summed_up(compared.evidence),
+        tuning=studies(result.candidate for result in compared.results),
     )
-    content = summary.model_dump(mode="json")
-    path = training.folder / "summary.json"
-    write_json(path, content)
-    write_json(training.folder / "verdict.json", verdict.model_dump(mode="json"))
-    page = _page(training, problem, summary, verdict, validated, parts, results, winner, evidence)
-    shutil.rmtree(training.folder / "units")
-    _log_parent(training, [result.row() for result in results], problem.metric, won, leaks, verdict)
-    point_latest(training.folder)
-    _show(training, problem, results, evidence, won, registered, verdict, status)
-    for said in (page, *breakdown(training), f"Everything of this training: {training.folder}", str(path)):
-        training.say(said)
-    return content
 
 
-def _page(training: Training, *args: Any) -> str:
-    """Write the page and say where it is. The version is registered and judged: what fails here can't undo that."""
+def _write_pages(training: Training, summary: Summary, data: TrainingData, compared: Compared, verdict: Verdict) -> str:
+    """Write the pages and return a line that names them.
+
+    The version is registered and judged already: what fails here can't undo that.
+    """
+    context = training.context(data.parts)
     try:
-        write_page(training.folder, *args)
-    except Exception as error:  # noqa: BLE001  whatever it is, the training has its outcome
-        said = f"{type(error).__name__}: {error}"
-        tracking.log_training(training.run_id, {}, {"report": f"failed: {said}"[:TAG_LENGTH]})
-        return f"warning: {REPORT} could not be written ({said}). Registration, verdict and summary.json stand."
+        write_page(context, summary, verdict, data.validated, compared)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the training has its outcome
+        reason = f"{type(error).__name__}: {error}"
+        tracking.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
+        return f"warning: {REPORT} could not be written ({reason}). Registration, verdict and summary.json stand."
     return "The report, to read: " + str(training.folder / REPORT) + "     Compare the runs: make ui"
 
 
-def _about_correction(won: Result) -> str:
-    shipped = won.shipped
+def _about_calibration(winning: Result) -> str:
+    shipped = winning.shipped
     if shipped is None or shipped.correction == "none":
         return "Its probabilities are shipped as they are: no correction made them clearly better out of fold."
-    places = (("out of fold", shipped.oof), ("on the held-out period", shipped.test))
-    errors = " and ".join(f"{scores.metrics['ece']:.4f} {place}" for place, scores in places if scores is not None)
+    sets = (("out of fold", shipped.oof), ("on the held-out period", shipped.test))
+    errors = " and ".join(f"{scores.metrics['ece']:.4f} {rows}" for rows, scores in sets if scores is not None)
     return f"Its probabilities are shipped with the correction {shipped.correction}: calibration error {errors}."
 
 
@@ -197,13 +190,14 @@ def _shipped_summary(result: Result) -> ShippedSummary | None:
     )
 
 
-def write_comparison(training: Training, problem: Problem, results: Sequence[Result], evidence: Evidence) -> None:
-    """Write the comparison of all candidates and the ledger, and draw both: before anything is registered."""
+def write_comparison(training: Training, compared: Compared) -> None:
+    """Write the comparison of all candidates and the resampling records, and draw both, before a registration."""
+    problem, results = training.problem, compared.results
     rows = [result.row() for result in results]
     note = caption(problem)
-    text = f"# {note}\n\n{as_markdown(evidence)}"
-    places: tuple[tuple[Literal["oof", "test"], str], ...] = (("oof", "out of fold"), ("test", "held-out period"))
-    for on, heading in places:
+    text = f"# {note}\n\n{as_markdown(compared.evidence)}"
+    sets: tuple[tuple[Literal["oof", "test"], str], ...] = (("oof", "out of fold"), ("test", "held-out period"))
+    for on, heading in sets:
         against = render_markdown(baseline_against_resampled(rows, problem.metric, on))
         ranked = render_markdown(leaderboard(rows, problem.metric, on))
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
@@ -224,7 +218,7 @@ def write_comparison(training: Training, problem: Problem, results: Sequence[Res
 
 
 def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading: str) -> str:
-    """Tell of every fit once: its candidates share their probabilities."""
+    """Return the table with one line per fit, whose candidates share their probabilities."""
     of_fit = {result.candidate.fit_name: result.calibrated(on) for result in results}
     fits = [line for line in of_fit.values() if line is not None]
     if not fits:
@@ -234,19 +228,19 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
 
 def _counts(ledger: dict[str, list[LedgerEntry]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
     last = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
-    whole = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
-    before = next(iter(whole.values())).before
-    return before, {name: entry.after for name, entry in whole.items()}
+    refitted = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
+    before = next(iter(refitted.values())).before
+    return before, {name: entry.after for name, entry in refitted.items()}
 
 
-def _log_parent(
-    training: Training, rows: Sequence[Row], metric: str, won: Result, leaks: LeakReport, verdict: Verdict
-) -> None:
+def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> None:
+    winning, metric = compared.winning, training.problem.metric
+    rows = [result.row() for result in compared.results]
     metrics = {f"seconds/{name}": value for name, value in training.seconds.items()}
-    for prefix, scores in (("oof", won.oof), ("test", won.test)):
+    for prefix, scores in (("oof", winning.oof), ("test", winning.test)):
         metrics |= flat(scores, prefix) if scores is not None else {}
-    tags = {"winner": won.candidate.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
-    tags[LEAK_SENTINEL] = leaks.leak_sentinel
+    tags = {"winner": compared.winner.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
+    tags[LEAK_SENTINEL] = compared.leaks.leak_sentinel
     against = render_markdown(baseline_against_resampled(rows, metric))
     compare = f"[Compare the candidates]({tracking.compare_page(training.run_id)})"
     reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
@@ -254,32 +248,24 @@ def _log_parent(
     tracking.log_training(training.run_id, metrics, tags, training.folder)
 
 
-def _show(
-    training: Training,
-    problem: Problem,
-    results: Sequence[Result],
-    evidence: Evidence,
-    won: Result,
-    registered: Registered,
-    verdict: Verdict,
-    status: str,
-) -> None:
-    rows = [result.row() for result in results]
+def _print_outcome(training: Training, compared: Compared, decision: Decision) -> None:
+    problem, winning, registered = training.problem, compared.winning, decision.registered
+    rows = [result.row() for result in compared.results]
     synthetic = " SYNTHETIC DATA" if problem.synthetic else ""
     table, more = shortened(baseline_against_resampled(rows, problem.metric), problem.metric)
     training.say("\n" + render_text(table, title=f"Baseline against resampled, out of fold{synthetic}"))
     if more:
         training.say(f"{more} candidates that do worse in comparison.md")
-    training.say("\n" + as_text(evidence))
-    for label, scores in (("out of fold", won.oof), ("held-out period", won.test)):
+    training.say("\n" + as_text(compared.evidence))
+    for label, scores in (("out of fold", winning.oof), ("held-out period", winning.test)):
         if scores is not None:
             m = scores.metrics
             training.say(
-                f"{won.candidate.name}, {label}: {problem.metric} {m[problem.metric]:.4f}, average precision "
+                f"{compared.winner.name}, {label}: {problem.metric} {m[problem.metric]:.4f}, average precision "
                 f"{m['average_precision']:.4f}, calibration error {m['ece']:.4f}"
             )
-    training.say(_about_correction(won))
-    training.say(f"\nVerdict on {registered.name} version {registered.version}: {verdict.outcome}")
-    for reason in verdict.reasons:
+    training.say(_about_calibration(winning))
+    training.say(f"\nVerdict on {registered.name} version {registered.version}: {decision.verdict.outcome}")
+    for reason in decision.verdict.reasons:
         training.say(f"  - {reason}")
-    training.say(status)
+    training.say(decision.status)

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.groups import groups_of
 from evenhand.evidence.bootstrap import Predictions
-from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
-from evenhand.problem import Problem
 from evenhand.report.model_card import model_card, model_card_page
 from evenhand.report.summary import Summary
 from evenhand.report.tables import Row, is_baseline
@@ -22,36 +21,26 @@ from evenhand.report.training.page import report_page
 from evenhand.strategies import LedgerEntry
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
-from tasks.data.partition import Parts
 from tasks.data.validation import Validated
+from tasks.training.context import TrainingContext
+from tasks.training.outcome import Compared
 from tasks.training.results import Result, judged, ledgers
 from tasks.training.run import code_hash
-from tasks.training.units import HOLDOUT_FOLD, experiment_of, slug
+from tasks.training.units import slug
 
 REPORT, CARD = "report.html", "model_card"
 OF_WINNER, OF_ALL = ("precision_recall", "calibration"), ("strategy_comparison", "class_counts")
 
 
 def write_page(
-    folder: Path,
-    problem: Problem,
-    summary: Summary,
-    verdict: Verdict,
-    validated: Validated,
-    parts: Parts,
-    results: Sequence[Result],
-    winner: Candidate,
-    evidence: Evidence | None = None,
+    context: TrainingContext, summary: Summary, verdict: Verdict, validated: Validated, compared: Compared
 ) -> None:
     """Write ``report.html``, ``model_card.md`` and ``model_card.html`` into a training's folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds the figures that were drawn, and the probabilities below ``units/``.
+    The folder holds the figures that were drawn, and the probabilities below ``units/``.
     """
-    experiment = experiment_of(parts, problem, summary.seed)
-    won = next(result for result in results if result.candidate == winner)
+    problem, results, winner = context.problem, compared.results, compared.winner
+    won = compared.winning
     reference = _reference(won, results)
     rows = {result.candidate.name: result.row() for result in results}
     report = Report(
@@ -61,12 +50,12 @@ def write_page(
         rows=tuple(rows.values()),
         winner=rows[winner.name],
         reference=rows[reference.candidate.name] if reference else None,
-        made=_made(experiment, problem, validated, parts, won),
-        measured=_measured(experiment, problem, won, reference),
-        evidence=evidence,
+        made=_made(context, validated, won),
+        measured=_measured(context, won, reference),
+        evidence=compared.evidence,
         corrected=_corrected(results),
         ledger=_ledger(results),
-        figures=_figures(folder, winner, reference.candidate if reference else None),
+        figures=_figures(context.folder, winner, reference.candidate if reference else None),
     )
     pages = {
         REPORT: report_page(report),
@@ -74,9 +63,9 @@ def write_page(
         f"{CARD}.html": model_card_page(report),
     }
     for name, text in pages.items():
-        temporary = folder / f".{name}.part"
+        temporary = context.folder / f".{name}.part"
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(folder / name)
+        temporary.replace(context.folder / name)
 
 
 def _reference(won: Result, results: Sequence[Result]) -> Result | None:
@@ -88,7 +77,8 @@ def _reference(won: Result, results: Sequence[Result]) -> Result | None:
     return None
 
 
-def _measured(experiment: Experiment, problem: Problem, won: Result, reference: Result | None) -> Measured | None:
+def _measured(context: TrainingContext, won: Result, reference: Result | None) -> Measured | None:
+    experiment, problem = context.experiment, context.problem
     found = _held_out(experiment, won)
     if found is None:
         return None
@@ -110,8 +100,9 @@ def _held_out(experiment: Experiment, result: Result) -> tuple[np.ndarray, Predi
     return found.y, Predictions(found.probabilities, chosen), found.rows
 
 
-def _made(experiment: Experiment, problem: Problem, validated: Validated, parts: Parts, won: Result) -> Made:
-    when = experiment.frame[problem.split.holdout.column]
+def _made(context: TrainingContext, validated: Validated, won: Result) -> Made:
+    parts = context.parts
+    when = context.experiment.frame[context.problem.split.holdout.column]
     return Made(
         train_sha256=parts.train.sha256,
         holdout_sha256=parts.holdout.sha256,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.split import block_numbers
 from evenhand.evidence.baselines import ComparedCandidate, baseline_of
 from evenhand.evidence.compare import compare_candidates, headline
@@ -18,42 +18,37 @@ from evenhand.evidence.evaluation_set import EvaluatedCandidates
 from evenhand.evidence.influence import PROBABILITY_METRICS, Influence, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.evidence.types import EVALUATION_SETS, EvaluationSet, Evidence
-from evenhand.problem import Problem
 from evenhand.training.candidates import compared_candidate
-from evenhand.training.experiment import Experiment
-from tasks.data.partition import Parts
 from tasks.storage.files import write_json
+from tasks.training.context import TrainingContext
 from tasks.training.results import Result, judged, unseen
-from tasks.training.units import HOLDOUT_FOLD, Unit, experiment_of
+from tasks.training.units import Unit
 
 FILE = "evidence.json"
 
 
 @task(name="compare", cache_policy=NO_CACHE)
-def compare(parts: Parts, problem: Problem, seed: int, results: Sequence[Result], folder: Path) -> Evidence:
+def compare(context: TrainingContext, results: Sequence[Result]) -> Evidence:
     """Compare every candidate with the same model without its strategy, and write ``evidence.json``."""
-    experiment, rules = experiment_of(parts, problem, seed), EvidencePolicy(min_positives=problem.gate.min_positives)
+    problem = context.problem
+    rules = EvidencePolicy(min_positives=problem.gate.min_positives)
     entries = [compared_candidate(result.candidate) for result in results]
     heard: dict[EvaluationSet, EvaluatedCandidates] = {}
     for place in EVALUATION_SETS:
         scored = [result for result in results if (result.oof if place == "oof" else result.test) is not None]
         whole = [result for result in scored if result.stopped is None]
         if whole:
-            heard[place] = _heard(experiment, problem, place, whole, rules)
+            heard[place] = _heard(context, place, whole, rules)
     if "oof" in heard:
-        partial = _partial(experiment, problem, entries, results, rules)
+        partial = _partial(context, entries, results, rules)
         heard["oof"] = replace(heard["oof"], partial=partial)
     evidence = compare_candidates(entries, heard, problem.metric, rules, problem.split.folds.kind)
-    write_json(folder / FILE, evidence.to_record())
+    write_json(context.folder / FILE, evidence.to_record())
     return evidence
 
 
 def _partial(
-    experiment: Experiment,
-    problem: Problem,
-    entries: Sequence[ComparedCandidate],
-    results: Sequence[Result],
-    rules: EvidencePolicy,
+    context: TrainingContext, entries: Sequence[ComparedCandidate], results: Sequence[Result], rules: EvidencePolicy
 ) -> tuple[EvaluatedCandidates, ...]:
     """Put candidates that the race stopped together by their number of folds, each group with its references."""
     by_name = {result.candidate.name: result for result in results if result.oof is not None}
@@ -65,15 +60,11 @@ def _partial(
             group[entry.name] = result
             if reference is not None and reference.name in by_name:
                 group.setdefault(reference.name, by_name[reference.name])
-    return tuple(
-        _heard(experiment, problem, "oof", list(group.values()), rules, folds)
-        for folds, group in sorted(groups.items())
-    )
+    return tuple(_heard(context, "oof", list(group.values()), rules, folds) for folds, group in sorted(groups.items()))
 
 
 def _heard(
-    experiment: Experiment,
-    problem: Problem,
+    context: TrainingContext,
     place: EvaluationSet,
     results: Sequence[Result],
     rules: EvidencePolicy,
@@ -83,14 +74,14 @@ def _heard(
 
     Probabilities are read once a fit, and not kept.
     """
-    rows = _rows(experiment, problem, place, _units(results[0], place, folds))
-    known, wanted = rows.support >= rules.min_positives, headline(problem.metric)
+    rows = _rows(context, place, _units(results[0], place, folds))
+    known, wanted = rows.support >= rules.min_positives, headline(context.problem.metric)
     of_fit: dict[str, tuple[np.ndarray, dict[str, Influence]]] = {}
     answers = {}
     for result in results:
         fit = result.candidate.fit_name
         if fit not in of_fit:
-            proba = judged(experiment, _units(result, place, folds)).probabilities
+            proba = judged(context.experiment, _units(result, place, folds)).probabilities
             metrics = [metric for metric in wanted if metric in PROBABILITY_METRICS]
             measured = {metric: influences(rows, proba, metric, known) for metric in metrics}
             of_fit[fit] = (proba.argmax(axis=1), measured)
@@ -107,22 +98,23 @@ def _units(result: Result, place: EvaluationSet, folds: int | None = None) -> li
     return sorted(result.inner, key=lambda unit: unit.fold)[:folds]
 
 
-def _rows(experiment: Experiment, problem: Problem, place: EvaluationSet, units: Sequence[Unit]) -> EvaluationRows:
+def _rows(context: TrainingContext, place: EvaluationSet, units: Sequence[Unit]) -> EvaluationRows:
     if place == "oof":
-        return oof_rows(experiment, problem, units)
-    known = unseen(experiment, units)
-    return EvaluationRows(known.y, tuple(experiment.classes), blocks=_blocks(experiment, problem, known.rows))
+        return oof_rows(context, units)
+    known = unseen(context.experiment, units)
+    return EvaluationRows(known.y, tuple(context.parts.classes), blocks=_blocks(context, known.rows))
 
 
-def oof_rows(experiment: Experiment, problem: Problem, units: Sequence[Unit]) -> EvaluationRows:
+def oof_rows(context: TrainingContext, units: Sequence[Unit]) -> EvaluationRows:
     """Describe the out-of-fold rows of some folds, by the units of a fit that has them."""
+    experiment = context.experiment
     known = unseen(experiment, units)
     folds = [experiment.folds[fold] for fold in sorted({unit.fold for unit in units})]
     ratios = tuple(len(fold.valid) / len(fold.train) for fold in folds)
-    blocks = _blocks(experiment, problem, known.rows)
+    blocks = _blocks(context, known.rows)
     return EvaluationRows(known.y, tuple(experiment.classes), known.folds, ratios, blocks)
 
 
-def _blocks(experiment: Experiment, problem: Problem, rows: np.ndarray) -> np.ndarray | None:
-    blocks = problem.split.blocks
-    return block_numbers(experiment.frame[blocks.column].iloc[rows], blocks) if blocks else None
+def _blocks(context: TrainingContext, rows: np.ndarray) -> np.ndarray | None:
+    blocks = context.problem.split.blocks
+    return block_numbers(context.experiment.frame[blocks.column].iloc[rows], blocks) if blocks else None

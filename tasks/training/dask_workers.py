@@ -20,9 +20,10 @@ from evenhand.strategies import TrainingRows
 from tasks.processes.turn_lock import Turns
 from tasks.settings import settings
 from tasks.storage.store import open_store
+from tasks.training.context import TrainingContext
 from tasks.training.dask_lightgbm import fit_together
 from tasks.training.run import code_hash
-from tasks.training.units import Unit, Work
+from tasks.training.units import Unit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -94,7 +95,7 @@ class DaskWorkers:
         if self._client is not None:
             self._client.close()  # what this training asked for and nobody waits for is forgotten there
 
-    def run(self, what: str, function: Callable[..., Unit], work: Work, *args: object) -> Unit:
+    def run(self, what: str, function: Callable[..., Unit], work: TrainingContext, *args: object) -> Unit:
         """Run a unit on the cluster and fetch what it left.
 
         Parameters
@@ -103,7 +104,7 @@ class DaskWorkers:
             Names the unit for people, and in Dask's pages.
         function : callable
             :func:`tasks.training.units.run_unit`.
-        work : Work
+        work : TrainingContext
         *args
             Candidate and fold.
 
@@ -148,7 +149,7 @@ class DaskWorkers:
             raise ClusterError(f"{what}: the Dask scheduler at {self._address} is gone: {error}") from None
 
 
-def done_elsewhere(function: Callable[..., Unit], work: Work, *args: Any) -> Sent:
+def done_elsewhere(function: Callable[..., Unit], work: TrainingContext, *args: Any) -> Sent:
     """Run a unit in a process that has no folder in common with the training's."""
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(limits=1):
         unit = function(replace(work, folder=Path(folder)), *args)
@@ -161,7 +162,7 @@ def done_elsewhere(function: Callable[..., Unit], work: Work, *args: Any) -> Sen
     return Sent(replace(unit, probabilities=within), key, hashlib.sha256(data).hexdigest())
 
 
-def fetched(sent: Sent, work: Work) -> Unit:
+def fetched(sent: Sent, work: TrainingContext) -> Unit:
     """Bring a unit's probabilities into the training's folder and take them out of the store.
 
     Raises

@@ -11,6 +11,7 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.out_of_fold import apart
 from evenhand.errors import ValidationFailed
 from evenhand.metrics.scores import Scores, score
@@ -22,28 +23,26 @@ from evenhand.report.tables import is_baseline
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.racing import Stopped
-from tasks.data.partition import Parts
+from tasks.training.context import TrainingContext
 from tasks.training.results import Result, Shipped, judged, known_rows, shares_of, side_by_side, unseen
-from tasks.training.units import HOLDOUT_FOLD, Unit, experiment_of
+from tasks.training.units import Unit
 
 
-def winning_postprocessing(
-    parts: Parts, problem: Problem, seed: int, winner: Candidate, inner: Sequence[Unit]
+def winning_postprocessing(context: TrainingContext, winner: Candidate, inner: Sequence[Unit]) -> Postprocessing:
+    """Fit the winner's calibration and decision rule on all its out-of-fold rows; both become part of the model."""
+    correction = fit_calibration(context.problem.calibration, known_rows(context.experiment, inner))
+    return _postprocessing(context, winner, inner, correction)
+
+
+def _postprocessing(
+    context: TrainingContext, candidate: Candidate, inner: Sequence[Unit], correction: Calibration
 ) -> Postprocessing:
-    """Fit the winner's correction and decision rule on all its out-of-fold rows; both become part of the model."""
-    experiment = experiment_of(parts, problem, seed)
-    correction = fit_calibration(problem.calibration, known_rows(experiment, inner))
-    return _ending(experiment, problem, winner, inner, correction)
-
-
-def _ending(
-    experiment: Experiment, problem: Problem, candidate: Candidate, inner: Sequence[Unit], correction: Calibration
-) -> Postprocessing:
+    experiment = context.experiment
     known, rows = known_rows(experiment, inner), unseen(experiment, inner).rows
     what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
     apart(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
     spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(inner)
-    return fit_postprocessing(spec, known, correction, experiment.classes, problem.metric, trained)
+    return fit_postprocessing(spec, known, correction, experiment.classes, context.problem.metric, trained)
 
 
 def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
@@ -64,27 +63,25 @@ def trained_share(units: Sequence[Unit]) -> np.ndarray:
 
 @task(name="evaluate", cache_policy=NO_CACHE)
 def evaluate_all(
-    parts: Parts,
-    problem: Problem,
-    seed: int,
+    context: TrainingContext,
     grid: Sequence[Candidate],
     inner: Mapping[str, Sequence[Unit]],
     stopped: Mapping[str, Stopped] | None = None,
 ) -> list[Result]:
     """Score every candidate out of fold; ``inner`` holds the units of each fit, ``stopped`` those that the race did."""
-    experiment = experiment_of(parts, problem, seed)
+    experiment = context.experiment
     whole = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
 
     def correct(units: Sequence[Unit]) -> Calibrations:
-        return fit_calibrations(problem.calibration, known_rows(experiment, units))
+        return fit_calibrations(context.problem.calibration, known_rows(experiment, units))
 
     def evaluated(candidate: Candidate) -> Result:
         name = candidate.fit_name
-        found = evaluate(parts, problem, seed, candidate, inner[name], corrections.get(name))
+        found = evaluate(context, candidate, inner[name], corrections.get(name))
         return replace(found, stopped=(stopped or {}).get(name))
 
     # In threads: most of it sorts and adds up large arrays, for which NumPy lets others run.
-    with ThreadPoolExecutor(side_by_side(parts)) as pool:
+    with ThreadPoolExecutor(side_by_side(context.parts)) as pool:
         corrections = dict(zip(whole, pool.map(correct, whole.values()), strict=True))
         results = list(pool.map(evaluated, grid))
     return [replace(result, beside=_beside(experiment, result, results)) for result in results]
@@ -104,52 +101,44 @@ def _beside(experiment: Experiment, result: Result, results: Sequence[Result]) -
 
 
 def evaluate(
-    parts: Parts,
-    problem: Problem,
-    seed: int,
-    candidate: Candidate,
-    units: Sequence[Unit],
-    corrections: Calibrations | None,
+    context: TrainingContext, candidate: Candidate, units: Sequence[Unit], corrections: Calibrations | None
 ) -> Result:
     """Score a candidate out of fold; its decision rule is fitted on the other folds. A missed fold means no score."""
     if corrections is None:
         return Result(candidate, tuple(units), None, None)
-    experiment = experiment_of(parts, problem, seed)
+    experiment, classes = context.experiment, context.parts.classes
     known = known_rows(experiment, units)
     spec = row_by_row(experiment, candidate.decision, unseen(experiment, units).rows)
-    predicted = cross_decided(spec, known, corrections, parts.classes, problem.metric, trained_share(units))
-    raw = score(known.y, known.raw, parts.classes, predicted)
-    after = score(known.y, corrections.out_of_fold(known), parts.classes, predicted) if corrections.changes else raw
+    predicted = cross_decided(spec, known, corrections, classes, context.problem.metric, trained_share(units))
+    raw = score(known.y, known.raw, classes, predicted)
+    after = score(known.y, corrections.out_of_fold(known), classes, predicted) if corrections.changes else raw
     shipped = Shipped(corrections.whole.name, after)
     return Result(candidate, tuple(units), raw, None, corrections, shipped, oof_codes=_compact(candidate, predicted))
 
 
 @task(name="score", cache_policy=NO_CACHE)
-def score_all(
-    parts: Parts, problem: Problem, seed: int, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]]
-) -> list[Result]:
+def score_all(context: TrainingContext, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]]) -> list[Result]:
     """Score the candidates on the held-out rows; ``outer`` holds the unit of each fit that the race did not stop."""
 
     def scored(result: Result) -> Result:
         if result.stopped:
             return result
-        return score_holdout(parts, problem, seed, result, outer[result.candidate.fit_name])
+        return score_holdout(context, result, outer[result.candidate.fit_name])
 
-    with ThreadPoolExecutor(side_by_side(parts)) as pool:
+    with ThreadPoolExecutor(side_by_side(context.parts)) as pool:
         return list(pool.map(scored, results))
 
 
-def score_holdout(parts: Parts, problem: Problem, seed: int, result: Result, outer: Sequence[Unit]) -> Result:
+def score_holdout(context: TrainingContext, result: Result, outer: Sequence[Unit]) -> Result:
     """Add the scores on the held-out rows; correction and decision rule are those fitted out of fold."""
     units = (*result.units, *outer)
     if result.corrections is None or result.shipped is None or any(unit.skipped for unit in units):
         return replace(result, units=units)
-    experiment = experiment_of(parts, problem, seed)
-    held_out = judged(experiment, outer)
-    ending = _ending(experiment, problem, result.candidate, result.units, result.corrections.whole)
-    proba, predicted = ending.answer(held_out.probabilities, shares_of(outer[0]))
-    raw = score(held_out.y, held_out.probabilities, parts.classes, predicted)
-    after = raw if proba is held_out.probabilities else score(held_out.y, proba, parts.classes, predicted)
+    held_out, classes = judged(context.experiment, outer), context.parts.classes
+    postprocessing = _postprocessing(context, result.candidate, result.units, result.corrections.whole)
+    proba, predicted = postprocessing.answer(held_out.probabilities, shares_of(outer[0]))
+    raw = score(held_out.y, held_out.probabilities, classes, predicted)
+    after = raw if proba is held_out.probabilities else score(held_out.y, proba, classes, predicted)
     shipped = replace(result.shipped, test=after)
     return replace(result, units=units, test=raw, shipped=shipped, test_codes=_compact(result.candidate, predicted))
 

@@ -8,6 +8,7 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
 from evenhand.data.out_of_fold import counted
 from evenhand.data.references import Reference
 from evenhand.data.split import class_labels
@@ -15,29 +16,26 @@ from evenhand.errors import LeakFound
 from evenhand.problem import Problem
 from evenhand.training.experiment import Experiment
 from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport, fold_leaks, made_rows, natural_twins, row_hashes
-from tasks.data.partition import Parts
 from tasks.storage.files import write_json
 from tasks.storage.store import read_frame
+from tasks.training.context import TrainingContext
 from tasks.training.results import Result
 from tasks.training.run import Training
-from tasks.training.units import HOLDOUT_FOLD, Unit, experiment_of, place
+from tasks.training.units import Unit
 
 SHOWN = 3  # findings in the error; the file has all
 
 
 @task(name="leak sentinel", cache_policy=NO_CACHE)
-def find_leaks(
-    training: Training, good: Reference, parts: Parts, problem: Problem, seed: int, results: Sequence[Result]
-) -> LeakReport:
+def find_leaks(training: Training, context: TrainingContext, good: Reference, results: Sequence[Result]) -> LeakReport:
     """Check a training's rows, folds and fits; ``leak_sentinel.json`` in its folder says what came of it.
 
     Parameters
     ----------
     training : Training
+    context : TrainingContext
     good : Reference
         The validated rows that its rows were taken from.
-    parts, problem, seed
-        As for :func:`tasks.training.fit.experiment_of`.
     results : sequence of Result
 
     Raises
@@ -45,21 +43,21 @@ def find_leaks(
     LeakFound
         On any finding, and where a fit was not checked.
     """
-    experiment, path = experiment_of(parts, problem, seed), training.folder / "leak_sentinel.json"
+    experiment, path = context.experiment, training.folder / "leak_sentinel.json"
     labels = np.asarray(experiment.classes, dtype=object)[experiment.y]
     hashes = row_hashes(experiment.frame, labels)
     units = _fitted_units(results)
-    found = [*_of_rows(hashes, good, problem), *_of_folds(experiment), *_of_units(units)]
+    found = [*_of_rows(hashes, good, context.problem), *_of_folds(experiment), *_of_units(units)]
     if found:
         write_json(path, {LEAK_SENTINEL: "leak found", "findings": found})
         shown = "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more in {path}" if found[SHOWN:] else "")
         raise LeakFound(f"the leak sentinel stopped this training before anything was registered: {shown}")
-    read = sorted({column for features in problem.features.values() for column in features.columns})
+    read = sorted({column for features in context.problem.features.values() for column in features.columns})
     alike = row_hashes(experiment.frame[read], labels)  # as a model reads them: it may not know the date of a row
-    twins = {place(number): natural_twins(alike, fold) for number, fold in experiment.folds.items()}
+    twins = {fold_label(number): natural_twins(alike, fold) for number, fold in experiment.folds.items()}
     report = LeakReport(rows=len(hashes), fits=len(units), twins=twins)
     write_json(path, report.to_record())
-    unseen = twins[place(HOLDOUT_FOLD)]
+    unseen = twins[fold_label(HOLDOUT_FOLD)]
     training.say(
         f"          clean: {report.fits} fits of {report.rows:,} rows; {unseen.twins:,} of {unseen.judged:,} held-out "
         "rows have a natural twin among the training rows"
@@ -92,4 +90,4 @@ def _of_folds(experiment: Experiment) -> Iterator[str]:
 def _of_units(units: Sequence[Unit]) -> Iterator[str]:
     for unit in units:
         for said in ("nobody looked for leaks",) if unit.leaks is None else unit.leaks:
-            yield f"{unit.candidate.name}, {place(unit.fold)}: {said}"
+            yield f"{unit.candidate.name}, {fold_label(unit.fold)}: {said}"

@@ -1,4 +1,4 @@
-"""Race: after some folds, which fits can't win any more."""
+"""The race: one fold of every fit, then which of them can still win, then the next fold."""
 
 from __future__ import annotations
 
@@ -8,21 +8,60 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from evenhand.evidence.measure import MeasuredCandidate
-from evenhand.problem import Problem
-from evenhand.training.candidates import Candidate
-from evenhand.training.racing import Stopped, compared_fits, heard, ruled_out
-from tasks.data.partition import Parts
+from evenhand.training.candidates import Candidate, fits
+from evenhand.training.presets import preset_stacking
+from evenhand.training.racing import FEWEST_FOLDS, Stopped, compared_fits, heard, protected_fits, ruled_out
+from evenhand.training.workload import heaviest_first
 from tasks.training.compare import oof_rows
+from tasks.training.context import TrainingContext
 from tasks.training.evaluate import row_by_row, trained_share
 from tasks.training.results import known_rows, unseen
-from tasks.training.units import Unit, experiment_of
+from tasks.training.unit_runner import SubmittedUnits, UnitRunner
+from tasks.training.units import Unit
+
+
+def run_race(
+    runner: UnitRunner, grid: Sequence[Candidate], folds: Sequence[int]
+) -> tuple[dict[str, list[Unit]], dict[str, Stopped]]:
+    """Fit every candidate on the folds; where the problem races, stop those that can't win any more.
+
+    Which fits are stopped depends on their scores alone, never on which unit is done first. Where a stack is made of
+    the best, each model has a fit that runs to the end.
+
+    Returns
+    -------
+    dict of str to list of Unit
+        The units of each fit, by fold.
+    dict of str to Stopped
+        Fits that were stopped, by name.
+    """
+    problem, preset = runner.context.problem, runner.training.preset
+    racing = problem.racing and preset != "quick"
+    protected = protected_fits(grid, problem, stacked=preset_stacking(problem, preset) is not None)
+    running = heaviest_first(fits(grid), runner.class_counts(folds[0]))
+    submitted = SubmittedUnits(runner, len(running) * len(folds), racing)
+    stopped: dict[str, Stopped] = {}
+    for done, fold in enumerate(folds):
+        deciding = racing and done >= FEWEST_FOLDS and any(fit.fit_name not in protected for fit in running)
+        # Protected fits go on meanwhile, so that the cores stay busy.
+        ahead = [fit for fit in running if deciding and fit.fit_name in protected]
+        submitted.add(ahead, fold)
+        if deciding:
+            inner = submitted.wait_for(folds[:done])
+            known = {fit.fit_name: inner[fit.fit_name] for fit in running}
+            out = rule_out(runner.context, grid, known, done, len(folds), protected)
+            for name, why in out.items():
+                runner.training.say(f"           {name}: {why.said}")
+            stopped |= out
+            running = [fit for fit in running if fit.fit_name not in out]
+            submitted.expected -= len(out) * (len(folds) - done)
+        submitted.add([fit for fit in running if fit not in ahead], fold)
+    return submitted.wait_for(folds), stopped
 
 
 @task(name="race", task_run_name="race after {done} of {of} folds", cache_policy=NO_CACHE)
-def race(
-    parts: Parts,
-    problem: Problem,
-    seed: int,
+def rule_out(
+    context: TrainingContext,
     grid: Sequence[Candidate],
     inner: Mapping[str, Sequence[Unit]],
     done: int,
@@ -33,8 +72,7 @@ def race(
 
     Parameters
     ----------
-    parts, problem, seed
-        As for :func:`tasks.training.units.experiment_of`.
+    context : TrainingContext
     grid : sequence of Candidate
     inner : mapping of fit name to units
         Those of the folds that are done, of the fits that are still in the race.
@@ -48,11 +86,11 @@ def race(
     dict of str to Stopped
         By fit name. A fit that was skipped on a fold is not among them: it has no score to be judged by.
     """
-    experiment = experiment_of(parts, problem, seed)
+    experiment, problem = context.experiment, context.problem
     running = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
     if not running:
         return {}
-    rows = oof_rows(experiment, problem, next(iter(running.values())))
+    rows = oof_rows(context, next(iter(running.values())))
     answers: dict[str, dict[str, MeasuredCandidate]] = {name: {} for name in running}
     for candidate in grid:
         units = running.get(candidate.fit_name)

@@ -5,60 +5,50 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from evenhand.data.references import Reference
-from evenhand.problem import Problem
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport
-from tasks.data.partition import Parts
 from tasks.registry.model_store import load_model, log_model
 from tasks.registry.model_versions import Registered, find_identity
 from tasks.registry.register_version import register
 from tasks.training.fit import Refitted
+from tasks.training.outcome import TrainingData
 from tasks.training.run import Training, identity
-from tasks.training.trials import reproducible
-from tasks.training.units import HOLDOUT_FOLD
+from tasks.training.tuning.log_trials import reproducible
 
 
 @task(name="register", cache_policy=NO_CACHE)
 def register_winner(
-    training: Training,
-    problem: Problem,
-    preset: str,
-    seed: int,
-    snapshot: Reference,
-    parts: Parts,
-    winner: Candidate,
-    whole: Refitted,
-    leaks: LeakReport,
+    training: Training, data: TrainingData, winner: Candidate, refitted: Refitted, leaks: LeakReport
 ) -> Registered:
-    """Log the fitted whole and make it the challenger.
+    """Log the refitted winner and make it the challenger.
 
     Returns
     -------
     Registered
         With ``created`` False when this very training was registered before.
     """
-    chosen = winner.chosen_on(HOLDOUT_FOLD)
+    chosen, parts = winner.chosen_on(HOLDOUT_FOLD), data.parts
     rows = [parts.train.sha256, parts.holdout.sha256]
-    own = identity(problem, rows, preset, seed, chosen.params if chosen else None)
+    own = identity(training, rows, chosen.params if chosen else None)
     tags = {
         "winner": winner.name,
         "training": training.id,
-        "preset": preset,
-        "seed": str(seed),
-        "synthetic": str(problem.synthetic).lower(),
-        "data_sha256": snapshot.sha256,
+        "preset": training.preset,
+        "seed": str(training.seed),
+        "synthetic": str(training.problem.synthetic).lower(),
+        "data_sha256": data.snapshot.sha256,
         "train_sha256": parts.train.sha256,
         "holdout_sha256": parts.holdout.sha256,
         "validation": "passed",  # a failed one never gets here
         LEAK_SENTINEL: leaks.leak_sentinel,
         **reproducible(winner),
     }
-    known = find_identity(training.experiment, own)
+    known = find_identity(training.registered_name, own)
     metadata = {**tags, "identity": own}
-    model_uri = "" if known else log_model(training.run_id, whole.model, whole.example, metadata=metadata)
+    model_uri = "" if known else log_model(training.run_id, refitted.model, refitted.example, metadata=metadata)
     if not known:
         load_model(model_uri)  # what can't be loaded becomes no version
-    registered = register(model_uri, training.run_id, training.experiment, own, tags)
-    whole.model.path.unlink()  # what was registered has a copy
+    registered = register(model_uri, training.run_id, training.registered_name, own, tags)
+    refitted.model.path.unlink()  # the registry has a copy
     return registered

@@ -9,18 +9,19 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
 from evenhand.metrics.scores import Scores
 from evenhand.postprocess.choose_calibration import Calibrations, Known, Shares
 from evenhand.report.calibration_table import Calibrated
 from evenhand.report.tables import Row
 from evenhand.strategies import LedgerEntry
 from evenhand.training.candidates import Candidate
-from evenhand.training.experiment import HOLDOUT, Experiment
+from evenhand.training.experiment import Experiment
 from evenhand.training.racing import Stopped
 from tasks.data.partition import Parts
 from tasks.settings import cores
 from tasks.storage.files import read_array
-from tasks.training.units import HOLDOUT_FOLD, Unit
+from tasks.training.units import Unit
 
 # Each takes 100 bytes and more while it is sorted, corrected, scored and drawn.
 PROBABILITIES_AT_ONCE = 4_000_000

@@ -18,12 +18,14 @@ from typing import Any, TypeVar
 
 from evenhand.errors import LeakFound
 from evenhand.problem import REVIEW_KEYS, Problem
-from evenhand.problem.presets import registered_name
+from evenhand.problem.presets import Preset, registered_name
 from evenhand.training.leak_checks import LEAK_SENTINEL
+from tasks.data.partition import Parts
 from tasks.processes.memory import give_back
 from tasks.registry import tracking
 from tasks.registry.model_store import MODEL_FILE
 from tasks.settings import ROOT, settings
+from tasks.training.context import TrainingContext
 
 T = TypeVar("T")
 
@@ -46,23 +48,31 @@ _TELLING = ("source", "title", "about", "licence")
 
 @dataclass
 class Training:
-    """What the steps of one training share."""
+    """One training while it runs: what was asked for, its folder, its MLflow run and its clock."""
 
     id: str
     folder: Path
-    experiment: str
+    problem: Problem
+    preset: Preset
+    seed: int
+    registered_name: str
+    """Of its MLflow experiment and, behind a prefix, of its registered model."""
     run_id: str
     seconds: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
+    def context(self, parts: Parts) -> TrainingContext:
+        """Return what steps and workers are given."""
+        return TrainingContext(parts, self.problem, self.seed, self.folder)
+
     def say(self, text: str) -> None:
-        """Tell the person who waits."""
+        """Print a line for the person who waits."""
         print(text, flush=True)  # noqa: T201
 
     def step(self, name: str, doing: str, work: Callable[..., T], *args: Any) -> T:
-        """Say that a step begins, do it, and time it."""
+        """Print that a step begins, do it, and time it."""
         self.say(f"[{time.monotonic() - self.started:5.0f} s] {doing}")
-        give_back()  # of the last step, and of what was done since
+        give_back()  # memory of the last step
         begun = time.monotonic()
         done = work(*args)
         self.seconds[name] = round(time.monotonic() - begun, 2)
@@ -76,21 +86,21 @@ FITTING, EVALUATION = (
 
 
 def breakdown(training: Training) -> list[str]:
-    """Say where the time of a training went: into fits, into judging them, and into all else."""
+    """Sum up where the time of a training went: fits, their evaluation, and everything else."""
     took = training.seconds
     total = time.monotonic() - training.started
-    fitting, judging = (sum(took.get(name, 0.0) for name in names) for names in (FITTING, EVALUATION))
+    fitting, evaluation = (sum(took.get(name, 0.0) for name in names) for names in (FITTING, EVALUATION))
     steps = ", ".join(f"{name} {value:.0f}" for name, value in took.items() if name != "total")
-    rest = total - fitting - judging
+    rest = total - fitting - evaluation
     return [
         f"\nSeconds by step: {steps}",
-        f"Of {total:.0f} seconds: fitting {fitting:.0f}, evaluation {judging:.0f}, and {rest:.0f} for data, "
+        f"Of {total:.0f} seconds: fitting {fitting:.0f}, evaluation {evaluation:.0f}, and {rest:.0f} for data, "
         "orchestration, tracking and reporting together",
     ]
 
 
 @contextmanager
-def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training]:
+def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Training]:
     """Make the training's folder and MLflow run; whatever ends it, the run says how.
 
     Yields
@@ -105,7 +115,7 @@ def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training
         params={"problem": problem.name, "preset": preset, "seed": seed, "metric": problem.metric},
         tags={"synthetic": str(problem.synthetic).lower(), "training": identifier, "code": code_hash()},
     )
-    training = Training(identifier, folder, name, run_id)
+    training = Training(identifier, folder, problem, preset, seed, name, run_id)
     try:
         yield training
     except BaseException as error:
@@ -120,18 +130,16 @@ def open_training(problem: Problem, preset: str, seed: int) -> Iterator[Training
     tracking.end_training(run_id, "FINISHED", None)
 
 
-def identity(
-    problem: Problem, rows: Sequence[str], preset: str, seed: int, tuned: Mapping[str, object] | None = None
-) -> str:
+def identity(training: Training, rows: Sequence[str], tuned: Mapping[str, object] | None = None) -> str:
     """Hash what decides a training's result: the rows after validation, problem, preset, seed and code.
 
     ``tuned`` are the settings that a study chose for the winner: with a wall clock they may differ from run to run.
     """
     decisive = {
         "rows": list(rows),
-        "problem": problem.model_dump(mode="json", exclude={*_TELLING, *REVIEW_KEYS}),
-        "preset": preset,
-        "seed": seed,
+        "problem": training.problem.model_dump(mode="json", exclude={*_TELLING, *REVIEW_KEYS}),
+        "preset": training.preset,
+        "seed": training.seed,
         "code": code_hash(),
         **({} if tuned is None else {"tuned": dict(tuned)}),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in DECISIVE}},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,16 +13,17 @@ from prefect.cache_policies import NO_CACHE
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from evenhand.data.fold_names import HOLDOUT_FOLD, record_name
 from evenhand.metrics.scores import score
 from evenhand.postprocess.choose_calibration import Calibration
 from evenhand.postprocess.fit_rules import AnyDecision
 from evenhand.postprocess.postprocessing import Postprocessing
-from evenhand.problem import ARGMAX, Problem
+from evenhand.problem import ARGMAX
 from evenhand.problem.stacking import Stacking
 from evenhand.scoring.model import FittedCandidate
 from evenhand.strategies import LedgerEntry, class_counts
 from evenhand.training.candidates import Candidate
-from evenhand.training.experiment import HOLDOUT, Experiment
+from evenhand.training.presets import preset_stacking
 from evenhand.training.stacking import (
     StackCandidate,
     best_members,
@@ -34,12 +34,13 @@ from evenhand.training.stacking import (
     nested_combined,
     stack_of,
 )
-from tasks.data.partition import Parts
 from tasks.registry.model_store import write_model
+from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, ranked
-from tasks.training.fit import Refitted, Whole, fit_whole, model_path
+from tasks.training.fit import FittedOnAll, Refitted, fit_on_all, model_path
 from tasks.training.results import Result, known_rows, shares_of
-from tasks.training.units import HOLDOUT_FOLD, Unit, UnitWorkers, experiment_of, slug
+from tasks.training.unit_runner import UnitRunner, run_refits, run_units
+from tasks.training.units import Unit, UnitWorkers, write_probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,39 +54,74 @@ class Stacked:
     results: tuple[Result, ...]
 
 
+def stack_best(runner: UnitRunner, scored: Sequence[Result]) -> Stacked | None:
+    """Stack the best fits where the problem or the preset asks for it."""
+    training, context = runner.training, runner.context
+    stacking = preset_stacking(context.problem, training.preset)
+    if stacking is None:
+        return None
+    stacked = stack(context, stacking, scored)
+    if stacked is None:
+        training.say("          no stack: fewer than two families were fitted on every fold")
+    else:
+        training.say(f"          {stacked.candidate.name}")
+    return stacked
+
+
+def refit_all(
+    runner: UnitRunner,
+    winner: Candidate,
+    postprocessing: Postprocessing,
+    candidates: Sequence[Candidate],
+    stacked: Stacked | None,
+) -> tuple[Refitted, dict[str, list[Unit]]]:
+    """Fit the winner, which is kept, and every other candidate on all training rows.
+
+    If a stack won, its members are fitted once and are both the stack's and candidates of their own.
+
+    Returns
+    -------
+    Refitted
+    dict of str to list of Unit
+        The unit of each fit on the held-out rows, by fit name.
+    """
+    if stacked is None or stacked.candidate.fit_name != winner.fit_name:
+        refitted, outer = run_refits(runner, winner, postprocessing, candidates)
+        if stacked is not None:
+            outer[stacked.candidate.fit_name] = [stack_holdout(runner.context, stacked, outer)]
+        return refitted, outer
+    refitted, done = refit_stack(runner.context, stacked, postprocessing, runner.workers)
+    others = [candidate for candidate in candidates if candidate.fit_name not in done]
+    return refitted, {**run_units(runner, others, HOLDOUT_FOLD), **done}
+
+
 @task(name="stack", cache_policy=NO_CACHE)
-def stack(
-    parts: Parts, problem: Problem, seed: int, stacking: Stacking, scored: Sequence[Result], folder: Path
-) -> Stacked | None:
+def stack(context: TrainingContext, stacking: Stacking, scored: Sequence[Result]) -> Stacked | None:
     """Choose the members by their out-of-fold scores, combine them and score the stack.
 
     Parameters
     ----------
-    parts, problem, seed
-        As for :func:`tasks.training.fit.experiment_of`.
+    context : TrainingContext
     stacking : Stacking
     scored : sequence of Result
         Every candidate, out of fold.
-    folder : Path
-        Of the training.
 
     Returns
     -------
     Stacked or None
         None where fewer than two families could be fitted on every fold.
     """
-    running = [result.candidate for result in ranked(problem, scored) if result.stopped is None]
+    running = [result.candidate for result in ranked(context.problem, scored) if result.stopped is None]
     chosen = best_members(running, stacking)
     if len(chosen) < 2:
         return None
     members = [replace(member, decision=ARGMAX) for member in chosen]
     candidate = stack_of(members, stacking.combine)
     inner = {result.candidate.fit_name: result.inner for result in scored}
-    experiment = experiment_of(parts, problem, seed)
     with threadpool_limits(limits=1):
-        combiner, units = _out_of_fold(experiment, problem, candidate, inner, folder)
+        combiner, units = _out_of_fold(context, candidate, inner)
     grid = [replace(candidate, decision=decision) for decision in _rules(scored)]
-    results = evaluate_all.fn(parts, problem, seed, grid, {candidate.fit_name: units})
+    results = evaluate_all.fn(context, grid, {candidate.fit_name: units})
     return Stacked(candidate, combiner, tuple(units), tuple(results))
 
 
@@ -96,14 +132,10 @@ def _rules(scored: Sequence[Result]) -> list[AnyDecision]:
 
 
 def _out_of_fold(
-    experiment: Experiment,
-    problem: Problem,
-    candidate: StackCandidate,
-    inner: Mapping[str, Sequence[Unit]],
-    folder: Path,
+    context: TrainingContext, candidate: StackCandidate, inner: Mapping[str, Sequence[Unit]]
 ) -> tuple[Pipeline | None, list[Unit]]:
     started = time.thread_time()
-    known = [known_rows(experiment, inner[member.fit_name]) for member in candidate.members]
+    known = [known_rows(context.experiment, inner[member.fit_name]) for member in candidate.members]
     inputs, y, folds = [one.proba(prior=True) for one in known], known[0].y, known[0].folds
     proba = cross_combined(candidate.combine, inputs, y, folds)
     nested = nested_combined(candidate.combine, inputs, y, folds)
@@ -111,69 +143,50 @@ def _out_of_fold(
     numbers = [int(fold) for fold in np.unique(folds)]
     seconds = (time.thread_time() - started) / len(numbers)
     units = []
-    for place, fold in enumerate(numbers):
+    for position, fold in enumerate(numbers):
         of = [unit for member in candidate.members for unit in inner[member.fit_name] if unit.fold == fold]
-        unit = _unit(experiment, problem, candidate, of, proba[folds == fold], folder)
+        unit = _unit(context, candidate, of, proba[folds == fold])
         # Each fold is judged once; where there is one fold only, its two halves judge each other.
-        paths = [_saved(folder, candidate, f"{fold}-{i}", nested[i]) for i in range(place, len(nested), len(numbers))]
+        paths = [
+            write_probabilities(context, candidate, f"{fold}-{i}", nested[i])
+            for i in range(position, len(nested), len(numbers))
+        ]
         units.append(replace(unit, fit_seconds=seconds, nested=tuple(paths)))
     return combiner, units
 
 
-def _unit(
-    experiment: Experiment,
-    problem: Problem,
-    candidate: StackCandidate,
-    of: Sequence[Unit],
-    proba: np.ndarray,
-    folder: Path,
-) -> Unit:
+def _unit(context: TrainingContext, candidate: StackCandidate, of: Sequence[Unit], proba: np.ndarray) -> Unit:
     """Leave what a fit leaves, from the units of the members on the same fold."""
-    number, fold = of[0].fold, experiment.folds[of[0].fold]
+    experiment, number = context.experiment, of[0].fold
+    fold = experiment.folds[number]
     counts = class_counts(experiment.y[fold.train], experiment.classes)
     note = f"combined out of fold ({candidate.combine}) from {len(of)} fits"
-    name = HOLDOUT if number == HOLDOUT_FOLD else str(number)
-    entry = LedgerEntry(candidate.strategy.name, name, counts, counts, (note,))
-    primary = score(experiment.y[fold.valid], proba, experiment.classes).metrics[problem.metric]
+    entry = LedgerEntry(candidate.strategy.name, record_name(number), counts, counts, (note,))
+    primary = score(experiment.y[fold.valid], proba, experiment.classes).metrics[context.problem.metric]
     leaks = [unit.leaks for unit in of]
     found = None if None in leaks else tuple(leak for some in leaks if some for leak in some)
-    path = _saved(folder, candidate, str(number), proba)
+    path = write_probabilities(context, candidate, str(number), proba)
     return Unit(candidate, number, 0.0, path, entry, None, primary, leaks=found)
 
 
-def _saved(folder: Path, candidate: Candidate, name: str, proba: np.ndarray) -> Path:
-    path = folder / "units" / slug(candidate.name) / f"{name}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, proba, allow_pickle=False)
-    return path
-
-
-def stack_unseen(
-    parts: Parts, problem: Problem, seed: int, stacked: Stacked, outer: Mapping[str, Sequence[Unit]], folder: Path
-) -> Unit:
-    """Combine what the members, refitted on every training row, said of the held-out rows."""
-    experiment, members = experiment_of(parts, problem, seed), stacked.candidate.members
+def stack_holdout(context: TrainingContext, stacked: Stacked, outer: Mapping[str, Sequence[Unit]]) -> Unit:
+    """Combine what the members, refitted on all training rows, predict for the held-out rows."""
+    members = stacked.candidate.members
     of = [outer[member.fit_name][0] for member in members]
     missed = next((unit for unit in of if unit.skipped), None)
     if missed is not None:
         return Unit(
             stacked.candidate, HOLDOUT_FOLD, 0.0, None, None, f"{missed.candidate.name}: {missed.skipped}", None
         )
-    inputs = [known_rows(experiment, [unit]).proba(prior=True) for unit in of]
-    return _unit(experiment, problem, stacked.candidate, of, combined(stacked.combiner, inputs), folder)
+    inputs = [known_rows(context.experiment, [unit]).proba(prior=True) for unit in of]
+    return _unit(context, stacked.candidate, of, combined(stacked.combiner, inputs))
 
 
 @task(name="refit stack", task_run_name="refit {stacked.candidate.name}", cache_policy=NO_CACHE)
 def refit_stack(
-    parts: Parts,
-    problem: Problem,
-    seed: int,
-    stacked: Stacked,
-    ending: Postprocessing,
-    folder: Path,
-    workers: UnitWorkers | None = None,
+    context: TrainingContext, stacked: Stacked, postprocessing: Postprocessing, workers: UnitWorkers | None = None
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
-    """Fit the members of a winning stack on all training rows and make one whole of them.
+    """Fit the members of a winning stack on all training rows and make one model of them.
 
     Returns
     -------
@@ -181,21 +194,20 @@ def refit_stack(
     dict of str to list of Unit
         The unit of each fit on the held-out rows, the stack's own among them.
     """
-    plain = Postprocessing(ending.rule, Calibration(prior=False, calibrator=None), "calibrated")
-    given = (plain, folder, workers)
-    wholes = [fit_whole(parts, problem, seed, member, *given) for member in stacked.candidate.members]
-    outer = {whole.unit.candidate.fit_name: [whole.unit] for whole in wholes}
-    unit = stack_unseen(parts, problem, seed, stacked, outer, folder)
-    example = pd.concat([whole.example for whole in wholes], axis=1)
+    plain = Postprocessing(postprocessing.rule, Calibration(prior=False, calibrator=None), "calibrated")
+    members = [fit_on_all(context, member, plain, workers) for member in stacked.candidate.members]
+    outer = {member.unit.candidate.fit_name: [member.unit] for member in members}
+    unit = stack_holdout(context, stacked, outer)
+    example = pd.concat([member.example for member in members], axis=1)
     example = example.loc[:, ~example.columns.duplicated()]
-    fitted = fitted_stack([_at_natural_prevalence(whole) for whole in wholes], stacked.combiner, list(example.columns))
-    calibrator = ending.correction.for_model(shares_of(unit))
-    fitted = fitted.set_params(rule=ending.rule, calibrator=calibrator, decides_on=ending.decides_on)
-    model = write_model(fitted, model_path(folder, stacked.candidate))
+    fitted = fitted_stack([_at_natural_prevalence(one) for one in members], stacked.combiner, list(example.columns))
+    calibrator = postprocessing.correction.for_model(shares_of(unit))
+    fitted = fitted.set_params(rule=postprocessing.rule, calibrator=calibrator, decides_on=postprocessing.decides_on)
+    model = write_model(fitted, model_path(context, stacked.candidate))
     return Refitted(unit, model, example), outer | {stacked.candidate.fit_name: [unit]}
 
 
-def _at_natural_prevalence(whole: Whole) -> FittedCandidate:
-    shares = shares_of(whole.unit)
+def _at_natural_prevalence(member: FittedOnAll) -> FittedCandidate:
+    shares = shares_of(member.unit)
     calibrator = shares.correction() if shares.changed else None
-    return whole.fitted.set_params(rule=None, calibrator=calibrator)
+    return member.fitted.set_params(rule=None, calibrator=calibrator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,15 @@ from tasks.storage.store import open_store, read_frame, write_frame
 from tasks.training.run import Training
 
 
-def borrows(grid: Sequence[Candidate]) -> bool:
+class TransferSource(NamedTuple):
+    """Another data set: the name it has in this problem, its own problem and its good rows."""
+
+    name: str
+    problem: Problem
+    good: pd.DataFrame
+
+
+def needs_transfer_data(grid: Sequence[Candidate]) -> bool:
     """Whether any model begins on other data."""
     return bool(places_named([candidate.model for candidate in grid]))
 
@@ -39,9 +48,7 @@ def check_elsewhere(problem: Problem, grid: Sequence[Candidate]) -> None:
         check_alike(problem, _other(problem, declared), name, _sets(grid))
 
 
-def borrow(
-    training: Training, parts: Parts, problem: Problem, grid: Sequence[Candidate], clear_cache: bool = False
-) -> Parts:
+def add_transfer_data(training: Training, parts: Parts, grid: Sequence[Candidate], clear_cache: bool = False) -> Parts:
     """Fetch and validate the data that models begin on, and write what may be trained on.
 
     Rows of the held-out period, rows without a time and rows that this training has, too, are left out.
@@ -56,49 +63,41 @@ def borrow(
     ProblemError
         When the other data have other columns or classes, or are this training's own.
     """
+    problem = training.problem
     own = pd.concat([read_frame(parts.train), read_frame(parts.holdout)], ignore_index=True)
     found = []
     for name, declared in places_named([candidate.model for candidate in grid]).items():
         other = _other(problem, declared)
         good = validate(ingest(other, clear_cache), other).good
-        borrowed = take(read_frame(good), other, problem, parts, own, name, _sets(grid))
+        borrowed = take(TransferSource(name, other, read_frame(good)), problem, parts, own, _sets(grid))
         taken = f"{borrowed.rows.rows:,} rows of {name} to begin on"
         left = f"{borrowed.left_out:,} left out: newer than the training rows, or this training's own"
         training.say(f"          {taken}; {left}")
-        _log(training, problem, borrowed.rows, name)
+        _log(training, borrowed.rows, name)
         found.append(borrowed)
     return parts.model_copy(update={"elsewhere": tuple(found)})
 
 
-def take(
-    frame: pd.DataFrame,
-    other: Problem,
-    problem: Problem,
-    parts: Parts,
-    own: pd.DataFrame,
-    name: str,
-    sets: Sequence[str],
-) -> Borrowed:
+def take(source: TransferSource, problem: Problem, parts: Parts, own: pd.DataFrame, sets: Sequence[str]) -> Borrowed:
     """Write the rows of other data that a training may begin on.
 
     Parameters
     ----------
-    frame : DataFrame
-        Good rows of the other data.
-    other, problem : Problem
+    source : TransferSource
+    problem : Problem
+        Of the training.
     parts : Parts
     own : DataFrame
         Every row of ``parts``.
-    name : str
     sets : sequence of str
         Feature sets whose columns are wanted.
 
     Raises
     ------
     ProblemError
-        See :func:`borrow`.
+        See :func:`add_transfer_data`.
     """
-    target = problem.target.column
+    target, name, frame, other = problem.target.column, source.name, source.good, source.problem
     labels = class_labels(frame[other.target.column], other.target)
     columns = dict.fromkeys(column for one in sets for column in problem.features[one].columns)
     columns |= dict.fromkeys([problem.split.holdout.column])
@@ -125,7 +124,7 @@ def _sets(grid: Sequence[Candidate]) -> list[str]:
     return sorted({candidate.features for candidate in grid if places_named([candidate.model])})
 
 
-def _log(training: Training, problem: Problem, rows: Reference, name: str) -> None:
-    kinds = {column: kind.kind for column, kind in column_types(problem).items()}
+def _log(training: Training, rows: Reference, name: str) -> None:
+    kinds = {column: kind.kind for column, kind in column_types(training.problem).items()}
     uri = open_store().uri(rows.key)
     tracking.log_inputs(training.run_id, f"{name} first rounds", uri, rows.sha256, kinds, rows.rows, "first rounds")

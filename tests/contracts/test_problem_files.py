@@ -37,7 +37,7 @@ def wrong(change):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (lambda p: p.update(metrik="macro_f1"), "metrik: unknown key (did you mean metric?); allowed: about, "),
         (lambda p: p.update(metric="f7"), "metric: Input should be 'macro_f1', "),
@@ -72,14 +72,14 @@ def wrong(change):
         (lambda p: p.update(name="Toronto 2"), "name: "),
     ],
 )
-def test_a_wrong_problem_is_refused_with_what_is_allowed(change, said):
+def test_a_wrong_problem_is_refused_with_what_is_allowed(change, expected):
     message = wrong(change)
-    assert said in message
+    assert expected in message
     assert message.startswith("my.yaml is not a valid problem")
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"strategies": [{"kind": "capped", "cap": 20, "per_class": {"Arson": 1.5}}]}, "strategies.capped.per_class"),
         ({"decisions": [{"kind": "capacity", "class_name": "Arson", "share": 0.1}]}, "decisions.capacity Arson"),
@@ -87,17 +87,17 @@ def test_a_wrong_problem_is_refused_with_what_is_allowed(change, said):
         ({"gate": {"floors": {"Arson": {"recall": 0.1}}}}, "gate.floors"),
     ],
 )
-def test_a_class_that_the_data_lack_is_named_before_anything_is_fitted(change, said):
+def test_a_class_that_the_data_lack_is_named_before_anything_is_fitted(change, message):
     problem = (
         parse_problem({**TORONTO, "extra": [], "tuning": [], **change}, "my.yaml")
         if "strategies" not in change
         else (parse_problem({**TORONTO, "extra": [], "tuning": [], "decisions": ["argmax"], **change}, "my.yaml"))
     )
-    with pytest.raises(ProblemError, match=f"{said}: no class 'Arson'; classes are Assault, Robbery"):
+    with pytest.raises(ProblemError, match=f"{message}: no class 'Arson'; classes are Assault, Robbery"):
         check_classes(problem, ["Assault", "Robbery"])
 
 
-def test_every_fault_is_told_at_once():
+def test_every_fault_is_in_one_message():
     message = wrong(lambda p: p.update(metric="f7", colour="red"))
     assert "metric:" in message
     assert "colour:" in message
@@ -123,15 +123,15 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ({"kind": "lightgbm", "params": {"trees": 5}}, "lightgbm has no setting trees; allowed: .*num_leaves"),
         ({"kind": "random_forest", "params": {"random_state": 1}}, "no setting random_state"),
         ({"kind": "lightgbm", "exact": True}, "`exact` belongs to random_forest and gradient_boosting"),
     ],
 )
-def test_a_setting_that_a_model_does_not_have_is_refused(spec, said):
-    with pytest.raises(ProblemError, match=said):
+def test_a_setting_that_a_model_does_not_have_is_refused(spec, message):
+    with pytest.raises(ProblemError, match=message):
         check_models([ModelSpec(**spec)])
 
 

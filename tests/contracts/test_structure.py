@@ -55,9 +55,9 @@ def test_the_root_of_a_layer_holds_packages(top, alone):
     assert {path.name for path in (ROOT / top).glob("*.py")} == alone | {"__init__.py"}
 
 
-def test_every_package_says_what_lives_there():
+def test_every_package_has_a_docstring_and_few_modules():
     for folder in {path.parent for path in FILES}:
-        said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
-        assert said, folder
+        docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+        assert docstring, folder
         modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= LARGEST_PACKAGE, folder

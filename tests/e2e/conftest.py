@@ -49,13 +49,13 @@ def small(tmp_path, stores):
 
 def stores_in(folder):
     """Name the stores of a training in a folder."""
-    places = {"EVENHAND_HOME": "var", "EVENHAND_RUNS": "runs", "PREFECT_HOME": "var/prefect"}
-    return {name: str(folder / place) for name, place in places.items()}
+    folders = {"EVENHAND_HOME": "var", "EVENHAND_RUNS": "runs", "PREFECT_HOME": "var/prefect"}
+    return {name: str(folder / below) for name, below in folders.items()}
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A training that is done: what it was told, where it worked, and what it printed."""
+    """A finished training: its problem, its stores, and what it printed."""
 
     problem: Path
     environment: dict[str, str]
@@ -69,16 +69,16 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def one_training(once):
-    """Train the small problem once, in a home where nothing is, for all that only look at the result."""
+    """Train the small problem once, in an empty home, for all tests that only read the result."""
 
     def make(folder):
         done = train("--problem", write_problem(folder), "--seed", SEED, **stores_in(folder))
         assert done.returncode == 0, done.stderr + done.stdout
-        (folder / "said.json").write_text(json.dumps([done.stdout, done.stderr]), encoding="utf-8")
+        (folder / "printed.json").write_text(json.dumps([done.stdout, done.stderr]), encoding="utf-8")
 
     folder = once("one_training", make)
-    said = json.loads((folder / "said.json").read_text(encoding="utf-8"))
-    return Finished(folder / "small.yaml", stores_in(folder), *said)
+    printed = json.loads((folder / "printed.json").read_text(encoding="utf-8"))
+    return Finished(folder / "small.yaml", stores_in(folder), *printed)
 
 
 def point_to(stores, monkeypatch):

@@ -68,8 +68,8 @@ class Deployed:
 
     def start_run(self, name, **request):
         asked = {"parameters": {"request": request}}
-        told = self.api.post(f"/deployments/{self.deployment(name)['id']}/create_flow_run", json=asked)
-        return told.raise_for_status().json()["id"]
+        answer = self.api.post(f"/deployments/{self.deployment(name)['id']}/create_flow_run", json=asked)
+        return answer.raise_for_status().json()["id"]
 
     def deploy(self):
         self.prefect("work-pool", "create", "evenhand", "--type", "process")
@@ -125,28 +125,28 @@ class Deployed:
         """Answer as the UI's form does; a server whose database is locked just now is asked again."""
 
         def answer():
-            told = self.api.post(f"/flow_runs/{run_id}/resume", json={"run_input": form})
-            return None if told.status_code == 503 else told.raise_for_status().json()["status"]
+            response = self.api.post(f"/flow_runs/{run_id}/resume", json={"run_input": form})
+            return None if response.status_code == 503 else response.raise_for_status().json()["status"]
 
         return self.until(answer, "the server takes the answer")
 
-    def said(self, run_id, last, timeout=60):
+    def messages(self, run_id, last, timeout=60):
         """Messages of a flow run; the last ones are sent after its final state."""
         query = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC"}
         deadline = time.monotonic() + timeout
         while True:
-            said = [log["message"] for log in self.api.post("/logs/filter", json=query).raise_for_status().json()]
-            if last in said or time.monotonic() > deadline:
-                return said
+            found = [log["message"] for log in self.api.post("/logs/filter", json=query).raise_for_status().json()]
+            if last in found or time.monotonic() > deadline:
+                return found
             time.sleep(0.5)
 
 
 @contextmanager
 def deployed(folder, **environment):
-    """A place for a server and a worker; what still runs at the end is killed."""
-    place = Deployed(folder, environment)
+    """A folder for a server and a worker; what still runs at the end is killed."""
+    world = Deployed(folder, environment)
     try:
-        yield place
+        yield world
     finally:
-        place.kill()
-        place.api.close()
+        world.kill()
+        world.api.close()

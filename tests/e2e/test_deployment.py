@@ -91,13 +91,13 @@ def test_what_is_deployed(place):
 def test_a_worker_runs_a_training_and_its_words_are_in_the_log(place, trained):
     summary = json.loads((settings().runs / "latest" / "summary.json").read_text())
     last = str(settings().runs / summary["id"] / "summary.json")
-    said = place.said(trained.run["id"], last)
+    messages = place.messages(trained.run["id"], last)
     assert (summary["problem"], summary["seed"]) == ("small", 7)
     assert trained.run["name"] == f"{trained.problem} standard"
-    assert any("Baseline against resampled" in message for message in said), said
-    assert said.count(last) == 1
+    assert any("Baseline against resampled" in message for message in messages), messages
+    assert messages.count(last) == 1
     (review,) = place.flow_runs("promote")
-    assert any("waits for a review" in message and review["id"] in message for message in said)
+    assert any("waits for a review" in message and review["id"] in message for message in messages)
 
 
 def test_its_review_survives_a_kill_of_server_and_worker_and_takes_no_name_without_its_code(place, trained):
@@ -160,8 +160,8 @@ def filed(place, **rules):
     """A version of the tiny problem that waits, and its flow run."""
     world = World({("clear",): log(["clear"])})
     made = world.version("clear")
-    _, said = world.judge(made, PROBLEM.model_copy(update=rules))
-    return made.version, next(run["id"] for run in place.flow_runs("promote") if run["id"] in said)
+    _, status = world.judge(made, PROBLEM.model_copy(update=rules))
+    return made.version, next(run["id"] for run in place.flow_runs("promote") if run["id"] in status)
 
 
 def test_a_decision_at_a_terminal_resumes_the_run(place):
@@ -169,8 +169,8 @@ def test_a_decision_at_a_terminal_resumes_the_run(place):
     begun = time.monotonic()
     place.suspended(run_id)
     place.seconds = time.monotonic() - begun
-    told = ["--problem", "tiny", "--version", version, "--decision", "reject", "--reviewer", "Cy", "--comment", "no"]
-    command = [sys.executable, "-m", "flows.promote", *told]
+    options = ["--problem", "tiny", "--version", version, "--decision", "reject", "--reviewer", "Cy", "--comment", "no"]
+    command = [sys.executable, "-m", "flows.promote", *options]
     done = subprocess.run(
         command, cwd=ROOT, env=place.environment, capture_output=True, text=True, timeout=120, check=False
     )

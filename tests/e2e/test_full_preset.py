@@ -5,22 +5,23 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.problem import parse_problem
 from evenhand.problem.strategies import FULL
 from evenhand.report.evidence_text import WAYS_SHOWN, as_text
 from evenhand.report.tables import baseline_against_resampled, shortened
 from evenhand.training.candidates import fits
 from evenhand.training.presets import preset_candidates, preset_stacking
-from flows.grid import BEST_DRAWN, drawn_fits
 from tasks.data.split import split
+from tasks.reporting.candidates import BEST_DRAWN, drawn_fits
 from tasks.settings import settings
 from tasks.storage.store import write_frame
 from tasks.training.compare import compare
+from tasks.training.context import TrainingContext
 from tasks.training.evaluate import choose, evaluate_all, score_all
 from tasks.training.fit import fit
 from tasks.training.results import ledgers, was_skipped
-from tasks.training.stack import stack, stack_unseen
-from tasks.training.units import HOLDOUT_FOLD, fold_numbers
+from tasks.training.stack import stack, stack_holdout
 from tests.e2e.small import small_problem, small_rows
 
 SEED = 3
@@ -39,10 +40,9 @@ def trained(tmp_path_factory):
                 {"kind": "easy_ensemble", "params": {"n_estimators": 2, "rounds": 3}},
                 {"kind": "smote_bagging", "params": {"n_estimators": 2}},
                 {"kind": "balanced_random_forest", "params": {"n_estimators": 5}},
-                {"kind": "rusboost", "max_seconds": 0.001},
+                {"kind": "rusboost", "skip_above_rows": 10},
             ],
-            # Without a category SMOTENC has nothing to do; this one costs too much.
-            strategies=["none", {"kind": "enn", "max_seconds": 0.0001}],
+            strategies=["none", {"kind": "enn", "skip_above_rows": 10}],
             split={
                 "holdout": {"column": "when", "start": pd.Timestamp("2021-07-01").date()},
                 "folds": {"kind": "forward", "column": "when", "n": 1, "period": "year"},
@@ -52,17 +52,18 @@ def trained(tmp_path_factory):
     )
     frame = small_rows(700).assign(when=lambda rows: pd.to_datetime(rows["when"], utc=True))
     parts = split.fn(write_frame(frame, "good/{sha256}.parquet"), problem)
-    grid, places = preset_candidates(problem, "full"), fold_numbers(parts, problem, SEED)
+    context = TrainingContext(parts, problem, SEED, folder)
+    grid, places = preset_candidates(problem, "full"), context.fold_numbers
 
     def units(folds):
-        return {c.fit_name: [fit.fn(parts, problem, SEED, c, fold, folder) for fold in folds] for c in fits(grid)}
+        return {c.fit_name: [fit.fn(context, c, fold) for fold in folds] for c in fits(grid)}
 
     inner, outer = units(places), units([HOLDOUT_FOLD])
-    scored = evaluate_all.fn(parts, problem, SEED, grid, inner)
-    stacked = stack.fn(parts, problem, SEED, preset_stacking(problem, "full"), scored, folder)
-    outer[stacked.candidate.fit_name] = [stack_unseen(parts, problem, SEED, stacked, outer, folder)]
-    results = score_all.fn(parts, problem, SEED, [*scored, *stacked.results], outer)
-    evidence = compare.fn(parts, problem, SEED, results, folder)
+    scored = evaluate_all.fn(context, grid, inner)
+    stacked = stack.fn(context, preset_stacking(problem, "full"), scored)
+    outer[stacked.candidate.fit_name] = [stack_holdout(context, stacked, outer)]
+    results = score_all.fn(context, [*scored, *stacked.results], outer)
+    evidence = compare.fn(context, results)
     yield SimpleNamespace(problem=problem, grid=grid, results=results, evidence=evidence, stacked=stacked)
     patch.undo()
     settings.cache_clear()
@@ -75,16 +76,17 @@ def test_every_candidate_has_a_score_or_a_reason(trained):
         assert (result.test is None) == (result.skipped is not None), result.candidate.name
     skipped = {r.candidate.fit_name: r.skipped for r in trained.results if r.skipped}
     assert set(skipped) == {"lightgbm / enn", "rusboost / none"}
-    assert "max_seconds is 0.0001" in skipped["lightgbm / enn"]
-    assert skipped["rusboost / none"].startswith("rusboost: about 0 CPU seconds a fit on ")
+    assert "skip_above_rows is 10" in skipped["lightgbm / enn"]
+    assert skipped["rusboost / none"].endswith(" rows to fit, and skip_above_rows is 10")
 
 
 def test_the_ledger_has_every_strategy_and_why_one_could_not_run(trained):
     found = ledgers(trained.results)
     assert set(found) == {strategy.name for strategy in FULL}
     assert {name for name, entries in found.items() if was_skipped(entries[0])} == {"enn"}
-    (said,) = found["enn"][-1].adaptations
-    assert said.startswith("skipped: enn: about 0 CPU seconds a fold")
+    (reason,) = found["enn"][-1].adaptations
+    assert reason.startswith("skipped: enn: ")
+    assert "rows to search for neighbours" in reason
     assert found["enn"][0].before == found["none"][0].before
 
 

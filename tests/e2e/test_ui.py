@@ -53,14 +53,18 @@ def pages(one_training):
         # A shell without a terminal starts its background jobs deaf to ctrl-c, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  no thread yet
     )
-    said = []
+    printed = []
     try:
         for line in process.stdout:
-            said.append(line)
+            printed.append(line)
             if line.startswith("ctrl-c"):
                 break
-        assert process.poll() is None, "".join(said)
-        yield {"MLflow": f"http://127.0.0.1:{mlflow}", "Prefect": f"http://127.0.0.1:{prefect}", "said": "".join(said)}
+        assert process.poll() is None, "".join(printed)
+        yield {
+            "MLflow": f"http://127.0.0.1:{mlflow}",
+            "Prefect": f"http://127.0.0.1:{prefect}",
+            "printed": "".join(printed),
+        }
     finally:
         os.killpg(process.pid, signal.SIGINT)
         rest, _ = process.communicate(timeout=150)
@@ -82,7 +86,7 @@ def test_mlflow_opens_on_trainings_and_compares_the_candidates_by_their_metrics(
     metrics = sorted(name for name in children[0].data.metrics if name.startswith("oof") and name.endswith("macro_f1"))
     assert {"lightgbm / none", "lightgbm / random_over"} <= set(names)
     assert metrics == ["oof_macro_f1"]
-    opened, newest = re.findall(r"http://\S+/#/experiments\S+", pages["said"])
+    opened, newest = re.findall(r"http://\S+/#/experiments\S+", pages["printed"])
     with tab(THEIR_OWN) as seen:
         seen.shows(opened, "Model training", "small")
         seen.shows(newest, f"Sort: {metrics[0]}", *names)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from html import escape
 
+from evenhand.data.fold_names import HOLDOUT
 from evenhand.report.html import table
 from evenhand.report.training.data import Report, row_name
 from evenhand.report.training.parts import cell, folded, paragraph, picture, section
-from evenhand.training.experiment import HOLDOUT
 
 
 def ledger_section(report: Report) -> str:

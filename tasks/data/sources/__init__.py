@@ -19,7 +19,7 @@ from tasks.data.sources.files import fetch_csv, fetch_parquet
 from tasks.data.sources.kaggle import clear_kaggle, fetch_kaggle
 from tasks.data.sources.package import clear_package, fetch_package
 from tasks.data.sources.police_uk import fetch_police_uk
-from tasks.data.sources.synthetic import fetch_synthetic
+from tasks.data.sources.synthetic.fetch import fetch_synthetic
 
 __all__ = ["Fetched", "SourceFile", "clear_cache", "fetch"]
 

@@ -1,4 +1,4 @@
-"""The backtest's models are made worse and better by what it says, and its figures are those of the gate."""
+"""The models of the backtest are changed by the stated amount, and its decisions are those of the gate."""
 
 import numpy as np
 import pytest
@@ -14,12 +14,12 @@ POLICY = GatePolicy(resamples=200, ece_tolerance=None)
 def world(n=4000, models=4):
     rng = np.random.default_rng(0)
     y = rng.choice(3, n, p=[0.6, 0.3, 0.1])
-    place = rng.normal(size=(n, 3)) + 1.2 * np.eye(3)[y]
-    said = []
+    shared = rng.normal(size=(n, 3)) + 1.2 * np.eye(3)[y]
+    proba = []
     for _ in range(models):
-        z = np.exp(place + rng.normal(scale=0.1, size=(n, 3)))
-        said.append(z / z.sum(axis=1, keepdims=True))
-    return World(y, np.stack(said), CLASSES, POLICY)
+        z = np.exp(shared + rng.normal(scale=0.1, size=(n, 3)))
+        proba.append(z / z.sum(axis=1, keepdims=True))
+    return World(y, np.stack(proba), CLASSES, POLICY)
 
 
 WORLD = world()
@@ -27,14 +27,14 @@ WORLD = world()
 
 @pytest.mark.parametrize("change", [-0.02, 0.02])
 def test_macro_f1_moves_by_what_was_asked(change):
-    y, before = WORLD.y, WORLD.said[0]
+    y, before = WORLD.y, WORLD.proba[0]
     rng = np.random.default_rng(1)
     moved = [macro_f1(y, injected(y, before, Scenario("x", 1, change=change), 2, rng)) for _ in range(20)]
     assert np.mean(moved) - macro_f1(y, before) == pytest.approx(change, abs=0.001)
 
 
 def test_the_rarest_class_loses_recall_and_the_rest_can_pay_for_it():
-    y, before = WORLD.y, WORLD.said[0]
+    y, before = WORLD.y, WORLD.proba[0]
     rng = np.random.default_rng(2)
     trap = [injected(y, before, Scenario("x", 1, change=0.02, lost=0.1), 2, rng) for _ in range(20)]
     assert np.mean([recall(y, p, 2) for p in trap]) - recall(y, before, 2) == pytest.approx(-0.1, abs=0.01)
@@ -50,21 +50,21 @@ def test_a_class_without_that_much_recall_is_refused():
 @pytest.mark.parametrize("change", [made_wrong, made_right])
 def test_changed_rows_stay_probabilities_and_others_stay_as_they_were(change):
     chosen = np.random.default_rng(3).random(len(WORLD.y)) < 0.5
-    after = change(WORLD.y, WORLD.said[0], chosen)
-    assert np.sort(after, axis=1) == pytest.approx(np.sort(WORLD.said[0], axis=1))
-    assert (after[~chosen] == WORLD.said[0][~chosen]).all()
+    after = change(WORLD.y, WORLD.proba[0], chosen)
+    assert np.sort(after, axis=1) == pytest.approx(np.sort(WORLD.proba[0], axis=1))
+    assert (after[~chosen] == WORLD.proba[0][~chosen]).all()
     right = after.argmax(axis=1) == WORLD.y
     assert right[chosen].all() == (change is made_right)
 
 
-def test_the_short_way_decides_as_the_gate_does():
+def test_the_shortened_decision_is_that_of_the_gate():
     seen = set()
     for seed in range(8):
         rng = np.random.default_rng(seed)
         scenario = Scenario("x", 1, change=rng.choice([-0.02, 0.03, 0.1]), lost=rng.choice([0.0, 0.1]))
-        challenger = injected(WORLD.y, WORLD.said[1], scenario, 2, rng)
-        verdict = judged(WORLD, WORLD.said[0], challenger)
-        assert (held_back(WORLD, WORLD.said[0], challenger) == ()) == verdict.passes
+        challenger = injected(WORLD.y, WORLD.proba[1], scenario, 2, rng)
+        verdict = judged(WORLD, WORLD.proba[0], challenger)
+        assert (held_back(WORLD, WORLD.proba[0], challenger) == ()) == verdict.passes
         seen.add(verdict.passes)
     assert seen == {True, False}
 

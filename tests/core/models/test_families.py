@@ -181,7 +181,7 @@ TORONTO = yaml.safe_load((ROOT / "problems" / "toronto.yaml").read_text())
         ({"balancing_models": [{"kind": "adaboost", "rows": 5}]}, "rows: unknown key"),
         (
             {"balancing_models": [{"kind": "adaboost", "rows": 5}]},
-            "allowed: class_name, distributed, exact, kind, label, max_rows, max_seconds, params",
+            "allowed: class_name, distributed, exact, kind, label, max_rows, params",
         ),
         ({"balancing_models": [{"kind": "adaboost", "max_rows": 5}]}, "greater than or equal to 2000"),
         ({"balancing_model": ["adaboost"]}, "did you mean balancing_models?"),

@@ -23,7 +23,8 @@ from evenhand.problem import (
     parse_problem,
 )
 from evenhand.problem.strategies import FULL
-from evenhand.strategies import CannotResample, cost_note, ledger_entry, resample
+from evenhand.strategies import CannotResample, ledger_entry, resample
+from evenhand.strategies.expected_rows import search_note
 from evenhand.strategies.scaling import neighbours
 from evenhand.strategies.stratified_sample import bounded_counts
 from evenhand.training.candidates import Candidate
@@ -251,11 +252,11 @@ def test_a_bounded_sample_is_full_and_keeps_rare_classes(sizes, max_rows):
     np.testing.assert_array_equal(found[rare], sizes[rare])
 
 
-def test_a_cost_is_told_before_it_starts_and_a_bound_takes_it_away():
+def test_a_search_among_many_rows_has_a_note_and_a_bounded_one_has_none():
     strategy = SmoteEnnStrategy(kind="smote_enn")
-    assert "minutes a fold on 300,000 rows; max_rows: 20000 takes about" in cost_note(strategy, 300_000)
-    assert cost_note(strategy, 10_000) is None
-    assert all(cost_note(bounded, 638_454) is None for bounded in FULL)
+    assert search_note(strategy, 300_000).startswith("searches neighbours among 300,000 rows in each fold; ")
+    assert search_note(strategy, 10_000) is None
+    assert all(search_note(bounded, 638_454) is None for bounded in FULL)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +300,7 @@ def test_every_kind_is_named_in_yaml_by_its_kind_alone_or_with_settings():
         ({"kind": "near_miss", "version": 4}, "near_miss.version: Input should be 1, 2 or 3, found 4"),
         (
             {"kind": "enn", "k": 3},
-            "unknown key; allowed: kind, kind_sel, label, max_rows, max_seconds, n_neighbors, standardise",
+            "unknown key; allowed: kind, kind_sel, label, max_rows, n_neighbors, skip_above_rows",
         ),
         ({"kind": "class_weight", "ratio": 0.5}, "`ratio` belongs to random_over and random_under"),
         ({"kind": "random_over", "ratio": 2}, "2: a ratio is a share of the largest class, above 0 and at most 1"),

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evenhand.data.synthetic.us_homicides import us_homicides
 from evenhand.errors import SourceError
 from evenhand.problem import (
     CsvSource,
@@ -26,6 +25,7 @@ from evenhand.problem import (
 )
 from tasks.data.problems import load_problem
 from tasks.data.sources import clear_cache, fetch
+from tasks.data.sources.synthetic.us_homicides import us_homicides
 
 ONE = b"place,crime\nYork,Robbery\nLeeds,NA\n"
 TWO = b"crime,place\nFraud,\n"

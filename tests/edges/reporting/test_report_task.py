@@ -2,20 +2,31 @@
 
 import re
 import time
+from types import SimpleNamespace
 
 from tasks.reporting import finish as report
 from tasks.training.run import Training, breakdown
 
 
 def training(folder):
-    return Training("t", folder, "small", "run", {"validate": 2.0, "cross_validate": 30.0, "refit": 10.0, "score": 5.0})
+    problem = SimpleNamespace(name="small")
+    return Training(
+        "t",
+        folder,
+        problem,
+        "standard",
+        0,
+        "small",
+        "run",
+        {"validate": 2.0, "cross_validate": 30.0, "refit": 10.0, "score": 5.0},
+    )
 
 
 def test_a_page_that_cannot_be_written_is_told_and_undoes_nothing(tmp_path, monkeypatch):
     tags = {}
     monkeypatch.setattr(report, "write_page", lambda *args: 1 / 0)
     monkeypatch.setattr(report.tracking, "log_training", lambda run, metrics, tags_: tags.update(tags_))
-    said = report._page(training(tmp_path), None)
+    said = report._write_pages(training(tmp_path), *[SimpleNamespace(parts=None, validated=None)] * 4)
     assert said.startswith("warning: report.html could not be written (ZeroDivisionError: division by zero)")
     assert "Registration, verdict and summary.json stand" in said
     assert tags == {"report": "failed: ZeroDivisionError: division by zero"}
@@ -23,7 +34,9 @@ def test_a_page_that_cannot_be_written_is_told_and_undoes_nothing(tmp_path, monk
 
 def test_a_page_that_is_written_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "write_page", lambda *args: None)
-    assert str(tmp_path / "report.html") in report._page(training(tmp_path), None)
+    assert str(tmp_path / "report.html") in report._write_pages(
+        training(tmp_path), *[SimpleNamespace(parts=None, validated=None)] * 4
+    )
 
 
 def test_the_breakdown_adds_up(tmp_path):

@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.errors import ProblemError
 from evenhand.problem import parse_problem
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.storage.store import write_frame
 from tasks.training.compare import compare
+from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.fit import fit
-from tasks.training.units import HOLDOUT_FOLD, fold_numbers
 
 SEED = 0
 
@@ -57,14 +58,15 @@ def problem(**split_keys):
 
 def trained(p, folder):
     parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), p)
+    context = TrainingContext(parts, p, SEED, folder)
     grid = candidates(p)
 
     def units(folds):
-        return {c.fit_name: [fit.fn(parts, p, SEED, c, fold, folder) for fold in folds] for c in fits(grid)}
+        return {c.fit_name: [fit.fn(context, c, fold) for fold in folds] for c in fits(grid)}
 
-    scored = evaluate_all.fn(parts, p, SEED, grid, units(fold_numbers(parts, p, SEED)))
-    results = score_all.fn(parts, p, SEED, scored, units([HOLDOUT_FOLD]))
-    return results, compare.fn(parts, p, SEED, results, folder)
+    scored = evaluate_all.fn(context, grid, units(context.fold_numbers))
+    results = score_all.fn(context, scored, units([HOLDOUT_FOLD]))
+    return results, compare.fn(context, results)
 
 
 def test_figures_are_those_of_the_scores_and_the_file_says_the_same(tmp_path):

@@ -7,12 +7,14 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from lightgbm import LGBMClassifier
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.errors import ProblemError
 from evenhand.postprocess.choose_calibration import Calibration
 from evenhand.postprocess.postprocessing import Postprocessing
@@ -22,10 +24,10 @@ from flows.runners import Runner, check_runner
 from tasks.data.split import split
 from tasks.settings import ROOT, settings
 from tasks.storage.store import write_frame
+from tasks.training.context import TrainingContext
 from tasks.training.dask_lightgbm import fit_together
 from tasks.training.dask_workers import ClusterError, DaskWorkers
-from tasks.training.fit import fit, fit_whole
-from tasks.training.units import HOLDOUT_FOLD, fold_numbers
+from tasks.training.fit import fit, fit_on_all
 from tests.edges.servers import free_ports
 from tests.edges.training.test_units import SEED, problem, rows
 
@@ -111,16 +113,22 @@ def cluster(one_cluster):
 def small():
     p = problem(strategies=["none", "random_over"])
     parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), p)
-    asked = [(c, fold) for fold in (*fold_numbers(parts, p, SEED), HOLDOUT_FOLD) for c in fits(candidates(p))]
+    asked = [
+        (c, fold)
+        for fold in (*TrainingContext(parts, p, SEED, Path()).fold_numbers, HOLDOUT_FOLD)
+        for c in fits(candidates(p))
+    ]
     return p, parts, asked
 
 
 def test_a_cluster_gives_the_digits_of_this_process_though_a_worker_is_killed(tmp_path, cluster, small):
     p, parts, asked = small
     address, workers = cluster
-    here = [fit.fn(parts, p, SEED, c, fold, tmp_path / "here") for c, fold in asked]
+    here = [fit.fn(TrainingContext(parts, p, SEED, tmp_path / "here"), c, fold) for c, fold in asked]
     with DaskWorkers(address) as dask, ThreadPoolExecutor(8) as threads:
-        futures = [threads.submit(fit.fn, parts, p, SEED, *one, tmp_path / "there", dask) for one in asked]
+        futures = [
+            threads.submit(fit.fn, TrainingContext(parts, p, SEED, tmp_path / "there"), *one, dask) for one in asked
+        ]
         while not any(future.done() for future in futures):
             time.sleep(0.01)
         kill(workers[0])
@@ -172,10 +180,10 @@ def test_a_model_of_all_workers_scores_as_one_of_this_process_does(tmp_path, clu
     grid = fits(candidates(p))
     alone = p.model_copy(update={"models": tuple(m.model_copy(update={"distributed": False}) for m in p.models)})
     with DaskWorkers(cluster[0]) as dask:
-        there = [fit.fn(parts, p, SEED, one, 0, tmp_path / "there", dask) for one in grid]
-        again = [fit.fn(parts, p, SEED, one, 0, tmp_path / "again", dask) for one in grid]
-        whole = fit_whole(parts, p, SEED, grid[0], PLAIN, tmp_path / "there", dask)
-    here = [fit.fn(parts, alone, SEED, one, 0, tmp_path / "here") for one in fits(candidates(alone))]
+        there = [fit.fn(TrainingContext(parts, p, SEED, tmp_path / "there"), one, 0, dask) for one in grid]
+        again = [fit.fn(TrainingContext(parts, p, SEED, tmp_path / "again"), one, 0, dask) for one in grid]
+        whole = fit_on_all(TrainingContext(parts, p, SEED, tmp_path / "there"), grid[0], PLAIN, dask)
+    here = [fit.fn(TrainingContext(parts, alone, SEED, tmp_path / "here"), one, 0) for one in fits(candidates(alone))]
     for its, same, mine in zip(there, again, here, strict=True):
         np.testing.assert_array_equal(np.load(its.probabilities), np.load(same.probabilities))
         assert its.primary == pytest.approx(mine.primary, abs=0.03)
@@ -224,7 +232,7 @@ def test_a_distributed_model_needs_a_cluster(tmp_path, together):
     check_runner("dask", grid)
     check_runner(None, candidates(problem()))
     with pytest.raises(ProblemError, match="needs the runner `dask`"):
-        fit.fn(parts, p, SEED, grid[0], 0, tmp_path)
+        fit.fn(TrainingContext(parts, p, SEED, tmp_path), grid[0], 0)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.errors import LeakFound
 from evenhand.features.encoder import build_encoder
 from evenhand.problem import Problem
@@ -20,7 +21,6 @@ from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.fit import fit, model_path
 from tasks.training.leak_check import find_leaks
 from tasks.training.run import Training, open_training
-from tasks.training.units import HOLDOUT_FOLD, fold_numbers
 from tests.edges.registry_world import world
 
 __all__ = ["world"]
@@ -51,17 +51,17 @@ def good(n=400):
 
 @pytest.fixture
 def training(tmp_path):
-    return Training("a-training", tmp_path, "tiny", "no run")
+    return Training("a-training", tmp_path, PROBLEM, "standard", 0, "tiny", "no run")
 
 
 def trained(training, rows, parts):
     """What a training gives to the sentinel."""
-    args = (parts, PROBLEM, 0)
-    grid, folds = candidates(PROBLEM), fold_numbers(*args)
-    inner = {c.fit_name: [fit.fn(*args, c, fold, training.folder) for fold in folds] for c in fits(grid)}
-    outer = {c.fit_name: [fit.fn(*args, c, HOLDOUT_FOLD, training.folder)] for c in fits(grid)}
-    results = score_all.fn(*args, evaluate_all.fn(*args, grid, inner), outer)
-    return training, rows, *args, results
+    context = training.context(parts)
+    grid, folds = candidates(PROBLEM), context.fold_numbers
+    inner = {c.fit_name: [fit.fn(context, c, fold) for fold in folds] for c in fits(grid)}
+    outer = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
+    results = score_all.fn(context, evaluate_all.fn(context, grid, inner), outer)
+    return training, context, rows, results
 
 
 def stopped(training, changed=lambda frame: frame, leak=lambda given: given):
@@ -105,9 +105,8 @@ def test_an_encoder_fitted_on_all_rows_is_told_by_candidate_and_fold(training, m
         encoder.fit(frame)
         return Encoded(encoder, *(encoder.transform(frame.iloc[rows]) for rows in (fold.train, fold.valid)))
 
-    monkeypatch.setattr(
-        "tasks.training.units._experiments", OnceCache(size=1)
-    )  # what is encoded already would be used again
+    # Without it the rows that another test encoded would be used again.
+    monkeypatch.setattr("tasks.training.context._experiments", OnceCache(size=1))
     monkeypatch.setattr(Experiment, "_encode_now", leaking)
     said = stopped(training)
     assert "lightgbm / none, fold 1: its encoder was fitted on" in said
@@ -128,7 +127,7 @@ def test_a_fit_that_nobody_checked_is_no_clean_one(training):
 
 def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and_its_run_says_so(training, world):
     rows = good()
-    *_, parts, _, _, results = trained(training, rows, split.fn(rows, PROBLEM))
+    _, context, _, results = trained(training, rows, split.fn(rows, PROBLEM))
     ruled = next(result for result in results if result.candidate.decision.kind == "multipliers")
     outer = [unit for unit in ruled.units if unit.fold == HOLDOUT_FOLD]
 
@@ -136,10 +135,10 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
 
     def train():
         with open_training(PROBLEM, "standard", 0) as begun:
-            refitted.append(model_path(begun.folder, ruled.candidate))
+            refitted.append(model_path(begun.context(context.parts), ruled.candidate))
             refitted[0].parent.mkdir(parents=True)
             refitted[0].touch()
-            score_all.fn(parts, PROBLEM, 0, [ruled], {ruled.candidate.fit_name: outer})
+            score_all.fn(context, [ruled], {ruled.candidate.fit_name: outer})
 
     with pytest.raises(LeakFound) as caught:
         train()

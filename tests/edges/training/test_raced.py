@@ -7,21 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.problem import parse_problem
 from evenhand.report.tables import baseline_against_resampled, leaderboard
 from evenhand.training.candidates import candidates, fits
-from flows import race as flow
-from flows.grid import Fitting
 from tasks.data.split import split
 from tasks.reporting.candidates import _write_files
 from tasks.reporting.draw import draw_fit
 from tasks.reporting.finish import _candidate_summary
 from tasks.storage.store import write_frame
+from tasks.training import race
 from tasks.training.compare import compare
+from tasks.training.context import TrainingContext
 from tasks.training.evaluate import choose, evaluate_all, score_all
 from tasks.training.fit import fit
-from tasks.training.race import race
-from tasks.training.units import HOLDOUT_FOLD, fold_numbers
+from tasks.training.unit_runner import UnitRunner
 
 SEED = 0
 FAR = "lightgbm / random_over"
@@ -62,9 +62,13 @@ PROBLEM = parse_problem(
 )
 
 
+RULE_OUT = race.rule_out.fn
+
+
 class Told:
     def __init__(self, folder):
         self.folder, self.said = folder, []
+        self.problem, self.preset, self.seed = PROBLEM, "standard", SEED
 
     def say(self, text):
         self.said.append(text)
@@ -73,12 +77,11 @@ class Told:
 class AtOnce:
     """Stands in for units on their way, which need a running flow: each is done when it is submitted."""
 
-    def __init__(self, fitting, expected, racing):
-        self.args, self.folder = (fitting.parts, fitting.problem, fitting.seed), fitting.training.folder
-        self.expected, self.units = expected, []
+    def __init__(self, runner, expected, racing):
+        self.context, self.expected, self.units = runner.context, expected, []
 
     def add(self, fits_, fold):
-        self.units += [fit.fn(*self.args, one, fold, self.folder) for one in fits_]
+        self.units += [fit.fn(self.context, one, fold) for one in fits_]
 
     def wait_for(self, folds):
         found = {}
@@ -89,22 +92,23 @@ class AtOnce:
 
 
 def raced(folder, monkeypatch, racing=True):
-    monkeypatch.setattr(flow, "Submitted", AtOnce)
-    monkeypatch.setattr(flow, "race", race.fn)
+    monkeypatch.setattr(race, "SubmittedUnits", AtOnce)
+    monkeypatch.setattr(race, "rule_out", RULE_OUT)
     parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), PROBLEM)
+    problem = PROBLEM.model_copy(update={"racing": racing})
+    context = TrainingContext(parts, problem, SEED, folder)
     training, grid = Told(folder), candidates(PROBLEM)
-    folds = fold_numbers(parts, PROBLEM, SEED)
-    inner, stopped = flow.run_race(Fitting(training, None, parts, PROBLEM, SEED), grid, folds, racing)
-    return training, parts, grid, inner, stopped
+    inner, stopped = race.run_race(UnitRunner(training, context, None), grid, context.fold_numbers)
+    return training, context, grid, inner, stopped
 
 
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
-    training, parts, grid, inner, stopped = raced(tmp_path, monkeypatch)
-    scored = evaluate_all.fn(parts, PROBLEM, SEED, grid, inner, stopped)
+    training, context, grid, inner, stopped = raced(tmp_path, monkeypatch)
+    scored = evaluate_all.fn(context, grid, inner, stopped)
     finalists = [one for one in fits(grid) if one.fit_name not in stopped]
-    outer = {one.fit_name: [fit.fn(parts, PROBLEM, SEED, one, HOLDOUT_FOLD, tmp_path)] for one in finalists}
-    return training, parts, inner, stopped, score_all.fn(parts, PROBLEM, SEED, scored, outer)
+    outer = {one.fit_name: [fit.fn(context, one, HOLDOUT_FOLD)] for one in finalists}
+    return training, context, inner, stopped, score_all.fn(context, scored, outer)
 
 
 def test_a_stopped_fit_gets_no_more_folds_and_what_others_are_compared_with_gets_all(trained):
@@ -122,10 +126,10 @@ def test_a_stopped_fit_gets_no_more_folds_and_what_others_are_compared_with_gets
 
 def test_no_race_runs_every_fold_and_the_winner_is_the_same(trained, tmp_path, monkeypatch):
     *_, results = trained
-    _, parts, grid, inner, stopped = raced(tmp_path / "all", monkeypatch, racing=False)
+    _, context, grid, inner, stopped = raced(tmp_path / "all", monkeypatch, racing=False)
     assert stopped == {}
     assert {len(units) for units in inner.values()} == {4}
-    whole = evaluate_all.fn(parts, PROBLEM, SEED, grid, inner)
+    whole = evaluate_all.fn(context, grid, inner)
     assert choose(PROBLEM, whole) == choose(PROBLEM, results)
     same = {r.candidate.name: r.oof.metrics for r in whole}
     assert all(r.oof.metrics == same[r.candidate.name] for r in results if r.stopped is None)
@@ -152,20 +156,20 @@ def test_a_stopped_candidate_has_scores_of_its_folds_no_rank_and_no_test(trained
 
 
 def test_what_a_stopped_candidate_leaves(trained, tmp_path):
-    _, parts, _, _, results = trained
+    training, context, _, _, results = trained
     far = next(result for result in results if result.candidate.name == FAR)
     summary = _candidate_summary(far)
     assert (summary.folds_done, summary.test, summary.stopped) == (far.folds_done, None, far.stopped.said)
     assert summary.skipped is None
-    assert set(draw_fit(parts, PROBLEM, SEED, far)) == {"precision_recall", "roc", "calibration"}
-    _write_files(PROBLEM, SEED, far, tmp_path)
+    assert set(draw_fit(context, far)) == {"precision_recall", "roc", "calibration"}
+    _write_files(training, far, tmp_path)
     assert json.loads((tmp_path / "model_metrics.json").read_text())["test"] is None
     assert len(json.loads((tmp_path / "resampling_ledger.json").read_text())) == far.folds_done
 
 
-def test_its_evidence_is_of_the_rows_that_both_have(trained, tmp_path):
-    _, parts, _, _, results = trained
-    evidence = compare.fn(parts, PROBLEM, SEED, results, tmp_path)
+def test_its_evidence_is_of_the_rows_that_both_have(trained):
+    _, context, _, _, results = trained
+    evidence = compare.fn(context, results)
     far = next(result for result in results if result.candidate.name == FAR)
     found = evidence.candidate(FAR)
     assert found.oof.folds == far.folds_done

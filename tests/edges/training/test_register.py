@@ -12,6 +12,7 @@ from tasks.data.split import split
 from tasks.registry.client import connect
 from tasks.storage.store import write_frame
 from tasks.training.fit import refit
+from tasks.training.outcome import TrainingData
 from tasks.training.register import register_winner
 from tasks.training.run import open_training
 from tests.edges.registry_world import PROBLEM, rows
@@ -23,10 +24,11 @@ def refitted(training):
     snapshot = write_frame(frame.assign(year=np.where(np.arange(len(frame)) % 4, 2020.0, 2021.0)), "good/rows.parquet")
     parts, winner = split.fn(snapshot, PROBLEM), candidates(PROBLEM)[0]
     ending = Postprocessing(None, Calibration(prior=False, calibrator=None), "calibrated")
-    whole = refit.fn(parts, PROBLEM, 0, winner, ending, training.folder)
+    whole = refit.fn(training.context(parts), winner, ending)
     assert whole.model.path.stat().st_size > 0
     clean = LeakReport(rows=len(frame), fits=1, twins={})
-    args = (training, PROBLEM, "standard", 0, snapshot, parts, winner, whole, clean)
+    data = TrainingData(snapshot, None, parts, ())
+    args = (training, data, winner, whole, clean)
     return whole.model.path, lambda: register_winner.fn(*args)
 
 

@@ -7,12 +7,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.metrics.scores import score, to_record
 from evenhand.problem import Problem
 from evenhand.training.candidates import candidates, fits
@@ -23,10 +25,10 @@ from tasks.reporting.candidates import draw
 from tasks.reporting.draw import draw_fit
 from tasks.settings import ROOT, settings
 from tasks.storage.store import read_frame, write_frame
+from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
-from tasks.training.fit import fit, fit_whole
+from tasks.training.fit import fit, fit_on_all
 from tasks.training.results import judged
-from tasks.training.units import HOLDOUT_FOLD, experiment_of, fold_numbers
 
 PROBLEM = Problem.model_validate(
     {
@@ -76,23 +78,29 @@ def world(tmp_path_factory):
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     settings.cache_clear()
     parts = split.fn(write_frame(rows(), "good/{sha256}.parquet"), PROBLEM)
-    grid, folder = candidates(PROBLEM), home / "training"
-    units = {
-        c.fit_name: [fit.fn(parts, PROBLEM, 0, c, n, folder) for n in fold_numbers(parts, PROBLEM, 0)]
-        for c in fits(grid)
-    }
-    outer = {c.fit_name: [fit.fn(parts, PROBLEM, 0, c, HOLDOUT_FOLD, folder)] for c in fits(grid)}
-    scored = evaluate_all.fn(parts, PROBLEM, 0, grid, units)
-    results = score_all.fn(parts, PROBLEM, 0, scored, outer)
+    context = TrainingContext(parts, PROBLEM, 0, home / "training")
+    grid = candidates(PROBLEM)
+    units = {c.fit_name: [fit.fn(context, c, n) for n in context.fold_numbers] for c in fits(grid)}
+    outer = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
+    scored = evaluate_all.fn(context, grid, units)
+    results = score_all.fn(context, scored, outer)
     run_id, wholes = tracking.start_training("toy", "shipped", {"seed": 0}, {}), []
     for candidate in grid:
-        ending = winning_postprocessing(parts, PROBLEM, 0, candidate, units[candidate.fit_name])
-        wholes.append(fit_whole(parts, PROBLEM, 0, candidate, ending, folder))
+        ending = winning_postprocessing(context, candidate, units[candidate.fit_name])
+        wholes.append(fit_on_all(context, candidate, ending))
     files = [write_model(whole.fitted, home / f"{i}.skops") for i, whole in enumerate(wholes)]
     uris = [log_model(run_id, file, whole.example) for file, whole in zip(files, wholes, strict=True)]
     holdout = read_frame(parts.holdout)
     yield SimpleNamespace(
-        home=home, parts=parts, units=units, grid=grid, results=results, wholes=wholes, uris=uris, holdout=holdout
+        home=home,
+        context=context,
+        parts=parts,
+        units=units,
+        grid=grid,
+        results=results,
+        wholes=wholes,
+        uris=uris,
+        holdout=holdout,
     )
     patch.undo()
     settings.cache_clear()
@@ -132,7 +140,7 @@ def test_every_overconfident_fit_is_corrected_and_better_for_it(world):
 
 
 def test_an_argmax_candidate_keeps_the_classes_of_its_model(world):
-    experiment = experiment_of(world.parts, PROBLEM, 0)
+    experiment = world.context.experiment
     for result in world.results:
         if result.candidate.decision.kind != "argmax":
             continue
@@ -142,7 +150,7 @@ def test_an_argmax_candidate_keeps_the_classes_of_its_model(world):
 
 
 def test_candidates_of_a_fit_share_its_correction_and_everything_repeats(world):
-    again = evaluate_all.fn(world.parts, PROBLEM, 0, world.grid, world.units)
+    again = evaluate_all.fn(world.context, world.grid, world.units)
     for first, second in zip(world.results, again, strict=True):
         assert first.shipped.correction == second.shipped.correction
         assert to_record(first.shipped.oof) == to_record(second.shipped.oof)
@@ -154,12 +162,12 @@ def test_candidates_of_a_fit_share_its_correction_and_everything_repeats(world):
 
 
 def test_the_figure_of_a_fit_shows_both(world):
-    png = draw_fit(world.parts, PROBLEM, 0, world.results[0])["calibration"]
+    png = draw_fit(world.context, world.results[0])["calibration"]
     assert struct.unpack(">II", png[16:24])[0] >= 800
     unchanged = PROBLEM.model_copy(update={"calibration": ("none",)})
-    plain = evaluate_all.fn(world.parts, unchanged, 0, world.grid[:1], world.units)[0]
+    plain = evaluate_all.fn(TrainingContext(world.parts, unchanged, 0, Path()), world.grid[:1], world.units)[0]
     assert plain.shipped.oof is plain.oof
-    assert draw_fit(world.parts, unchanged, 0, plain)["calibration"] != png
+    assert draw_fit(replace(world.context, problem=unchanged), plain)["calibration"] != png
 
 
 @pytest.mark.parametrize(("at_once", "expected"), [(4_000_000, 2), (1, 1)], ids=["few rows", "many rows"])
@@ -180,7 +188,7 @@ def test_fits_of_many_rows_are_drawn_one_after_the_other(world, monkeypatch, at_
     monkeypatch.setattr("tasks.training.results.cores", lambda: 2)
     monkeypatch.setattr("tasks.training.results.PROBABILITIES_AT_ONCE", at_once)
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda result: draw.fn(world.parts, PROBLEM, 0, [result], None), world.results[:3]))
+        list(pool.map(lambda result: draw.fn(world.context, [result]), world.results[:3]))
     assert most == expected
 
 
@@ -191,6 +199,6 @@ def test_probabilities_of_other_rows_are_refused(world, tmp_path):
         np.save(tmp_path / "wrong.npy", wrong)
         with pytest.raises(ValueError, match="reshape"):
             judged(
-                experiment_of(world.parts, PROBLEM, 0),
+                world.context.experiment,
                 [units[0], replace(units[1], probabilities=tmp_path / "wrong.npy"), units[2]],
             )

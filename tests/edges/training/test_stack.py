@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.metrics.scores import score, to_record
 from evenhand.problem import Problem
 from evenhand.problem.stacking import Stacking
@@ -16,11 +17,11 @@ from tasks.registry import tracking
 from tasks.registry.model_store import load_model, log_model
 from tasks.settings import settings
 from tasks.storage.store import read_frame, write_frame
+from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
 from tasks.training.fit import fit
 from tasks.training.results import known_rows
-from tasks.training.stack import refit_stack, stack, stack_unseen
-from tasks.training.units import HOLDOUT_FOLD, experiment_of, fold_numbers
+from tasks.training.stack import refit_stack, stack, stack_holdout
 
 PROBLEM = Problem.model_validate(
     {
@@ -65,18 +66,16 @@ def world(tmp_path_factory):
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     settings.cache_clear()
     parts = split.fn(write_frame(rows(), "good/{sha256}.parquet"), PROBLEM)
-    grid, folder = candidates(PROBLEM), home / "training"
-    inner = {
-        c.fit_name: [fit.fn(parts, PROBLEM, 0, c, n, folder) for n in fold_numbers(parts, PROBLEM, 0)]
-        for c in fits(grid)
-    }
-    outer = {c.fit_name: [fit.fn(parts, PROBLEM, 0, c, HOLDOUT_FOLD, folder)] for c in fits(grid)}
-    scored = evaluate_all.fn(parts, PROBLEM, 0, grid, inner)
-    stacked = stack.fn(parts, PROBLEM, 0, Stacking(of=2), scored, folder)
-    outer[stacked.candidate.fit_name] = [stack_unseen(parts, PROBLEM, 0, stacked, outer, folder)]
-    results = score_all.fn(parts, PROBLEM, 0, [*scored, *stacked.results], outer)
+    context = TrainingContext(parts, PROBLEM, 0, home / "training")
+    grid = candidates(PROBLEM)
+    inner = {c.fit_name: [fit.fn(context, c, n) for n in context.fold_numbers] for c in fits(grid)}
+    outer = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
+    scored = evaluate_all.fn(context, grid, inner)
+    stacked = stack.fn(context, Stacking(of=2), scored)
+    outer[stacked.candidate.fit_name] = [stack_holdout(context, stacked, outer)]
+    results = score_all.fn(context, [*scored, *stacked.results], outer)
     yield SimpleNamespace(
-        home=home, folder=folder, parts=parts, scored=scored, stacked=stacked, results=results, outer=outer
+        home=home, context=context, parts=parts, scored=scored, stacked=stacked, results=results, outer=outer
     )
     patch.undo()
     settings.cache_clear()
@@ -114,8 +113,8 @@ def test_the_stored_stack_answers_as_it_was_judged(world):
     holdout = read_frame(world.parts.holdout)
     y = pd.Categorical(holdout.kind, categories=world.parts.classes).codes.astype(int)
     for result in stacks(world):
-        ending = winning_postprocessing(world.parts, PROBLEM, 0, result.candidate, world.stacked.units)
-        whole, units = refit_stack.fn(world.parts, PROBLEM, 0, world.stacked, ending, world.folder)
+        ending = winning_postprocessing(world.context, result.candidate, world.stacked.units)
+        whole, units = refit_stack.fn(world.context, world.stacked, ending)
         assert set(units) == {world.stacked.candidate.fit_name, *(m.fit_name for m in world.stacked.candidate.members)}
         assert sorted(whole.example.columns) == ["place", "x", "z"]
         model = load_model(log_model(run_id, whole.model, whole.example))
@@ -126,14 +125,14 @@ def test_the_stored_stack_answers_as_it_was_judged(world):
 
 def test_no_rule_or_correction_learns_from_the_rows_it_is_judged_on(world):
     """With the truth of one fold changed, nothing that this fold's rows are judged by may change."""
-    experiment = experiment_of(world.parts, PROBLEM, 0)
+    experiment = world.context.experiment
     known = known_rows(experiment, world.stacked.units)
     assert len(known.nested) == 3
     before = list(known.pairs())
     y, judged = experiment.y.copy(), experiment.folds[1].valid
     experiment.y[judged] = (experiment.y[judged] + 1) % 3
     try:
-        again = stack.fn(world.parts, PROBLEM, 0, Stacking(of=2), world.scored, world.home / "again")
+        again = stack.fn(TrainingContext(world.parts, PROBLEM, 0, world.home / "again"), Stacking(of=2), world.scored)
         after = known_rows(experiment, again.units)
         assert again.candidate == world.stacked.candidate
         changed = list(after.pairs())
@@ -146,8 +145,8 @@ def test_no_rule_or_correction_learns_from_the_rows_it_is_judged_on(world):
 
 def test_one_fold_is_judged_by_its_halves(world):
     first = [replace(r, units=tuple(u for u in r.units if u.fold in (0, HOLDOUT_FOLD))) for r in world.scored]
-    made = stack.fn(world.parts, PROBLEM, 0, Stacking(of=2, combine="mean"), first, world.home / "one")
-    known = known_rows(experiment_of(world.parts, PROBLEM, 0), made.units)
+    made = stack.fn(TrainingContext(world.parts, PROBLEM, 0, world.home / "one"), Stacking(of=2, combine="mean"), first)
+    known = known_rows(world.context.experiment, made.units)
     assert [len(nested) for nested in known.nested] == [len(others.y) for others, _ in known.pairs()]
     assert len(made.units) == 1
     assert made.combiner is None
@@ -155,12 +154,12 @@ def test_one_fold_is_judged_by_its_halves(world):
 
 def test_one_family_alone_is_not_stacked(world):
     forest = [result for result in world.scored if result.candidate.model.name == "random_forest"]
-    assert stack.fn(world.parts, PROBLEM, 0, Stacking(), forest, world.home / "none") is None
+    assert stack.fn(TrainingContext(world.parts, PROBLEM, 0, world.home / "none"), Stacking(), forest) is None
 
 
 def test_a_member_that_cannot_be_refitted_leaves_the_stack_without_a_held_out_score(world):
     name = world.stacked.candidate.members[1].fit_name
     outer = {**world.outer, name: [replace(world.outer[name][0], skipped="too few rows")]}
-    unit = stack_unseen(world.parts, PROBLEM, 0, world.stacked, outer, world.home / "missed")
+    unit = stack_holdout(world.context, world.stacked, outer)
     assert unit.skipped == "random_forest / none: too few rows"
     assert unit.probabilities is None

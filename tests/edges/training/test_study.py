@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import tasks.training.study
+import tasks.training.tuning.study
 from evenhand.data.lineage import RowsSeen
 from evenhand.data.split import make_folds
 from evenhand.errors import StorageError
@@ -17,8 +17,7 @@ from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.tuned_settings import Chosen
 from evenhand.training.tuning import judged_trial
-from tasks.training.study import STARTUP, StudyEnded, run_study, study_fold
-from tasks.training.units import Work
+from tasks.training.tuning.study import STARTUP, StudyEnded, run_study, study_fold
 
 TRIALS = 10
 SPACE = {
@@ -79,7 +78,7 @@ def test_a_killed_study_goes_on_and_ends_as_if_nothing_had_happened(
         fitted.append(number)
         return judged_trial(inner, candidate, number, params, goes_on)
 
-    monkeypatch.setattr(tasks.training.study, "judged_trial", dies)
+    monkeypatch.setattr(tasks.training.tuning.study, "judged_trial", dies)
     with pytest.raises(KeyboardInterrupt):
         studied(path, inner)
     with path.open("ab") as file:  # killed while it wrote
@@ -96,10 +95,10 @@ def test_a_study_ends_with_its_training_before_the_next_trial(tmp_path, monkeypa
     frame = pd.DataFrame({"x": generator.normal(size=300) + y})
     folds = make_folds(frame, y, StratifiedFolds(kind="stratified", n=2), 0)
     whole = Experiment(frame, y, ["a", "b", "c"], folds, {"base": FeatureSet(numeric=["x"])}, 0)
-    monkeypatch.setattr(tasks.training.study, "experiment_of", lambda *_: whole)
     problem = SimpleNamespace(split=SimpleNamespace(folds=StratifiedFolds(kind="stratified", n=2)))
     tuned = Candidate(ModelSpec(kind="lightgbm"), SimpleStrategy(kind="none"), tuning=tuning_of(trials=3))
-    asked = (Work(None, problem, 7, tmp_path), tuned, 0, tmp_path / "ended.journal")
+    context = SimpleNamespace(experiment=whole, problem=problem, seed=7)
+    asked = (context, tuned, 0, tmp_path / "ended.journal")
     ended.set()
     with pytest.raises(StudyEnded, match="fold 1: not done, the training is being ended"):
         study_fold(*asked, ended)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.errors import ProblemError
 from evenhand.problem import ModelSpec, Problem, SimpleStrategy
 from evenhand.training.candidates import Candidate
@@ -13,8 +14,8 @@ from tasks.data.ingest import ingest
 from tasks.data.split import split
 from tasks.data.validate_task import validate
 from tasks.storage.store import read_frame, write_frame
-from tasks.training.transfer_data import borrow, borrows, check_elsewhere, take
-from tasks.training.units import HOLDOUT_FOLD, experiment_of
+from tasks.training.context import read_experiment
+from tasks.training.transfer_data import TransferSource, add_transfer_data, check_elsewhere, needs_transfer_data, take
 
 
 def problem(**changes):
@@ -51,7 +52,7 @@ def test_what_is_taken_is_old_is_new_to_the_training_and_is_trained_on_first():
     theirs = pd.concat([rows_of(200, seed=1), own.head(20), own.tail(20)], ignore_index=True)
     theirs = theirs.rename(columns={"kind": "crime"}).assign(more=1).replace({"crime": {"rare": "seldom"}})
     other = problem(name="o", target={"column": "crime", "groups": {"rare": ["seldom"]}, "other": "common"})
-    found = take(theirs, other, ours, parts, own, "o", ["base"])
+    found = take(TransferSource("o", other, theirs), ours, parts, own, ["base"])
     taken = read_frame(found.rows)
     assert list(taken.columns) == ["x", "year", "kind"]
     assert taken.year.max() < 2021
@@ -59,12 +60,12 @@ def test_what_is_taken_is_old_is_new_to_the_training_and_is_trained_on_first():
     assert found.left_out == len(theirs) - len(taken) == 40 + (theirs.year[:200] == 2021).sum()
 
     given = parts.model_copy(update={"elsewhere": (found,)})
-    outcome = experiment_of(given, ours, 0).run(candidate({"problem": "o"}), HOLDOUT_FOLD)
+    outcome = read_experiment(given, ours, 0).run(candidate({"problem": "o"}), HOLDOUT_FOLD)
     assert outcome.ledger.adaptations == (f"the first 3 rounds saw {len(taken)} rows of o",)
     assert len(outcome.probabilities) == parts.holdout.rows
     assert sum(outcome.ledger.before.values()) == parts.train.rows
 
-    few = take(theirs, other, ours, parts.model_copy(update={"share": 0.5}), own, "o", ["base"])
+    few = take(TransferSource("o", other, theirs), ours, parts.model_copy(update={"share": 0.5}), own, ["base"])
     assert few.rows.rows == round(len(taken) / 2)
 
 
@@ -73,15 +74,15 @@ def test_data_of_ones_own_and_other_classes_are_refused():
     parts = split.fn(write_frame(rows_of(), "good/{sha256}.parquet"), ours)
     own = pd.concat([read_frame(parts.train), read_frame(parts.holdout)], ignore_index=True)
     with pytest.raises(ProblemError, match="are rows of this training, too"):
-        take(own, ours, ours, parts, own, "mine.csv", ["base"])
+        take(TransferSource("mine.csv", ours, own), ours, parts, own, ["base"])
     strange = rows_of(100, seed=2).replace({"kind": {"rare": "odd"}})
     with pytest.raises(ProblemError, match="it lacks rare; has besides odd"):
-        take(strange, ours, ours, parts, own, "o", ["base"])
+        take(TransferSource("o", ours, strange), ours, parts, own, ["base"])
 
 
 def test_another_problem_that_is_not_there_is_refused_before_any_data_is_read():
-    assert not borrows([candidate("older")])
-    assert borrows([candidate({"data": "york.csv"})])
+    assert not needs_transfer_data([candidate("older")])
+    assert needs_transfer_data([candidate({"data": "york.csv"})])
     with pytest.raises(ProblemError, match="no problem 'nowhere': known are"):
         check_elsewhere(problem(), [candidate({"problem": "nowhere"})])
     with pytest.raises(ProblemError, match="toronto does not read x, year, which p is made of"):
@@ -99,9 +100,9 @@ def test_a_training_fetches_and_validates_what_its_models_begin_on(tmp_path, mon
     logged = []
     monkeypatch.setattr("tasks.registry.tracking.log_inputs", lambda *told: logged.append(told))
     said = []
-    training = SimpleNamespace(run_id="r1", say=said.append)
+    training = SimpleNamespace(run_id="r1", problem=ours, say=said.append)
     name = str(tmp_path / "york.csv")
-    given = borrow(training, parts, ours, [candidate("older"), candidate({"data": name})])
+    given = add_transfer_data(training, parts, [candidate("older"), candidate({"data": name})])
     (borrowed,) = given.elsewhere
     assert (given.train, given.holdout, borrowed.name) == (parts.train, parts.holdout, name)
     assert 0 < borrowed.rows.rows == 120 - borrowed.left_out
@@ -110,5 +111,5 @@ def test_a_training_fetches_and_validates_what_its_models_begin_on(tmp_path, mon
         "training rows, or this training's own"
     ]
     assert [(told[0], told[3], told[-1]) for told in logged] == [("r1", borrowed.rows.sha256, "first rounds")]
-    outcome = experiment_of(given, ours, 0).run(candidate({"data": name}), HOLDOUT_FOLD)
+    outcome = read_experiment(given, ours, 0).run(candidate({"data": name}), HOLDOUT_FOLD)
     assert outcome.ledger.adaptations == (f"the first 3 rounds saw {borrowed.rows.rows} rows of york.csv",)

@@ -4,19 +4,21 @@ import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.errors import ProblemError
 from evenhand.problem import parse_problem
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.processes.pool import Workers
 from tasks.storage.store import read_frame, write_frame
+from tasks.training.context import TrainingContext, read_experiment
 from tasks.training.fit import fit
-from tasks.training.units import HOLDOUT_FOLD, experiment_of, fold_numbers
 
 SEED = 0
 FEW = {"random_forest": {"n_estimators": 8}, "gradient_boosting": {"max_iter": 4}, "lightgbm": {"n_estimators": 5}}
@@ -61,12 +63,18 @@ def problem(**changes):
 def test_processes_give_the_digits_of_threads_and_leave_nothing_behind(tmp_path):
     p = problem()
     parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), p)
-    asked = [(c, fold) for fold in (*fold_numbers(parts, p, SEED), HOLDOUT_FOLD) for c in fits(candidates(p))]
-    here = [fit.fn(parts, p, SEED, c, fold, tmp_path / "here") for c, fold in asked]
+    asked = [
+        (c, fold)
+        for fold in (*TrainingContext(parts, p, SEED, Path()).fold_numbers, HOLDOUT_FOLD)
+        for c in fits(candidates(p))
+    ]
+    here = [fit.fn(TrainingContext(parts, p, SEED, tmp_path / "here"), c, fold) for c, fold in asked]
     shared = tmp_path / "there" / "shared"
     sharing = parts.model_copy(update={"shared": shared})
     with Workers(2, shared, print) as workers, ThreadPoolExecutor(2) as threads:
-        there = list(threads.map(lambda one: fit.fn(sharing, p, SEED, *one, tmp_path / "there", workers), asked))
+        there = list(
+            threads.map(lambda one: fit.fn(TrainingContext(sharing, p, SEED, tmp_path / "there"), *one, workers), asked)
+        )
         kept = len(list(shared.glob("0/*/record.json")))
         workers.drop(0)
         assert not (shared / "0").exists()
@@ -82,10 +90,10 @@ def test_processes_give_the_digits_of_threads_and_leave_nothing_behind(tmp_path)
 def test_a_process_that_shares_its_rows_has_the_same_ones_and_holds_none_between_units(tmp_path, monkeypatch):
     p = problem()
     parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), p)
-    alone = experiment_of(parts, p, SEED)
+    alone = read_experiment(parts, p, SEED)
     with monkeypatch.context() as patched:
-        patched.setattr("tasks.training.units.read_frame", counted := Counted(read_frame))
-        shared = experiment_of(parts.model_copy(update={"shared": tmp_path}), p, SEED)
+        patched.setattr("tasks.training.context.read_frame", counted := Counted(read_frame))
+        shared = read_experiment(parts.model_copy(update={"shared": tmp_path}), p, SEED)
         pd.testing.assert_frame_equal(shared.frame, alone.frame)
         candidate = fits(candidates(p))[0]
         for fold in (0, HOLDOUT_FOLD):
@@ -116,7 +124,7 @@ def test_a_reason_to_skip_and_an_error_of_the_settings_come_back_as_they_are(tmp
     (candidate,) = fits(candidates(p))
     with Workers(1, tmp_path / "shared", print) as workers:
         with pytest.raises(ProblemError, match=r"lightgbm / capped can't be fitted with its settings"):
-            fit.fn(parts, p, SEED, candidate, 0, tmp_path, workers)
+            fit.fn(TrainingContext(parts, p, SEED, tmp_path), candidate, 0, workers)
         few = candidate.strategy.model_copy(update={"per_class": {"nowhere": 1.5}})
-        unit = fit.fn(parts, p, SEED, replace(candidate, strategy=few), 1, tmp_path, workers)
+        unit = fit.fn(TrainingContext(parts, p, SEED, tmp_path), replace(candidate, strategy=few), 1, workers)
     assert "no class nowhere" in unit.skipped

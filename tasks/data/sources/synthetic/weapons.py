@@ -1,4 +1,4 @@
-"""The made-up pattern behind the weapons of the synthetic homicide reports."""
+"""The invented pattern behind the weapons of the synthetic homicide reports."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from evenhand.data.synthetic import margins as m
+from tasks.data.sources.synthetic import margins as m
 
 _WEAPONS = tuple(m.WEAPONS)
 _RELATIONSHIPS = tuple(m.RELATIONSHIPS_SOLVED)
 _CALIBRATION_ROWS = 100_000
-# A power on every factor: LightGBM then reaches about four times the macro-F1 and average precision of the prior.
+# Exponent of every factor, chosen so that LightGBM reaches about four times the scores of the class shares alone.
 _SHARPNESS = 1.75
 
 
 def draw_weapons(rng: np.random.Generator, known: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Draw weapons by the made-up pattern, with the published margins.
+    """Draw weapons by the invented pattern, with the published margins.
 
     Parameters
     ----------
     rng : Generator
     known : mapping of str to ndarray of shape (n_rows,)
         Positions in the tables of margins for `state`, `year`, `relationship`, `sex`, `agency` and `negligent`; `age`
-        and the number of `others` who were killed.
+        and the number of `others` killed.
 
     Returns
     -------
     ndarray of shape (n_rows,)
-        Positions in ``WEAPONS``. A weapon that chance leaves out gets a few rows where it is likeliest.
+        Positions in ``WEAPONS``. A weapon drawn too rarely gets a few more rows, where it is likeliest.
     """
     logits = _logits(known)
     rows = len(logits)
@@ -50,9 +50,9 @@ def _floor(rows: int) -> int:
 
 
 def _logits(known: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Sum log-factors: shape (n_rows, n_weapons), float32."""
+    """Sum the logarithms of the factors; shape (n_rows, n_weapons), float32."""
     spread = [m.STATE_SPREAD.get(weapon, 0.25) for weapon in _WEAPONS]
-    # A seed of its own: the pattern is the same in every twin.
+    # A fixed seed: the pattern is the same in every twin.
     by_state = np.random.default_rng(1980).normal(scale=spread, size=(len(m.STATES), len(_WEAPONS)))
     logits = by_state.astype(np.float32)[known["state"]]
     for name, where in _conditions(known).items():
@@ -65,7 +65,7 @@ def _logits(known: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _conditions(known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """For each name in `WEAPON_FACTORS`, the rows it holds for; the years, as a share of thirty."""
+    """Return, for each name in `WEAPON_FACTORS`, the rows it holds for; for the years, a share of thirty."""
     who, age = known["relationship"], known["age"]
     related = {
         "stranger": ("Stranger",),
@@ -96,7 +96,7 @@ def _conditions(known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _calibration(logits: np.ndarray) -> np.ndarray:
-    """Find what to add to each weapon's logits so that the mean probabilities are the published shares."""
+    """Return what to add to each weapon's logits so that the mean probabilities equal the published shares."""
     shares = np.array(list(m.WEAPONS.values()), dtype=np.float64)
     shares /= shares.sum()
     odds = np.exp(logits)

@@ -1,4 +1,4 @@
-"""The synthetic homicide reports: the published domains and margins, and a signal that is neither absent nor total."""
+"""The synthetic homicide reports: the published domains and margins, and a learnable, incomplete signal."""
 
 import time
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lightgbm import LGBMClassifier
 from sklearn.metrics import average_precision_score, f1_score
 
-from evenhand.data.synthetic.us_homicides import us_homicides
+from tasks.data.sources.synthetic.us_homicides import us_homicides
 
 COLUMNS = [
     "Record ID",
@@ -95,11 +95,11 @@ def test_another_seed_gives_other_rows():
     assert (one["State"] != two["State"]).mean() > 0.5
 
 
-def test_weapons_come_as_often_as_published(twin):
+def test_weapons_occur_as_often_as_published(twin):
     counts = twin["Weapon"].value_counts()
     for weapon, published in WEAPONS.items():
         expected = published * len(twin) / ALL
-        # Five standard deviations of a count, and what calibrating on a sample costs the concentrated ones.
+        # Five standard deviations of a count, and the error that calibration on a sample leaves.
         assert abs(counts[weapon] - expected) < 5 * np.sqrt(expected) + 0.06 * expected, weapon
 
 
@@ -132,8 +132,8 @@ def test_race_and_ethnicity_go_together_as_published(twin):
     shares = known["Victim Race"].value_counts(normalize=True)
     assert shares["White"] == pytest.approx(0.602, abs=0.005)
     assert shares["Black"] == pytest.approx(0.370, abs=0.005)
-    told = known[known["Victim Ethnicity"] != "Unknown"]
-    hispanic = (told["Victim Ethnicity"] == "Hispanic").groupby(told["Victim Race"]).mean()
+    known = known[known["Victim Ethnicity"] != "Unknown"]
+    hispanic = (known["Victim Ethnicity"] == "Hispanic").groupby(known["Victim Race"]).mean()
     assert hispanic["White"] == pytest.approx(0.401, abs=0.01)
     assert hispanic["Black"] == pytest.approx(0.012, abs=0.003)
 
@@ -151,7 +151,7 @@ def test_domains(twin):
     assert twin.groupby("City")["State"].nunique().max() == 1
 
 
-def test_a_model_learns_some_of_the_weapon_and_not_all():
+def test_a_model_predicts_weapons_better_than_chance_but_not_fully():
     frame = us_homicides(25_000, seed=7)
     frame = frame[frame["Weapon"] != "Unknown"]
     categories = ["State", "Agency Type", "Crime Type", "Victim Sex", "Relationship"]

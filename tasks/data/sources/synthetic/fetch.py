@@ -1,16 +1,16 @@
-"""A seeded twin of a data set that can't be fetched here."""
+"""The source ``synthetic``: rows drawn from a seed instead of a download."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from evenhand.data.synthetic.us_homicides import us_homicides
 from evenhand.problem import SyntheticSource
 from tasks.data.sources.fetched import Fetched
+from tasks.data.sources.synthetic.us_homicides import us_homicides
 
 
 def fetch_synthetic(source: SyntheticSource, cache: Path) -> Fetched:
-    """Rows made up from a seed; there are no files, and ``synthetic`` is true."""
+    """Generate the rows; there are no files, and ``synthetic`` is true in the manifest."""
     frame = us_homicides(source.rows, source.seed)
     origin = f"synthetic twin of {source.twin_of}: {source.rows} rows, seed {source.seed}"
     return Fetched(frame=frame, origin=origin, synthetic=True)

@@ -1,4 +1,4 @@
-"""Synthetic twins of data sets that can't be had everywhere. Nothing here is a record of anybody."""
+"""A synthetic twin of the US homicide reports. No row is a record of a real person."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from evenhand.data.synthetic import margins as m
-from evenhand.data.synthetic.weapons import draw_weapons
+from tasks.data.sources.synthetic import margins as m
+from tasks.data.sources.synthetic.weapons import draw_weapons
 
 _RELATIONSHIPS = tuple(m.RELATIONSHIPS_SOLVED)
 
 
 def us_homicides(rows: int, seed: int) -> pd.DataFrame:
-    """Make up a twin of the Supplementary Homicide Reports 1980-2014.
+    """Generate a synthetic twin of the Supplementary Homicide Reports 1980-2014.
 
-    The columns, their domains and their margins are those of the published set. `Weapon` depends on the relationship,
-    the victim's age and sex, the state, the year, the agency and the number of victims, by a pattern that is made up:
-    a model can learn it in part, and says nothing about the world when it has.
+    Columns, domains and margins are those of the published set. `Weapon` depends on the relationship, the victim's age
+    and sex, the state, the year, the agency and the number of victims, by an invented pattern: a model can learn part
+    of it, but what it learns says nothing about the world.
 
     Parameters
     ----------
     rows : int
-        At least 1. The fewer, the further the margins are off; from 100 rows on every weapon occurs at least twice.
+        At least 1. Margins are less exact with fewer rows; from 100 rows on every weapon occurs at least twice.
     seed : int
         The same rows and seed give the same cells.
 
@@ -31,6 +31,11 @@ def us_homicides(rows: int, seed: int) -> pd.DataFrame:
     -------
     DataFrame of shape (rows, 24)
         Cells as text, as if read from the CSV. No cell is missing, but one `Perpetrator Age` is a blank.
+
+    Raises
+    ------
+    ValueError
+        When ``rows`` is less than 1.
 
     Examples
     --------
@@ -48,7 +53,7 @@ def us_homicides(rows: int, seed: int) -> pd.DataFrame:
 
 
 def _case(rng: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
-    """Where, when and by whom a case was reported, as positions in the tables of margins."""
+    """Draw where, when and by whom a case was reported, as positions in the tables of margins."""
     unsolved = _pick(rng, rows, m.SOLVED.values())
     state = _pick(rng, rows, m.STATES.values())
     return {
@@ -66,8 +71,8 @@ def _victim(rng: np.random.Generator, case: Mapping[str, np.ndarray]) -> dict[st
     unsolved = case["unsolved"]
     nobody = [float(name == "Unknown") for name in _RELATIONSHIPS]
     relationship = _pick_by(rng, unsolved, (m.RELATIONSHIPS_SOLVED.values(), nobody))
-    told = np.array([0 if r in m.MALE else 1 if r in m.FEMALE else -1 for r in _RELATIONSHIPS])[relationship]
-    sex = np.where(told >= 0, told, _pick_by(rng, unsolved, (m.SEX_SOLVED, m.SEX_UNSOLVED)))
+    by_relationship = np.array([0 if r in m.MALE else 1 if r in m.FEMALE else -1 for r in _RELATIONSHIPS])[relationship]
+    sex = np.where(by_relationship >= 0, by_relationship, _pick_by(rng, unsolved, (m.SEX_SOLVED, m.SEX_UNSOLVED)))
     race = _pick(rng, len(unsolved), m.RACE_SHARES)
     return {
         "relationship": relationship,
@@ -80,7 +85,7 @@ def _victim(rng: np.random.Generator, case: Mapping[str, np.ndarray]) -> dict[st
 
 
 def _age(rng: np.random.Generator, relationship: np.ndarray) -> np.ndarray:
-    """Ages in years: children young, parents old, the others most often in their twenties; 998 is unknown."""
+    """Draw ages in years: children young, parents old, the others mostly in their twenties; 998 is unknown."""
     n = len(relationship)
     kind = np.array([1 if r in m.CHILDREN else 2 if r in m.PARENTS else 0 for r in _RELATIONSHIPS])[relationship]
     others = np.where(rng.random(n) < 0.03, rng.uniform(0, 99, n), 15 + rng.gamma(1.9, 9.5, n))
@@ -97,7 +102,7 @@ def _ethnicity(rng: np.random.Generator, unsolved: np.ndarray, race: np.ndarray)
 
 
 def _city(rng: np.random.Generator, state: np.ndarray) -> np.ndarray:
-    """Positions in `_cities()`; within a state the first are the largest."""
+    """Draw positions in `_cities()`; the first cities of a state are the largest."""
     edges = [s + np.cumsum(w) / np.sum(w) for s, n in enumerate(_cities_of()) for w in [np.arange(1, n + 1) ** -0.8]]
     return np.searchsorted(np.concatenate(edges)[:-1], state + rng.random(len(state)), side="right")
 
@@ -140,7 +145,7 @@ def _cells(rng: np.random.Generator, known: Mapping[str, np.ndarray], weapon: np
 
 
 def _perpetrator(rng: np.random.Generator, known: Mapping[str, np.ndarray]) -> dict[str, object]:
-    """Nothing is known of the perpetrator of an unsolved case; of a solved one the race is most often the victim's."""
+    """Draw the perpetrator: unknown in unsolved cases, mostly of the victim's race in solved ones."""
     unsolved, rows = known["unsolved"] == 1, len(known["unsolved"])
     sex = np.where(unsolved, 2, _pick(rng, rows, (0.891, 0.1085, 0.0005)))
     race = np.where(rng.random(rows) < 0.8, known["race"], _pick(rng, rows, m.RACE_SHARES))
@@ -156,13 +161,13 @@ def _perpetrator(rng: np.random.Generator, known: Mapping[str, np.ndarray]) -> d
 
 
 def _pick(rng: np.random.Generator, rows: int, weights: Iterable[float]) -> np.ndarray:
-    """Positions drawn by weight."""
+    """Draw positions by weight."""
     edges = np.cumsum(list(weights), dtype=np.float64)
     return np.searchsorted(edges[:-1] / edges[-1], rng.random(rows), side="right")
 
 
 def _pick_by(rng: np.random.Generator, which: np.ndarray, weights: Sequence[Iterable[float]]) -> np.ndarray:
-    """Positions drawn by the weights that ``which`` names, row by row."""
+    """Draw a position for each row by the weights at position ``which`` of that row."""
     return np.choose(which, [_pick(rng, len(which), w) for w in weights])
 
 
@@ -171,5 +176,5 @@ def _text(names: Iterable[object], codes: np.ndarray) -> pd.api.extensions.Exten
 
 
 def _number(values: np.ndarray) -> pd.api.extensions.ExtensionArray:
-    """Whole numbers from 0 to 999 as text."""
+    """Write whole numbers from 0 to 999 as text."""
     return _text(range(1000), values)

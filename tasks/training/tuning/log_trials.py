@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from evenhand.training.candidates import Candidate
 from evenhand.training.tuned_settings import Chosen, TrialRecord
 from tasks.registry import tracking
-from tasks.training.study import study_place
+from tasks.training.tuning.study import study_rows
 
 
 def log_trials(candidate_run: str, candidate: Candidate, tags: Mapping[str, str]) -> None:
@@ -24,7 +24,7 @@ def log_trials(candidate_run: str, candidate: Candidate, tags: Mapping[str, str]
     """
     for chosen in candidate.chosen:
         for trial in chosen.trials:
-            _log_trial(candidate_run, study_place(chosen.fold), chosen, trial, tags)
+            _log_trial(candidate_run, study_rows(chosen.fold), chosen, trial, tags)
 
 
 def reproducible(candidate: Candidate) -> dict[str, str]:

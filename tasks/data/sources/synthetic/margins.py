@@ -1,6 +1,6 @@
-"""How often each value occurs in the Supplementary Homicide Reports 1980-2014, and a made-up pattern behind weapons.
+"""How often each value occurs in the Supplementary Homicide Reports 1980-2014, and an invented pattern of weapons.
 
-Counts are of all 638,454 rows unless a name says otherwise. Those of months and years are rounded.
+Counts refer to all 638,454 rows unless a name says otherwise. Counts per month and year are rounded.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ AGENCIES_UNSOLVED = {
     "Special Police": 831, "Regional Police": 49, "Tribal Police": 4,
 }  # fmt: skip
 
-# Who the victim was to the perpetrator, solved cases; in an unsolved case it is Unknown.
+# Who the victim was to the perpetrator, in solved cases. In unsolved cases it is Unknown.
 RELATIONSHIPS_SOLVED = {
     "Unknown": 82_731, "Acquaintance": 126_018, "Stranger": 96_593, "Wife": 23_187, "Friend": 21_945,
     "Girlfriend": 16_465, "Son": 9_904, "Family": 9_535, "Husband": 8_803, "Daughter": 7_539, "Boyfriend": 7_302,
@@ -71,7 +71,7 @@ MALE = (
 )  # fmt: skip
 
 SEXES = ("Male", "Female", "Unknown")
-# Shares of SEXES where the relationship does not tell the victim's sex.
+# Shares of SEXES where the relationship does not determine the victim's sex.
 SEX_SOLVED = (0.8497, 0.1494, 0.0009)
 SEX_UNSOLVED = (0.8231, 0.1735, 0.0034)
 
@@ -81,7 +81,7 @@ ETHNICITIES = ("Hispanic", "Not Hispanic", "Unknown")
 ETHNICITY_UNKNOWN = {"Yes": 0.569, "No": 0.595}
 HISPANIC_GIVEN_RACE = (0.401, 0.012, 0.02, 0.02, 0.02)
 
-# Times as likely as otherwise, by what is known of the victim. The pattern is made up; the margins are kept.
+# Odds factors of each weapon, by what is known of the victim. The pattern is invented; the margins are kept.
 WEAPON_FACTORS: dict[str, dict[str, float]] = {
     "stranger": {"Handgun": 2.2, "Knife": 0.8, "Strangulation": 0.4, "Suffocation": 0.3, "Poison": 0.2, "Drugs": 0.3},
     "acquaintance": {"Knife": 1.5, "Drugs": 2.0, "Handgun": 0.9, "Fire": 0.7},
@@ -104,5 +104,5 @@ WEAPON_FACTORS: dict[str, dict[str, float]] = {
     "thirty years later": {"Firearm": 4.0, "Shotgun": 0.3, "Rifle": 0.6, "Gun": 0.1, "Drugs": 6.0,
                            "Strangulation": 0.5},
 }  # fmt: skip
-# Standard deviation, over the states, of the logarithm of such a factor; 0.25 for the other weapons.
+# Standard deviation over the states of the logarithm of such a factor; 0.25 for the other weapons.
 STATE_SPREAD = {"Gun": 1.6, "Firearm": 1.1, "Unknown": 0.7, "Rifle": 0.6, "Shotgun": 0.5, "Poison": 0.6}

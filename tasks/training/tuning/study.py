@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
+from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
 from evenhand.errors import EvenhandError, StorageError
 from evenhand.problem import LOWER_IS_BETTER, Setting, Tuning
 from evenhand.problem.models import Params
@@ -24,7 +25,7 @@ from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.tuned_settings import Chosen, State, TrialRecord
 from evenhand.training.tuning import inner_experiment, judged_trial, suggested
-from tasks.training.units import HOLDOUT_FOLD, Work, experiment_of, place
+from tasks.training.context import TrainingContext
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -40,7 +41,9 @@ class StudyEnded(EvenhandError):
     """A study was given up with the training; another training goes on with its trials."""
 
 
-def study_fold(work: Work, candidate: Candidate, fold: int, path: Path, ended: Event | None = None) -> Chosen:
+def study_fold(
+    context: TrainingContext, candidate: Candidate, fold: int, path: Path, ended: Event | None = None
+) -> Chosen:
     """Choose a candidate's settings on the training rows of a fold; whoever waits is told of every better trial.
 
     Raises
@@ -48,20 +51,19 @@ def study_fold(work: Work, candidate: Candidate, fold: int, path: Path, ended: E
     StudyEnded
         Before the next trial, once ``ended`` is set.
     """
-    tuning, problem = tuning_of(candidate), work.problem
-    whole = experiment_of(work.parts, problem, work.seed)
-    inner, seen, notes = inner_experiment(whole, fold, problem.split.folds, tuning.folds)
+    tuning = tuning_of(candidate)
+    inner, seen, notes = inner_experiment(context.experiment, fold, context.problem.split.folds, tuning.folds)
 
     def tell(trials: Sequence[TrialRecord]) -> None:
         if ended is not None and ended.is_set():
-            raise StudyEnded(f"{candidate.name}, {study_place(fold)}: not done, the training is being ended")
+            raise StudyEnded(f"{candidate.name}, {study_rows(fold)}: not done, the training is being ended")
         newest = trials[-1]
         if newest.value is not None and Chosen(fold, tuning.metric, tuple(trials), seen).best == newest:
             what = f"trial {newest.number + 1} of {tuning.trials}" if newest.number else "as declared"
-            said = f"{candidate.name}, {study_place(fold)}: {tuning.metric} {newest.value:.4f} {what}"
+            said = f"{candidate.name}, {study_rows(fold)}: {tuning.metric} {newest.value:.4f} {what}"
             print(f"          {said}", flush=True)  # noqa: T201
 
-    trials = run_study(path, inner, candidate, tuning, tuning.space_of(candidate.model), work.seed, tell)
+    trials = run_study(path, inner, candidate, tuning, tuning.space_of(candidate.model), context.seed, tell)
     return Chosen(fold, tuning.metric, trials, seen, tuning.max_seconds is None, tuple(notes))
 
 
@@ -71,9 +73,9 @@ def tuning_of(candidate: Candidate) -> Tuning:
     return candidate.tuning
 
 
-def study_place(fold: int) -> str:
+def study_rows(fold: int) -> str:
     """Name the rows of a study for people."""
-    return "all training rows" if fold == HOLDOUT_FOLD else place(fold)
+    return "all training rows" if fold == HOLDOUT_FOLD else fold_label(fold)
 
 
 def run_study(

@@ -1,0 +1,99 @@
+"""The context of a training: its rows by reference, its problem, seed and folder. Steps and workers are given it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evenhand.data.fold_names import HOLDOUT_FOLD
+from evenhand.data.split import Fold, make_folds
+from evenhand.models.transfer_data import Elsewhere
+from evenhand.problem import Problem
+from evenhand.training.experiment import Experiment
+from evenhand.training.fold_cache import OnceCache
+from tasks.data.partition import Borrowed, Parts
+from tasks.processes.mapped_cache import SharedCache, mapped_rows
+from tasks.storage.store import read_frame
+
+_experiments = OnceCache(size=1)
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """What all steps and units of a training have in common; small, so that it can be sent to other processes.
+
+    Attributes
+    ----------
+    parts : Parts
+        References to the training rows and the held-out rows.
+    problem : Problem
+    seed : int
+    folder : Path
+        Of the training. Probabilities are written below ``units/``.
+    """
+
+    parts: Parts
+    problem: Problem
+    seed: int
+    folder: Path
+
+    @property
+    def experiment(self) -> Experiment:
+        """Rows and folds, read once per process and kept for the last training that asked."""
+        key = (self.parts, self.problem.model_dump_json(), self.seed)
+        found: Experiment = _experiments.get(key, lambda: read_experiment(self.parts, self.problem, self.seed))
+        return found
+
+    @property
+    def fold_numbers(self) -> list[int]:
+        """Folds inside the training rows, without that of the held-out period."""
+        return [number for number in self.experiment.folds if number != HOLDOUT_FOLD]
+
+    @property
+    def units(self) -> Path:
+        """Folder of what the units leave."""
+        return self.folder / "units"
+
+
+def read_experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
+    """Read the rows and make the folds; the held-out period is fold -1."""
+
+    def read() -> pd.DataFrame:
+        return pd.concat([read_frame(parts.train), read_frame(parts.holdout)], ignore_index=True)
+
+    shared, target = parts.shared, problem.target.column
+    frame = mapped_rows(shared, read) if shared else read()
+    train = frame.iloc[: parts.train.rows]
+    y = _codes(frame, parts, target)
+    inner = make_folds(train, y[: len(train)], problem.split.folds, seed)
+    outer = Fold(HOLDOUT_FOLD, np.arange(len(train)), np.arange(len(train), len(frame)))
+    columns = [str(name) for name in frame.columns if name != target]
+    rows: pd.DataFrame | Callable[[], pd.DataFrame]
+    rows = partial(mapped_rows, shared, read, columns) if shared else frame[columns]
+    cache = SharedCache(shared) if shared else None
+    return Experiment(
+        rows,
+        y,
+        parts.classes,
+        [*inner, outer],
+        problem.features,
+        seed,
+        frame[problem.split.holdout.column],
+        encoded=cache,
+        resampled=cache,
+        elsewhere={borrowed.name: _elsewhere(borrowed, parts, problem) for borrowed in parts.elsewhere},
+    )
+
+
+def _elsewhere(borrowed: Borrowed, parts: Parts, problem: Problem) -> Elsewhere:
+    rows, target = read_frame(borrowed.rows), problem.target.column
+    return Elsewhere(rows.drop(columns=target), _codes(rows, parts, target), rows[problem.split.holdout.column])
+
+
+def _codes(rows: pd.DataFrame, parts: Parts, target: str) -> np.ndarray:
+    return np.asarray(pd.Categorical(rows[target], categories=list(parts.classes)).codes.astype(np.int64))
