@@ -1,4 +1,4 @@
-"""The evidence in a few sentences, computed."""
+"""The conclusion of the evidence in a few sentences, computed from the comparisons."""
 
 from __future__ import annotations
 
@@ -9,113 +9,117 @@ import numpy as np
 
 from evenhand.evidence.types import EVALUATION_SET_NAMES, Conclusion, Difference, EvaluationSet, Evidence
 
-NAMED = 4  # ways named in a sentence; the rest are counted
+NAMED = 4  # methods named in a sentence; the others are counted
+FOLDS_KINDS = {"stratified": "random folds", "group": "folds by group", "forward": "forward folds"}
 
 
 @dataclass(frozen=True)
-class _Way:
-    """One way of handling imbalance, over the models that it was tried with."""
+class _Method:
+    """One method of handling imbalance with the same conclusion for one or more models."""
 
     name: str
     differences: tuple[Difference, ...]
+    folds: tuple[int | None, ...]
+    """Finished folds of each candidate that racing stopped; None for the others."""
     tried: int
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         values = [difference.estimate for difference in self.differences]
         low, high = signed(min(values)), signed(max(values))
         size = low if low == high else f"{low} to {high}"
-        where = f", {len(values)} of {self.tried} candidates" if self.tried > 1 else ""
-        return f"{self.name} ({size}{where})"
+        count = f", {len(values)} of {self.tried} candidates" if self.tried > 1 else ""
+        return f"{self.name} ({size}{count})"
 
 
 def conclusion(evidence: Evidence, warnings: Sequence[str]) -> str:
-    """Say what helps and by how much, what hurts average precision, what can't be told, and what to beware of."""
-    place: EvaluationSet = "oof" if "oof" in evidence.grounds else "test"
-    sentences = [_helping(evidence, place)]
+    """Summarise what helps and by how much, what hurts average precision, what is not settled, and the warnings."""
+    where: EvaluationSet = "oof" if "oof" in evidence.grounds else "test"
+    sentences = [_helping(evidence, where)]
     if evidence.metric != "average_precision":
-        sentences.append(_hurting(evidence, place))
-    sentences += [said for said in (_untold(evidence, place),) if said]
-    return " ".join([*sentences, *warnings])
+        sentences.append(_hurting(evidence, where))
+    return " ".join([*sentences, *_unsettled(evidence, where), *warnings])
 
 
 def disagreements(evidence: Evidence, folds_kind: str) -> tuple[str, ...]:
-    """Warn when the best candidate's interval out of fold and that on the held-out period do not overlap.
+    """Warn when the best candidate's intervals out of fold and on the held-out period do not overlap.
 
-    Means over other classes are no measure of each other: where not the same ones have enough rows, that is said.
+    Means over different classes can't be compared: where the classes with enough rows differ, the warning says so.
     """
     if evidence.simplest is None:
         return ()
     best = evidence.candidate(evidence.simplest.best)
     if best.oof is None or best.test is None:
         return ()
-    scarce = [set(evidence.grounds[place].left_out) for place in ("oof", "test")]
+    scarce = [set(evidence.grounds[where].left_out) for where in ("oof", "test")]
     if scarce[0] != scarce[1]:
         names = ", ".join(sorted(scarce[0] ^ scarce[1]))
         return (
-            "Warning: whether folds and held-out period agree can't be told: "
+            "Warning: whether folds and held-out period agree is not known: "
             f"{names} has enough rows in one of them only.",
         )
-    promised, given = best.oof.metrics[evidence.metric], best.test.metrics[evidence.metric]
-    a, b = promised.interval, given.interval
+    oof, test = best.oof.metrics[evidence.metric], best.test.metrics[evidence.metric]
+    a, b = oof.interval, test.interval
     if not np.isfinite([a.low, a.high, b.low, b.high]).all() or (a.low <= b.high and b.low <= a.high):
         return ()
-    kind = {"stratified": "random folds", "group": "folds by group", "forward": "folds forward in time"}[folds_kind]
     advice = (
         "the data change from period to period: expect the next one to differ as much"
         if folds_kind == "forward"
-        else "prefer forward folds"
+        else "prefer forward folds (`split.folds: {kind: forward, ...}`)"
     )
     return (
-        f"Warning: folds and held-out period disagree: {kind} promised {evidence.metric} {promised.estimate:.3f} for "
-        f"{best.name}, the held-out period gave {given.estimate:.3f}: {advice}.",
+        f"Warning: folds and held-out period disagree: expect {evidence.metric} {test.estimate:.3f} as on the held-out "
+        f"period, not {oof.estimate:.3f} as on {FOLDS_KINDS[folds_kind]}, for {best.name}; {advice}.",
     )
 
 
-def _ways(evidence: Evidence, place: EvaluationSet, metric: str, wanted: Conclusion) -> list[_Way]:
-    """Group the comparisons of one conclusion by what was done, those with the largest difference first."""
+def _methods(evidence: Evidence, where: EvaluationSet, metric: str, wanted: Conclusion) -> list[_Method]:
+    """Group the comparisons with one conclusion by method, those with the largest difference first."""
     tried: dict[str, int] = {}
-    names: dict[str, list[Difference]] = {}
+    found: dict[str, list[tuple[Difference, int | None]]] = {}
     for candidate in evidence.candidates:
-        found = candidate.difference(place, metric)
-        if found is None:
+        difference, on = candidate.difference(where, metric), candidate.on(where)
+        if difference is None or on is None:
             continue
-        tried[candidate.way] = tried.get(candidate.way, 0) + 1
-        if found.conclusion == wanted:
-            names.setdefault(candidate.way, []).append(found)
-    ways = [_Way(name, tuple(found), tried[name]) for name, found in names.items()]
-    return sorted(ways, key=lambda way: (-max(abs(one.estimate) for one in way.differences), way.name))
+        tried[candidate.method] = tried.get(candidate.method, 0) + 1
+        if difference.conclusion == wanted:
+            found.setdefault(candidate.method, []).append((difference, on.folds))
+    methods = [
+        _Method(name, tuple(one for one, _ in pairs), tuple(folds for _, folds in pairs), tried[name])
+        for name, pairs in found.items()
+    ]
+    return sorted(methods, key=lambda method: (-max(abs(one.estimate) for one in method.differences), method.name))
 
 
-def _list(ways: Sequence[_Way]) -> str:
-    named = [way.said for way in ways[:NAMED]]
-    named += [f"{len(ways) - NAMED} more"] if len(ways) > NAMED else []
+def _list(methods: Sequence[_Method]) -> str:
+    named = [method.text for method in methods[:NAMED]]
+    named += [f"{len(methods) - NAMED} more"] if len(methods) > NAMED else []
     return named[0] if len(named) == 1 else ", ".join(named[:-1]) + " and " + named[-1]
 
 
-def _helping(evidence: Evidence, place: EvaluationSet) -> str:
-    metric, ground = evidence.metric, evidence.grounds[place]
-    where = EVALUATION_SET_NAMES[place].capitalize()
+def _helping(evidence: Evidence, where: EvaluationSet) -> str:
+    metric, ground = evidence.metric, evidence.grounds[where]
+    start = EVALUATION_SET_NAMES[where].capitalize()
     if not ground.comparisons:
-        return f"{where}, there is nothing to compare: no candidate stands beside the same model without its strategy."
-    ways, worse = (_ways(evidence, place, metric, wanted) for wanted in ("helps", "hurts"))
-    if ways:
+        return f"{start}, there is nothing to compare: no candidate has a baseline, the same model without its method."
+    better, worse = (_methods(evidence, where, metric, wanted) for wanted in ("helps", "hurts"))
+    if better:
         end = f", and worse with {_list(worse)}" if worse else ""
-        return f"{where}, {metric} is better with {_list(ways)}{_confirmed(evidence, place)}{end}."
+        return f"{start}, {metric} is better with {_list(better)}{_confirmed(evidence, where)}{end}."
     end = f", and it is worse with {_list(worse)}" if worse else ""
-    return f"{where}, no way of handling imbalance is shown to help {metric}{end}{_held_out(evidence, place)}."
+    return f"{start}, no method of handling imbalance is shown to help {metric}{end}{_held_out(evidence, where)}."
 
 
-def _held_out(evidence: Evidence, place: EvaluationSet) -> str:
-    """Tell what the held-out period shows where the folds show nothing."""
-    ways = (
-        [] if place == "test" or "test" not in evidence.grounds else _ways(evidence, "test", evidence.metric, "helps")
-    )
-    return f"; on the held-out period these fits are better with {_list(ways)}" if ways else ""
+def _held_out(evidence: Evidence, where: EvaluationSet) -> str:
+    """Add what the held-out period shows where the folds show nothing."""
+    if where == "test" or "test" not in evidence.grounds:
+        return ""
+    methods = _methods(evidence, "test", evidence.metric, "helps")
+    return f"; on the held-out period these fits are better with {_list(methods)}" if methods else ""
 
 
-def _confirmed(evidence: Evidence, place: EvaluationSet) -> str:
-    if place == "test" or "test" not in evidence.grounds:
+def _confirmed(evidence: Evidence, where: EvaluationSet) -> str:
+    if where == "test" or "test" not in evidence.grounds:
         return ""
     helps = [c for c in evidence.candidates if _concluded(evidence, c.name, "oof") == "helps"]
     too = sum(_concluded(evidence, c.name, "test") == "helps" for c in helps)
@@ -124,40 +128,49 @@ def _confirmed(evidence: Evidence, place: EvaluationSet) -> str:
     return f" (on the held-out period {too} of these {len(helps)} candidates are)"
 
 
-def _concluded(evidence: Evidence, name: str, place: EvaluationSet) -> Conclusion | None:
-    found = evidence.candidate(name).difference(place, evidence.metric)
+def _concluded(evidence: Evidence, name: str, where: EvaluationSet) -> Conclusion | None:
+    found = evidence.candidate(name).difference(where, evidence.metric)
     return found.conclusion if found else None
 
 
-def _hurting(evidence: Evidence, place: EvaluationSet) -> str:
-    ways = _ways(evidence, place, "average_precision", "hurts")
-    if not ways:
-        return "No way is shown to hurt average precision."
-    return f"Average precision is worse with {_list(ways)}."
+def _hurting(evidence: Evidence, where: EvaluationSet) -> str:
+    methods = _methods(evidence, where, "average_precision", "hurts")
+    if not methods:
+        return "No method is shown to hurt average precision."
+    return f"Average precision is worse with {_list(methods)}."
 
 
-def _untold(evidence: Evidence, place: EvaluationSet) -> str:
-    said = []
-    unsure = _ways(evidence, place, evidence.metric, "no difference shown")
+def _unsettled(evidence: Evidence, where: EvaluationSet) -> list[str]:
+    sentences = []
+    unsure = _methods(evidence, where, evidence.metric, "no difference shown")
     if unsure:
-        seen = max(one.detectable for way in unsure for one in way.differences)
-        folds = evidence.grounds[place].folds
-        by = f" with {folds} folds" if evidence.grounds[place].basis == "folds" else ""
-        shown = f"no {evidence.metric} difference shown for {_list(unsure)}"
-        said.append(f"{shown}: one under {seen:.3f} can't be seen{by}")
-    blank = _ways(evidence, place, evidence.metric, "not enough data")
+        why = _why_unsettled(evidence, where, unsure)
+        sentences.append(f"Not settled for {evidence.metric}: {_list(unsure)}. {why}")
+    blank = _methods(evidence, where, evidence.metric, "not enough data")
     if blank:
-        said.append(f"not enough data for {_list_names(blank)}")
-    few = [support for support in evidence.grounds[place].classes if not support.enough]
+        more = f" and {len(blank) - NAMED} more" if len(blank) > NAMED else ""
+        sentences.append(f"Not enough data for {', '.join(method.name for method in blank[:NAMED])}{more}.")
+    few = [support for support in evidence.grounds[where].classes if not support.enough]
     if few:
-        said.append("not enough data on " + ", ".join(f"{one.name} ({one.positives:,} rows)" for one in few))
-    text = "; ".join(said)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+        sentences.append("Not enough data on " + ", ".join(f"{one.name} ({one.positives:,} rows)" for one in few) + ".")
+    return sentences
 
 
-def _list_names(ways: Sequence[_Way]) -> str:
-    more = f" and {len(ways) - NAMED} more" if len(ways) > NAMED else ""
-    return ", ".join(way.name for way in ways[:NAMED]) + more
+def _why_unsettled(evidence: Evidence, where: EvaluationSet, unsure: Sequence[_Method]) -> str:
+    ground = evidence.grounds[where]
+    smallest = max(one.detectable for method in unsure for one in method.differences)
+    stopped = [folds for method in unsure for folds in method.folds if folds is not None]
+    n = sum(len(method.folds) for method in unsure)
+    if stopped and len(stopped) == n:
+        low, high = min(stopped), max(stopped)
+        many = f"{low} to {high} folds" if low < high else "one fold" if high == 1 else f"{high} folds"
+        return (
+            f"They were stopped after {many}, too early to distinguish a difference below {smallest:.3f} from chance: "
+            "set `racing: false` to settle it."
+        )
+    by = f" with {ground.folds} folds" if ground.basis == "folds" else ""
+    some = f" {len(stopped)} of these {n} candidates were stopped early: set `racing: false` to run them to the end."
+    return f"A difference below {smallest:.3f} can't be distinguished from chance{by}.{some if stopped else ''}"
 
 
 def signed(value: float) -> str:

@@ -10,9 +10,9 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
+from evenhand.data.stratified_sample import stratified_rows
 from evenhand.features.anomaly import FittedDetector, missing_extra
 from evenhand.models.warm_start import CannotFit
-from evenhand.models.wrapped import stratified_rows
 from evenhand.problem import DETECTORS, AnyDetector, ModelSpec
 
 FEWEST = 5

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from evenhand.data.stratified_sample import balanced_rows
+
 # Fewer rows of a class can't fill the leaves of the first trees.
 FEWEST = 100
 BALANCED, OLDER = "balanced", "older"
@@ -39,30 +41,9 @@ class Beginning:
     said: str
 
 
-def balanced_rows(y: np.ndarray, seed: int, fewest: int = FEWEST) -> np.ndarray:
-    """Choose rows without copies, as many of each class as the smallest has, or ``fewest`` where it has fewer.
-
-    Returns
-    -------
-    ndarray of int
-        Ascending row positions.
-
-    Examples
-    --------
-    >>> np.bincount(np.array([0, 0, 0, 0, 1, 1, 2])[balanced_rows(np.array([0, 0, 0, 0, 1, 1, 2]), 0, fewest=2)])
-    array([2, 2, 1])
-    """
-    generator = np.random.default_rng(seed)
-    classes, counts = np.unique(y, return_counts=True)
-    most = max(int(counts.min()), fewest)
-    kept = [np.flatnonzero(y == label) for label in classes]
-    chosen = [generator.choice(rows, most, replace=False) if len(rows) > most else rows for rows in kept]
-    return np.sort(np.concatenate(chosen))
-
-
 def on_balanced(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None, seed: int) -> Beginning:
     """Begin on balanced rows and go on with all of them."""
-    rows = balanced_rows(y, seed)
+    rows = balanced_rows(y, seed, FEWEST)
     some = None if weight is None else weight[rows]
     return Beginning(X[rows], y[rows], some, None, f"{len(rows):,} of {len(y):,} rows, balanced")
 

@@ -26,8 +26,8 @@ def by_way(evidence: Evidence) -> pd.DataFrame:
     """
     of_way: dict[str, list[CandidateEvidence]] = {}
     for candidate in evidence.candidates:
-        if candidate.way:
-            of_way.setdefault(candidate.way, []).append(candidate)
+        if candidate.method:
+            of_way.setdefault(candidate.method, []).append(candidate)
     lines = [_way_line(evidence, way, found) for way, found in of_way.items()]
     lines = sorted(lines, key=lambda line: (-line.pop("order"), line["way"]))
     return pd.DataFrame(lines)
@@ -43,7 +43,7 @@ def by_candidate(evidence: Evidence, place: EvaluationSet) -> pd.DataFrame:
     """
     lines = []
     for candidate in evidence.candidates:
-        if not candidate.way or candidate.at(place) is None:
+        if not candidate.method or candidate.on(place) is None:
             continue
         line: dict[str, Any] = {
             "model": candidate.model,

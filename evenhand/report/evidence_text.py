@@ -30,7 +30,7 @@ def as_markdown(evidence: Evidence) -> str:
         table = by_candidate(evidence, place)
         parts.append(f"### Each against the same without it, {EVALUATION_SET_NAMES[place]}")
         parts += [] if table.empty else [render_markdown(table)]
-        parts.append("\n".join(f"- {said}" for said in (*ground.notes, *(one.said for one in ground.classes))))
+        parts.append("\n".join(f"- {said}" for said in (*ground.notes, *(one.text for one in ground.classes))))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -28,7 +28,7 @@ from evenhand.problem import (
 from evenhand.strategies.capped import capped
 from evenhand.strategies.cleaning import clean, near_miss
 from evenhand.strategies.random_sampling import random_over, random_under, rose
-from evenhand.strategies.stratified_sample import bounded
+from evenhand.strategies.row_limit import limited_rows
 from evenhand.strategies.synthetic import synthetic
 from evenhand.strategies.texts import text_augment
 from evenhand.strategies.training_rows import TrainingRows
@@ -71,7 +71,7 @@ def resample(
     CannotResample
         When the strategy can't run on these rows.
     """
-    here = bounded(strategy, y, seed)
+    here = limited_rows(strategy, y, seed)
     if here is None:
         return replace(_resample(strategy, X, y, classes, seed, n_categorical, texts), given=X)
     rows = _resample(strategy, X[here], y[here], classes, seed, n_categorical)

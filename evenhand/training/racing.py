@@ -18,7 +18,7 @@ from evenhand.evidence.bootstrap import Interval
 from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate, Measurement, measure
-from evenhand.postprocess.choose_calibration import Known
+from evenhand.metrics.predictions import Predictions
 from evenhand.postprocess.fit_rules import AnyDecision, cross_fitted
 from evenhand.problem import BASE, LOWER_IS_BETTER, Problem
 from evenhand.training.candidates import Candidate, compared_candidate
@@ -84,7 +84,11 @@ def compared_fits(grid: Sequence[Candidate]) -> dict[str, set[str]]:
 
 
 def heard(
-    rows: EvaluationRows, known: Known, rule: AnyDecision, metric: str, trained_share: np.ndarray | None = None
+    rows: EvaluationRows,
+    predictions: Predictions,
+    rule: AnyDecision,
+    metric: str,
+    trained_share: np.ndarray | None = None,
 ) -> MeasuredCandidate:
     """Tell what a candidate says of the rows that are done; its decision rule is fitted on the other folds.
 
@@ -93,17 +97,19 @@ def heard(
     Parameters
     ----------
     rows : EvaluationRows
-    known : Known
-        The same rows.
+    predictions : Predictions
+        Of the same rows.
     rule : AnyDecision
     metric : str
         The primary one.
     trained_share : ndarray of shape (K,), optional
         As in :func:`evenhand.postprocess.fit_rules.fit_rule`.
     """
-    codes = cross_fitted(rule, known.raw, known.y, known.folds, rows.classes, metric, trained_share)
+    codes = cross_fitted(rule, predictions, rows.classes, metric, trained_share)
     judged = [metric] if metric in PROBABILITY_METRICS else []
-    return MeasuredCandidate(codes, {name: influences(rows, known.raw, name, rows.support > 0) for name in judged})
+    return MeasuredCandidate(
+        codes, {name: influences(rows, predictions.proba, name, rows.support > 0) for name in judged}
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +182,7 @@ def ruled_out(
     z = float(-ndtri(min(error / max(1, entered) / looks, 0.5))) * (ERRORS_OF_ONE_FOLD if done == 1 else 1.0)
     stopped = {}
     for fit, one in against.items():
-        difference = one.compared
+        difference = one.difference
         if fit in protected or difference is None or not np.isfinite(difference.rows.standard_error):
             continue
         behind = -difference.rows.interval.estimate

@@ -8,11 +8,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
-from evenhand.postprocess.choose_calibration import Known
+from evenhand.metrics.predictions import Predictions
 from evenhand.problem import Problem
 from evenhand.report import figures
 from tasks.training.context import TrainingContext
-from tasks.training.results import Result, known_rows
+from tasks.training.results import Result, oof_predictions
 from tasks.training.units import slug
 
 
@@ -47,9 +47,9 @@ def draw_fit(context: TrainingContext, result: Result) -> dict[str, bytes]:
     experiment, classes, note = context.experiment, context.parts.classes, caption(context.problem)
     drawn: dict[str, Figure] = {}
     if result.oof is not None:
-        known = known_rows(experiment, result.inner)
+        known = oof_predictions(experiment, result.inner)
         for name in ("precision_recall", "roc"):
-            drawn[name] = getattr(figures, name)(known.y, known.raw, classes, note=note)
+            drawn[name] = getattr(figures, name)(known.y, known.proba, classes, note=note)
         drawn["calibration"] = _calibration(known, result, classes, note)
     importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
     if importance is not None:
@@ -58,12 +58,12 @@ def draw_fit(context: TrainingContext, result: Result) -> dict[str, bytes]:
     return {name: figures.to_png(figure) for name, figure in drawn.items()}
 
 
-def _calibration(known: Known, result: Result, classes: tuple[str, ...], note: str) -> Figure:
+def _calibration(known: Predictions, result: Result, classes: tuple[str, ...], note: str) -> Figure:
     if result.corrections is None or not result.corrections.changes:
-        return figures.calibration(known.y, known.raw, classes, note=note)
+        return figures.calibration(known.y, known.proba, classes, note=note)
     corrected = result.corrections.out_of_fold(known)
-    how = f"{note}; correction: {result.corrections.whole.name}"
-    return figures.calibration(known.y, known.raw, classes, note=how, corrected=corrected)
+    how = f"{note}; correction: {result.corrections.final.name}"
+    return figures.calibration(known.y, known.proba, classes, note=how, corrected=corrected)
 
 
 def draw_candidate(problem: Problem, result: Result, classes: tuple[str, ...]) -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pandas as pd
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.groups import groups_of
-from evenhand.evidence.bootstrap import Predictions
 from evenhand.gate.verdict import Verdict
+from evenhand.metrics.predictions import Predictions
 from evenhand.report.model_card import model_card, model_card_page
 from evenhand.report.summary import Summary
 from evenhand.report.tables import Row, is_baseline
@@ -24,9 +25,9 @@ from evenhand.training.experiment import Experiment
 from tasks.data.validation import Validated
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
-from tasks.training.results import Result, judged, ledgers
+from tasks.training.results import Result, evaluated_positions, ledgers, read_predictions
 from tasks.training.run import code_hash
-from tasks.training.units import slug
+from tasks.training.units import Unit, slug
 
 REPORT, CARD = "report.html", "model_card"
 OF_WINNER, OF_ALL = ("precision_recall", "calibration"), ("strategy_comparison", "class_counts")
@@ -79,25 +80,26 @@ def _reference(won: Result, results: Sequence[Result]) -> Result | None:
 
 def _measured(context: TrainingContext, won: Result, reference: Result | None) -> Measured | None:
     experiment, problem = context.experiment, context.problem
-    found = _held_out(experiment, won)
-    if found is None:
+    model = _held_out(experiment, won)
+    if model is None:
         return None
-    y, model, rows = found
-    other = _held_out(experiment, reference) if reference else None
+    baseline = _held_out(experiment, reference) if reference else None
+    rows = evaluated_positions(experiment, _held_out_units(won))
     groups = groups_of(problem, experiment.frame.iloc[rows])
-    against = other[1] if other else None
-    return measure(y, model, against, experiment.classes, problem.metric, problem.gate, groups)
+    return measure(model, baseline, experiment.classes, problem.metric, problem.gate, groups)
 
 
-def _held_out(experiment: Experiment, result: Result) -> tuple[np.ndarray, Predictions, np.ndarray] | None:
-    """Read the held-out rows of a candidate: truth, what it said, and where the rows are."""
-    units = [unit for unit in result.units if unit.fold == HOLDOUT_FOLD and unit.probabilities is not None]
+def _held_out(experiment: Experiment, result: Result) -> Predictions | None:
+    """Read a candidate's predictions for the held-out rows."""
+    units = _held_out_units(result)
     if result.test is None or not units:
         return None
-    found = judged(experiment, units)
-    codes = result.test_codes
-    chosen = found.probabilities.argmax(axis=1) if codes is None else codes.astype(np.int64)
-    return found.y, Predictions(found.probabilities, chosen), found.rows
+    codes = None if result.test_codes is None else result.test_codes.astype(np.int64)
+    return replace(read_predictions(experiment, units), predicted=codes)
+
+
+def _held_out_units(result: Result) -> list[Unit]:
+    return [unit for unit in result.units if unit.fold == HOLDOUT_FOLD and unit.probabilities is not None]
 
 
 def _made(context: TrainingContext, validated: Validated, won: Result) -> Made:

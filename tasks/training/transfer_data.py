@@ -11,8 +11,8 @@ import pandas as pd
 from evenhand.data.references import Reference
 from evenhand.data.schema import column_types
 from evenhand.data.split import before_holdout, class_labels
+from evenhand.data.stratified_sample import stratified_rows
 from evenhand.models.transfer_data import check_alike, check_same_classes, places_named, without_own
-from evenhand.models.wrapped import stratified_rows
 from evenhand.problem import Problem
 from evenhand.training.candidates import Candidate
 from tasks.data.ingest import ingest

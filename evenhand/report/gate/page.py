@@ -199,11 +199,11 @@ def _changes(about: About) -> str:
 
 
 def _judging(verdict: Verdict, about: About) -> str:
-    look = f"{verdict.look}; {verdict.evaluations_left} left" if verdict.look else "none was taken"
+    evaluation = f"{verdict.evaluation}; {verdict.evaluations_left} left" if verdict.evaluation else "none"
     rows: list[Sequence[str]] = [
         ("held-out rows", f"{verdict.rows:,} rows {escape(about.held_out)}" if verdict.rows else "not read"),
         ("their SHA-256", f"<code>{escape(verdict.rows_sha256) or 'not read'}</code>"),
-        ("look at these rows", look),
+        ("evaluation on these rows", evaluation),
         ("confidence of each interval", percent(verdict.confidence) if verdict.confidence else "none made"),
         ("intervals", "paired bootstrap of the rows, class by class, both models on the same draws"),
         ("review", f"<code>review: {verdict.review}</code>"),

@@ -103,7 +103,7 @@ def comparison_section(report: Report) -> str:
         top, rest = ways.head(WAYS_SHOWN), ways.iloc[WAYS_SHOWN:]
         parts.append("" if top.empty else frame_table(top))
         parts.append("" if rest.empty else folded(f"Ways from rank {WAYS_SHOWN + 1} on", frame_table(rest)))
-        few = [one.said for one in found.grounds["test"].classes] if "test" in found.grounds else []
+        few = [one.text for one in found.grounds["test"].classes] if "test" in found.grounds else []
         parts.append(folded("How small a change these rows can show", _list(few)) if few else "")
     parts.append(picture(report.figures.get("strategy_comparison"), f"{metric_name(metric)} of every strategy"))
     parts.append(folded("Every model with and without, out of fold", frame_table(frame)))
@@ -145,7 +145,7 @@ def _interval(report: Report, row: Row, place: EvaluationSet) -> Interval | None
     found = report.evidence
     at = None
     if found is not None and row_name(row) in {one.name for one in found.candidates}:
-        at = found.candidate(row_name(row)).at(place)
+        at = found.candidate(row_name(row)).on(place)
     if at is not None and math.isfinite(at.metrics[report.problem.metric].interval.low):
         known = at.metrics[report.problem.metric].interval
         return Interval(value, known.low, known.high)

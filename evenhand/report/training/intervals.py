@@ -8,15 +8,16 @@ import numpy as np
 
 from evenhand.evidence.bootstrap import (
     Interval,
-    Predictions,
+    Resampling,
+    class_intervals,
     intervals,
+    metric_interval,
     paired_difference,
     resampled_confusions,
-    single,
-    single_by_class,
 )
-from evenhand.evidence.slices import SLICE_METRICS, Slices, slices
+from evenhand.evidence.slices import SLICE_METRICS, SliceLimits, Slices, slices
 from evenhand.metrics.cost_curves import CostCurve, cost_curve
+from evenhand.metrics.predictions import Predictions
 from evenhand.problem import GatePolicy
 from evenhand.report.training.data import ClassCosts, ClassLine, GroupLine, GroupTable, Measured
 
@@ -26,7 +27,6 @@ RESAMPLES = 500  # enough for the bounds of 95 % to be read off the draws
 
 
 def measure(
-    y: np.ndarray,
     winner: Predictions,
     reference: Predictions | None,
     classes: Sequence[str],
@@ -39,10 +39,8 @@ def measure(
 
     Parameters
     ----------
-    y : ndarray of int, shape (n,)
-        True class codes of the held-out rows.
     winner, reference : Predictions
-        Of the same rows.
+        Of the same held-out rows.
     classes : sequence of str
     metric : str
         The problem's primary one.
@@ -57,30 +55,27 @@ def measure(
     Measured
         A class with fewer rows than ``min_positives`` has no figures.
     """
-    k = len(classes)
-    difference = None
+    resampling, difference = Resampling(CONFIDENCE, resamples), None
     if reference is not None:
-        difference = paired_difference(y, reference, winner, metric, k, CONFIDENCE, resamples, centred=True)
-    tables = [
-        _groups(column, y, of_row, winner, classes, policy, resamples) for column, of_row in (groups or {}).items()
-    ]
+        difference = paired_difference(reference, winner, metric, resampling, centred=True)
+    tables = [_groups(column, of_row, winner, classes, policy, resamples) for column, of_row in (groups or {}).items()]
     return Measured(
-        primary=single(y, winner, metric, k, CONFIDENCE, resamples, centred=True),
+        primary=metric_interval(winner, metric, resampling, centred=True),
         difference=difference,
-        classes=_classes(y, winner, classes, policy.min_positives, resamples),
+        classes=_classes(winner, classes, policy.min_positives, resampling),
         groups=tuple(tables),
-        costs=_costs(y, winner, reference, classes, policy.min_positives),
+        costs=_costs(winner, reference, classes, policy.min_positives),
     )
 
 
 def _costs(
-    y: np.ndarray, winner: Predictions, reference: Predictions | None, names: Sequence[str], min_positives: int
+    winner: Predictions, reference: Predictions | None, names: Sequence[str], min_positives: int
 ) -> tuple[ClassCosts, ...]:
-    rows = np.bincount(y, minlength=len(names))
-    judged = [code for code in range(len(names)) if min_positives <= rows[code] < len(y)]
+    rows = np.bincount(winner.y, minlength=len(names))
+    judged = [code for code in range(len(names)) if min_positives <= rows[code] < len(winner.y)]
 
-    def curve(code: int, said: Predictions) -> CostCurve:
-        return cost_curve(y == code, said.proba[:, code], said.predicted == code)
+    def curve(code: int, model: Predictions) -> CostCurve:
+        return cost_curve(model.y == code, model.proba[:, code], model.codes == code)
 
     return tuple(
         ClassCosts(names[code], curve(code, winner), curve(code, reference) if reference else None)
@@ -89,21 +84,21 @@ def _costs(
 
 
 def _classes(
-    y: np.ndarray, model: Predictions, names: Sequence[str], min_positives: int, resamples: int
+    model: Predictions, names: Sequence[str], min_positives: int, resampling: Resampling
 ) -> tuple[ClassLine, ...]:
-    k, rows = len(names), np.bincount(y, minlength=len(names))
-    draws = resampled_confusions(y, [model.predicted], k, resamples, np.random.default_rng(0))[0]
-    hits, truth, said = np.diagonal(draws, axis1=1, axis2=2), draws.sum(2), draws.sum(1)
+    k, rows, rng = len(names), np.bincount(model.y, minlength=len(names)), np.random.default_rng(resampling.seed)
+    draws = resampled_confusions(model.y, [model.codes], k, resampling.resamples, rng)[0]
+    hits, truth, predicted = np.diagonal(draws, axis1=1, axis2=2), draws.sum(2), draws.sum(1)
     found = {
         "recall": intervals(_ratio(hits, truth), CONFIDENCE),
-        "precision": intervals(_ratio(hits, said), CONFIDENCE),
-        "F1": intervals(_ratio(2 * hits, truth + said), CONFIDENCE),
-        "average precision": single_by_class(y, model, "average_precision", k, CONFIDENCE, resamples),
+        "precision": intervals(_ratio(hits, predicted), CONFIDENCE),
+        "F1": intervals(_ratio(2 * hits, truth + predicted), CONFIDENCE),
+        "average precision": class_intervals(model, "average_precision", resampling),
     }
     lines = []
     for code in sorted(range(k), key=lambda code: (rows[code], names[code])):
         measures = {name: values[code] for name, values in found.items()} if rows[code] >= min_positives else None
-        lines.append(ClassLine(names[code], int(rows[code]), float(rows[code] / len(y)), measures))
+        lines.append(ClassLine(names[code], int(rows[code]), float(rows[code] / len(model.y)), measures))
     return tuple(lines)
 
 
@@ -114,14 +109,13 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def _groups(
     column: str,
-    y: np.ndarray,
     of_row: np.ndarray,
     model: Predictions,
     names: Sequence[str],
     policy: GatePolicy,
     resamples: int,
 ) -> GroupTable:
-    found = slices(y, of_row, [model], len(names), policy.min_slice_rows, policy.min_positives, resamples)
+    found = slices([model], of_row, SliceLimits(policy.min_slice_rows, policy.min_positives), resamples)
     lines = tuple(_group(found, place) for place in range(len(found.groups)) if found.classes)
     gaps = dict(zip(SLICE_METRICS, map(_of_gap, found.gap(0, CONFIDENCE)), strict=True)) if found.comparable else {}
     return GroupTable(column, lines, gaps, tuple(names[code] for code in found.classes), found.left_out)

@@ -1,4 +1,4 @@
-"""Judging on a real registry: looks are counted once a case, the report is kept, facts are conditions."""
+"""The gate on a real registry: evaluations are counted once per case, the report is kept, facts are conditions."""
 
 import hashlib
 import re
@@ -27,53 +27,53 @@ def page_of(world, version):
     return Path(world.client.download_artifacts(version.run_id, "gate_report.html")).read_text()
 
 
-class TestLooks:
-    def test_each_case_on_the_same_rows_is_a_look_and_the_same_case_is_none(self, world):
+class TestEvaluations:
+    def test_each_case_on_the_same_rows_is_counted_once(self, world):
         world.champion("faint")
-        looks = []
+        numbers = []
         for columns in (("clear",), ("faint", "clear"), ("faint",)):
             made = world.version(*columns)
-            looks += [world.judge(made)[0].look for _ in range(2)]
-        assert looks == [1, 1, 2, 2, 3, 3]
+            numbers += [world.judge(made)[0].evaluation for _ in range(2)]
+        assert numbers == [1, 1, 2, 2, 3, 3]
 
-    def test_each_look_is_stricter_and_past_the_last_nothing_is_decided(self, world):
-        problem = with_gate(looks=2)
+    def test_each_evaluation_is_stricter_and_after_the_last_nothing_is_decided(self, world):
+        problem = with_gate(evaluations=2)
         world.champion("faint")
         verdicts = [world.judge(world.version("clear"), problem)[0] for _ in range(3)]
         assert [v.outcome for v in verdicts] == ["promote", "promote", "insufficient evidence"]
         assert [v.evaluations_left for v in verdicts] == [1, 0, 0]
         assert verdicts[1].low < verdicts[0].low < verdicts[0].estimate == verdicts[1].estimate
-        assert "have judged 2 times" in verdicts[2].reasons[0]
-        assert (verdicts[2].estimate, verdicts[2].look) == (None, 0)
+        assert "used for 2 evaluations" in verdicts[2].reasons[0]
+        assert (verdicts[2].estimate, verdicts[2].evaluation) == (None, 0)
 
-    def test_another_policy_or_champion_is_another_look_at_the_same_version(self, world):
+    def test_another_policy_or_champion_is_another_evaluation_of_the_same_version(self, world):
         made = world.version("clear")
-        assert world.judge(made)[0].look == 1
-        assert world.judge(made, with_gate(margin=0.0))[0].look == 2
+        assert world.judge(made)[0].evaluation == 1
+        assert world.judge(made, with_gate(margin=0.0))[0].evaluation == 2
         world.champion("faint")
-        assert world.judge(made)[0].look == 3
-        assert world.judge(made)[0].look == 3
+        assert world.judge(made)[0].evaluation == 3
+        assert world.judge(made)[0].evaluation == 3
 
-    def test_a_deleted_version_gives_no_look_back(self, world):
+    def test_a_deleted_version_does_not_reset_the_count(self, world):
         world.judge(made := world.version("faint"))
         world.client.delete_model_version(MODEL, made.version)
-        assert world.judge(world.version("clear"))[0].look == 2
+        assert world.judge(world.version("clear"))[0].evaluation == 2
 
-    def test_other_rows_start_anew(self, world):
+    def test_other_rows_are_counted_from_one(self, world):
         world.judge(world.version("clear"))
         world.holdout = write_frame(rows(3, counts=(510, 300, 150)), "splits/{sha256}/holdout.parquet")
-        assert world.judge(world.version("clear"))[0].look == 1
+        assert world.judge(world.version("clear"))[0].evaluation == 1
 
-    def test_a_column_more_or_another_order_of_the_rows_does_not(self, world):
+    def test_a_further_column_or_another_order_of_the_rows_is_not(self, world):
         world.judge(world.version("clear"))
         frame = rows(2).sample(frac=1, random_state=0, ignore_index=True).assign(more=1.0)
         world.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
-        assert world.judge(world.version("clear"))[0].look == 2
+        assert world.judge(world.version("clear"))[0].evaluation == 2
 
-    def test_what_could_not_be_scored_is_no_look(self, world):
+    def test_a_challenger_that_cannot_be_scored_is_not_counted(self, world):
         broken = world.version(logged=log(["older"], renamed={"faint": "older"}))
         assert world.judge(broken)[0].outcome == "reject"
-        assert world.judge(world.version("clear"))[0].look == 1
+        assert world.judge(world.version("clear"))[0].evaluation == 1
 
     def test_counting_is_stored_before_it_is_used(self, world):
         made = world.version("clear")
@@ -87,7 +87,7 @@ class TestLooks:
     def test_a_case_killed_while_it_was_counted_gets_a_number_again(self, world):
         made = world.version("clear")
         labels = labels_sha256(rows(2), PROBLEM)
-        world.client.set_registered_model_tag(made.name, f"look.{labels[:16]}.{'a' * 16}", "? 2026-01-01")
+        world.client.set_registered_model_tag(made.name, f"evaluation.{labels[:16]}.{'a' * 16}", "? 2026-01-01")
         assert next_evaluation(world.client, made.name, labels, "a" * 64) == 1
         assert count_evaluation(world.client, made.name, labels, "b" * 64) == 2
         assert count_evaluation(world.client, made.name, labels, "a" * 64) == 2
@@ -124,7 +124,7 @@ class TestReport:
         assert run_gate.fn(PROBLEM, gone, made).outcome == "error"
         assert "<h1><span>error</span>" in page_of(world, made)
 
-    def test_judging_again_does_not_rewrite_it(self, world):
+    def test_deciding_again_does_not_rewrite_it(self, world):
         made = world.version("clear")
         world.judge(made)
         before = world.tags(made)
@@ -133,14 +133,14 @@ class TestReport:
 
 
 class TestFacts:
-    def test_a_challenger_that_asks_for_a_column_the_data_lacks_is_rejected_by_name(self, world):
+    def test_a_challenger_that_needs_a_column_the_data_lacks_is_rejected_by_name(self, world):
         world.champion("clear")
         verdict, _ = world.judge(world.version(logged=log(["older"], renamed={"faint": "older"})))
         assert verdict.outcome == "reject"
-        assert "asks for older, which the data does not have" in verdict.reasons[0]
+        assert "needs older, which the data does not have" in verdict.reasons[0]
 
     @pytest.mark.parametrize(("tag", "bad"), [("validation", "failed"), ("leak_sentinel", "found")])
-    def test_what_a_tag_of_the_version_says_is_a_condition(self, world, tag, bad):
+    def test_a_tag_of_the_version_is_a_condition(self, world, tag, bad):
         world.champion("faint")
         made = world.version("clear")
         good = {"validation": "passed", "leak_sentinel": "clean"}[tag]
@@ -149,15 +149,18 @@ class TestFacts:
             assert world.judge(made)[0].outcome == outcome
 
     @pytest.mark.parametrize(
-        ("tag", "said"),
-        [("leak_sentinel", "leak sentinel: nobody looked for leaks"), ("validation", "nobody says whether they were")],
+        ("tag", "message"),
+        [
+            ("leak_sentinel", "leak sentinel: its training was not checked for leaks"),
+            ("validation", "no tag says whether they were"),
+        ],
     )
-    def test_a_version_without_the_tag_is_never_passed(self, world, tag, said):
+    def test_a_version_without_the_tag_is_never_passed(self, world, tag, message):
         made = world.version("clear")
         world.client.delete_model_version_tag(MODEL, made.version, tag)
         verdict, _ = world.judge(made)
         assert verdict.outcome == "insufficient evidence"
-        assert said in " ".join(verdict.reasons)
+        assert message in " ".join(verdict.reasons)
 
     def test_size_and_speed_are_measured(self, world):
         made = world.version("clear")
@@ -200,5 +203,5 @@ def test_the_record_reads_back(world):
     made = world.version("clear")
     verdict, _ = world.judge(made)
     assert Verdict.model_validate_json(world.tags(made)["verdict_json"]) == verdict
-    assert verdict.look == 1
-    assert verdict.evaluations_left == PROBLEM.gate.looks - 1
+    assert verdict.evaluation == 1
+    assert verdict.evaluations_left == PROBLEM.gate.evaluations - 1
