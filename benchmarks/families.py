@@ -52,11 +52,11 @@ def line(experiment: Experiment, candidate: Candidate, fold: int) -> str:
     """Fit one candidate and write its line of the table."""
     outcome = experiment.run(candidate, fold)
     named = candidate.model.name if candidate.strategy == NONE else candidate.name
-    if outcome.probabilities is None or outcome.ledger is None:
+    if outcome.probabilities is None or outcome.resampling is None:
         return f"| {named} | | | | {outcome.skipped} |"
     metrics = score(experiment.y[experiment.folds[fold].valid], outcome.probabilities, experiment.classes).metrics
     figures = f"{metrics['macro_f1']:.3f} | {metrics['average_precision']:.3f} | {outcome.fit_seconds:.0f}"
-    return f"| {named} | {figures} | {'; '.join(outcome.ledger.adaptations)} |"
+    return f"| {named} | {figures} | {'; '.join(outcome.resampling.adaptations)} |"
 
 
 if __name__ == "__main__":

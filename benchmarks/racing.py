@@ -22,7 +22,15 @@ from evenhand.postprocess.choose_calibration import Shares
 from evenhand.problem import Problem
 from evenhand.training.candidates import Candidate, candidates, fits
 from evenhand.training.experiment import Experiment, Outcome
-from evenhand.training.racing import ERROR, FEWEST_FOLDS, compared_fits, heard, protected_fits, ruled_out
+from evenhand.training.racing import (
+    ERROR,
+    FEWEST_FOLDS,
+    Race,
+    compared_fits,
+    measured_candidate,
+    protected_fits,
+    ruled_out,
+)
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
@@ -35,7 +43,7 @@ Found = Mapping[str, Mapping[int, Outcome]]
 
 
 @dataclass(frozen=True)
-class Race:
+class Replay:
     """One replay: the winner, and the share of the CPU seconds of all fits that was spent."""
 
     winner: str
@@ -56,7 +64,7 @@ def main() -> None:
     grids = {"as the problem declares": candidates(problem)}
     plain = [one for one in grids["as the problem declares"] if one.name == one.fit_name and one.features == "base"]
     grids["base features, argmax"] = plain
-    races: dict[tuple[str, float], list[tuple[Race, Race]]] = {}
+    races: dict[tuple[str, float], list[tuple[Replay, Replay]]] = {}
     for seed in range(asked.first, asked.first + asked.seeds):
         experiment = read_experiment(split.fn(good, problem, asked.rows, seed), problem, seed)
         folds = [number for number in experiment.folds if number != HOLDOUT_FOLD]
@@ -95,7 +103,7 @@ def replayed(
     found: Found,
     folds: Sequence[int],
     error: float | None,
-) -> Race:
+) -> Replay:
     """Replay the race over the folds; where ``error`` is None, every candidate runs to the end."""
     fitted = {fit.name: fit for fit in fits(grid)}
     protected = protected_fits(grid, problem)
@@ -105,7 +113,8 @@ def replayed(
         if error is not None and FEWEST_FOLDS <= done < len(folds):
             rows, answers = answered(experiment, problem, grid, found, alive, folds[:done])
             entrants = len(fitted) - len(protected)
-            out = ruled_out(rows, answers, problem.metric, protected, len(folds), entrants, error, compared_fits(grid))
+            race = Race(problem.metric, len(folds), protected, compared_fits(grid), entrants, error)
+            out = ruled_out(rows, answers, race)
             alive = [name for name in alive if name not in out]
     rows, answers = answered(experiment, problem, grid, found, alive, folds)
     # The winner is chosen as in a training: by the score of all rows, and the first of equal ones.
@@ -116,7 +125,7 @@ def replayed(
     }
     order = [candidate.name for candidate in grid if candidate.name in scores]
     total = sum(found[name][fold].fit_seconds for name in fitted for fold in folds)
-    return Race(max(order, key=lambda name: scores[name]), spent / total, len(fitted) - len(alive))
+    return Replay(max(order, key=lambda name: scores[name]), spent / total, len(fitted) - len(alive))
 
 
 def answered(
@@ -138,10 +147,10 @@ def answered(
         if candidate.fit_name in alive:
             outcomes = [found[candidate.fit_name][fold] for fold in folds]
             raw = np.concatenate([outcome.probabilities for outcome in outcomes])
-            shares = {fold: Shares.of(one.ledger) for fold, one in zip(folds, outcomes, strict=True)}
+            shares = {fold: Shares.of(one.resampling) for fold, one in zip(folds, outcomes, strict=True)}
             trained = np.mean([one.trained for one in shares.values()], axis=0)
             known = Predictions(y, raw, folds=of_row)
-            answer = heard(rows, known, candidate.decision, problem.metric, trained)
+            answer = measured_candidate(rows, known, candidate.decision, problem.metric, trained)
             answers.setdefault(candidate.fit_name, {})[candidate.name] = answer
     return rows, answers
 

@@ -1,13 +1,14 @@
-"""Time the same units in threads and in worker processes, in turn: ``python -m benchmarks.runners``."""
+"""Equal units in threads and in worker processes, in turn: ``python -m benchmarks.runners``."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import psutil
 
 from evenhand.training.candidates import candidates, fits
 from tasks.data.ingest import ingest
@@ -23,7 +24,7 @@ SEED = 42
 
 
 def main() -> None:
-    """Print wall and CPU seconds of both, one line per round; the first round includes the start of the processes."""
+    """Print wall and CPU seconds of both, round by round; the first round of processes includes their start."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", default="toronto")
     parser.add_argument("--rows", type=int, default=20_000)
@@ -44,20 +45,16 @@ def main() -> None:
                 some = [(one, fold) for one in grid]
                 found = []
                 for those in (None, workers):
-                    wall, cpu = time.monotonic(), seconds(those)
+                    wall, cpu = time.monotonic(), seconds()
                     list(pool.map(lambda one, w=those: fit.fn(context, *one, w), some))
-                    found += [time.monotonic() - wall, seconds(those) - cpu]
+                    found += [time.monotonic() - wall, seconds() - cpu]
                 print(f"| {number + 1} | " + " | ".join(f"{value:.1f}" for value in found) + " |", flush=True)
 
 
-def seconds(workers: Workers | None) -> float:
-    """Return the CPU seconds so far of this process and of the workers, if there are any."""
-    used = sum(os.times()[:2])
-    ticks = os.sysconf("SC_CLK_TCK")
-    for pid in workers.pids if workers is not None else ():
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(") ", 1)[1].split()
-        used += (int(fields[11]) + int(fields[12])) / ticks
-    return used
+def seconds() -> float:
+    """CPU seconds so far of this process and of the workers, which are idle while threads work."""
+    times = [process.cpu_times() for process in (psutil.Process(), *psutil.Process().children())]
+    return sum(each.user + each.system for each in times)
 
 
 if __name__ == "__main__":

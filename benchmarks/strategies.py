@@ -22,7 +22,7 @@ from evenhand.problem import AnyStrategy, ModelSpec, NeighbourStrategy, SimpleSt
 from evenhand.problem.strategies import FULL
 from evenhand.scoring.model import full_probabilities
 from evenhand.strategies import resample
-from evenhand.strategies.scaling import space
+from evenhand.strategies.neighbour_search import space
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
@@ -37,7 +37,7 @@ SEARCHING = [
 
 
 @dataclass(frozen=True, eq=False)
-class EncodedRows:
+class Rows:
     """Encoded rows of both periods; ``n_categorical`` leading columns are categories."""
 
     X: np.ndarray
@@ -48,7 +48,7 @@ class EncodedRows:
     n_categorical: int
 
 
-def toronto() -> EncodedRows:
+def toronto() -> Rows:
     """Encode the years before 2020, and 2020."""
     problem = load_problem("toronto", None)
     good = validate.fn(ingest.fn(problem, False), problem).good
@@ -59,7 +59,7 @@ def toronto() -> EncodedRows:
     encoder = build_encoder(features)
     frame = experiment.frame[list(features.columns)]
     X = encoder.fit_transform(frame.iloc[train], np.asarray(experiment.classes, dtype=object)[experiment.y[train]])
-    return EncodedRows(
+    return Rows(
         X,
         experiment.y[train],
         encoder.transform(frame.iloc[judged]),
@@ -69,7 +69,7 @@ def toronto() -> EncodedRows:
     )
 
 
-def cost(rows: EncodedRows, sizes: list[int], only: list[str] | None) -> None:
+def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
     """Print the CPU seconds of each strategy, and the power of the number of rows with which they grow."""
     print(f"{'strategy':22s}" + "".join(f"{size:>9,}" for size in sizes) + "   power")
     for strategy in SEARCHING:
@@ -85,7 +85,7 @@ def cost(rows: EncodedRows, sizes: list[int], only: list[str] | None) -> None:
         print(f"{strategy.name:22s}" + "".join(f"{seconds:9.2f}" for seconds in took) + f"{power:8.2f}", flush=True)
 
 
-def scale(rows: EncodedRows, size: int) -> None:
+def scale(rows: Rows, size: int) -> None:
     """Print the scores of LightGBM with distances on the columns as they are, and on standardised ones."""
     here = largest_remainder_rows(rows.y, size, SEED)
     X, y = rows.X[here], rows.y[here]
@@ -105,7 +105,7 @@ def scale(rows: EncodedRows, size: int) -> None:
         )
 
 
-def smotenc(rows: EncodedRows, sizes: list[int]) -> None:
+def smotenc(rows: Rows, sizes: list[int]) -> None:
     """Print the CPU seconds of SMOTENC and of imbalanced-learn's, and the share of equal categories."""
     for size in sizes:
         here = largest_remainder_rows(rows.y, size, SEED)

@@ -10,24 +10,22 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
-from evenhand.features.anomaly import check_features
 from evenhand.models import check_models
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.training.candidates import fits, tuned_candidates
 from evenhand.training.presets import preset_candidates, preset_folds, preset_rows
 from evenhand.training.tuning import asked_to_tune, check_spaces
-from flows.commands import run_command
-from flows.runners import Runner, check_runner, units_at_once
 from tasks.data.balance import balance
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate_task import start_ahead, validate
 from tasks.gate.run import run_gate
+from tasks.local.command_line import run_flow
 from tasks.reporting.candidates import draw_all, log_all, wait_all
 from tasks.reporting.finish import finish, log_inputs, write_comparison
-from tasks.review.file import file_verdict
+from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
 from tasks.training.compare import compare
 from tasks.training.evaluate import choose, evaluate_all, score_all, winning_postprocessing
@@ -37,7 +35,8 @@ from tasks.training.race import run_race
 from tasks.training.register import register_winner
 from tasks.training.run import open_training
 from tasks.training.stack import refit_all, stack_best
-from tasks.training.transfer_data import add_transfer_data, check_elsewhere, needs_transfer_data
+from tasks.training.start_workers import WorkerStarter, check_runner, units_at_once
+from tasks.training.transfer_data import add_transfer_data, check_transfer_data, needs_transfer_data
 from tasks.training.tuning.tune import run_studies
 from tasks.training.unit_runner import UnitRunner, print_workload_notes
 
@@ -88,8 +87,7 @@ def read_problem(request: TrainRequest) -> Problem:
     grid = preset_candidates(problem, request.preset)
     check_models([candidate.model for candidate in grid])
     check_spaces(tuned_candidates(problem))
-    check_features(problem.features)
-    check_elsewhere(problem, grid)
+    check_transfer_data(problem, grid)
     check_runner(request.runner, grid)
     return problem
 
@@ -98,12 +96,12 @@ def read_problem(request: TrainRequest) -> Problem:
 def train(request: TrainRequest) -> dict[str, Any]:
     """From rows to a judged version, step by step; returns the summary."""
     problem, preset, seed = read_problem(request), request.preset, request.seed
-    with open_training(problem, preset, seed) as training, Runner(request.runner, training) as runner:
+    with open_training(problem, preset, seed) as training, WorkerStarter(request.runner, training) as starter:
         step = training.step
         snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
         parts = step("split", "split the good rows", split, validated.good, problem, preset_rows(problem, preset), seed)
-        workers, parts = runner.workers(parts)  # processes, which import meanwhile
+        workers, parts = starter.start(parts)  # processes, which import meanwhile
         grid = preset_candidates(problem, preset, parts.share)
         if needs_transfer_data(grid):
             transfer = (add_transfer_data, training, parts, grid, request.clear_cache)
@@ -141,7 +139,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         register = (register_winner, training, data, winner, refitted, leaks)
         registered = step("register", "register the winner", *register)
         verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
-        status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
+        status = step("review", "request a review", request_review, problem, registered, verdict)
         summary = finish(training, data, compared, Decision(registered, verdict, status))
         if verdict.outcome == "error":
             raise GateError(" ".join(verdict.reasons))
@@ -149,4 +147,4 @@ def train(request: TrainRequest) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_command(TrainRequest, train, check=read_problem, meanwhile=import_ahead)
+    run_flow(TrainRequest, train, check=read_problem, meanwhile=import_ahead)

@@ -1,4 +1,4 @@
-"""Which rows break an expectation, and which of them are put aside."""
+"""Which rows break an expectation, and which of them are quarantined."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pandas as pd
 from evenhand.data.suite_spec import NOT_NULL, OF_TYPE, Expectation
 
 
-class Checked(NamedTuple):
-    """What became of one expectation."""
+class CheckedExpectation(NamedTuple):
+    """The result of one expectation."""
 
     expectation: Expectation
     success: bool
-    rows: np.ndarray  # of bool, shape (n_rows,): those that break it; all False when it is about the table
+    rows: np.ndarray  # of bool, shape (n_rows,): rows that break it; all False for an expectation about the table
     observed: Any = None
-    error: str | None = None  # why it could not be checked, which is no pass
+    error: str | None = None  # why it could not be checked; it has not passed then
 
     @property
     def failed(self) -> bool:
@@ -26,8 +26,8 @@ class Checked(NamedTuple):
         return self.error is not None or (self.expectation.stops and not self.success)
 
 
-class Broken(NamedTuple):
-    """Rows put aside for one reason."""
+class BrokenRows(NamedTuple):
+    """Rows that are quarantined for one reason."""
 
     name: str
     columns: tuple[str, ...]
@@ -35,7 +35,7 @@ class Broken(NamedTuple):
 
 
 def later_copies(frame: pd.DataFrame) -> np.ndarray:
-    """Find rows alike in every cell to an earlier one; two missing cells are alike.
+    """Find rows that equal an earlier one in every cell; two missing cells are equal.
 
     Returns
     -------
@@ -46,18 +46,17 @@ def later_copies(frame: pd.DataFrame) -> np.ndarray:
     >>> later_copies(pd.DataFrame({"a": ["x", "y", "x"], "b": [None, "1", None]})).tolist()
     [False, False, True]
     """
-    nested = [
-        name for name in frame if pd.api.types.is_object_dtype(frame[name])
-    ]  # cells of a Parquet file can be lists
+    # Cells of a Parquet file can be lists.
+    nested = [name for name in frame if pd.api.types.is_object_dtype(frame[name])]
     return frame.astype(dict.fromkeys(nested, "str")).duplicated(keep="first").to_numpy()
 
 
-def without_unfit(checked: Iterable[Checked], unfit: Mapping[str, np.ndarray]) -> list[Checked]:
-    """Take cells that would not go into their column's type out of those that are missing.
+def without_unfit(checked: Iterable[CheckedExpectation], unfit: Mapping[str, np.ndarray]) -> list[CheckedExpectation]:
+    """Remove cells that do not fit the type of their column from the rows with a missing cell.
 
     Parameters
     ----------
-    checked : iterable of Checked
+    checked : iterable of CheckedExpectation
     unfit : mapping of str to ndarray of bool, shape (n_rows,)
     """
     return [
@@ -68,27 +67,27 @@ def without_unfit(checked: Iterable[Checked], unfit: Mapping[str, np.ndarray]) -
     ]
 
 
-def rows_aside(checked: Iterable[Checked], unfit: Mapping[str, np.ndarray]) -> list[Broken]:
-    """Collect the rows to put aside, by the name of what they break."""
-    broken = {f"{OF_TYPE}({name})": Broken(f"{OF_TYPE}({name})", (name,), rows) for name, rows in unfit.items()}
+def rows_to_quarantine(checked: Iterable[CheckedExpectation], unfit: Mapping[str, np.ndarray]) -> list[BrokenRows]:
+    """Collect the rows to quarantine, by the name of what they break."""
+    broken = {f"{OF_TYPE}({name})": BrokenRows(f"{OF_TYPE}({name})", (name,), rows) for name, rows in unfit.items()}
     for result in checked:
         name = result.expectation.name
         if result.expectation.meta.rows == "quarantine" and result.rows.any():
             before = broken[name].rows if name in broken else False
-            broken[name] = Broken(name, result.expectation.columns, result.rows | before)
+            broken[name] = BrokenRows(name, result.expectation.columns, result.rows | before)
     return list(broken.values())
 
 
-def any_row(broken: Iterable[Broken], n_rows: int) -> np.ndarray:
-    """Mark the rows put aside for any reason, shape (n_rows,) of bool."""
+def any_row(broken: Iterable[BrokenRows], n_rows: int) -> np.ndarray:
+    """Mark the rows that are quarantined for any reason, shape (n_rows,) of bool."""
     rows = np.zeros(n_rows, dtype=bool)
     for each in broken:
         rows |= each.rows
     return rows
 
 
-def names_by_row(broken: Iterable[Broken], n_rows: int) -> np.ndarray:
-    """Name for each row what it breaks, joined by ``; ``.
+def names_by_row(broken: Iterable[BrokenRows], n_rows: int) -> np.ndarray:
+    """List for each row what it breaks, joined by ``; ``.
 
     Returns
     -------
@@ -98,7 +97,7 @@ def names_by_row(broken: Iterable[Broken], n_rows: int) -> np.ndarray:
     Examples
     --------
     >>> first, second = np.array([True, True]), np.array([False, True])
-    >>> names_by_row([Broken("a", (), first), Broken("b", (), second)], 2).tolist()
+    >>> names_by_row([BrokenRows("a", (), first), BrokenRows("b", (), second)], 2).tolist()
     ['a', 'a; b']
     """
     joined = np.full(n_rows, "", dtype=object)

@@ -9,47 +9,47 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from evenhand.data.broken_rows import Broken, Checked, any_row
+from evenhand.data.broken_rows import BrokenRows, CheckedExpectation, any_row
 from evenhand.data.suite_spec import Expectation, Suite
 from evenhand.problem import Problem
 
 COPIES = "expect_compound_columns_to_be_unique"
 _LONGEST_MESSAGE = 1400
 _LISTED = 5
-_LOOKED_AT = 1000  # cells, for examples
+_CELLS_READ = 1000  # for examples
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Raw rows and what a suite made of them."""
+    """Raw rows, and what a suite found in them."""
 
     problem: Problem
     suite: Suite
     raw: pd.DataFrame
-    faults: list[Broken]
+    faults: list[BrokenRows]
     copies: np.ndarray  # of bool, shape (n_rows,): rows that repeat an earlier one
-    results: list[Checked]
-    left_out: list[str]  # columns that the suite does not know
+    results: list[CheckedExpectation]
+    left_out: list[str]  # columns that the suite does not name
 
     @property
     def dropped_copies(self) -> int:
-        """Number of rows put aside because they repeat an earlier one."""
+        """Number of rows that are quarantined because they repeat an earlier one."""
         return int(self.copies.sum()) if self.problem.duplicates == "drop" else 0
 
     @cached_property
-    def broken(self) -> list[Broken]:
-        """Reasons to put rows aside, most rows first."""
-        copies = [Broken(COPIES, (), self.copies)] if self.dropped_copies else []
+    def broken(self) -> list[BrokenRows]:
+        """Reasons for the quarantine, most rows first."""
+        copies = [BrokenRows(COPIES, (), self.copies)] if self.dropped_copies else []
         return sorted([*self.faults, *copies], key=lambda each: -int(each.rows.sum()))
 
     @cached_property
-    def aside(self) -> np.ndarray:
-        """Rows put aside, shape (n_rows,) of bool."""
+    def quarantined(self) -> np.ndarray:
+        """Quarantined rows, shape (n_rows,) of bool."""
         return any_row(self.broken, len(self.raw))
 
     @property
     def counts(self) -> dict[str, int]:
-        """Rows put aside for each reason, most first."""
+        """Number of rows that are quarantined for each reason, most first."""
         return {each.name: int(each.rows.sum()) for each in self.broken}
 
     @cached_property
@@ -59,26 +59,26 @@ class Findings:
 
     @cached_property
     def warnings(self) -> list[str]:
-        """What a reader should know of rows that were let through."""
-        said = []
+        """What a reader should know about rows that were kept."""
+        notes = []
         if self.left_out:
-            said.append(f"columns that the suite does not know were left out: {_listed(self.left_out)}")
+            notes.append(f"columns that the suite does not name were left out: {_listed(self.left_out)}")
         if self.problem.suite is None:
-            said.append("the problem names no suite: only what follows from the problem itself was checked")
+            notes.append("the problem names no suite: only what follows from the problem itself was checked")
         for result in self.results:
             rows = int(result.rows.sum())
             if rows and result.expectation.meta.rows == "keep":
-                said.append(f"{rows:,} rows break {result.expectation.name}, tolerated and kept")
+                notes.append(f"{rows:,} rows break {result.expectation.name}, tolerated and kept")
         if self.problem.duplicates == "keep" and self.copies.any():
-            said.append(f"{int(self.copies.sum()):,} rows repeat an earlier one and are kept, as the problem says")
-        return said
+            notes.append(f"{int(self.copies.sum()):,} rows repeat an earlier one and are kept (`duplicates: keep`)")
+        return notes
 
     def examples(self, columns: Sequence[str], rows: np.ndarray) -> str:
         """Show up to three of the raw cells that broke an expectation."""
         if not columns or columns[0] not in self.raw.columns:
             return ""
         cells = self.raw.loc[rows, columns[0]]
-        different = dict.fromkeys(cell_text(value) for value in cells.dropna().head(_LOOKED_AT))
+        different = dict.fromkeys(cell_text(value) for value in cells.dropna().head(_CELLS_READ))
         shown = list(different)[:3]
         return ", ".join(shown + ["an empty cell"] * bool(cells.isna().any()))
 
@@ -105,7 +105,7 @@ class Findings:
 
 
 def failures_paragraph(found: Findings, where: Sequence[str]) -> str:
-    """Write one paragraph: what failed, in order of weight, and where to look."""
+    """Write one paragraph: what failed, most severe first, and where the details are."""
     head = f"{found.problem.name}: the data failed the suite {found.suite.name}: {'. '.join(found.failures)}"
     tail = f". {'; '.join(where)}"
     room = max(_LONGEST_MESSAGE - len(tail), 300)
@@ -113,7 +113,7 @@ def failures_paragraph(found: Findings, where: Sequence[str]) -> str:
 
 
 def asked(expectation: Expectation) -> str:
-    """Say what an expectation asks for, without its column."""
+    """Write what an expectation asks for, without its column."""
     pairs = {k: v for k, v in expectation.kwargs.items() if k not in ("column", "row_condition")}
     return ", ".join(f"{key} {cell_text(value, 120)}" for key, value in pairs.items())
 
@@ -130,7 +130,7 @@ def cell_text(value: object, longest: int = 40) -> str:
     return text if len(text) <= longest else f"{text[:longest]}... ({len(text):,} characters)"
 
 
-def _reason(result: Checked) -> str:
+def _reason(result: CheckedExpectation) -> str:
     expectation = result.expectation
     if result.error:
         return f"{expectation.name} could not be checked: {result.error}"

@@ -1,4 +1,4 @@
-"""The groups that a report and the gate compare: of declared columns, numbers put together in steps."""
+"""The groups of rows that a report and the gate compare: values of declared columns, numbers in steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MISSING = "missing"  # the group of rows without a value
 
 
 def groups_of(problem: Problem, rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Tell for every declared column which group each row is in.
+    """Name the group of each row, for every declared column.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def groups_of(problem: Problem, rows: pd.DataFrame) -> dict[str, np.ndarray]:
     Raises
     ------
     GateError
-        When a column is not there, or one to be put in steps does not hold numbers.
+        When a column is absent, or one with a step does not hold numbers.
     """
     names = dict.fromkeys((*problem.sensitive, *(part.column for part in problem.gate.slices)))
     absent = [name for name in names if name not in rows.columns]
@@ -41,7 +41,7 @@ def groups_of(problem: Problem, rows: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def in_steps(column: pd.Series, step: float) -> pd.Series:
-    """Name the group of every number; names sort as the numbers do, from 0 on.
+    """Name the group of every number; from 0 on, names sort like the numbers.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is wrong with a header that lacks expected columns."""
+"""Describe what is wrong with a header that lacks expected columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = 8
 
 
 def describe_missing(found: Sequence[str], expected: Sequence[str]) -> str:
-    """Say in a sentence which expected columns are missing, and the likely reason.
+    """Write in one sentence which expected columns are missing, and the likely reason.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which rows something was fitted on: a name for a set of rows, and an encoder that remembers them."""
+"""Which rows something was fitted on: a hash of a set of rows, and an encoder that records it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sklearn.pipeline import Pipeline
 
 
 class RowsSeen(NamedTuple):
-    """Rows by their number and the hash of their positions."""
+    """A set of rows: how many, and the hash of their positions."""
 
     n: int
     sha256: str
 
 
 def rows_seen(X: pd.DataFrame | np.ndarray) -> RowsSeen:
-    """Name the rows of a frame by its index; rows of an array are numbered.
+    """Hash the index of a frame, or the positions of the rows of an array.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def rows_seen(X: pd.DataFrame | np.ndarray) -> RowsSeen:
 
 
 class Encoder(Pipeline):
-    """A pipeline that remembers which rows it was fitted on, whoever fitted it.
+    """A pipeline that records which rows it was fitted on.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Encoder(Pipeline):
         return super().fit(X, y, **params)
 
     def fit_transform(self, X: pd.DataFrame, y: np.ndarray | None = None, **params: Any) -> np.ndarray:
-        """Fit every step and encode the same rows; cross-fitted where a step is."""
+        """Fit every step and encode the same rows, cross-fitted by a step that does so."""
         self._remember(X)
         return super().fit_transform(X, y, **params)
 

@@ -1,4 +1,4 @@
-"""Which out-of-fold rows a decision rule or a calibrator is fitted on, so that the rows it is judged on are others."""
+"""Which out-of-fold rows a decision rule or a calibrator is fitted on, and on which others it is scored."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from evenhand.errors import LeakFound
 def fitting_rows(fold_of_row: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pair the rows of each fold with those of all other folds.
 
-    With one fold only there are no others: its rows are cut in two at random, each class evenly (seed 0), and each half
-    is judged by what the other one gave. Such a score is honest about the rule, but both halves were predicted by one
-    and the same model.
+    One fold alone is divided into two halves at random (seed 0), each class evenly, and each half is scored by what is
+    fitted on the other. Such a score is valid for the rule, but the same model predicted both halves.
 
     Parameters
     ----------
@@ -23,12 +22,12 @@ def fitting_rows(fold_of_row: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarra
     Returns
     -------
     list of (ndarray, ndarray)
-        Positions to fit on and positions to judge; every row is judged once.
+        Positions to fit on and positions to score; every row is scored once.
 
     Examples
     --------
-    >>> for fitted, judged in fitting_rows(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])):
-    ...     print(fitted, judged)
+    >>> for fitted, scored in fitting_rows(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])):
+    ...     print(fitted, scored)
     [1 3] [0 2]
     [0 2] [1 3]
     """
@@ -46,18 +45,18 @@ def _halves(y: np.ndarray) -> np.ndarray:
     return half
 
 
-NAMED = 5  # rows that a finding names
+LISTED_ROWS = 5
 
 
-def apart(fitted: np.ndarray, judged: np.ndarray, what: str) -> None:
-    """Check that something is fitted on other rows than it is judged on.
+def check_disjoint(fitted: np.ndarray, scored: np.ndarray, what: str) -> None:
+    """Check that something is fitted on other rows than it is scored on.
 
     Parameters
     ----------
-    fitted, judged : ndarray of int
+    fitted, scored : ndarray of int
         Positions, none negative.
     what : str
-        For people, such as ``decision rule multipliers``.
+        Names it in the message, such as ``decision rule multipliers``.
 
     Raises
     ------
@@ -65,14 +64,14 @@ def apart(fitted: np.ndarray, judged: np.ndarray, what: str) -> None:
 
     Examples
     --------
-    >>> apart(np.array([0, 1]), np.array([1, 2]), "decision rule")
+    >>> check_disjoint(np.array([0, 1]), np.array([1, 2]), "decision rule")
     Traceback (most recent call last):
         ...
-    evenhand.errors.LeakFound: decision rule: fitted and judged on 1 row (1)
+    evenhand.errors.LeakFound: decision rule: fitted and scored on 1 row (1)
     """
-    met = shared_rows(fitted, judged)
-    if len(met):
-        raise LeakFound(f"{what}: fitted and judged on {counted(met, 'row')}")
+    shared = shared_rows(fitted, scored)
+    if len(shared):
+        raise LeakFound(f"{what}: fitted and scored on {counted(shared, 'row')}")
 
 
 def shared_rows(some: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -83,7 +82,7 @@ def shared_rows(some: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def counted(rows: np.ndarray, what: str) -> str:
-    """Write how many rows, and the first of them: ``3 rows (4, 7, 9)``."""
-    first = ", ".join(str(row) for row in rows[:NAMED])
-    more = ", ..." if len(rows) > NAMED else ""
+    """Write the number of rows and the first of them: ``3 rows (4, 7, 9)``."""
+    first = ", ".join(str(row) for row in rows[:LISTED_ROWS])
+    more = ", ..." if len(rows) > LISTED_ROWS else ""
     return f"{len(rows):,} {what}{'' if len(rows) == 1 else 's'} ({first}{more})"

@@ -1,4 +1,4 @@
-"""What crosses a task's border instead of a frame: where the rows are, how many, and their hash."""
+"""What tasks exchange in the place of frames: where rows are stored, how many they are, and their hash."""
 
 from __future__ import annotations
 

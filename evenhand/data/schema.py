@@ -1,4 +1,4 @@
-"""From the cells of a file to typed columns, and which cells would not go."""
+"""From the cells of a file to typed columns, and which cells do not fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evenhand.problem import CapacityDecision, ForwardFolds, Problem
 
 
 class ColumnType(NamedTuple):
-    """What the cells of a column must be; ``format`` is for times alone."""
+    """The type of the cells of a column; only times have a ``format``."""
 
     kind: Literal["number", "text", "time"]
     format: str | None = None
@@ -64,9 +64,9 @@ def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple
     Returns
     -------
     typed : DataFrame
-        Numbers as float64, times as UTC timestamps, text as ``str``; a cell that would not go is missing.
+        Numbers as float64, times as UTC timestamps, text as ``str``; a cell that does not fit is missing.
     unfit : dict of str to ndarray of bool, shape (n_rows,)
-        For each column with such cells, where they are.
+        Where such cells are, for each column that has some.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def _number(column: pd.Series, _format: str | None) -> pd.Series:
 
 def _floats(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_string_dtype(column):
-        with suppress(pa.ArrowInvalid):  # a cell is no number
+        with suppress(pa.ArrowInvalid):  # some cell is no number
             # An eighth of the time, and the same numbers: both round correctly.
             return (
                 pa.array(column, pa.large_string(), from_pandas=True).cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -111,7 +111,7 @@ def _floats(column: pd.Series) -> np.ndarray:
 def _time(column: pd.Series, format_: str | None) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.to_datetime(column, utc=True)
-    # Times repeat, and reading one takes far longer than looking it up.
+    # Times repeat, and parsing one takes far longer than a look-up.
     codes, texts = pd.factorize(column.astype("str"))
     read = pd.Series(pd.to_datetime(texts, format=format_ or "ISO8601", utc=True, errors="coerce"))
     return pd.Series(read.reindex(codes).array, index=column.index, name=column.name)

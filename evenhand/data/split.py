@@ -18,7 +18,7 @@ _PERIOD = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Row positions that one model is trained on and judged on; no row is in both."""
+    """Row positions that a model is trained on (``train``) and predicts (``valid``); no row is in both."""
 
     number: int
     train: np.ndarray
@@ -26,15 +26,15 @@ class Fold:
 
 
 def rows_at(frame: pd.DataFrame, positions: np.ndarray) -> pd.DataFrame:
-    """Return the rows at some positions; those of one ascending stretch are not copied.
+    """Return the rows at some positions, without a copy where the positions follow each other.
 
     Examples
     --------
     >>> rows_at(pd.DataFrame({"age": [31, 44, 7]}), np.array([1, 2]))["age"].tolist()
     [44, 7]
     """
-    together = len(positions) > 0 and (np.diff(positions) == 1).all()
-    return frame.iloc[positions[0] : positions[-1] + 1] if together else frame.iloc[positions]
+    contiguous = len(positions) > 0 and (np.diff(positions) == 1).all()
+    return frame.iloc[positions[0] : positions[-1] + 1] if contiguous else frame.iloc[positions]
 
 
 def class_labels(raw: pd.Series, target: Target) -> pd.Series:
@@ -48,7 +48,7 @@ def class_labels(raw: pd.Series, target: Target) -> pd.Series:
     Returns
     -------
     Series of str, shape (n_rows,)
-        Missing where the row is to be left out.
+        Missing for a row that is left out.
 
     Raises
     ------
@@ -69,13 +69,13 @@ def class_labels(raw: pd.Series, target: Target) -> pd.Series:
     if strangers and target.other is None:
         raise ProblemError(
             f"target {target.column!r}: no group names {', '.join(strangers[:5])}; add them to a group, to `drop`, "
-            "or say which class the `other` values are"
+            "or name the class of `other` values"
         )
     return labels.map(lambda value: name_of.get(value, target.other), na_action="ignore")
 
 
 def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
-    """Tell the held-out rows from the training rows.
+    """Mark the held-out rows.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
 
 
 def before_holdout(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
-    """Tell the rows that are known to be older than ``holdout.start``, shape (n_rows,); there need be none."""
+    """Mark the rows that are known to be older than ``holdout.start``, shape (n_rows,); there may be none."""
     return ~_from(frame, holdout) & frame[holdout.column].notna().to_numpy()
 
 
@@ -158,7 +158,7 @@ def make_folds(
 
 
 def block_numbers(column: pd.Series, blocks: Blocks) -> np.ndarray:
-    """Give a number to the block that each row belongs to.
+    """Assign a number to the block of each row.
 
     Parameters
     ----------
@@ -186,7 +186,9 @@ def block_numbers(column: pd.Series, blocks: Blocks) -> np.ndarray:
 
 
 def period_numbers(column: pd.Series, period: str, where: str, name: str) -> np.ndarray:
-    """Give a number to each value, day, month or year of a column, -1 to a gap; ``where`` and ``name`` are for errors.
+    """Assign a number to each value, day, month or year of a column, and -1 to a missing one.
+
+    ``where`` and ``name`` are for messages.
 
     Raises
     ------
@@ -204,9 +206,9 @@ def _forward(column: pd.Series, folds: ForwardFolds) -> Sequence[tuple[np.ndarra
     period = column if folds.period == "value" else column.dt.strftime(_PERIOD[folds.period])
     codes, periods = pd.factorize(period, sort=True)
     _need(len(periods) > folds.n, f"{folds.n} folds forward in {folds.column!r}", "periods before them")
-    judged = range(len(periods) - folds.n, len(periods))
-    # A row without a date (code -1) is always older: it may be trained on, it is never judged.
-    return [(np.flatnonzero(codes < i), np.flatnonzero(codes == i)) for i in judged]
+    predicted = range(len(periods) - folds.n, len(periods))
+    # A row without a date (code -1) counts as older: it may be trained on and is never predicted.
+    return [(np.flatnonzero(codes < i), np.flatnonzero(codes == i)) for i in predicted]
 
 
 def _need(enough: bool, asked: str, what: str) -> None:

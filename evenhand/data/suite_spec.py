@@ -24,16 +24,16 @@ _LONGEST_FREE_TEXT = 9_000  # the check reads 10,000 characters of a cell
 
 
 class ExpectationMeta(BaseModel):
-    """What a broken row means: put aside, or kept as long as ``mostly`` holds."""
+    """What happens to a row that breaks it: quarantined, or kept as long as ``mostly`` holds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: Literal["quarantine", "keep"] = "quarantine"
-    label: str | None = Field(default=None, description="stands for the column in the expectation's name")
+    label: str | None = Field(default=None, description="takes the place of the column in the expectation's name")
 
 
 class Expectation(BaseModel):
-    """One expectation as Great Expectations writes it, with this project's meaning of a broken row."""
+    """One expectation as Great Expectations writes it, and what happens to a row that breaks it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class Expectation(BaseModel):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns whose cells it looks at."""
+        """Columns whose cells it checks."""
         one = (self.kwargs.get(key) for key in ("column", "column_A", "column_B"))
         return (*(c for c in one if c), *self.kwargs.get("column_list", ()))
 
@@ -66,7 +66,7 @@ class Expectation(BaseModel):
 
     @property
     def stops(self) -> bool:
-        """Whether a failure stops the flow, instead of putting rows aside."""
+        """Whether a failure stops the flow instead of quarantining rows."""
         return not self.row_level or self.meta.rows == "keep" or "mostly" in self.kwargs
 
 
@@ -93,13 +93,13 @@ class Suite(BaseModel):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns that the suite speaks of, each once."""
+        """Columns that the suite names, each once."""
         names = [c for e in self.expectations for c in (e.kwargs.get("column_set") or [])]
         return tuple(dict.fromkeys([*names, *(c for e in self.expectations for c in e.columns)]))
 
     @property
     def closed(self) -> bool:
-        """Whether the suite says which columns there are; others are then left out."""
+        """Whether the suite lists all columns; others are then left out."""
         return any(e.type == COLUMN_SET for e in self.expectations)
 
     def with_more(self, expectations: Iterable[Expectation]) -> Suite:
@@ -131,7 +131,7 @@ def expected_types(suite: Suite, problem: Problem) -> dict[str, ColumnType]:
 
 
 def derived_suite(problem: Problem) -> Suite:
-    """Return the least that a problem's own file asks of its data, for a data set without a suite."""
+    """Return the expectations that follow from the problem, for a data set without a suite."""
     types = column_types(problem)
     rules = [_rule("expect_column_to_exist", column=name) for name in types]
     rules += [_rule(OF_TYPE, column=name, type_=_TYPE_NAMES[t.kind]) for name, t in types.items()]
@@ -165,9 +165,9 @@ def freshness_rules(problem: Problem) -> tuple[Expectation, ...]:
 
 
 def class_rules(classes: Mapping[str, tuple[str, ...]], column: str, at_least: int) -> list[Expectation]:
-    """Ask every class for a least number of rows.
+    """Require a least number of rows of every class.
 
-    ``row_condition`` names a column and its values; the edge turns it into the library's own condition.
+    ``row_condition`` names a column and its values; ``tasks.data.suites`` turns it into the library's own condition.
     """
     return [
         Expectation(
@@ -203,7 +203,7 @@ def raw_classes(target: Target, known: Iterable[str]) -> dict[str, tuple[str, ..
 
 
 def known_classes(suite: Suite, target: Target) -> tuple[str, ...]:
-    """Raw target values the suite allows; empty when it does not say."""
+    """Raw target values that the suite allows; empty when it names none."""
     for e in suite.expectations:
         if e.type == "expect_column_values_to_be_in_set" and e.columns == (target.column,):
             return tuple(str(v) for v in e.kwargs["value_set"])

@@ -1,4 +1,4 @@
-"""The conclusion of the evidence in a few sentences, computed from the comparisons."""
+"""The evidence in a few sentences, computed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.evidence.types import EVALUATION_SET_NAMES, Conclusion, Difference, EvaluationSet, Evidence
+from evenhand.problem import LOWER_IS_BETTER
 
-NAMED = 4  # methods named in a sentence; the others are counted
-FOLDS_KINDS = {"stratified": "random folds", "group": "folds by group", "forward": "forward folds"}
+NAMED = 4  # methods named in a sentence; the rest are counted
 
 
 @dataclass(frozen=True)
 class _Method:
-    """One method of handling imbalance with the same conclusion for one or more models."""
+    """A method of handling imbalance, over the candidates that use it."""
 
     name: str
     differences: tuple[Difference, ...]
-    folds: tuple[int | None, ...]
-    """Finished folds of each candidate that racing stopped; None for the others."""
     tried: int
 
     @property
@@ -28,67 +26,66 @@ class _Method:
         values = [difference.estimate for difference in self.differences]
         low, high = signed(min(values)), signed(max(values))
         size = low if low == high else f"{low} to {high}"
-        count = f", {len(values)} of {self.tried} candidates" if self.tried > 1 else ""
-        return f"{self.name} ({size}{count})"
+        where = f", {len(values)} of {self.tried} candidates" if self.tried > 1 else ""
+        return f"{self.name} ({size}{where})"
 
 
 def conclusion(evidence: Evidence, warnings: Sequence[str]) -> str:
-    """Summarise what helps and by how much, what hurts average precision, what is not settled, and the warnings."""
-    where: EvaluationSet = "oof" if "oof" in evidence.grounds else "test"
-    sentences = [_helping(evidence, where)]
+    """Say what helps and by how much, what hurts average precision, and what these rows can't settle."""
+    on: EvaluationSet = "oof" if "oof" in evidence.grounds else "test"
+    sentences = [_helping(evidence, on)]
     if evidence.metric != "average_precision":
-        sentences.append(_hurting(evidence, where))
-    return " ".join([*sentences, *_unsettled(evidence, where), *warnings])
+        sentences.append(_hurting(evidence, on))
+    return " ".join([*sentences, *_unsettled(evidence, on), *_not_enough_data(evidence, on), *warnings])
 
 
 def disagreements(evidence: Evidence, folds_kind: str) -> tuple[str, ...]:
-    """Warn when the best candidate's intervals out of fold and on the held-out period do not overlap.
+    """Warn if the best candidate's interval out of fold and that on the held-out period do not overlap.
 
-    Means over different classes can't be compared: where the classes with enough rows differ, the warning says so.
+    Means over different classes can't be compared: the warning says so where other classes have enough rows.
     """
     if evidence.simplest is None:
         return ()
     best = evidence.candidate(evidence.simplest.best)
     if best.oof is None or best.test is None:
         return ()
-    scarce = [set(evidence.grounds[where].left_out) for where in ("oof", "test")]
+    scarce = [set(evidence.grounds[on].left_out) for on in ("oof", "test")]
     if scarce[0] != scarce[1]:
         names = ", ".join(sorted(scarce[0] ^ scarce[1]))
         return (
-            "Warning: whether folds and held-out period agree is not known: "
+            "Warning: the scores out of fold and on the held-out period can't be compared: "
             f"{names} has enough rows in one of them only.",
         )
-    oof, test = best.oof.metrics[evidence.metric], best.test.metrics[evidence.metric]
-    a, b = oof.interval, test.interval
+    expected, found = best.oof.metrics[evidence.metric], best.test.metrics[evidence.metric]
+    a, b = expected.interval, found.interval
     if not np.isfinite([a.low, a.high, b.low, b.high]).all() or (a.low <= b.high and b.low <= a.high):
         return ()
+    lower = found.estimate < expected.estimate
+    size = "better" if lower == (evidence.metric in LOWER_IS_BETTER) else "worse"
     advice = (
-        "the data change from period to period: expect the next one to differ as much"
+        "The data change from period to period, so the next period may differ as much."
         if folds_kind == "forward"
-        else "prefer forward folds (`split.folds: {kind: forward, ...}`)"
+        else "(Data scientists: use `split.folds: forward`.)"
     )
     return (
-        f"Warning: folds and held-out period disagree: expect {evidence.metric} {test.estimate:.3f} as on the held-out "
-        f"period, not {oof.estimate:.3f} as on {FOLDS_KINDS[folds_kind]}, for {best.name}; {advice}.",
+        f"Expect {evidence.metric} {found.estimate:.3f}, not {expected.estimate:.3f}: {best.name} does {size} on the "
+        f"held-out period than cross-validation suggested. {advice}",
     )
 
 
-def _methods(evidence: Evidence, where: EvaluationSet, metric: str, wanted: Conclusion) -> list[_Method]:
-    """Group the comparisons with one conclusion by method, those with the largest difference first."""
+def _methods(evidence: Evidence, on: EvaluationSet, metric: str, wanted: Conclusion) -> list[_Method]:
+    """Group the comparisons with one conclusion by method, the largest difference first."""
     tried: dict[str, int] = {}
-    found: dict[str, list[tuple[Difference, int | None]]] = {}
+    names: dict[str, list[Difference]] = {}
     for candidate in evidence.candidates:
-        difference, on = candidate.difference(where, metric), candidate.on(where)
-        if difference is None or on is None:
+        found = candidate.difference(on, metric)
+        if found is None:
             continue
         tried[candidate.method] = tried.get(candidate.method, 0) + 1
-        if difference.conclusion == wanted:
-            found.setdefault(candidate.method, []).append((difference, on.folds))
-    methods = [
-        _Method(name, tuple(one for one, _ in pairs), tuple(folds for _, folds in pairs), tried[name])
-        for name, pairs in found.items()
-    ]
-    return sorted(methods, key=lambda method: (-max(abs(one.estimate) for one in method.differences), method.name))
+        if found.conclusion == wanted:
+            names.setdefault(candidate.method, []).append(found)
+    methods = [_Method(name, tuple(found), tried[name]) for name, found in names.items()]
+    return sorted(methods, key=lambda one: (-max(abs(d.estimate) for d in one.differences), one.name))
 
 
 def _list(methods: Sequence[_Method]) -> str:
@@ -97,29 +94,29 @@ def _list(methods: Sequence[_Method]) -> str:
     return named[0] if len(named) == 1 else ", ".join(named[:-1]) + " and " + named[-1]
 
 
-def _helping(evidence: Evidence, where: EvaluationSet) -> str:
-    metric, ground = evidence.metric, evidence.grounds[where]
-    start = EVALUATION_SET_NAMES[where].capitalize()
+def _helping(evidence: Evidence, on: EvaluationSet) -> str:
+    metric, ground = evidence.metric, evidence.grounds[on]
+    where = EVALUATION_SET_NAMES[on].capitalize()
     if not ground.comparisons:
-        return f"{start}, there is nothing to compare: no candidate has a baseline, the same model without its method."
-    better, worse = (_methods(evidence, where, metric, wanted) for wanted in ("helps", "hurts"))
+        return f"{where}, there is nothing to compare: no candidate has a baseline in this training."
+    better, worse = (_methods(evidence, on, metric, wanted) for wanted in ("helps", "hurts"))
     if better:
         end = f", and worse with {_list(worse)}" if worse else ""
-        return f"{start}, {metric} is better with {_list(better)}{_confirmed(evidence, where)}{end}."
+        return f"{where}, {metric} is better with {_list(better)}{_confirmed(evidence, on)}{end}."
     end = f", and it is worse with {_list(worse)}" if worse else ""
-    return f"{start}, no method of handling imbalance is shown to help {metric}{end}{_held_out(evidence, where)}."
+    return f"{where}, no method of handling imbalance is shown to help {metric}{end}{_held_out(evidence, on)}."
 
 
-def _held_out(evidence: Evidence, where: EvaluationSet) -> str:
-    """Add what the held-out period shows where the folds show nothing."""
-    if where == "test" or "test" not in evidence.grounds:
+def _held_out(evidence: Evidence, on: EvaluationSet) -> str:
+    """Say what the held-out period shows if the folds show nothing."""
+    if on == "test" or "test" not in evidence.grounds:
         return ""
-    methods = _methods(evidence, "test", evidence.metric, "helps")
-    return f"; on the held-out period these fits are better with {_list(methods)}" if methods else ""
+    better = _methods(evidence, "test", evidence.metric, "helps")
+    return f"; on the held-out period these fits are better with {_list(better)}" if better else ""
 
 
-def _confirmed(evidence: Evidence, where: EvaluationSet) -> str:
-    if where == "test" or "test" not in evidence.grounds:
+def _confirmed(evidence: Evidence, on: EvaluationSet) -> str:
+    if on == "test" or "test" not in evidence.grounds:
         return ""
     helps = [c for c in evidence.candidates if _concluded(evidence, c.name, "oof") == "helps"]
     too = sum(_concluded(evidence, c.name, "test") == "helps" for c in helps)
@@ -128,49 +125,45 @@ def _confirmed(evidence: Evidence, where: EvaluationSet) -> str:
     return f" (on the held-out period {too} of these {len(helps)} candidates are)"
 
 
-def _concluded(evidence: Evidence, name: str, where: EvaluationSet) -> Conclusion | None:
-    found = evidence.candidate(name).difference(where, evidence.metric)
+def _concluded(evidence: Evidence, name: str, on: EvaluationSet) -> Conclusion | None:
+    found = evidence.candidate(name).difference(on, evidence.metric)
     return found.conclusion if found else None
 
 
-def _hurting(evidence: Evidence, where: EvaluationSet) -> str:
-    methods = _methods(evidence, where, "average_precision", "hurts")
-    if not methods:
+def _hurting(evidence: Evidence, on: EvaluationSet) -> str:
+    worse = _methods(evidence, on, "average_precision", "hurts")
+    if not worse:
         return "No method is shown to hurt average precision."
-    return f"Average precision is worse with {_list(methods)}."
+    return f"Average precision is worse with {_list(worse)}."
 
 
-def _unsettled(evidence: Evidence, where: EvaluationSet) -> list[str]:
-    sentences = []
-    unsure = _methods(evidence, where, evidence.metric, "no difference shown")
-    if unsure:
-        why = _why_unsettled(evidence, where, unsure)
-        sentences.append(f"Not settled for {evidence.metric}: {_list(unsure)}. {why}")
-    blank = _methods(evidence, where, evidence.metric, "not enough data")
-    if blank:
-        more = f" and {len(blank) - NAMED} more" if len(blank) > NAMED else ""
-        sentences.append(f"Not enough data for {', '.join(method.name for method in blank[:NAMED])}{more}.")
-    few = [support for support in evidence.grounds[where].classes if not support.enough]
-    if few:
-        sentences.append("Not enough data on " + ", ".join(f"{one.name} ({one.positives:,} rows)" for one in few) + ".")
-    return sentences
-
-
-def _why_unsettled(evidence: Evidence, where: EvaluationSet, unsure: Sequence[_Method]) -> str:
-    ground = evidence.grounds[where]
-    smallest = max(one.detectable for method in unsure for one in method.differences)
-    stopped = [folds for method in unsure for folds in method.folds if folds is not None]
-    n = sum(len(method.folds) for method in unsure)
-    if stopped and len(stopped) == n:
-        low, high = min(stopped), max(stopped)
-        many = f"{low} to {high} folds" if low < high else "one fold" if high == 1 else f"{high} folds"
-        return (
-            f"They were stopped after {many}, too early to distinguish a difference below {smallest:.3f} from chance: "
-            "set `racing: false` to settle it."
-        )
+def _unsettled(evidence: Evidence, on: EvaluationSet) -> list[str]:
+    """Name the methods that show no difference, and the gain that would go unnoticed."""
+    unsettled = _methods(evidence, on, evidence.metric, "no difference shown")
+    if not unsettled:
+        return []
+    least = max(one.detectable for method in unsettled for one in method.differences)
+    open_ones = [c for c in evidence.candidates if _concluded(evidence, c.name, on) == "no difference shown"]
+    stopped = [c for c in open_ones if on == "oof" and c.oof is not None and c.oof.folds is not None]
+    named = f"Not settled: {_list(unsettled)}."
+    if stopped:
+        who = "They" if len(stopped) == len(open_ones) else f"{len(stopped)} of these {len(open_ones)} candidates"
+        return [
+            f"{named} {who} were stopped early, too soon to distinguish a gain below {least:.3f} from chance. "
+            "Set `racing: false` to settle it."
+        ]
+    ground = evidence.grounds[on]
     by = f" with {ground.folds} folds" if ground.basis == "folds" else ""
-    some = f" {len(stopped)} of these {n} candidates were stopped early: set `racing: false` to run them to the end."
-    return f"A difference below {smallest:.3f} can't be distinguished from chance{by}.{some if stopped else ''}"
+    return [f"{named} A gain below {least:.3f} can't be distinguished from chance{by}."]
+
+
+def _not_enough_data(evidence: Evidence, on: EvaluationSet) -> list[str]:
+    """Name the methods and the classes with too few rows."""
+    names = [method.name for method in _methods(evidence, on, evidence.metric, "not enough data")]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    few = [f"{one.name} ({one.positives:,} rows)" for one in evidence.grounds[on].classes if not one.enough]
+    sentences = [f"Not enough data for {', '.join(names[:NAMED])}{more}."] if names else []
+    return sentences + ([f"Not enough data on {', '.join(few)}."] if few else [])
 
 
 def signed(value: float) -> str:

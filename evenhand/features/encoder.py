@@ -16,8 +16,8 @@ from sklearn.preprocessing import OrdinalEncoder
 from evenhand.data.lineage import Encoder
 from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.features.anomaly import anomaly_steps
-from evenhand.features.rates import part_of_time, rate_steps
-from evenhand.features.text import text_steps
+from evenhand.features.class_rates import part_of_time, rate_steps
+from evenhand.features.text_columns import text_steps
 from evenhand.problem import Categorical, FeatureSet, Numeric
 
 MISSING = "(missing)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evenhand.data.out_of_fold import apart, fitting_rows
+from evenhand.data.out_of_fold import check_disjoint, fitting_rows
 from evenhand.data.stratified_sample import evenly_spaced_rows
 
 
@@ -82,7 +82,7 @@ class Predictions:
             When a row is in both.
         """
         for i, (fitted, evaluated) in enumerate(fitting_rows(self.fold_of_row, self.y)):
-            apart(fitted, evaluated, "calibration and decision rule, out of fold")
+            check_disjoint(fitted, evaluated, "calibration and decision rule, out of fold")
             yield self._fitted_on(i, fitted), self.take(evaluated)
 
     def sample(self, n: int) -> Predictions:
@@ -92,7 +92,7 @@ class Predictions:
     def fitting_samples(self, n: int) -> Iterator[Predictions]:
         """Return about ``n`` of the rows to fit on of each of :meth:`fitting_pairs`, chosen as :meth:`sample` does."""
         for i, (fitted, evaluated) in enumerate(fitting_rows(self.fold_of_row, self.y)):
-            apart(fitted, evaluated, "calibration, out of fold")
+            check_disjoint(fitted, evaluated, "calibration, out of fold")
             some = evenly_spaced_rows(self.y[fitted], self.fold_of_row[fitted], n) if len(fitted) > n else slice(None)
             yield self._fitted_on(i, fitted, some)
 

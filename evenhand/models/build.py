@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from evenhand.errors import ProblemError
-from evenhand.models.detector import DetectorClassifier, detector_of, wrong_detector
+from evenhand.models.detector_classifier import DetectorClassifier, detector_of, wrong_detector
 from evenhand.models.families import (
     DEFAULTS,
     FAMILIES,
@@ -19,8 +19,8 @@ from evenhand.models.families import (
     wrong_value,
 )
 from evenhand.models.forest import Forest
-from evenhand.models.warm_start import BALANCED
-from evenhand.models.wrapped import Prepared
+from evenhand.models.prepared import Prepared
+from evenhand.models.transfer.first_rows import BALANCED
 from evenhand.problem import DETECTORS, ModelSpec
 
 SMALLEST_BAG = 2_000

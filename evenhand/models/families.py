@@ -10,11 +10,11 @@ from lightgbm import LGBMClassifier
 
 from evenhand.models import balanced_ensembles as bags
 from evenhand.models.boosted import HistogramBoosting, LightGBM
-from evenhand.models.continued_lightgbm import ContinuedLightGBM
 from evenhand.models.focal import FocalLightGBM
 from evenhand.models.forest import Forest
 from evenhand.models.imputation import FilledGradientBoosting
-from evenhand.models.warm_start import BALANCED, wrong_first
+from evenhand.models.transfer.continued_lightgbm import ContinuedLightGBM
+from evenhand.models.transfer.first_rows import BALANCED, is_wrong_first
 from evenhand.problem.detectors import DETECTORS, SHARED
 
 # Half the trees on smaller bags, with more columns a split and no leaf of a row that was drawn once: on Toronto a
@@ -129,7 +129,7 @@ def wrong_value(family: str, settings: dict[str, Any]) -> str | None:
         return f"gamma: {gamma!r}; allowed: a number of 0 or more"
     if family == "lightgbm_focal" and not (alpha in (None, "balanced") or _all_positive(alpha)):
         return f"alpha: {alpha!r}; allowed: balanced, or a positive number for each class in the order of their names"
-    if wrong_first(settings.get("first", BALANCED)):
+    if is_wrong_first(settings.get("first", BALANCED)):
         return f"first: {settings['first']!r}; allowed: balanced, older, {{problem: name}} or {{data: file}}"
     older = settings.get("older_share", 0.5)
     if not _is_number(older) or not 0 < older < 1:

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from evenhand.models.warm_start import Beginning
+from evenhand.models.transfer.first_rows import FirstRows
 from evenhand.strategies import TrainingRows
 
 
@@ -22,14 +22,14 @@ class CountsCopies(Protocol):
         """Fit as on ``X[source], y[source]``."""
 
 
-def fit_rows(model: ClassifierMixin, rows: TrainingRows, **begin: Beginning) -> ClassifierMixin:
+def fit_rows(model: ClassifierMixin, rows: TrainingRows, **begin: FirstRows) -> ClassifierMixin:
     """Fit a model on the rows that a strategy made.
 
     Parameters
     ----------
     model : ClassifierMixin
     rows : TrainingRows
-    begin : Beginning, optional
+    begin : FirstRows, optional
         What the first rounds see of a model that begins on other rows.
 
     Returns

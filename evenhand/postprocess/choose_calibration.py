@@ -12,8 +12,8 @@ from evenhand.metrics.losses import log_losses
 from evenhand.metrics.predictions import Predictions
 from evenhand.postprocess.calibrators import Calibrator, Chained, PriorCorrection
 from evenhand.postprocess.fit_calibrators import CalibratorKind, cross_calibrated, fit_calibrator
-from evenhand.problem.calibration import CalibrationMethod
-from evenhand.strategies import LedgerEntry
+from evenhand.problem.postprocessing import CalibrationMethod
+from evenhand.strategies import ResamplingRecord
 
 Choice = tuple[bool, CalibratorKind | None]  # whether the prior is corrected first, and the calibrator after it
 ROWS = 20_000  # used for a choice and a fit: a calibrator has few parameters
@@ -32,7 +32,7 @@ class Shares:
     """After resampling, and of weight where rows have weights."""
 
     @classmethod
-    def of(cls, entry: LedgerEntry) -> Shares:
+    def of(cls, entry: ResamplingRecord) -> Shares:
         """Read a resampling record."""
         natural, trained = (
             np.array(list(counts.values()), dtype=float) for counts in (entry.before, entry.weight or entry.after)

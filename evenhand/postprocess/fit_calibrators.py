@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from sklearn.isotonic import IsotonicRegression
 
-from evenhand.data.out_of_fold import apart, fitting_rows
+from evenhand.data.out_of_fold import check_disjoint, fitting_rows
 from evenhand.metrics.checks import MetricsError, checked_codes, checked_probabilities
 from evenhand.metrics.predictions import Predictions
 from evenhand.postprocess.calibrators import Calibrator, Isotonic, Sigmoid, Temperature, logs
@@ -63,7 +63,7 @@ def cross_calibrated(kind: CalibratorKind, predictions: Predictions) -> np.ndarr
     y, proba = predictions.y, predictions.proba
     calibrated = np.empty(np.shape(proba))
     for fitted, evaluated in fitting_rows(predictions.fold_of_row, y):
-        apart(fitted, evaluated, f"calibration {kind}, out of fold")
+        check_disjoint(fitted, evaluated, f"calibration {kind}, out of fold")
         calibrated[evaluated] = fit_calibrator(kind, proba[fitted], y[fitted]).apply(proba[evaluated])
     return calibrated
 

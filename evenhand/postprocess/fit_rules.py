@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from evenhand.data.out_of_fold import apart, fitting_rows
+from evenhand.data.out_of_fold import check_disjoint, fitting_rows
 from evenhand.data.split import period_numbers
 from evenhand.errors import ProblemError
 from evenhand.metrics.checks import MetricsError, checked_predictions, checked_shares
@@ -114,7 +114,7 @@ def cross_fitted(
         of_fold = spec.model_copy(update={"share": share_of(spec, len(y), groups)})
     predicted = np.empty(len(y), dtype=np.int64)
     for fitted, evaluated in fitting_rows(given.fold_of_row, y):
-        apart(fitted, evaluated, f"decision rule {spec.name}, out of fold")
+        check_disjoint(fitted, evaluated, f"decision rule {spec.name}, out of fold")
         rule = fit_rule(of_fold, Predictions(y[fitted], proba[fitted]), classes, metric, trained_share)
         predicted[evaluated] = rule.decide(proba[evaluated])
     if isinstance(spec, CapacityDecision) and groups is not None:

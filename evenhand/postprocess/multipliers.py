@@ -14,7 +14,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from evenhand.data.stratified_parts import stripes
+from evenhand.data.stratified_parts import stratified_parts
 
 ENOUGH = 1e-6  # a sweep that gains less is the last one
 SWEEPS = 10
@@ -108,7 +108,7 @@ def fit_multipliers(
     starts = [_scaled(prior**-power) for power in STARTS]
     place = np.zeros(len(classes), dtype=np.int64)
     place[order] = np.arange(len(order))
-    parts = stripes(place[y], max(1, len(y) // COARSE))
+    parts = stratified_parts(place[y], max(1, len(y) // COARSE))
     if len(parts) > 1:
         coarse = _Search(np.ascontiguousarray(proba[parts[0]].T), y[parts[0]], OBJECTIVES[metric])
         found = [_scaled(coarse.ascend(start, order)) for start in starts]

@@ -5,16 +5,6 @@ One YAML file in ``problems/`` is one :class:`Problem`. Every part is frozen and
 
 from evenhand.problem.columns import Categorical, FeatureSet, Numeric, Rate, Target
 from evenhand.problem.common import BASE, LOWER_IS_BETTER, METRICS
-from evenhand.problem.decisions import (
-    ARGMAX,
-    LABEL_METRICS,
-    CapacityDecision,
-    CostDecision,
-    Decision,
-    MultipliersDecision,
-    PriorPowerDecision,
-    SimpleDecision,
-)
 from evenhand.problem.detectors import DETECTORS, AnyDetector, Detector
 from evenhand.problem.models import FULL_MODELS, SELF_BALANCING, ExtraCandidate, ModelSpec
 from evenhand.problem.neighbour_strategies import (
@@ -29,6 +19,16 @@ from evenhand.problem.neighbour_strategies import (
     TomekStrategy,
 )
 from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy, Slice
+from evenhand.problem.postprocessing import (
+    ARGMAX,
+    LABEL_METRICS,
+    CapacityDecision,
+    CostDecision,
+    Decision,
+    MultipliersDecision,
+    PriorPowerDecision,
+    SimpleDecision,
+)
 from evenhand.problem.problem import Problem, check_classes
 from evenhand.problem.reading import parse_problem
 from evenhand.problem.simple_strategies import (

@@ -1,4 +1,4 @@
-"""Models, and candidates beside the grid."""
+"""Model families, stacks, and candidates outside the grid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evenhand.problem.common import Frozen
 from evenhand.problem.detectors import DETECTORS
 
 Params = dict[str, int | float | str | bool | tuple[float, ...] | dict[str, str] | None]
-# They take no weights: what they are for is done inside.
+# Families that balance the classes themselves and take no weights.
 SELF_BALANCING = frozenset(
     {"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "smote_bagging", *DETECTORS}
 )
@@ -34,7 +34,7 @@ class ModelSpec(Frozen):
         "one_class_svm",
         "isolation_forest",
         "ecod",
-        "pyod_knn",
+        "knn_distance",
     ]
     exact: bool = Field(
         default=False,
@@ -74,7 +74,7 @@ class ModelSpec(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in tables, ledgers and runs."""
+        """Name in tables, records and runs."""
         return self.label or " ".join([self.kind, *([self.class_name] if self.class_name else [])])
 
 
@@ -92,7 +92,7 @@ class ExtraCandidate(Frozen):
 
     @property
     def name(self) -> str:
-        """Name of the model in tables, ledgers and runs."""
+        """Name of the model in tables, records and runs."""
         return self.label or self.model
 
 
@@ -110,5 +110,48 @@ FULL_MODELS = (
     ModelSpec(kind="one_class_svm", max_rows=20_000),
     ModelSpec(kind="isolation_forest", max_rows=20_000),
     ModelSpec(kind="ecod", max_rows=20_000),
-    ModelSpec(kind="pyod_knn", max_rows=20_000),
+    ModelSpec(kind="knn_distance", max_rows=20_000),
 )
+
+
+Combine = Literal["logistic", "mean"]
+
+
+class Stacking(Frozen):
+    """A candidate made of the best fits of different families (Wolpert 1992)."""
+
+    of: int = Field(default=3, ge=2, le=6, description="how many fits, each of another family")
+    combine: Combine = Field(
+        default="logistic", description="multinomial logistic regression on their probabilities, or their mean"
+    )
+
+
+class StackSpec(Frozen):
+    """The model of a candidate that is a stack."""
+
+    kind: Literal["stack"] = "stack"
+    combine: Combine = "logistic"
+    label: None = None
+
+    @property
+    def name(self) -> str:
+        """Name in tables, records and runs."""
+        return self.kind
+
+
+class StackedFits(Frozen):
+    """The strategy of a candidate that is a stack: the fits that it is made of."""
+
+    kind: Literal["stack"] = "stack"
+    fits: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name in tables, records and runs.
+
+        Examples
+        --------
+        >>> StackedFits(fits=("lightgbm / none / enriched", "random_forest / none")).name
+        'lightgbm none enriched + random_forest none'
+        """
+        return " + ".join(fit.replace(" / ", " ") for fit in self.fits)

@@ -9,22 +9,21 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from evenhand.errors import ProblemError
-from evenhand.problem.calibration import CalibrationMethod
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
-from evenhand.problem.decisions import (
+from evenhand.problem.models import SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
+from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
+from evenhand.problem.postprocessing import (
     ARGMAX,
     LABEL_METRICS,
+    CalibrationMethod,
     CapacityDecision,
     CostDecision,
     Decision,
     MultipliersDecision,
 )
-from evenhand.problem.models import SELF_BALANCING, ExtraCandidate, ModelSpec
-from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
 from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
-from evenhand.problem.stacking import Stacking
 from evenhand.problem.strategies import Strategy, named_classes
 from evenhand.problem.tuning import Tuning, tuning_fault
 

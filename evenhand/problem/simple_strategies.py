@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from evenhand.problem.common import Frozen
-from evenhand.problem.decisions import CostValue
+from evenhand.problem.postprocessing import CostValue
 
 
 def _checked_cap(value: int | float) -> int | float:
@@ -48,7 +48,7 @@ class NamedStrategy(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in tables, ledgers and runs."""
+        """Name in tables, records and runs."""
         return self.label or " ".join([self.kind, *self._settings()])
 
     def _settings(self) -> list[str]:
@@ -109,5 +109,5 @@ class CappedStrategy(Frozen):
 
     @property
     def name(self) -> str:
-        """Name in tables, ledgers and runs."""
+        """Name in tables, records and runs."""
         return self.label or ("capped+class_weight" if self.class_weight else "capped")

@@ -105,7 +105,7 @@ class Tuning(Frozen):
 
     @property
     def name(self) -> str:
-        """Name of the tuned model in tables, ledgers and runs."""
+        """Name of the tuned model in tables, records and runs."""
         return self.label or f"{self.model} tuned"
 
     def space_of(self, model: ModelSpec) -> dict[str, Setting]:

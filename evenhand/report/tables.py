@@ -1,4 +1,4 @@
-"""The tables a reader sees: baseline against resampled first, then all candidates, best first."""
+"""The comparison tables of a training: baseline against resampled, and all candidates, best first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from evenhand.metrics.scores import Scores
 from evenhand.problem import LOWER_IS_BETTER, METRICS
-from evenhand.report.table_text import DIFFERENCE, NAMES
+from evenhand.report.table_model import DIFFERENCE, NAMES
 
 PLAIN = ("none", "base", "argmax")
 ACCURACY = "accuracy (misleading)"
@@ -34,18 +34,18 @@ class Row:
     variant_of: str | None = None
     folds: int = 0
     stopped: str | None = None
-    """Why it got no more folds; ``oof`` is of those done until then."""
+    """Why it got no more folds; ``oof`` is of the folds done until then."""
     beside: Scores | None = None
-    """Where it was stopped: scores of its model with nothing done to it, on the same rows."""
+    """If it was stopped early: scores of its baseline on the same rows."""
 
     @property
     def group(self) -> str:
-        """The model whose lines a table keeps together: with other settings it is still that model."""
+        """The model whose rows a table keeps together; a variant with other settings belongs to it."""
         return self.variant_of or self.model
 
 
 def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFrame:
-    """Each model without resampling against the same model under every strategy.
+    """Compare each model without resampling with the same model under every strategy.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
     Returns
     -------
     DataFrame
-        A line a candidate, model by model: the model that has the best candidate first, in it the baseline
-        (strategy ``none``, features ``base``, decision ``argmax``), then the rest, best first. Columns ``... vs none``
-        are the difference to the baseline of the same model; for a loss, negative is better. ``min_recall`` is the
-        recall of the class found worst. A candidate that the race stopped has its number of ``folds``, and its
-        difference is to the baseline on the same rows. ``features`` and ``decision`` are columns where they vary.
-        Candidates without scores come last, their reason in ``skipped`` (empty for all others).
+        One row per candidate, model by model: the model with the best candidate first, in it the baseline (strategy
+        ``none``, features ``base``, decision ``argmax``), then the rest, best first. Columns ``... vs none`` are the
+        difference from the baseline of the same model; for a loss, negative is better. ``min_recall`` is the lowest
+        recall of any class. A candidate that was stopped early has its number of ``folds``, and its difference is from
+        the baseline on the same rows. ``features`` and ``decision`` are columns if they vary. Candidates without
+        scores come last, with the reason in ``skipped`` (empty for all others).
 
     Raises
     ------
@@ -98,7 +98,7 @@ def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof
 
 
 def shortened(table: pd.DataFrame, metric: str, most: int = 40) -> tuple[pd.DataFrame, int]:
-    """Keep the best lines and every model's baseline of a table of many lines, in their order.
+    """Keep the best rows and every model's baseline of a long table, in their order.
 
     Parameters
     ----------
@@ -106,12 +106,12 @@ def shortened(table: pd.DataFrame, metric: str, most: int = 40) -> tuple[pd.Data
         Of :func:`baseline_against_resampled`.
     metric : str
     most : int
-        A table with no more lines stays whole.
+        A table with at most as many rows is returned unchanged.
 
     Returns
     -------
     DataFrame, int
-        What is kept, and how many scored lines are not; candidates without scores are all kept.
+        What is kept, and how many scored rows are not; candidates without scores are all kept.
     """
     if len(table) <= most or metric not in table:
         return table, 0
@@ -124,22 +124,22 @@ def shortened(table: pd.DataFrame, metric: str, most: int = 40) -> tuple[pd.Data
 
 
 def leaderboard(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFrame:
-    """All candidates, best first.
+    """Rank all candidates, best first.
 
     Parameters
     ----------
     rows : sequence of Row
     metric : str
-        One of ``evenhand.problem.METRICS``; the order goes by it, downwards or, for a loss, upwards.
+        One of ``evenhand.problem.METRICS``; the rows are ordered by it.
     on : {"oof", "test"}
-        What the order and all columns go by, but ``... held out``, which is the held-out period always.
+        The evaluation set of the order and of all columns but ``... held out``, which is always the held-out period.
 
     Returns
     -------
     DataFrame
-        A line a candidate. Accuracy comes last, marked as misleading, beside the accuracy of always saying the
-        majority class. Candidates that the race stopped follow without a rank. Candidates without scores have no rank
-        and come last, their reason in ``skipped``.
+        One row per candidate. Accuracy comes last, marked as misleading, after the accuracy of always predicting the
+        majority class. Candidates that were stopped early follow without a rank. Candidates without scores have no
+        rank and come last, with the reason in ``skipped``.
 
     Raises
     ------
@@ -151,11 +151,11 @@ def leaderboard(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFr
     scored.sort(key=lambda pair: (pair[0].stopped is not None, *_order(pair[0], pair[1], metric)))
     shown, folds = _shown(rows), _folds(rows, on)
     lines = [
-        {"rank": pd.NA if row.stopped else place}
+        {"rank": pd.NA if row.stopped else rank}
         | _names(row, shown)
         | {name: row.folds for name in folds}
         | _summary(row, scores, metric, on)
-        for place, (row, scores) in enumerate(scored, start=1)
+        for rank, (row, scores) in enumerate(scored, start=1)
     ]
     frame = _framed(lines, unscored, shown, on)
     return frame.astype({"rank": "Int64"}) if "rank" in frame else frame
@@ -181,7 +181,7 @@ def _parted(rows: Sequence[Row], on: Rows) -> tuple[list[tuple[Row, Scores]], li
 
 
 def _rank(scores: Scores, metric: str) -> tuple[bool, float]:
-    """Sorts best first; what is undefined last."""
+    """Sort best first, undefined last."""
     value = scores.metrics[metric]
     if math.isnan(value):
         return True, 0.0
@@ -189,7 +189,7 @@ def _rank(scores: Scores, metric: str) -> tuple[bool, float]:
 
 
 def _order(row: Row, scores: Scores, metric: str) -> tuple[Any, ...]:
-    """By value, then by name: equal scores keep one order, however the candidates came."""
+    """Order by value, then by name: equal scores have one order, whatever the order of the candidates."""
     return _rank(scores, metric), tuple(_names(row).values())
 
 
@@ -203,12 +203,12 @@ def _shown(rows: Sequence[Row]) -> list[str]:
 
 
 def _folds(rows: Sequence[Row], on: Rows) -> list[str]:
-    """Tell of folds where the race stopped a candidate: its scores are of fewer rows than the others'."""
+    """Show folds if a candidate was stopped early: its scores are of fewer rows than the others'."""
     return ["folds"] if on == "oof" and any(row.stopped for row in rows) else []
 
 
 def is_baseline(row: Row) -> bool:
-    """Tell whether a candidate is its model with nothing done to it."""
+    """Return whether a candidate is the baseline of its model."""
     return (row.strategy, row.features, row.decision) == PLAIN and row.variant_of is None
 
 

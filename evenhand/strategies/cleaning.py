@@ -9,16 +9,16 @@ import numpy as np
 from imblearn.under_sampling import NearMiss
 
 from evenhand.problem import EnnStrategy, NearMissStrategy, SmoteEnnStrategy, SmoteTomekStrategy, TomekStrategy
+from evenhand.strategies.class_targets import under_targets
+from evenhand.strategies.neighbour_search import neighbours, space
 from evenhand.strategies.random_sampling import UNCHANGED
-from evenhand.strategies.scaling import neighbours, space
-from evenhand.strategies.targets import under_targets
 from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 Cleaning = TomekStrategy | EnnStrategy | SmoteTomekStrategy | SmoteEnnStrategy
 # NearMiss-2 holds the distance of every row of a class to every row of the smallest: 16 bytes a pair.
 MOST_PAIRS = 100_000_000
 
-# The ledger tells it: NearMiss-3 found fewer rows than asked for.
+# Recorded as an adaptation: NearMiss-3 found fewer rows than asked for.
 warnings.filterwarnings("ignore", message="The number of the samples to be selected is larger", category=UserWarning)
 
 

@@ -9,8 +9,8 @@ from imblearn.over_sampling import RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 
 from evenhand.problem import RoseStrategy, SimpleStrategy
-from evenhand.strategies.scaling import filled
-from evenhand.strategies.targets import over_targets, under_targets
+from evenhand.strategies.class_targets import over_targets, under_targets
+from evenhand.strategies.neighbour_search import filled
 from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 UNCHANGED = "every class has its ratio already: nothing changed"

@@ -1,4 +1,4 @@
-"""The rows a model is fitted on, where each comes from, and the ledger of what was done to them."""
+"""The rows a model is fitted on, where each comes from, and the record of what was done to them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from evenhand.problem import AnyStrategy
 
 
 class CannotResample(ValueError):
-    """The strategy can't run on these rows; the message is the reason for the ledger."""
+    """The strategy can't run on these rows; the message is the reason for the resampling record."""
 
 
 @dataclass(frozen=True)
-class LedgerEntry:
-    """One line of the resampling ledger: class counts before and after, and every adaptation.
+class ResamplingRecord:
+    """What a strategy did to the training rows of a fold: class counts before and after, and every adaptation.
 
     ``weight`` is what the rows of each class weigh together, where rows have weights.
     """
@@ -80,12 +80,12 @@ def class_counts(y: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
     return {name: int(n) for name, n in zip(classes, counts, strict=True)}
 
 
-def ledger_entry(
+def resampling_record(
     strategy: AnyStrategy, fold: str, y: np.ndarray, rows: TrainingRows, classes: Sequence[str]
-) -> LedgerEntry:
+) -> ResamplingRecord:
     """Write down what a strategy did to a fold's training rows."""
     before, after = class_counts(y, classes), class_counts(rows.y, classes)
-    entry = LedgerEntry(strategy.name, fold, before, after, rows.adaptations, _weights(rows, classes))
+    entry = ResamplingRecord(strategy.name, fold, before, after, rows.adaptations, _weights(rows, classes))
     vanished = [name for name, n in entry.after.items() if n == 0 and entry.before[name] > 0]
     if vanished:
         raise CannotResample(f"{strategy.name}: would drop every row of {', '.join(vanished)}")

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from evenhand.data.lineage import Encoder, RowsSeen
-from evenhand.strategies import LedgerEntry, TrainingRows
+from evenhand.strategies import ResamplingRecord, TrainingRows
 
-Resampled = tuple[TrainingRows, LedgerEntry]
+Resampled = tuple[TrainingRows, ResamplingRecord]
 Key = tuple[Any, ...]  # what is computed; its first part is the number of the fold
 _ENCODED = "as encoded"  # in the place of an array that is the fold's encoded rows themselves
 
@@ -96,11 +96,11 @@ def unpack_encoded(packed: Packed) -> Encoded:
 
 
 def pack_rows(value: Resampled, encoded: np.ndarray) -> Packed:
-    """Keep the rows that a strategy made of a fold's encoded rows, and their line of the ledger.
+    """Keep the rows that a strategy made of a fold's encoded rows, and their resampling record.
 
     Parameters
     ----------
-    value : (TrainingRows, LedgerEntry)
+    value : (TrainingRows, ResamplingRecord)
     encoded : ndarray of shape (n_train, n_features)
         Of the fold. Where an array is this very one, that is written down in its place.
     """
@@ -119,14 +119,14 @@ def pack_rows(value: Resampled, encoded: np.ndarray) -> Packed:
 
 
 def unpack_rows(packed: Packed, encoded: np.ndarray) -> Resampled:
-    """Return the rows and their line of the ledger; ``encoded`` is the fold's encoded rows where they are needed.
+    """Return the rows and their resampling record; ``encoded`` is the fold's encoded rows where they are needed.
 
     Of other rows that the strategy was given, which is a leak, there is their number alone.
     """
     plain = {name: _plain(part, encoded) for name, part in packed.record["rows"].items()}
     if packed.record.get("n_given") is not None:
         plain["given"] = np.empty((packed.record["n_given"], 0))
-    entry = LedgerEntry(**packed.record["entry"])
+    entry = ResamplingRecord(**packed.record["entry"])
     return TrainingRows(**{**plain, **packed.arrays}), replace(entry, adaptations=tuple(entry.adaptations))
 
 

@@ -13,8 +13,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from evenhand.data.references import Reference
 from evenhand.errors import StorageError
 from evenhand.problem import Problem
-from tasks.data import sources
-from tasks.data.sources.fetched import SourceFile
+from tasks.data.sources.fetch import clear_downloads, fetch
+from tasks.data.sources.fetched import Fetched, SourceFile
 from tasks.settings import settings
 from tasks.storage.store import open_store, write_frame
 
@@ -52,8 +52,8 @@ def ingest(problem: Problem, clear_cache: bool = False) -> Reference:
     """
     cache = settings().cache
     if clear_cache:
-        sources.clear_cache(problem.source, cache)
-    fetched = sources.fetch(problem.source, cache)
+        clear_downloads(problem.source, cache)
+    fetched = fetch(problem.source, cache)
     rows = write_frame(fetched.frame, "snapshots/{sha256}/rows.parquet")
     manifest = _manifest(problem, fetched, rows)
     open_store().put_bytes(manifest.model_dump_json(indent=2).encode(), _manifest_key(rows))
@@ -84,7 +84,7 @@ def _manifest_key(ref: Reference) -> str:
     return f"snapshots/{ref.sha256}/manifest.json"
 
 
-def _manifest(problem: Problem, fetched: sources.Fetched, rows: Reference) -> Manifest:
+def _manifest(problem: Problem, fetched: Fetched, rows: Reference) -> Manifest:
     return Manifest(
         problem=problem.name,
         origin=fetched.origin,

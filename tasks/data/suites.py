@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from evenhand.data.broken_rows import Checked
+from evenhand.data.broken_rows import CheckedExpectation
 from evenhand.data.suite_spec import NOT_NULL, Expectation, Suite, derived_suite, freshness_rules
 from evenhand.errors import ValidationFailed
 from evenhand.problem import Problem
@@ -54,7 +54,7 @@ class Checker:
             self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
             self._data = self._context.data_sources.add_pandas("evenhand")
 
-    def run(self, name: str, frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Checked]:
+    def run(self, name: str, frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[CheckedExpectation]:
         """Check a frame with a fresh row number as its index.
 
         Raises
@@ -124,7 +124,7 @@ def _condition(column: str, values: Sequence[str]) -> Any:
     return Column(column).is_in(list(values) or [""])
 
 
-def _checked(expectation: Expectation, result: Any, n_rows: int) -> Checked:
+def _checked(expectation: Expectation, result: Any, n_rows: int) -> CheckedExpectation:
     rows = np.zeros(n_rows, dtype=bool)
     found = result.result or {}
     rows[np.asarray(found.get("unexpected_index_list") or [], dtype=int)] = True
@@ -133,7 +133,7 @@ def _checked(expectation: Expectation, result: Any, n_rows: int) -> Checked:
     error = errors[0] if errors else None
     if expectation.row_level and not success and not rows.any():
         error = error or "no row was named"
-    return Checked(expectation, success, rows, found.get("observed_value"), error)
+    return CheckedExpectation(expectation, success, rows, found.get("observed_value"), error)
 
 
 def _exceptions(info: Any) -> list[str]:

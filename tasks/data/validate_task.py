@@ -40,4 +40,4 @@ def validate(snapshot: Reference, problem: Problem) -> Validated:
 
 
 def _process() -> Workers:
-    return Workers(1, None, print, IMPORTS, saving="or give it fewer rows")
+    return Workers(1, None, print, IMPORTS, advice="or give it fewer rows")

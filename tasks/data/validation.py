@@ -14,7 +14,14 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.data.broken_rows import Checked, any_row, later_copies, names_by_row, rows_aside, without_unfit
+from evenhand.data.broken_rows import (
+    CheckedExpectation,
+    any_row,
+    later_copies,
+    names_by_row,
+    rows_to_quarantine,
+    without_unfit,
+)
 from evenhand.data.findings import Findings, failures_paragraph
 from evenhand.data.headers import describe_missing
 from evenhand.data.references import Reference
@@ -68,7 +75,7 @@ def validated(snapshot: Reference, problem: Problem) -> Validated:
         where = {"report": f"{docs}/quality.html"} | ({"rows put aside": quarantined.key} if quarantined else {})
         raise ValidationFailed(failures_paragraph(found, [f"{k}: {open_store().uri(v)}" for k, v in where.items()]))
     return Validated(
-        good=write_frame(_left(typed, found.aside), f"validated/{id_}/rows.parquet"),
+        good=write_frame(_left(typed, found.quarantined), f"validated/{id_}/rows.parquet"),
         quarantined=quarantined,
         broken=found.counts,
         dropped_duplicates=found.dropped_copies,
@@ -95,7 +102,7 @@ def find(
     copies = later_copies(raw[known])
     results = checker.run(f"{suite.name}_rows", typed, [e for e in suite.expectations if e.row_level])
     results = without_unfit(results, unfit)
-    faults = rows_aside(results, unfit)
+    faults = rows_to_quarantine(results, unfit)
     aside = any_row(faults, len(raw)) | (copies if problem.duplicates == "drop" else False)
     results += _check_table(checker, suite, problem, _left(typed, aside))
     left_out = [name for name in raw.columns if name not in known]
@@ -115,7 +122,7 @@ def _types(raw: pd.DataFrame, suite: Suite, problem: Problem) -> dict[str, Colum
     return types
 
 
-def _check_table(checker: Checker, suite: Suite, problem: Problem, good: pd.DataFrame) -> list[Checked]:
+def _check_table(checker: Checker, suite: Suite, problem: Problem, good: pd.DataFrame) -> list[CheckedExpectation]:
     """Check expectations about the whole on the good rows; without any, the row-level failures say it all."""
     if good.empty:
         return []
@@ -131,7 +138,7 @@ def _identity(snapshot: Reference, suite: Suite, problem: Problem) -> str:
 
 
 def _write_quarantine(found: Findings, key: str) -> Reference | None:
-    aside = np.flatnonzero(found.aside)
+    aside = np.flatnonzero(found.quarantined)
     if not len(aside):
         return None
     taken = {name: f"{name} (raw)" for name in ("row", "broken_expectations")}

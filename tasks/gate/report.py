@@ -1,4 +1,4 @@
-"""The gate report of a version: its parts are gathered here, and the page is stored with the training's run."""
+"""The gate report of a version: made here, and logged to the run of its training."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
 REPORT, CONFIG = "gate_report.html", "problem.json"
 REPORT_TAG, REPORT_SHA256 = "gate_report", "gate_report_sha256"
-DESCRIPTION_LENGTH = 4_000  # the registry's database allows 5,000
-# Tags of what a version was made from; the others are of what the registry did with it.
+DESCRIPTION_LENGTH = 4_000  # the registry's database takes 5,000
+# Tags that record what a version was made from; others record what the registry did with it.
 MADE_FROM = ("winner", "preset", "seed", "synthetic", "data_sha256", "train_sha256", "holdout_sha256")
 
 
 @dataclass(frozen=True, eq=False)
-class DecidedCase:
-    """A verdict with the champion that the challenger was compared with, and the case, if it could be read."""
+class Contenders:
+    """What a verdict is about: the version, the champion if there is one, and their predictions."""
 
-    verdict: Verdict
+    version: ModelVersion
     champion: Registered | None
-    digest: str = ""
+    digest: str
     case: Case | None = None
 
 
-def write_report(client: MlflowClient, problem: Problem, version: ModelVersion, decided: DecidedCase) -> None:
-    """Write the report and the problem to the training's run, and link the report from the version."""
+def write_report(client: MlflowClient, problem: Problem, verdict: Verdict, contenders: Contenders) -> None:
+    """Log the report and the problem to the training's run, and link the report from the version."""
+    version = contenders.version
     if not version.run_id:
         return
-    verdict = decided.verdict
     client.log_dict(version.run_id, problem.model_dump(mode="json"), CONFIG)
-    about = _about(client, problem, version, decided.champion, decided.digest)
-    page = gate_report(verdict, about, _details(decided.case, problem) if verdict.evaluation else None)
+    about = _about(client, problem, contenders)
+    page = gate_report(verdict, about, _details(contenders.case, problem) if verdict.evaluation else None)
     client.log_text(version.run_id, page, REPORT)
     run = client.get_run(version.run_id).info
     link = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{REPORT}"
@@ -59,10 +59,9 @@ def _details(case: Case | None, problem: Problem) -> Any:
     return None if case is None else describe(case, problem.gate)
 
 
-def _about(
-    client: MlflowClient, problem: Problem, version: ModelVersion, champion: Registered | None, case_digest: str
-) -> About:
-    changes, alike, fault = _changes(client, problem, version, champion)
+def _about(client: MlflowClient, problem: Problem, contenders: Contenders) -> About:
+    version, champion = contenders.version, contenders.champion
+    changes, alike, fault = _changes(client, version, champion)
     split = problem.split.holdout
     return About(
         problem=problem.title,
@@ -70,7 +69,7 @@ def _about(
         version=str(version.version),
         champion=champion.version if champion else "",
         judged_at=now(),
-        case=case_digest,
+        case=contenders.digest,
         policy=problem.gate,
         synthetic=problem.synthetic,
         changes=changes,
@@ -81,13 +80,13 @@ def _about(
 
 
 def _changes(
-    client: MlflowClient, problem: Problem, version: ModelVersion, champion: Registered | None
+    client: MlflowClient, version: ModelVersion, champion: Registered | None
 ) -> tuple[tuple[Change, ...], int, str]:
-    """Compare both trainings by their records: tags, the run's parameters, the problem."""
+    """Compare the recorded tags, parameters and problems of both trainings."""
     if champion is None:
         return (), 0, ""
-    before, fault = _written(client, client.get_model_version(champion.name, champion.version))
-    after, _ = _written(client, version)
+    before, fault = _recorded(client, client.get_model_version(champion.name, champion.version))
+    after, _ = _recorded(client, version)
     if fault:
         after = {name: value for name, value in after.items() if not name.startswith("problem.")}
     names = list(dict.fromkeys((*after, *before)))
@@ -96,18 +95,18 @@ def _changes(
     return found, len(names) - len(changed), fault
 
 
-def _written(client: MlflowClient, version: ModelVersion) -> tuple[dict[str, str], str]:
-    written = {name: version.tags[name] for name in MADE_FROM if name in version.tags}
+def _recorded(client: MlflowClient, version: ModelVersion) -> tuple[dict[str, str], str]:
+    recorded = {name: version.tags[name] for name in MADE_FROM if name in version.tags}
     fault = ""
     if version.run_id:
         run = client.get_run(version.run_id)
-        written |= {name: value for name, value in run.data.params.items() if name not in written}
-        written |= {"code": run.data.tags["code"]} if "code" in run.data.tags else {}
+        recorded |= {name: value for name, value in run.data.params.items() if name not in recorded}
+        recorded |= {"code": run.data.tags["code"]} if "code" in run.data.tags else {}
         try:
-            written |= {f"problem.{name}": value for name, value in _flat(_config(client, version.run_id)).items()}
-        except Exception as error:  # noqa: BLE001 - an older training kept no problem; the page has a note
-            fault = f"The problem file of version {version.version} was not kept: {in_one_line(error)}"
-    return written, fault
+            recorded |= {f"problem.{name}": value for name, value in _flat(_config(client, version.run_id)).items()}
+        except Exception as error:  # noqa: BLE001 - an older training logged no problem; the page shows this
+            fault = f"The problem file of version {version.version} was not logged: {in_one_line(error)}"
+    return recorded, fault
 
 
 def _config(client: MlflowClient, run_id: str) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, erro
 from evenhand.problem import Problem
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
 from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
-from tasks.gate.report import DecidedCase, write_report
+from tasks.gate.report import Contenders, write_report
 from tasks.registry.client import connect
 from tasks.registry.model_versions import (
     CASE,
@@ -38,7 +38,7 @@ from tasks.registry.model_versions import (
     registry_errors,
     tag_version,
 )
-from tasks.registry.verdicts import known_verdict, note_verdict
+from tasks.registry.verdicts import record_verdict, recorded_verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,7 +76,8 @@ def run_gate(problem: Problem, holdout: Reference, challenger: Registered) -> Ve
         verdict = error_verdict(in_one_line(error), problem.metric, problem.review)
         with suppress(Exception):
             client = connect()
-            _record(client, problem, challenger, DecidedCase(verdict, champion_of(client, challenger.name)))
+            version = client.get_model_version(challenger.name, challenger.version)
+            _record(client, problem, verdict, Contenders(version, champion_of(client, challenger.name), ""))
         return verdict
 
 
@@ -87,11 +88,11 @@ def _stored_or_new(problem: Problem, holdout: Reference, challenger: Registered)
         champion = champion_of(client, challenger.name)
     compared_with = champion.version if champion else ""
     digest = _case_digest(problem, holdout, version, compared_with)
-    known = known_verdict(version)
+    known = recorded_verdict(version)
     if known and known.outcome != "error" and (version.tags.get(CASE) == digest or compared_with == challenger.version):
         return known
     verdict, case = _decide(client, problem, holdout, version, champion, digest)
-    _record(client, problem, challenger, DecidedCase(verdict, champion, digest, case))
+    _record(client, problem, verdict, Contenders(version, champion, digest, case))
     return verdict
 
 
@@ -143,7 +144,7 @@ def _decide(
 
 
 def _load(title: str, name: str, version: str) -> FittedCandidate:
-    from tasks.registry.model_store import load_model
+    from tasks.registry.load_model import load_model
 
     try:
         return load_model(f"models:/{name}/{version}")
@@ -207,22 +208,22 @@ def _case_digest(problem: Problem, holdout: Reference, version: ModelVersion, co
     return hashlib.sha256("\n".join((*map(str, parts), *known, problem.gate.model_dump_json())).encode()).hexdigest()
 
 
-def _record(client: MlflowClient, problem: Problem, challenger: Registered, decided: DecidedCase) -> None:
-    verdict = decided.verdict
-    with registry_errors(f"writing the verdict on {challenger.name} version {challenger.version}"):
-        version = client.get_model_version(challenger.name, challenger.version)
+def _record(client: MlflowClient, problem: Problem, verdict: Verdict, contenders: Contenders) -> None:
+    version, champion = contenders.version, contenders.champion
+    name, number = version.name, str(version.version)
+    with registry_errors(f"writing the verdict on {name} version {number}"):
         if version.run_id:
             client.log_dict(version.run_id, verdict.model_dump(mode="json"), "verdict.json")
-        write_report(client, problem, version, decided)
-        compared_with = decided.champion.version if decided.champion else ""
+        write_report(client, problem, verdict, contenders)
+        compared_with = champion.version if champion else ""
         tags = {
             VERDICT: verdict.outcome,
             REASONS: " ".join(verdict.reasons),
             VERDICT_JSON: verdict.model_dump_json(),
             COMPARED_WITH: compared_with,
             JUDGED_AT: now(),
-            CASE: decided.digest,
+            CASE: contenders.digest,
         }
-        tag_version(client, challenger.name, challenger.version, tags)
+        tag_version(client, name, number, tags)
         # After the tags: a verdict is valid once it is in the ledger, and then its tags can be read.
-        note_verdict(challenger.name, challenger.version, verdict, decided.digest, compared_with)
+        record_verdict(name, number, verdict, contenders.digest, compared_with)

@@ -1,1 +1,1 @@
-"""Servers on this machine for who looks at the embedded stores."""
+"""Of this machine: command lines, Prefect's embedded server, and the servers that show the embedded stores."""

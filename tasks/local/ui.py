@@ -9,18 +9,15 @@ import contextlib
 import json
 import os
 import re
-import signal
 import sys
 import time
-from types import FrameType
-from typing import NoReturn
 from urllib.parse import quote, urlencode
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from evenhand.errors import EvenhandError
 from evenhand.problem.presets import registered_name
+from tasks.local.command_line import run_command
 from tasks.local.servers import HOST, Page, check_alive, check_port, get, served, wait_until_up
 from tasks.settings import settings
 
@@ -33,20 +30,6 @@ class UiRequest(BaseSettings):
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="also EVENHAND_MLFLOW_PORT")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="also EVENHAND_PREFECT_PORT")
     timeout: int = Field(default=180, ge=1, description="seconds that the servers have to come up")
-
-
-def main() -> None:
-    """Start what is embedded, name what is not, and end it all on ctrl-c."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        show(CliApp.run(UiRequest))
-    except EvenhandError as error:
-        _stop(str(error), 1)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        _stop(f"{faults} (see --help)", 2)
-    except KeyboardInterrupt:
-        _stop("\nStopped.", 130)
 
 
 def show(request: UiRequest) -> None:
@@ -126,18 +109,9 @@ def _newest(mlflow: Page) -> str | None:
     return f"{mlflow.address}/#/experiments/{found['experiment']['experiment_id']}/runs?{query}"
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def _stop(message: str, code: int) -> NoReturn:
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
-    sys.exit(code)
-
-
 if __name__ == "__main__":
-    main()
+    run_command(UiRequest, show)

@@ -1,67 +1,53 @@
-"""Worker: a process that works for a training, started by ``tasks.processes.pool``.
-
-``python -m tasks.processes.worker FD MODULE...``.
-
-It imports neither Prefect nor MLflow, so that it is there in two seconds and small.
-"""
+"""What runs in a worker process of :mod:`tasks.processes.pool`, which imports neither Prefect nor MLflow."""
 
 from __future__ import annotations
 
 import gc
 import os
 import pickle
-import signal
-import sys
 import threading
-import traceback
+import time
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TypeVar
 
 from tasks.processes.memory import give_back
 
+T = TypeVar("T")
 
-def serve(connection: Connection) -> None:
-    """Run what is asked, one after the other, until nobody is there to ask."""
-    while True:
-        try:
-            function, args = connection.recv()
-        except EOFError:
-            return
-        connection.send_bytes(_answer(function, args))
-        give_back()
+SECONDS_BETWEEN_LOOKS = 1
 
 
-def _answer(function: Any, args: tuple[Any, ...]) -> bytes:
-    try:
-        return pickle.dumps((True, function(*args)))
-    except Exception as error:  # noqa: BLE001  whatever it is, it is the asker's
-        error.add_note(f"in a worker process:\n{traceback.format_exc()}")
-        try:
-            return pickle.dumps((False, error))
-        except Exception:  # noqa: BLE001  an error that can't travel is told in words
-            return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
-
-
-def _end_with_parent() -> None:
-    # The parent holds the other end and never writes: it is closed when the parent is gone, however it went.
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
-
-
-def main() -> None:
-    """Serve on the connection whose file descriptor is named, after importing the modules that are."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c reaches the whole terminal: the parent decides what ends
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def prepare(imports: Sequence[str]) -> None:
+    """Import modules ahead, and see to it that this process ends with the one that started it."""
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     gc.disable()  # what is imported stays: collections need not look at it again and again
-    for name in sys.argv[2:]:
+    for name in imports:
         import_module(name)
     gc.enable()
     gc.collect()
     gc.freeze()
-    serve(Connection(int(sys.argv[1])))
 
 
-if __name__ == "__main__":
-    main()
+def ready() -> None:
+    """Do nothing: a first task, for which the process is started."""
+
+
+def call(function: Callable[..., T], *args: object) -> T:
+    """Run a function and return free memory to the machine."""
+    try:
+        return function(*args)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - made in this process
+        except Exception:  # noqa: BLE001 - whatever a library's exception raises when it is pickled
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+        raise
+    finally:
+        give_back()
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    os._exit(1)

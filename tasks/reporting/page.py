@@ -1,10 +1,9 @@
-"""Page: report.html and the model card of a training, made of what its steps left behind."""
+"""Page: report.html and the model card of a training."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,21 +15,19 @@ from evenhand.metrics.predictions import Predictions
 from evenhand.report.model_card import model_card, model_card_page
 from evenhand.report.summary import Summary
 from evenhand.report.tables import Row, is_baseline
-from evenhand.report.training.data import BASELINE_CURVES, Corrected, Made, Measured, Report, row_name
-from evenhand.report.training.intervals import measure
+from evenhand.report.training.data import Corrected, Made, Measured, Report, row_name
+from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.report.training.page import report_page
-from evenhand.strategies import LedgerEntry
-from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from tasks.data.validation import Validated
+from tasks.reporting.draw import draw_comparison, draw_winner
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
-from tasks.training.results import Result, evaluated_positions, ledgers, read_predictions
+from tasks.training.results import Result, evaluated_positions, read_predictions, resampling_records
 from tasks.training.run import code_hash
-from tasks.training.units import Unit, slug
+from tasks.training.units import Unit
 
 REPORT, CARD = "report.html", "model_card"
-OF_WINNER, OF_ALL = ("precision_recall", "calibration"), ("strategy_comparison", "class_counts")
 
 
 def write_page(
@@ -38,25 +35,24 @@ def write_page(
 ) -> None:
     """Write ``report.html``, ``model_card.md`` and ``model_card.html`` into a training's folder.
 
-    The folder holds the figures that were drawn, and the probabilities below ``units/``.
+    The folder holds the probabilities below ``units/``, from which the figures of the page are drawn.
     """
-    problem, results, winner = context.problem, compared.results, compared.winner
-    won = compared.winning
-    reference = _reference(won, results)
+    problem, results, won = context.problem, compared.results, compared.winning
+    reference, records = _reference(won, results), resampling_records(results)
     rows = {result.candidate.name: result.row() for result in results}
     report = Report(
         problem=problem,
         summary=summary,
         verdict=verdict,
         rows=tuple(rows.values()),
-        winner=rows[winner.name],
+        winner=rows[compared.winner.name],
         reference=rows[reference.candidate.name] if reference else None,
         made=_made(context, validated, won),
         measured=_measured(context, won, reference),
         evidence=compared.evidence,
         corrected=_corrected(results),
-        ledger=_ledger(results),
-        figures=_figures(context.folder, winner, reference.candidate if reference else None),
+        ledger=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
+        figures={**draw_winner(context, won, reference), **draw_comparison(problem, results, records)},
     )
     pages = {
         REPORT: report_page(report),
@@ -70,7 +66,7 @@ def write_page(
 
 
 def _reference(won: Result, results: Sequence[Result]) -> Result | None:
-    """Find the winner's model with nothing done about imbalance."""
+    """Find the winner's baseline."""
     for result in results:
         row: Row = result.row()
         if is_baseline(row) and row.group == won.row().group and row_name(row) != won.candidate.name:
@@ -83,10 +79,10 @@ def _measured(context: TrainingContext, won: Result, reference: Result | None) -
     model = _held_out(experiment, won)
     if model is None:
         return None
-    baseline = _held_out(experiment, reference) if reference else None
+    other = _held_out(experiment, reference) if reference else None
     rows = evaluated_positions(experiment, _held_out_units(won))
     groups = groups_of(problem, experiment.frame.iloc[rows])
-    return measure(model, baseline, experiment.classes, problem.metric, problem.gate, groups)
+    return measure(HeldOut(experiment.classes, model, other, groups), problem.metric, problem.gate)
 
 
 def _held_out(experiment: Experiment, result: Result) -> Predictions | None:
@@ -129,20 +125,6 @@ def _period(values: pd.Series) -> tuple[str, str] | None:
 
 
 def _corrected(results: Sequence[Result]) -> dict[str, Corrected]:
-    """Take the scores of corrected probabilities of every candidate that has them."""
+    """Return the scores of the calibrated probabilities of every candidate that has them."""
     found = ((result.candidate.name, result.shipped) for result in results)
     return {name: Corrected(s.correction, s.oof, s.test) for name, s in found if s is not None}
-
-
-def _ledger(results: Sequence[Result]) -> tuple[LedgerEntry, ...]:
-    """Take the last line of every strategy: the fit on all training rows where there was one."""
-    last = {name: entries[-1] for name, entries in ledgers(results).items()}
-    return tuple(last.values())
-
-
-def _figures(folder: Path, winner: Candidate, reference: Candidate | None) -> dict[str, bytes]:
-    paths = {name: folder / f"{name}.png" for name in OF_ALL}
-    paths |= {name: folder / "candidates" / slug(winner.name) / f"{name}.png" for name in OF_WINNER}
-    if reference is not None and reference.fit_name != winner.fit_name:  # a rule alone moves no curve
-        paths[BASELINE_CURVES] = folder / "candidates" / slug(reference.name) / "precision_recall.png"
-    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}

@@ -18,7 +18,7 @@ from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from tasks.processes.memory import give_back
-from tasks.registry.model_store import MODEL_FILE, ModelFile, write_model
+from tasks.registry.store_model import MODEL_FILE, ModelFile, write_model
 from tasks.training.context import TrainingContext
 from tasks.training.units import Unit, UnitWorkers, record_unit, run_unit, slug
 
@@ -95,9 +95,9 @@ def fit_on_all(
     experiment = context.experiment
     together = workers.together if workers is not None else None
     outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=postprocessing.rule, together=together)
-    if outcome.fitted is None or outcome.ledger is None:
+    if outcome.fitted is None or outcome.resampling is None:
         raise ValidationFailed(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
-    calibrator = postprocessing.calibration.for_model(Shares.of(outcome.ledger))
+    calibrator = postprocessing.calibration.for_model(Shares.of(outcome.resampling))
     fitted = outcome.fitted.set_params(calibrator=calibrator, decides_on=postprocessing.decides_on)
     example = experiment.frame[list(context.problem.features[candidate.features].columns)].head(EXAMPLE_ROWS)
     return FittedOnAll(record_unit(context, candidate, HOLDOUT_FOLD, outcome), fitted, example)

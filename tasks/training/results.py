@@ -1,4 +1,4 @@
-"""What the units of a candidate gave, put together."""
+"""The results of a candidate: its units, and their probabilities put together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evenhand.metrics.scores import Scores
 from evenhand.postprocess.choose_calibration import CrossFittedCalibration, Shares, with_natural_proba
 from evenhand.report.calibration_table import Calibrated
 from evenhand.report.tables import Row
-from evenhand.strategies import LedgerEntry
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.racing import Stopped
@@ -25,14 +25,13 @@ from tasks.settings import cores
 from tasks.storage.files import read_array
 from tasks.training.units import Unit
 
-# Each takes 100 bytes and more while it is sorted, corrected, scored and drawn.
-PROBABILITIES_AT_ONCE = 4_000_000
-SKIPPED = "skipped: "  # how a line of the ledger begins where a strategy could not run
+PROBABILITIES_AT_ONCE = 4_000_000  # each takes 100 bytes and more while it is sorted, calibrated, scored and drawn
+SKIPPED = "skipped: "  # start of a record's adaptation when the strategy could not run
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """Scores of a candidate with its probabilities corrected, as a model made of it would answer."""
+    """Scores of a candidate with calibrated probabilities, as a model made of it would give them."""
 
     correction: str
     oof: Scores
@@ -41,7 +40,7 @@ class Shipped:
 
 @dataclass(frozen=True)
 class Result:
-    """A candidate with what all its units gave."""
+    """A candidate with its units and their scores."""
 
     candidate: Candidate
     units: tuple[Unit, ...]
@@ -50,12 +49,12 @@ class Result:
     corrections: CrossFittedCalibration | None = None
     shipped: Shipped | None = None
     oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
-    """Classes that the decision rule chose, shape (n_judged,); None where they are the most probable ones."""
+    """Classes that the decision rule chose, shape (n,); None if they are the most probable ones."""
     test_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
     stopped: Stopped | None = None
-    """Why the race stopped its fit: ``oof`` is of the folds done until then, and there is no ``test``."""
+    """Why the race stopped its fit: ``oof`` covers the folds done until then, and there is no ``test``."""
     beside: Scores | None = None
-    """Scores of its model with nothing done to it on the same rows, where the race stopped it."""
+    """Scores of its baseline on the same rows, if the race stopped it."""
 
     @property
     def inner(self) -> list[Unit]:
@@ -64,7 +63,7 @@ class Result:
 
     @property
     def skipped(self) -> str | None:
-        """Why there is no out-of-fold score: the reason of the first fold that could not be fitted."""
+        """Why there is no out-of-fold score: the reason from the first fold that could not be fitted."""
         return next((unit.skipped for unit in self.inner if unit.skipped), None)
 
     @property
@@ -78,12 +77,12 @@ class Result:
         return round(sum(unit.fit_seconds for unit in self.units), 2)
 
     @property
-    def ledger(self) -> list[LedgerEntry]:
-        """Resampling ledger, a line a fold."""
-        return [unit.ledger for unit in self.units if unit.ledger is not None]
+    def resampling(self) -> list[ResamplingRecord]:
+        """Resampling records, one per fold."""
+        return [unit.resampling for unit in self.units if unit.resampling is not None]
 
     def calibrated(self, on: Literal["oof", "test"]) -> Calibrated | None:
-        """Return the line of the table of calibration, out of fold or on the held-out period."""
+        """Return the row of the calibration table, out of fold or on the held-out period."""
         raw, corrected = getattr(self, on), getattr(self.shipped, on, None)
         if self.shipped is None or raw is None or corrected is None:
             return None
@@ -91,7 +90,7 @@ class Result:
         return Calibrated(c.model.name, c.strategy.name, c.features, self.shipped.correction, raw, corrected)
 
     def row(self) -> Row:
-        """Return the line of the comparison tables."""
+        """Return the row of the comparison tables."""
         c = self.candidate
         return Row(
             c.model.name,
@@ -104,7 +103,7 @@ class Result:
             self.skipped,
             c.variant_of,
             self.folds_done,
-            self.stopped.said if self.stopped else None,
+            self.stopped.message if self.stopped else None,
             self.beside,
         )
 
@@ -145,38 +144,38 @@ def oof_predictions(experiment: Experiment, inner: Sequence[Unit]) -> Prediction
 
 
 def side_by_side(parts: Parts) -> int:
-    """Return how many fits may hold their out-of-fold probabilities at once: one a core, unless they are large."""
+    """Return how many fits may hold their out-of-fold probabilities at once: one per core, unless they are large."""
     return max(1, min(cores(), PROBABILITIES_AT_ONCE // (parts.train.rows * len(parts.classes))))
 
 
 def shares_of(unit: Unit) -> Shares:
-    """Class shares of the rows that a unit's model was fitted on."""
-    assert unit.ledger is not None  # noqa: S101 - a unit that was fitted has one
-    return Shares.of(unit.ledger)
+    """Return the class shares of the rows that a unit's model was fitted on."""
+    assert unit.resampling is not None  # noqa: S101 - a unit that was fitted has one
+    return Shares.of(unit.resampling)
 
 
-def ledgers(results: Sequence[Result]) -> dict[str, list[LedgerEntry]]:
-    """Return each strategy's resampling ledger: that of its first candidate, which is on the feature set `base`.
+def resampling_records(results: Sequence[Result]) -> dict[str, list[ResamplingRecord]]:
+    """Return each strategy's resampling records: those of its first candidate, which uses the feature set `base`.
 
     A candidate that was fitted on all training rows comes before one that the race stopped. A strategy that could not
     run on any fold has lines that say why, with the rows as they were.
     """
-    found: dict[str, list[LedgerEntry]] = {}
+    found: dict[str, list[ResamplingRecord]] = {}
     for result in sorted(results, key=lambda result: result.stopped is not None):
-        if result.ledger and result.candidate.model.kind != "stack":
-            found.setdefault(result.candidate.strategy.name, result.ledger)
+        if result.resampling and result.candidate.model.kind != "stack":
+            found.setdefault(result.candidate.strategy.name, result.resampling)
     before = {entry.fold: entry.before for entries in found.values() for entry in entries}
     for result in results:
         name = result.candidate.strategy.name
         lines = [(_fold_name(unit), unit.skipped) for unit in result.units if unit.skipped]
-        if lines and not result.ledger and name not in found:
+        if lines and not result.resampling and name not in found:
             known = [(fold, why, before[fold]) for fold, why in lines if fold in before]
-            found[name] = [LedgerEntry(name, fold, rows, rows, (f"{SKIPPED}{why}",)) for fold, why, rows in known]
+            found[name] = [ResamplingRecord(name, fold, rows, rows, (f"{SKIPPED}{why}",)) for fold, why, rows in known]
     return {name: entries for name, entries in found.items() if entries}
 
 
-def was_skipped(entry: LedgerEntry) -> bool:
-    """Whether a line of the ledger tells of a strategy that could not run."""
+def was_skipped(entry: ResamplingRecord) -> bool:
+    """Whether a record is of a strategy that could not run."""
     return any(said.startswith(SKIPPED) for said in entry.adaptations)
 
 

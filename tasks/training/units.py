@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from evenhand.metrics.scores import score
-from evenhand.models.together import FitTogether
-from evenhand.strategies import LedgerEntry
+from evenhand.models.distributed_fit import DistributedFit
+from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Outcome
 from tasks.processes.memory import trim
@@ -28,7 +28,7 @@ class Unit:
     fold: int
     fit_seconds: float
     probabilities: Path | None
-    ledger: LedgerEntry | None
+    resampling: ResamplingRecord | None
     skipped: str | None
     primary: float | None
     importance: tuple[float, ...] | None = None
@@ -46,7 +46,7 @@ class UnitWorkers(Protocol):
         """Folder through which they share rows; None where they share none."""
 
     @property
-    def together(self) -> FitTogether | None:
+    def together(self) -> DistributedFit | None:
         """How a distributed model is fitted on them; None where it can't be."""
 
     def run(self, what: str, function: Callable[..., Unit], context: TrainingContext, *args: object) -> Unit:
@@ -56,7 +56,7 @@ class UnitWorkers(Protocol):
         """Forget what was shared of a fold whose units are all done."""
 
 
-def run_unit(context: TrainingContext, candidate: Candidate, fold: int, together: FitTogether | None = None) -> Unit:
+def run_unit(context: TrainingContext, candidate: Candidate, fold: int, together: DistributedFit | None = None) -> Unit:
     """Fit a candidate on a fold's training rows and predict the others; fold -1 is the held-out period."""
     outcome = context.experiment.run(candidate, fold, together=together)
     unit = record_unit(context, candidate, fold, outcome)
@@ -73,7 +73,9 @@ def record_unit(context: TrainingContext, candidate: Candidate, fold: int, outco
     scores = score(experiment.y[experiment.folds[fold].valid], outcome.probabilities, experiment.classes)
     importance = None if outcome.importance is None else tuple(float(v) for v in outcome.importance)
     primary = scores.metrics[context.problem.metric]
-    return Unit(candidate, fold, outcome.fit_seconds, path, outcome.ledger, None, primary, importance, outcome.leaks)
+    return Unit(
+        candidate, fold, outcome.fit_seconds, path, outcome.resampling, None, primary, importance, outcome.leaks
+    )
 
 
 def write_probabilities(context: TrainingContext, candidate: Candidate, name: str, proba: np.ndarray) -> Path:

@@ -1,4 +1,4 @@
-"""The full preset on a small town: every candidate ends as a score or as a reason that the ledger has."""
+"""The full preset on a small problem: every candidate has a score or a recorded reason for being skipped."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ import pytest
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.problem import parse_problem
 from evenhand.problem.strategies import FULL
-from evenhand.report.evidence_text import WAYS_SHOWN, as_text
+from evenhand.report.evidence_text import METHODS_SHOWN, as_text
 from evenhand.report.tables import baseline_against_resampled, shortened
 from evenhand.training.candidates import fits
 from evenhand.training.presets import preset_candidates, preset_stacking
@@ -20,7 +20,7 @@ from tasks.training.compare import compare
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import choose, evaluate_all, score_all
 from tasks.training.fit import fit
-from tasks.training.results import ledgers, was_skipped
+from tasks.training.results import resampling_records, was_skipped
 from tasks.training.stack import stack, stack_holdout
 from tests.e2e.small import small_problem, small_rows
 
@@ -80,8 +80,8 @@ def test_every_candidate_has_a_score_or_a_reason(trained):
     assert skipped["rusboost / none"].endswith(" rows to fit, and skip_above_rows is 10")
 
 
-def test_the_ledger_has_every_strategy_and_why_one_could_not_run(trained):
-    found = ledgers(trained.results)
+def test_resampling_records_have_every_strategy_and_why_one_could_not_run(trained):
+    found = resampling_records(trained.results)
     assert set(found) == {strategy.name for strategy in FULL}
     assert {name for name, entries in found.items() if was_skipped(entries[0])} == {"enn"}
     (reason,) = found["enn"][-1].adaptations
@@ -90,21 +90,21 @@ def test_the_ledger_has_every_strategy_and_why_one_could_not_run(trained):
     assert found["enn"][0].before == found["none"][0].before
 
 
-def test_the_stack_stands_among_the_candidates_as_one_way(trained):
+def test_the_stack_is_one_of_the_compared_candidates(trained):
     name = trained.stacked.candidate.name
     assert name in [candidate.name for candidate in trained.evidence.candidates]
-    ways = {candidate.way for candidate in trained.evidence.candidates if candidate.model == "stack"}
+    ways = {candidate.method for candidate in trained.evidence.candidates if candidate.model == "stack"}
     assert ways == {"stack", "stack + multipliers", "stack + prior_power"}
     assert choose(trained.problem, trained.results) in [result.candidate for result in trained.results]
 
 
-def test_a_terminal_is_not_flooded(trained):
+def test_the_output_for_a_terminal_is_short(trained):
     table = baseline_against_resampled([result.row() for result in trained.results], "macro_f1")
     short, more = shortened(table, "macro_f1")
     assert len(short) + more == len(table)
     assert len(short) <= 35
     assert "ways that do less in comparison.md" in as_text(trained.evidence)
-    assert WAYS_SHOWN == 20
+    assert METHODS_SHOWN == 20
     winner = choose(trained.problem, trained.results)
     drawn = drawn_fits(trained.results, winner, trained.problem, "full")
     assert winner.fit_name in drawn

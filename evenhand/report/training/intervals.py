@@ -1,8 +1,9 @@
-"""How sure the chosen model's scores on the held-out rows are: overall, class by class, and group by group."""
+"""Intervals of the chosen model's scores on the held-out rows: overall, by class and by group."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,31 +24,38 @@ from evenhand.report.training.data import ClassCosts, ClassLine, GroupLine, Grou
 
 CONFIDENCE = 0.95
 CLASS_METRICS = ("recall", "precision", "F1", "average precision")
-RESAMPLES = 500  # enough for the bounds of 95 % to be read off the draws
+RESAMPLES = 500  # enough for 95 % bounds
 
 
-def measure(
-    winner: Predictions,
-    reference: Predictions | None,
-    classes: Sequence[str],
-    metric: str,
-    policy: GatePolicy,
-    groups: Mapping[str, np.ndarray] | None = None,
-    resamples: int = RESAMPLES,
-) -> Measured:
-    """Put 95 % bootstrap intervals on what the page says of the chosen model.
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Predictions of the chosen model and of its reference for the held-out rows.
+
+    Attributes
+    ----------
+    classes : sequence of str
+    winner, reference : Predictions
+        Of the same rows.
+    groups : mapping of str to ndarray of str, shape (n,)
+        Column -> group of every row.
+    """
+
+    classes: Sequence[str]
+    winner: Predictions
+    reference: Predictions | None = None
+    groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def measure(rows: HeldOut, metric: str, policy: GatePolicy, resamples: int = RESAMPLES) -> Measured:
+    """Compute 95 % bootstrap intervals of the chosen model's scores.
 
     Parameters
     ----------
-    winner, reference : Predictions
-        Of the same held-out rows.
-    classes : sequence of str
+    rows : HeldOut
     metric : str
         The problem's primary one.
     policy : GatePolicy
-        ``min_positives`` and ``min_slice_rows`` say what is too few.
-    groups : mapping of str to ndarray of str, shape (n,)
-        Column -> group of every row.
+        ``min_positives`` and ``min_slice_rows`` are the fewest rows of a class and of a group.
     resamples : int
 
     Returns
@@ -56,38 +64,35 @@ def measure(
         A class with fewer rows than ``min_positives`` has no figures.
     """
     resampling, difference = Resampling(CONFIDENCE, resamples), None
-    if reference is not None:
-        difference = paired_difference(reference, winner, metric, resampling, centred=True)
-    tables = [_groups(column, of_row, winner, classes, policy, resamples) for column, of_row in (groups or {}).items()]
+    if rows.reference is not None:
+        difference = paired_difference(rows.reference, rows.winner, metric, resampling, centred=True)
     return Measured(
-        primary=metric_interval(winner, metric, resampling, centred=True),
+        primary=metric_interval(rows.winner, metric, resampling, centred=True),
         difference=difference,
-        classes=_classes(winner, classes, policy.min_positives, resampling),
-        groups=tuple(tables),
-        costs=_costs(winner, reference, classes, policy.min_positives),
+        classes=_classes(rows, policy.min_positives, resampling),
+        groups=tuple(_groups(rows, column, policy, resamples) for column in rows.groups),
+        costs=_costs(rows, policy.min_positives),
     )
 
 
-def _costs(
-    winner: Predictions, reference: Predictions | None, names: Sequence[str], min_positives: int
-) -> tuple[ClassCosts, ...]:
-    rows = np.bincount(winner.y, minlength=len(names))
-    judged = [code for code in range(len(names)) if min_positives <= rows[code] < len(winner.y)]
+def _costs(rows: HeldOut, min_positives: int) -> tuple[ClassCosts, ...]:
+    y, names = rows.winner.y, rows.classes
+    counts = np.bincount(y, minlength=len(names))
+    enough = [code for code in range(len(names)) if min_positives <= counts[code] < len(y)]
 
     def curve(code: int, model: Predictions) -> CostCurve:
-        return cost_curve(model.y == code, model.proba[:, code], model.codes == code)
+        return cost_curve(y == code, model.proba[:, code], model.codes == code)
 
     return tuple(
-        ClassCosts(names[code], curve(code, winner), curve(code, reference) if reference else None)
-        for code in sorted(judged, key=lambda code: (rows[code], names[code]))
+        ClassCosts(names[code], curve(code, rows.winner), curve(code, rows.reference) if rows.reference else None)
+        for code in sorted(enough, key=lambda code: (counts[code], names[code]))
     )
 
 
-def _classes(
-    model: Predictions, names: Sequence[str], min_positives: int, resampling: Resampling
-) -> tuple[ClassLine, ...]:
-    k, rows, rng = len(names), np.bincount(model.y, minlength=len(names)), np.random.default_rng(resampling.seed)
-    draws = resampled_confusions(model.y, [model.codes], k, resampling.resamples, rng)[0]
+def _classes(rows: HeldOut, min_positives: int, resampling: Resampling) -> tuple[ClassLine, ...]:
+    y, model, names = rows.winner.y, rows.winner, rows.classes
+    k, counts, rng = len(names), np.bincount(y, minlength=len(names)), np.random.default_rng(resampling.seed)
+    draws = resampled_confusions(y, [model.codes], k, resampling.resamples, rng)[0]
     hits, truth, predicted = np.diagonal(draws, axis1=1, axis2=2), draws.sum(2), draws.sum(1)
     found = {
         "recall": intervals(_ratio(hits, truth), CONFIDENCE),
@@ -96,36 +101,30 @@ def _classes(
         "average precision": class_intervals(model, "average_precision", resampling),
     }
     lines = []
-    for code in sorted(range(k), key=lambda code: (rows[code], names[code])):
-        measures = {name: values[code] for name, values in found.items()} if rows[code] >= min_positives else None
-        lines.append(ClassLine(names[code], int(rows[code]), float(rows[code] / len(model.y)), measures))
+    for code in sorted(range(k), key=lambda code: (counts[code], names[code])):
+        measures = {name: values[code] for name, values in found.items()} if counts[code] >= min_positives else None
+        lines.append(ClassLine(names[code], int(counts[code]), float(counts[code] / len(y)), measures))
     return tuple(lines)
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:
     """Divide; a class never predicted has precision 0, as in :mod:`evenhand.metrics.scores`."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return np.divide(part, total, out=np.zeros_like(part), where=total > 0)
 
 
-def _groups(
-    column: str,
-    of_row: np.ndarray,
-    model: Predictions,
-    names: Sequence[str],
-    policy: GatePolicy,
-    resamples: int,
-) -> GroupTable:
-    found = slices([model], of_row, SliceLimits(policy.min_slice_rows, policy.min_positives), resamples)
-    lines = tuple(_group(found, place) for place in range(len(found.groups)) if found.classes)
+def _groups(rows: HeldOut, column: str, policy: GatePolicy, resamples: int) -> GroupTable:
+    limits = SliceLimits(policy.min_slice_rows, policy.min_positives)
+    found = slices([rows.winner], rows.groups[column], limits, resamples)
+    lines = tuple(_group(found, at) for at in range(len(found.groups)) if found.classes)
     gaps = dict(zip(SLICE_METRICS, map(_of_gap, found.gap(0, CONFIDENCE)), strict=True)) if found.comparable else {}
-    return GroupTable(column, lines, gaps, tuple(names[code] for code in found.classes), found.left_out)
+    return GroupTable(column, lines, gaps, tuple(rows.classes[code] for code in found.classes), found.left_out)
 
 
 def _of_gap(gap: Interval) -> Interval:
-    """Stop at nought: best minus worst is never less."""
+    """Stop at 0: best minus worst is never less."""
     return Interval(gap.estimate, max(0.0, gap.low), max(0.0, gap.high))
 
 
-def _group(found: Slices, place: int) -> GroupLine:
-    values: tuple[Interval, ...] = intervals(found.draws[0, :, place], CONFIDENCE)
-    return GroupLine(found.groups[place], found.rows[place], dict(zip(SLICE_METRICS, values, strict=True)))
+def _group(found: Slices, at: int) -> GroupLine:
+    values: tuple[Interval, ...] = intervals(found.draws[0, :, at], CONFIDENCE)
+    return GroupLine(found.groups[at], found.rows[at], dict(zip(SLICE_METRICS, values, strict=True)))

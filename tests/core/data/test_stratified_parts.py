@@ -1,4 +1,4 @@
-"""Rows dealt out to machines that fit one model together, and which models may be."""
+"""Parts of the rows for machines that fit one model, and which models can be distributed."""
 
 import numpy as np
 import pytest
@@ -6,21 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from evenhand.data.stratified_parts import stripes
+from evenhand.data.stratified_parts import stratified_parts
 from evenhand.problem import ModelSpec
 from evenhand.problem.tuning import Tuning, tuning_fault
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 9))
-def test_every_row_is_dealt_once_and_every_class_to_every_stripe(labels, n):
+def test_every_row_is_in_one_part_and_every_class_in_every_part(labels, n):
     y = np.array(labels)
-    dealt = stripes(y, n)
-    np.testing.assert_array_equal(np.sort(np.concatenate(dealt)), np.arange(len(y)))
-    assert all(set(y[stripe]) == set(labels) for stripe in dealt)
-    assert all((np.diff(stripe) > 0).all() for stripe in dealt)
-    sizes = [len(stripe) for stripe in dealt]
+    parts = stratified_parts(y, n)
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(y)))
+    assert all(set(y[part]) == set(labels) for part in parts)
+    assert all((np.diff(part) > 0).all() for part in parts)
+    sizes = [len(part) for part in parts]
     assert max(sizes) - min(sizes) <= 1
-    assert len(dealt) == min(n, *(labels.count(label) for label in set(labels)))
+    assert len(parts) == min(n, *(labels.count(label) for label in set(labels)))
 
 
 @pytest.mark.parametrize(

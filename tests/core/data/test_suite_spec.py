@@ -7,7 +7,15 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.data.broken_rows import Broken, Checked, any_row, later_copies, names_by_row, rows_aside, without_unfit
+from evenhand.data.broken_rows import (
+    BrokenRows,
+    CheckedExpectation,
+    any_row,
+    later_copies,
+    names_by_row,
+    rows_to_quarantine,
+    without_unfit,
+)
 from evenhand.data.headers import describe_missing, looks_like_values
 from evenhand.data.suite_spec import NOT_NULL, OF_TYPE, Expectation, raw_classes
 from evenhand.problem import Target
@@ -37,20 +45,20 @@ def test_real_headers_do_not_look_like_values():
 @few
 @given(masks=masks)
 def test_a_row_is_named_exactly_by_what_it_breaks(masks):
-    broken = [Broken(f"rule {i}", (), mask) for i, mask in enumerate(masks)]
+    broken = [BrokenRows(f"rule {i}", (), mask) for i, mask in enumerate(masks)]
     said = names_by_row(broken, 6)
     assert ((said != "") == any_row(broken, 6)).all()
     for row in range(6):
         assert [b.name for b in broken if b.rows[row]] == [name for name in said[row].split("; ") if name]
 
 
-def _checked(kind: str, rows: list[bool], **options: object) -> Checked:
-    return Checked(Expectation(type=kind, kwargs={"column": "Lat"}, **options), False, np.array(rows))
+def _checked(kind: str, rows: list[bool], **options: object) -> CheckedExpectation:
+    return CheckedExpectation(Expectation(type=kind, kwargs={"column": "Lat"}, **options), False, np.array(rows))
 
 
 def test_a_cell_that_would_not_parse_is_not_also_missing():
     unfit = {"Lat": np.array([True, False, False])}
-    broken = rows_aside(without_unfit([_checked(NOT_NULL, [True, True, False])], unfit), unfit)
+    broken = rows_to_quarantine(without_unfit([_checked(NOT_NULL, [True, True, False])], unfit), unfit)
     assert {b.name: b.rows.tolist() for b in broken} == {
         f"{OF_TYPE}(Lat)": [True, False, False],
         f"{NOT_NULL}(Lat)": [False, True, False],
@@ -61,7 +69,7 @@ def test_tolerated_rows_are_kept_and_one_name_is_counted_once():
     between = "expect_column_values_to_be_between"
     results = [_checked(between, [True, False]), _checked(between, [True, True])]
     results += [_checked(NOT_NULL, [True, False], meta={"rows": "keep"})]
-    broken = rows_aside(results, {})
+    broken = rows_to_quarantine(results, {})
     assert [(b.name, b.rows.tolist()) for b in broken] == [(f"{between}(Lat)", [True, True])]
 
 

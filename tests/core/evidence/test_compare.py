@@ -29,7 +29,7 @@ from evenhand.metrics.confusion_metrics import metric_over
 from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
-from evenhand.report.evidence_tables import by_candidate, by_way
+from evenhand.report.evidence_tables import by_candidate, by_method
 from evenhand.report.evidence_text import as_markdown, as_text
 
 CLASSES = ("Common", "Rare", "Rarest")
@@ -253,7 +253,7 @@ def test_the_detectable_change_shrinks_with_the_rows_and_never_below_six_changed
 
 
 @pytest.mark.parametrize(
-    ("kind", "advice"), [("stratified", "prefer forward folds"), ("forward", "from period to period")]
+    ("kind", "advice"), [("stratified", "use `split.folds: forward`"), ("forward", "from period to period")]
 )
 def test_a_warning_where_the_held_out_period_is_worse_than_the_folds(kind, advice):
     worse = {name: (skill - 0.8, seed) for name, (skill, seed) in PROBA.items()}
@@ -271,7 +271,7 @@ def test_means_over_other_classes_are_not_compared():
     )
     assert len(found.warnings) == 1
     assert "Rarest has enough rows in one of them only" in found.warnings[0]
-    assert "expect macro_f1" not in found.conclusion
+    assert "Expect macro_f1" not in found.conclusion
 
 
 def test_no_warning_where_they_agree(evidence):
@@ -485,10 +485,10 @@ def test_a_detectable_difference_is_found_with_a_power_of_80_percent():
 
 
 def test_tables_and_text_name_every_method_once(evidence):
-    ways = by_way(evidence)
-    assert ways["way"].to_list() == ["smote", "multipliers", "random_under"]
-    assert ways["candidates"].to_list() == [1, 1, 1]
-    assert ways["out-of-fold"].to_list()[0] == "1 help"
+    methods = by_method(evidence)
+    assert methods["method"].to_list() == ["smote", "multipliers", "random_under"]
+    assert methods["candidates"].to_list() == [1, 1, 1]
+    assert methods["out-of-fold"].to_list()[0] == "1 help"
     for text in (as_text(evidence), as_markdown(evidence)):
         assert text.replace("\n", " ").count("Out of fold, macro_f1 is better with") == 1
         assert "within one standard error" in text.replace("\n", " ")

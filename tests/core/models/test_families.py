@@ -23,8 +23,8 @@ from evenhand.models.bag_smote import BagSmote
 from evenhand.models.balanced_ensembles import MeanOfModels, kept
 from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.focal import FocalLightGBM, _Objective, best_constant, focal_gradient, focal_loss
-from evenhand.models.warm_start import FEWEST
-from evenhand.models.wrapped import Prepared
+from evenhand.models.prepared import Prepared
+from evenhand.models.transfer.first_rows import FEWEST
 from evenhand.problem import (
     DETECTORS,
     FULL_MODELS,
@@ -483,12 +483,12 @@ def test_a_fold_without_a_signal_for_boosting_is_skipped_with_its_reason():
     assert "no better than chance" in outcome.skipped
 
 
-def test_what_a_family_did_to_its_rows_is_in_the_ledger():
+def test_what_a_family_did_to_its_rows_is_recorded():
     made = experiment()
-    ledger = made.run(Candidate(SPECS[0], NONE), 0).ledger
-    assert any("rows of each class" in note for note in ledger.adaptations)
-    assert ledger.after == ledger.before
-    assert made.run(Candidate(ModelSpec(kind="lightgbm"), NONE), 0).ledger.adaptations == ()
+    record = made.run(Candidate(SPECS[0], NONE), 0).resampling
+    assert any("rows of each class" in note for note in record.adaptations)
+    assert record.after == record.before
+    assert made.run(Candidate(ModelSpec(kind="lightgbm"), NONE), 0).resampling.adaptations == ()
 
 
 def test_candidates_end_with_the_models_that_balance_by_themselves():

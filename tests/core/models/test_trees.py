@@ -9,10 +9,10 @@ from sklearn.ensemble import RandomForestClassifier
 
 from evenhand.models import build_model, importances, judge_first
 from evenhand.models.forest import Forest
+from evenhand.models.prepared import Prepared
 from evenhand.models.trees import packed, unpacked
-from evenhand.models.wrapped import Prepared
 from evenhand.problem import ModelSpec
-from tasks.registry.model_store import TRUSTED_TYPES
+from tasks.registry.trusted_types import TRUSTED_TYPES
 
 
 @pytest.fixture(scope="module")

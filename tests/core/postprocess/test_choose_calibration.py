@@ -21,7 +21,7 @@ from evenhand.postprocess.fit_rules import cross_fitted
 from evenhand.postprocess.postprocessing import cross_decided, fit_postprocessing
 from evenhand.problem import Decision
 from evenhand.problem.simple_strategies import SimpleStrategy
-from evenhand.strategies import ledger_entry, resample
+from evenhand.strategies import resample, resampling_record
 
 SETTINGS = settings(max_examples=5, deadline=None)
 DEFAULT = ("none", "prior", "temperature")
@@ -169,7 +169,7 @@ def test_some_rows_keep_every_class_and_fold_at_its_share():
 )
 def test_the_resampling_record_gives_the_shares_that_a_model_was_fitted_on(kind, trained):
     y, strategy = np.repeat([0, 1, 2], [70, 20, 10]), SimpleStrategy(kind=kind)
-    entry = ledger_entry(strategy, "0", y, resample(strategy, np.zeros((100, 1)), y, NAMES, 0), NAMES)
+    entry = resampling_record(strategy, "0", y, resample(strategy, np.zeros((100, 1)), y, NAMES, 0), NAMES)
     shares = Shares.of(entry)
     np.testing.assert_allclose(shares.natural, NATURAL)
     np.testing.assert_allclose(shares.trained, trained)

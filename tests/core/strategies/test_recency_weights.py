@@ -10,7 +10,7 @@ from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy
 from evenhand.strategies.recency_weights import recency_weights
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
-from tasks.training.results import Result, ledgers
+from tasks.training.results import Result, resampling_records
 from tasks.training.units import Unit
 
 DAYS = 730
@@ -58,10 +58,10 @@ def test_a_model_follows_a_signal_that_turned_round(strategy):
     assert hits(60, strategy)[0] > hits(None, strategy)[0] + 0.1
 
 
-def test_the_ledger_says_so_and_weighs_the_classes_by_it():
+def test_the_resampling_record_has_the_weight_of_each_class():
     _, outcome = hits(60)
-    assert outcome.ledger.adaptations == ("a row weighs half as much for every 60 days of age",)
-    assert sum(outcome.ledger.weight.values()) == pytest.approx(1_600)
+    assert outcome.resampling.adaptations == ("a row weighs half as much for every 60 days of age",)
+    assert sum(outcome.resampling.weight.values()) == pytest.approx(1_600)
 
 
 def test_the_same_strategy_with_and_without_a_half_life_share_no_rows():
@@ -76,12 +76,12 @@ def test_without_a_time_it_is_refused():
         experiment(with_time=False).run(candidate(half_life=60), 0)
 
 
-def test_a_training_s_ledger_shows_a_strategy_as_the_grid_ran_it():
+def test_resampling_records_show_a_strategy_as_the_grid_ran_it():
     made = experiment()
     results = [
-        Result(one, (Unit(one, 0, 0.0, None, made.run(one, 0).ledger, None, None),), None, None)
+        Result(one, (Unit(one, 0, 0.0, None, made.run(one, 0).resampling, None, None),), None, None)
         for one in (candidate(), candidate(half_life=60), candidate("random_over"))
     ]
-    found = ledgers(results)
+    found = resampling_records(results)
     assert list(found) == ["none", "random_over"]
     assert found["none"][0].adaptations == ()

@@ -24,9 +24,9 @@ from evenhand.problem import (
     parse_problem,
 )
 from evenhand.problem.strategies import FULL
-from evenhand.strategies import CannotResample, ledger_entry, resample
+from evenhand.strategies import CannotResample, resample, resampling_record
 from evenhand.strategies.expected_rows import search_note
-from evenhand.strategies.scaling import neighbours
+from evenhand.strategies.neighbour_search import neighbours
 from evenhand.training.candidates import Candidate
 from tests.core.training.test_experiment import MODELS, looks_better_than_chance, made, out_of_fold
 
@@ -110,10 +110,10 @@ def test_a_class_whose_mistakes_cost_nothing_is_not_dropped_in_silence():
         resample(strategy, *rows(), CLASSES, 0)
 
 
-def test_the_ledger_tells_what_the_classes_weigh():
+def test_the_weight_of_each_class_is_recorded():
     X, y = rows()
     strategy = SimpleStrategy(kind="class_weight")
-    entry = ledger_entry(strategy, "0", y, resample(strategy, X, y, CLASSES, 0), CLASSES)
+    entry = resampling_record(strategy, "0", y, resample(strategy, X, y, CLASSES, 0), CLASSES)
     assert entry.weight == pytest.approx({"a": 50, "b": 50, "c": 50})
 
 

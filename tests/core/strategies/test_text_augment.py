@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.features.encoder import build_encoder
-from evenhand.features.text import TrainingTexts, texts_of
+from evenhand.features.text_columns import TrainingTexts, texts_of
 from evenhand.problem import FeatureSet, SmoteStrategy, TextAugmentStrategy, TextFeature
 from evenhand.strategies import CannotResample, resample
 from evenhand.strategies.random_sampling import UNCHANGED
-from evenhand.strategies.texts import altered
+from evenhand.strategies.text_augment import altered
 from evenhand.training.candidates import Candidate
 from evenhand.training.presets import preset_candidates
 from tasks.data.problems import load_problem
-from tests.core.features.test_text import CLASSES, FEATURES, PLAIN, experiment_of, rows_of
+from tests.core.features.test_text_columns import CLASSES, FEATURES, PLAIN, experiment_of, rows_of
 
 AUGMENT = TextAugmentStrategy(kind="text_augment")
 words = st.lists(st.text("abcdefgh", min_size=1, max_size=4), max_size=12)
@@ -145,8 +145,8 @@ def test_only_training_rows_of_the_fold_are_altered():
     fold = made.folds[0]
     outcome = made.run(Candidate(PLAIN, AUGMENT), 0)
     assert outcome.leaks == ()
-    assert sum(outcome.ledger.before.values()) == len(fold.train)
-    assert set(outcome.ledger.after.values()) == {max(outcome.ledger.before.values())}
+    assert sum(outcome.resampling.before.values()) == len(fold.train)
+    assert set(outcome.resampling.after.values()) == {max(outcome.resampling.before.values())}
     assert len(outcome.probabilities) == len(fold.valid)
 
 

@@ -137,7 +137,7 @@ def test_a_class_that_a_fold_lacks_gets_probability_zero():
     outcome = experiment.run(Candidate(MODELS[2], STRATEGIES[0]), 0)
     assert outcome.probabilities.shape == (100, 3)
     assert not outcome.probabilities[:, 2].any()
-    assert "no training row of rare" in outcome.ledger.adaptations[0]
+    assert "no training row of rare" in outcome.resampling.adaptations[0]
 
 
 def test_the_fitted_whole_takes_raw_columns_and_answers_with_names():

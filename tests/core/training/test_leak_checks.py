@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 
 from evenhand.data.lineage import rows_seen
-from evenhand.data.out_of_fold import apart
+from evenhand.data.out_of_fold import check_disjoint
 from evenhand.data.split import Fold, make_folds
 from evenhand.errors import LeakFound
 from evenhand.features.encoder import build_encoder
@@ -20,7 +20,7 @@ from evenhand.postprocess import fit_calibrators as calibration
 from evenhand.postprocess import fit_rules as decision
 from evenhand.problem import MultipliersDecision, SmoteStrategy, StratifiedFolds
 from evenhand.problem.strategies import FULL
-from evenhand.strategies import TrainingRows, ledger_entry, resample
+from evenhand.strategies import TrainingRows, resample, resampling_record
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.fold_cache import Encoded
@@ -145,7 +145,7 @@ class SamplerOnAllRows(Experiment):
         kept = np.ones(len(rows.y), dtype=bool)
         kept[fold.valid] = False
         rows = replace(rows, X=rows.X[kept], y=rows.y[kept], source=rows.source[kept])
-        return rows, ledger_entry(candidate.strategy, "0", self.y[fold.train], rows, CLASSES)
+        return rows, resampling_record(candidate.strategy, "0", self.y[fold.train], rows, CLASSES)
 
 
 class NoRecord(Experiment):
@@ -231,8 +231,7 @@ class TestDecisionRules:
     predictions = Predictions(y, proba, folds=folds)
 
     def decided(self):
-        spec = MultipliersDecision(kind="multipliers")
-        return decision.cross_fitted(spec, self.predictions, CLASSES, "macro_f1")
+        return decision.cross_fitted(MultipliersDecision(kind="multipliers"), self.predictions, CLASSES, "macro_f1")
 
     def test_multipliers_fitted_on_the_rows_they_are_judged_on(self, monkeypatch):
         self.decided()
@@ -240,14 +239,14 @@ class TestDecisionRules:
         leaking = [(everything, np.flatnonzero(self.folds == fold)) for fold in range(3)]
         monkeypatch.setattr(decision, "fitting_rows", lambda folds, y: leaking)
         with pytest.raises(
-            LeakFound, match=r"multipliers, out of fold: fitted and judged on 40 rows \(0, 3, 6, 9, 12, "
+            LeakFound, match=r"multipliers, out of fold: fitted and scored on 40 rows \(0, 3, 6, 9, 12, "
         ):
             self.decided()
 
     def test_a_calibrator_fitted_on_the_rows_it_is_judged_on(self, monkeypatch):
         leaking = [(np.arange(120), np.flatnonzero(self.folds == 0))]
         monkeypatch.setattr(calibration, "fitting_rows", lambda folds, y: leaking)
-        with pytest.raises(LeakFound, match="calibration temperature, out of fold: fitted and judged on 40 rows"):
+        with pytest.raises(LeakFound, match="calibration temperature, out of fold: fitted and scored on 40 rows"):
             calibration.cross_calibrated("temperature", self.predictions)
 
     @given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)))
@@ -255,10 +254,10 @@ class TestDecisionRules:
     def test_one_row_in_common_is_enough(self, fitted, judged):
         rows = [np.array(sorted(some), dtype=int) for some in (fitted, judged)]
         if fitted & judged:
-            with pytest.raises(LeakFound, match=rf"rule: fitted and judged on {len(fitted & judged)} row"):
-                apart(*rows, "rule")
+            with pytest.raises(LeakFound, match=rf"rule: fitted and scored on {len(fitted & judged)} row"):
+                check_disjoint(*rows, "rule")
         else:
-            apart(*rows, "rule")
+            check_disjoint(*rows, "rule")
 
 
 def test_it_costs_next_to_nothing_on_a_large_training():

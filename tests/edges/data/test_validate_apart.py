@@ -1,7 +1,5 @@
 """Many rows are validated in a process of their own, with what is found and refused as it would be here."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
@@ -59,14 +57,14 @@ def test_what_is_found_in_it_is_what_is_found_here_and_it_ends(monkeypatch, proc
     assert validate.fn(asked, PROBLEM) == here
     pd.testing.assert_frame_equal(read_frame(here.good), rows)
     (process,) = processes
-    assert process.pids == []
+    assert process._closed.is_set()
 
 
 def test_one_that_was_started_ahead_is_used_once(processes):
     start_ahead()
-    assert len(processes[0].pids) == 1
+    assert not processes[0]._closed.is_set()
     validate.fn(snapshot(), PROBLEM)
-    assert processes[0].pids == []
+    assert processes[0]._closed.is_set()
     validate.fn(snapshot(), PROBLEM)
     assert len(processes) == 1
 
@@ -76,11 +74,10 @@ def test_what_it_refuses_is_refused_in_its_words(monkeypatch, processes):
     with pytest.raises(ValidationFailed, match="hour") as refused:
         validate.fn(snapshot(hour="noon"), PROBLEM)
     assert "Traceback" not in str(refused.value)
-    assert processes[0].pids == []
+    assert processes[0]._closed.is_set()
 
 
 def test_a_process_that_ends_over_it_twice_is_told_with_what_helps_here(monkeypatch, capsys):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     monkeypatch.setattr("tasks.data.validate_task.ROWS_APART", 1)
     monkeypatch.setattr("tasks.data.validate_task.IMPORTS", ())
     monkeypatch.setattr("tasks.data.validate_task.validated", killing_units.kill_always)

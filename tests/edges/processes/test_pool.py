@@ -1,4 +1,4 @@
-"""Worker processes: the digits of threads, one encoding for all, and a clear end whoever ends first."""
+"""Worker processes: they share out units, survive the death of one, and end when the training ends, however it ends."""
 
 import os
 import signal
@@ -6,14 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-import tasks.processes.pool
 from evenhand.errors import ProblemError
 from evenhand.training.fold_cache import Packed
 from tasks.processes.mapped_cache import SharedCache, mapped_rows
@@ -22,17 +20,8 @@ from tasks.settings import ROOT
 from tests.edges import killing_units
 
 
-def say_nothing(text):
+def ignore(text):
     pass
-
-
-def test_a_worker_imports_neither_prefect_nor_mlflow():
-    loaded = (
-        "import sys, tasks.processes.worker, tasks.training.units, tasks.data.validation; "
-        "print([n for n in ('prefect', 'mlflow', 'boto3') if n in sys.modules])"
-    )
-    said = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert said.strip() == "[]"
 
 
 def running(pid):
@@ -43,45 +32,99 @@ def running(pid):
     return True
 
 
+def ends(pid, seconds=10):
+    until = time.monotonic() + seconds
+    while running(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not running(pid)
+
+
+PROGRAM = """
+import imaplib
+from tasks.processes.pool import Workers
+from tests.edges.killing_units import loaded
+if __name__ == "__main__":
+    with Workers(1, None, print) as workers:
+        names = ("imaplib", "prefect", "mlflow", "tasks.training.units")
+        print([name for name in names if workers.run("ask", loaded, name)])
+"""
+
+
+def test_a_worker_imports_neither_prefect_nor_mlflow_nor_the_program_that_starts_it(tmp_path):
+    loaded = (
+        "import sys, tasks.processes.worker, tasks.training.units, tasks.data.validation; "
+        "print([n for n in ('prefect', 'mlflow', 'boto3') if n in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+    output = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True, env=path).stdout
+    assert output.strip() == "['tasks.training.units']"
+
+
 def test_workers_share_out_the_work_use_one_thread_and_end_with_their_block(tmp_path):
-    with Workers(2, tmp_path / "shared", say_nothing) as workers:
-        threads = [threading.Thread(target=workers.run, args=("wait", time.sleep, 0.3)) for _ in range(4)]
+    pids = set()
+    with Workers(2, tmp_path / "shared", ignore) as workers:
+        barrier = [str(tmp_path / name) for name in ("one", "two")]
+        threads = [
+            threading.Thread(target=lambda: pids.add(workers.run("meet", killing_units.meet, *barrier)))
+            for _ in barrier
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        pids = workers.pids
         assert len(pids) == 2
         assert workers.run("ask", os.getpid) in pids
         assert workers.run("ask", os.getenv, "OMP_NUM_THREADS") == "1"
         assert (tmp_path / "shared").is_dir()
-    assert not any(running(pid) for pid in pids)
+    assert all(ends(pid) for pid in pids)
     assert not (tmp_path / "shared").exists()
 
 
 def test_what_a_unit_raises_is_raised_here_and_the_worker_goes_on(tmp_path):
-    with Workers(1, tmp_path / "shared", say_nothing) as workers:
+    with Workers(1, tmp_path / "shared", ignore) as workers:
+        pid = workers.run("ask", os.getpid)
         with pytest.raises(FileNotFoundError) as raised:
             workers.run("read", os.stat, "nowhere")
-        assert "in a worker process" in raised.value.__notes__[0]
-        assert workers.run("ask", os.getpid) == workers.pids[0]
+        assert "in call" in str(raised.value.__cause__), "where it was raised"
+        with pytest.raises(RuntimeError, match="Unpicklable: two words"):
+            workers.run("fail", killing_units.fail_unpicklably)
+        assert workers.run("ask", os.getpid) == pid
 
 
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    """Workers import the helpers of these tests, too."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
-
-
-def test_a_killed_worker_loses_nothing_its_unit_is_run_again(tmp_path):
-    told = []
-    with Workers(1, tmp_path / "shared", told.append) as workers:
+def test_a_killed_worker_loses_nothing_and_its_unit_is_run_again(tmp_path):
+    messages = []
+    with Workers(1, tmp_path / "shared", messages.append) as workers:
         assert workers.run("lightgbm / smote, fold 2", killing_units.kill_once, str(tmp_path / "mark")) == "done"
-    assert told == ["  lightgbm / smote, fold 2: its process ended (SIGKILL); it is run again"]
+    assert messages == ["  lightgbm / smote, fold 2: its process ended (SIGKILL); it is run again"]
+
+
+def test_a_killed_worker_leaves_the_unit_of_another_alone(tmp_path):
+    done = []
+    with Workers(2, tmp_path / "shared", ignore) as workers:
+        waiting = threading.Thread(
+            target=lambda: done.append(workers.run("wait", killing_units.wait_for, str(tmp_path / "go")))
+        )
+        waiting.start()
+        while not (tmp_path / "go.waiting").exists():
+            time.sleep(0.02)
+        workers.run("die", killing_units.kill_once, str(tmp_path / "mark"))
+        (tmp_path / "go").touch()
+        waiting.join(20)
+    assert done == [1], "it ran once"
+
+
+def test_an_idle_worker_that_was_killed_is_replaced(tmp_path):
+    with Workers(1, tmp_path / "shared", ignore) as workers:
+        os.kill(workers.run("ask", os.getpid), signal.SIGKILL)
+        assert workers.run("ask", os.path.basename, "a/b") == "b"
 
 
 def test_a_unit_that_ends_two_workers_is_an_error_and_the_next_unit_runs(tmp_path):
-    with Workers(1, tmp_path / "shared", say_nothing) as workers:
+    with Workers(1, tmp_path / "shared", ignore) as workers:
         with pytest.raises(WorkerEnded, match=r"forest / smote, fold 1: its process ended twice \(SIGKILL\)"):
             workers.run("forest / smote, fold 1", killing_units.kill_always)
         assert workers.run("ask", os.path.basename, "a/b") == "b"
@@ -96,49 +139,44 @@ def test_ending_the_block_ends_what_is_being_done(tmp_path):
         except WorkerEnded as error:
             caught.append(str(error))
 
-    begun = time.monotonic()
-    with Workers(1, tmp_path / "shared", say_nothing) as workers:
+    with Workers(1, tmp_path / "shared", ignore) as workers:
+        pid = workers.run("ask", os.getpid)
         thread = threading.Thread(target=work, args=(workers,))
         thread.start()
         while not (tmp_path / "begun").exists():
             time.sleep(0.02)
     thread.join(10)
-    assert time.monotonic() - begun < 20
     with pytest.raises(WorkerEnded, match="later: not done"):
         workers.run("later", os.path.basename, "a/b")
     assert caught == ["sleep: not done, the training is being ended"]
-    assert not workers.pids
+    assert ends(pid)
 
 
-def test_processes_are_there_with_the_block_and_a_failed_start_leaves_none(tmp_path, monkeypatch):
-    with Workers(2, tmp_path / "shared", say_nothing) as workers:
-        first, second = workers.pids
-        assert running(first)
-        assert running(second)
-    begun = []
+def test_a_failed_start_leaves_no_process(tmp_path, monkeypatch):
+    begun, start = [], Workers._start
 
-    def start_one(imports):
+    def start_one(self):
         if begun:
             raise OSError("no process left")
-        begun.append(real_start(imports))
+        begun.append(start(self))
         return begun[-1]
 
-    real_start = tasks.processes.pool._start
-    monkeypatch.setattr("tasks.processes.pool._start", start_one)
+    monkeypatch.setattr(Workers, "_start", start_one)
     with pytest.raises(OSError, match="no process left"):
-        Workers(2, tmp_path / "again", say_nothing).__enter__()
-    assert begun[0][0].poll() is not None
+        Workers(2, tmp_path / "again", ignore).__enter__()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        begun[0].submit(os.getpid)
     assert not (tmp_path / "again").exists()
 
 
 PARENT = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from tasks.processes.pool import Workers
-with Workers(1, Path(sys.argv[1]), print) as workers:
-    workers.run("ask", time.time)
-    print(workers._all[0]._process.pid, flush=True)
-    workers.run("sleep", time.sleep, 60)
+if __name__ == "__main__":
+    with Workers(1, Path(sys.argv[1]), print) as workers:
+        print(workers.run("ask", os.getpid), flush=True)
+        workers.run("sleep", time.sleep, 60)
 """
 
 
@@ -149,10 +187,15 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
     pid = int(parent.stdout.readline())
     parent.send_signal(signal.SIGKILL)
     parent.wait(10)
-    until = time.monotonic() + 10
-    while running(pid) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not running(pid)
+    assert ends(pid)
+
+
+def test_ctrl_c_in_the_terminal_leaves_a_worker_alone_also_while_it_starts(tmp_path):
+    with Workers(1, tmp_path / "shared", ignore) as workers:
+        pid = workers.run("ask", os.getpid)
+        os.kill(pid, signal.SIGINT)
+        assert workers.run("ask", os.getpid) == pid
+        assert workers.run("ask", killing_units.blocks_ctrl_c)
 
 
 # --- what processes share --------------------------------------------------------------------------------------------

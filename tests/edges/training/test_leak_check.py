@@ -21,9 +21,9 @@ from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.fit import fit, model_path
 from tasks.training.leak_check import find_leaks
 from tasks.training.run import Training, open_training
-from tests.edges.registry_world import world
+from tests.edges.tiny_registry import registry
 
-__all__ = ["world"]
+__all__ = ["registry"]
 
 PROBLEM = Problem.model_validate(
     {
@@ -125,7 +125,7 @@ def test_a_fit_that_nobody_checked_is_no_clean_one(training):
     assert "lightgbm / none, held-out period: nobody looked for leaks" in stopped(training, leak=unchecked)
 
 
-def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and_its_run_says_so(training, world):
+def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and_its_run_says_so(training, registry):
     rows = good()
     _, context, _, results = trained(training, rows, split.fn(rows, PROBLEM))
     ruled = next(result for result in results if result.candidate.decision.kind == "multipliers")
@@ -144,7 +144,7 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
         train()
     said = str(caught.value)
     assert said.startswith("lightgbm / none / multipliers: correction and decision rule multipliers, held-out period: ")
-    experiment = world.client.get_experiment_by_name("tiny")
-    (run,) = world.client.search_runs([experiment.experiment_id], "tags.leak_sentinel LIKE '%'")
+    experiment = registry.client.get_experiment_by_name("tiny")
+    (run,) = registry.client.search_runs([experiment.experiment_id], "tags.leak_sentinel LIKE '%'")
     assert (run.info.status, run.data.tags["leak_sentinel"]) == ("FAILED", said)
     assert not refitted[0].exists(), "no model of a training that leaks stays behind"

@@ -121,7 +121,7 @@ def test_a_stopped_fit_gets_no_more_folds_and_what_others_are_compared_with_gets
         FAR: stopped[FAR].folds,
     }
     assert stopped[FAR].folds in (2, 3)
-    assert training.said == [f"           {FAR}: {stopped[FAR].said}"]
+    assert training.said == [f"           {FAR}: {stopped[FAR].message}"]
 
 
 def test_no_race_runs_every_fold_and_the_winner_is_the_same(trained, tmp_path, monkeypatch):
@@ -151,7 +151,7 @@ def test_a_stopped_candidate_has_scores_of_its_folds_no_rank_and_no_test(trained
     assert line["macro_f1 vs none"] == pytest.approx(far.oof.metrics["macro_f1"] - far.beside.metrics["macro_f1"])
     board = leaderboard(table, "macro_f1")
     assert board["rank"].isna().tolist() == [False] * (len(board) - 1) + [True]
-    assert far.stopped.said in leaderboard(table, "macro_f1", "test")["skipped"].tolist()
+    assert far.stopped.message in leaderboard(table, "macro_f1", "test")["skipped"].tolist()
     assert "folds" not in leaderboard(table, "macro_f1", "test")
 
 
@@ -159,12 +159,12 @@ def test_what_a_stopped_candidate_leaves(trained, tmp_path):
     training, context, _, _, results = trained
     far = next(result for result in results if result.candidate.name == FAR)
     summary = _candidate_summary(far)
-    assert (summary.folds_done, summary.test, summary.stopped) == (far.folds_done, None, far.stopped.said)
+    assert (summary.folds_done, summary.test, summary.stopped) == (far.folds_done, None, far.stopped.message)
     assert summary.skipped is None
     assert set(draw_fit(context, far)) == {"precision_recall", "roc", "calibration"}
     _write_files(training, far, tmp_path)
     assert json.loads((tmp_path / "model_metrics.json").read_text())["test"] is None
-    assert len(json.loads((tmp_path / "resampling_ledger.json").read_text())) == far.folds_done
+    assert len(json.loads((tmp_path / "resampling_records.json").read_text())) == far.folds_done
 
 
 def test_its_evidence_is_of_the_rows_that_both_have(trained):

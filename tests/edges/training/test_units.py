@@ -1,4 +1,4 @@
-"""Units in processes give the digits, the ledger and the findings of units in this one."""
+"""Units in processes give the digits, the resampling records and the findings of units in this one."""
 
 import gc
 import weakref

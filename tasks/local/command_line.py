@@ -1,0 +1,91 @@
+"""From a request model to a command line: one definition for ``--help``, for Prefect's form and for the flow."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import CliApp
+
+from evenhand.errors import EvenhandError
+
+Request = TypeVar("Request", bound=BaseModel)
+# Python's own choice for a program that is not under test.
+HIDDEN_WARNINGS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+
+
+def run_flow(
+    request_type: type[Request],
+    flow: Callable[[Request], Any],
+    check: Callable[[Request], Any],
+    meanwhile: Callable[[], Any],
+) -> None:
+    """Run a Prefect flow as a command, on the embedded server where no other is named.
+
+    ``check`` may refuse the request before the server is started; ``meanwhile`` is run while it starts.
+    """
+    from tasks.local.prefect_server import start_server
+
+    def run(request: Request) -> None:
+        check(request)
+        start_server(meanwhile)
+        gc.freeze()  # what is imported stays: no collection need look at it again
+        flow(request)
+
+    run_command(request_type, run)
+
+
+def run_command(request_type: type[Request], run: Callable[[Request], Any]) -> None:
+    """Parse the command line into a request and run it; an error of the user is one paragraph and exit code 1."""
+    hide_developers_warnings()
+    if "prefect" in sys.modules:  # a command that did without it need not import it for this
+        from tasks.local.prefect_server import quiet_prefect
+
+        quiet_prefect()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)  # not the default, which would leave servers and workers behind
+    try:
+        run(CliApp.run(request_type))
+    except EvenhandError as error:
+        _stop(f"\n{type(error).__name__}: {error}", 1)
+    except ValidationError as error:
+        faults = "; ".join(f"--{'.'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']}" for e in error.errors())
+        _stop(f"{faults} (see --help)", 2)
+    except KeyboardInterrupt:
+        _stop("\nStopped.", 130)
+    finally:
+        # Python ends with a collection, which takes seconds over what the libraries have loaded and frees nothing that
+        # the end of the process does not free.
+        gc.freeze()
+
+
+def hide_developers_warnings() -> None:
+    """Hide warnings that are meant for a library's developers, unless ``-W`` or ``PYTHONWARNINGS`` asks for them.
+
+    Python hides them by filters, which threads share: when two threads are in ``catch_warnings``, as libraries often
+    are, the one that leaves last may restore the filters of the other for good.
+    """
+    if sys.warnoptions:
+        return
+    show = warnings.showwarning
+
+    def show_others(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, HIDDEN_WARNINGS):
+            show(message, category, *where, **more)
+
+    warnings.showwarning = show_others
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    _stop("\nStopped.", 128 + number)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr, flush=True)  # noqa: T201 - a command prints
+    sys.exit(code)
