@@ -16,7 +16,7 @@ WITHIN = 2.0  # mean ranks behind the best
 
 
 @dataclass(frozen=True)
-class Scored:
+class MethodScores:
     """One method on one set and one repeat; metrics are nan where it was skipped, with the reason."""
 
     set: str
@@ -26,7 +26,7 @@ class Scored:
     metrics: dict[str, float]
 
 
-def write_results(folder: Path, scored: Sequence[Scored], sources: Mapping[str, str], repeats: int) -> None:
+def write_results(folder: Path, scored: Sequence[MethodScores], sources: Mapping[str, str], repeats: int) -> None:
     """Write ``scores.csv``, ``ranks.csv``, one diagram per metric and ``keel.md``; ``sources`` is by set."""
     folder.mkdir(parents=True, exist_ok=True)
     frame = pd.DataFrame([{"set": s.set, "method": s.method, "skipped": s.skipped, **s.metrics} for s in scored])

@@ -28,6 +28,7 @@ from sklearn.base import ClassifierMixin
 
 from benchmarks.families import load_experiment
 from evenhand.data.split import rows_at
+from evenhand.data.stratified_sample import largest_remainder_rows
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
 from evenhand.models.build import build_model
@@ -37,7 +38,6 @@ from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy, SmoteStrateg
 from evenhand.scoring.model import full_probabilities
 from evenhand.strategies.neighbour_search import space
 from evenhand.strategies.resample import resample
-from evenhand.strategies.stratified_sample import bounded_rows
 from evenhand.strategies.training_rows import TrainingRows
 from tasks.data.problems import load_problem
 from tasks.data.sources.synthetic.us_homicides import us_homicides
@@ -123,7 +123,7 @@ def fit_boosting(rows: Rows, kind: str, counts: bool) -> Callable[[], Figures]:
 
 def smotenc(rows: Rows, size: int, own: bool) -> Callable[[], Figures]:
     """Return what grows a sample of the rows."""
-    chosen = bounded_rows(np.asarray(rows.y), size, SEED)
+    chosen = largest_remainder_rows(np.asarray(rows.y), size, SEED)
     X, y = rows.X[chosen], rows.y[chosen]
     if own:
         strategy = SmoteStrategy(kind="smotenc", standardise=True)

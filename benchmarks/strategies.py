@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evenhand.data.stratified_sample import largest_remainder_rows
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
 from evenhand.models import build_model
@@ -20,7 +21,6 @@ from evenhand.problem import AnyStrategy, ModelSpec, NeighbourStrategy, SimpleSt
 from evenhand.problem.strategies import FULL
 from evenhand.scoring.model import full_probabilities
 from evenhand.strategies import resample
-from evenhand.strategies.stratified_sample import bounded_rows
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
@@ -75,7 +75,7 @@ def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
             continue
         took = []
         for size in sizes:
-            here = bounded_rows(rows.y, size, SEED)
+            here = largest_remainder_rows(rows.y, size, SEED)
             started = time.thread_time()
             resample(strategy, rows.X[here], rows.y[here], rows.classes, SEED, rows.n_categorical)
             took.append(time.thread_time() - started)
@@ -85,7 +85,7 @@ def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
 
 def scale(rows: Rows, size: int) -> None:
     """Print the scores of LightGBM with distances on the columns as they are, and on standardised ones."""
-    here = bounded_rows(rows.y, size, SEED)
+    here = largest_remainder_rows(rows.y, size, SEED)
     X, y = rows.X[here], rows.y[here]
     tried: list[tuple[str, AnyStrategy]] = [("", SimpleStrategy(kind="none"))]
     kinds = {strategy.model_copy(update={"label": None}).name: strategy for strategy in SEARCHING}

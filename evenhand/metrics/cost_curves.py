@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.metrics.ranking import threshold_counts
+from evenhand.metrics.ranking import Ranking
 
 EQUAL = 1e-12
 INSIDE = np.linspace(0, 1, 201)[1:-1]
@@ -102,8 +102,8 @@ def cost_curve(positive: np.ndarray, values: np.ndarray, called: np.ndarray) -> 
     n_rest = len(positive) - n_positive
     if not n_positive or not n_rest:
         raise ValueError(f"a cost curve needs rows of the class and of the rest, found {n_positive} and {n_rest}")
-    tp, fp = threshold_counts(positive, values)
-    hull = _hull(np.append(0, fp) / n_rest, np.append(0, tp) / n_positive)
+    found = Ranking.of(positive, values)
+    hull = _hull(np.append(0, found.false_positives) / n_rest, np.append(0, found.true_positives) / n_positive)
     false_alarms, misses = hull[:, 0], 1 - hull[:, 1]
     # Two neighbours on the hull cost the same where one line crosses the other.
     steps = np.diff(false_alarms), -np.diff(misses)

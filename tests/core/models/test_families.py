@@ -15,6 +15,7 @@ from lightgbm import LGBMClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from evenhand.data.split import make_folds
+from evenhand.data.stratified_sample import balanced_rows, stratified_rows
 from evenhand.errors import ProblemError
 from evenhand.metrics.scores import score
 from evenhand.models import DEFAULTS, CannotFit, build_model, check_models, importances
@@ -22,8 +23,8 @@ from evenhand.models.bag_smote import BagSmote
 from evenhand.models.balanced_ensembles import MeanOfModels, kept
 from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.focal import FocalLightGBM, _Objective, best_constant, focal_gradient, focal_loss
-from evenhand.models.prepared import Prepared, stratified_rows
-from evenhand.models.transfer.first_rows import balanced_rows
+from evenhand.models.prepared import Prepared
+from evenhand.models.transfer.first_rows import FEWEST
 from evenhand.problem import (
     DETECTORS,
     FULL_MODELS,
@@ -342,7 +343,7 @@ def test_both_parts_are_in_one_booster():
     spec = ModelSpec(kind="lightgbm_continued", params={"n_estimators": 10, "first_rounds": 7})
     model = fitted(spec, X, y)
     assert model.booster_.num_trees() == (10 + 7) * 5
-    assert model.adaptations_ == (f"the first 7 rounds saw {len(balanced_rows(y, 0)):,} of 400 rows, balanced",)
+    assert model.adaptations_ == (f"the first 7 rounds saw {len(balanced_rows(y, 0, FEWEST)):,} of 400 rows, balanced",)
 
 
 def test_the_first_rounds_leave_their_mark():

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn import over_sampling, under_sampling
 
+from evenhand.data.stratified_sample import largest_remainder_sizes
 from evenhand.errors import ProblemError
 from evenhand.problem import (
     AdasynStrategy,
@@ -26,7 +27,6 @@ from evenhand.problem.strategies import FULL
 from evenhand.strategies import CannotResample, resample, resampling_record
 from evenhand.strategies.expected_rows import search_note
 from evenhand.strategies.neighbour_search import neighbours
-from evenhand.strategies.stratified_sample import bounded_counts
 from evenhand.training.candidates import Candidate
 from tests.core.training.test_experiment import MODELS, looks_better_than_chance, made, out_of_fold
 
@@ -245,7 +245,7 @@ def test_a_bounded_sample_is_full_and_keeps_rare_classes(sizes, max_rows):
     sizes = np.array(sizes)
     if sizes.sum() <= max_rows:
         return
-    found = bounded_counts(sizes, max_rows)
+    found = largest_remainder_sizes(sizes, max_rows)
     assert found.sum() == max_rows
     assert np.all(found <= sizes)
     rare = sizes <= min(500, max_rows // (2 * len(sizes)))
