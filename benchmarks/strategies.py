@@ -1,7 +1,7 @@
 """Measure the CPU seconds of strategies, and distances on standardised columns.
 
-``python -m benchmarks.strategies cost`` and ``scale``: Toronto, trained on a sample of the years before 2020, evaluated
-on 2020. The figures are in docs/strategies.md.
+``python -m benchmarks.strategies cost`` and ``scale``: Toronto, trained on a stratified sample of the years before
+2020, evaluated on 2020. The figures are in docs/strategies.md.
 """
 
 from __future__ import annotations

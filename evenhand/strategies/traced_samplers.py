@@ -52,7 +52,7 @@ class _Recorder:
 
     draws_: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
 
-    def _generate_samples(  # as many parameters as imbalanced-learn's method, which it overrides
+    def _generate_samples(  # noqa: PLR0913 - overrides a method of imbalanced-learn
         self, X: Any, nn_data: Any, nn_num: Any, rows: Any, cols: Any, steps: Any, y_type: Any, y: Any = None
     ) -> Any:
         self.draws_.append((y_type, rows, nn_num[rows, cols], steps))

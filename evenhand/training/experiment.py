@@ -105,7 +105,7 @@ class Experiment:
         Other data sets that a model may begin on, by name. It is never evaluated.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a constructor like scikit-learn's: one argument per setting
         self,
         frame: pd.DataFrame | Callable[[], pd.DataFrame],
         y: np.ndarray,

@@ -13,7 +13,7 @@ from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
 from evenhand.metrics.scores import Scores
 from evenhand.postprocess.choose_calibration import Calibrations, Known, Shares
 from evenhand.report.calibration_table import Calibrated
-from evenhand.report.tables import Row
+from evenhand.report.candidate_row import Row
 from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment

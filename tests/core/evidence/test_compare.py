@@ -26,6 +26,7 @@ from evenhand.evidence.fold_variance import fold_spread
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.evidence.multiplicity import concluded, detectable, holm
+from evenhand.evidence.sentences import conclusion
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
 from evenhand.report.evidence_tables import by_candidate, by_method
@@ -270,6 +271,34 @@ def test_means_over_other_classes_are_not_held_against_each_other():
 
 def test_no_warning_where_they_agree(evidence):
     assert evidence.warnings == ()
+
+
+# --- what is not settled -------------------------------------------------------------------------------------------
+
+
+def unsettled(evidence, stopped=()):
+    """The same evidence, but no difference is shown, and some candidates were stopped after one fold."""
+    candidates = []
+    for candidate in evidence.candidates:
+        metric, oof = candidate.oof.metrics["macro_f1"], candidate.oof
+        if metric.difference is not None:
+            none = replace(metric.difference, conclusion="no difference shown", detectable=0.063)
+            metrics = {**oof.metrics, "macro_f1": replace(metric, difference=none)}
+            oof = replace(oof, metrics=metrics, folds=1 if candidate.name in stopped else None)
+        candidates.append(replace(candidate, oof=oof))
+    return conclusion(replace(evidence, candidates=tuple(candidates)), ())
+
+
+def test_what_is_not_settled_says_why_and_how_to_settle_it(evidence):
+    compared = [c.name for c in evidence.candidates if c.difference("oof", "macro_f1")]
+    text = unsettled(evidence)
+    assert "Not settled: " in text
+    assert "A gain below 0.063 can't be distinguished from chance with 5 folds." in text
+    assert "racing" not in text
+    assert "They were stopped early, too soon to distinguish a gain below 0.063" in unsettled(evidence, compared)
+    some = unsettled(evidence, compared[:1])
+    assert f"1 of these {len(compared)} candidates was stopped early" in some
+    assert "Set `racing: false` to settle it." in some
 
 
 # --- who is compared with whom, and how simple it is ---------------------------------------------------------------

@@ -16,6 +16,7 @@ from evenhand.evidence.types import (
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import score
 from evenhand.problem import parse_problem
+from evenhand.report.candidate_row import Row, row_name
 from evenhand.report.figures.style import ACCENT, new_figure
 from evenhand.report.summary import (
     CandidateSummary,
@@ -27,8 +28,7 @@ from evenhand.report.summary import (
     WinnerSummary,
     metric_values,
 )
-from evenhand.report.tables import Row
-from evenhand.report.training.data import BASELINE_CURVES, Made, Report, row_name
+from evenhand.report.training.data import BASELINE_CURVES, Made, Report
 from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.strategies import ResamplingRecord
 

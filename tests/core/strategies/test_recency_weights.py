@@ -1,4 +1,4 @@
-"""Recency weights: their values, their effect on a model, and copies that keep the age of their row."""
+"""Newer rows count for more: in the weights, in what a model learns, and never for copies of old rows."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ DAYS = 730
 
 
 def drifting(n=2_000, seed=0):
-    """Rows whose signal is reversed half way: theft by day becomes theft by night."""
+    """Rows whose signal turns round half way: what was theft by day becomes theft by night."""
     rng = np.random.default_rng(seed)
     day = np.sort(rng.integers(0, DAYS, n))
     hour = rng.random(n)
@@ -45,7 +45,7 @@ def hits(half_life, strategy="none"):
     return (outcome.probabilities.argmax(axis=1) == made.y[1_600:]).mean(), outcome
 
 
-def test_a_row_without_a_time_counts_as_the_oldest():
+def test_a_row_without_a_time_is_as_old_as_the_oldest():
     when = pd.Series(pd.to_datetime(["2020-01-11", "2020-01-01", None]))
     weight = recency_weights(when, 10)
     assert weight[1] == weight[2] == pytest.approx(weight[0] / 2)
@@ -53,7 +53,7 @@ def test_a_row_without_a_time_counts_as_the_oldest():
 
 
 @pytest.mark.parametrize("strategy", ["none", "class_weight", "random_over"])
-def test_a_model_follows_a_signal_that_reversed(strategy):
+def test_a_model_follows_a_signal_that_turned_round(strategy):
     assert hits(60, strategy)[0] > 0.95
     assert hits(60, strategy)[0] > hits(None, strategy)[0] + 0.1
 
@@ -72,7 +72,7 @@ def test_the_same_strategy_with_and_without_a_half_life_share_no_rows():
 
 
 def test_without_a_time_it_is_refused():
-    with pytest.raises(ProblemError, match="half_life_days: the rows have no time column"):
+    with pytest.raises(ProblemError, match="no time column"):
         experiment(with_time=False).run(candidate(half_life=60), 0)
 
 

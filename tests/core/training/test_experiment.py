@@ -150,7 +150,7 @@ def test_the_fitted_whole_takes_raw_columns_and_answers_with_names():
 
 
 @pytest.mark.parametrize("wrong", ["many", 1.5])
-def test_a_share_of_columns_that_is_none_is_told_by_the_name_of_the_candidate(wrong):
+def test_a_share_of_columns_that_is_none_is_reported_by_the_name_of_the_candidate(wrong):
     model = ModelSpec(kind="lightgbm", params={"n_estimators": 2, "colsample_bytree": wrong})
     with pytest.raises(ProblemError, match=r"lightgbm / none can't be fitted with its settings"):
         made().run(Candidate(model, STRATEGIES[0]), 0)
@@ -233,7 +233,7 @@ def test_a_fold_of_one_class_is_skipped_with_its_reason():
     assert "one class only" in outcome.skipped
 
 
-def test_a_setting_that_a_model_refuses_is_told():
+def test_a_setting_that_a_model_refuses_is_reported():
     model = ModelSpec(kind="random_forest", params={"max_depth": "deep"})
     with pytest.raises(ProblemError, match=r"random_forest / none can't be fitted with its settings: .*max_depth"):
         made().run(Candidate(model, STRATEGIES[0]), 0)
