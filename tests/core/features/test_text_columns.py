@@ -29,7 +29,7 @@ DISCRIMINATING = {
     2: ["knife", "threatened", "wallet"],
 }
 FEATURES = FeatureSet.model_validate(
-    {"categorical": ["place"], "rates": ["place"], "text": [{"column": "notes", "components": 4, "telling": 10}]}
+    {"categorical": ["place"], "rates": ["place"], "text": [{"column": "notes", "components": 4, "top_terms": 10}]}
 )
 N_TEXT = 14
 PLAIN = ModelSpec(kind="lightgbm", params={"n_estimators": 15})
@@ -76,7 +76,7 @@ def test_a_signal_in_the_words_is_found_and_shuffled_ones_stay_at_chance(strateg
 
 
 def test_the_words_of_a_rare_class_are_lost_in_topics_alone():
-    topics = FeatureSet.model_validate({"text": [{"column": "notes", "components": 8, "telling": 0}]})
+    topics = FeatureSet.model_validate({"text": [{"column": "notes", "components": 8, "top_terms": 0}]})
     assert precision(experiment_of(*rows_of(), topics), STRATEGIES[0]) < 0.5
 
 
