@@ -85,7 +85,7 @@ def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **
         "measured": measure(
             HeldOut(y, classes, winner, answers(0.2, 2)[1], groups), "macro_f1", problem.gate, resamples=60
         ),
-        "ledger": (
+        "records": (
             ResamplingRecord("none", "holdout", counts, counts),
             ResamplingRecord("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
         ),
