@@ -1,4 +1,4 @@
-"""Every model family: how it is made, its defaults and the settings it takes."""
+"""All model families: constructors, defaults and allowed settings."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def lightgbm_focal(*, random_state: int, gamma: float, alpha: Any, **settings: Any) -> FocalLightGBM:
-    """Make LightGBM with focal loss."""
+    """LightGBM with focal loss."""
     return FocalLightGBM(gamma, alpha, {**settings, "random_state": random_state})
 
 
 def lightgbm_continued(
     *, random_state: int, first: Any, first_rounds: int, older_share: float, **settings: Any
 ) -> ContinuedLightGBM:
-    """Make LightGBM that starts on other rows."""
+    """LightGBM that begins on other rows."""
     return ContinuedLightGBM(first, first_rounds, random_state, settings, older_share)
 
 
@@ -79,7 +79,7 @@ FAMILIES: dict[str, Callable[..., Any]] = {
     "lightgbm_focal": lightgbm_focal,
     "lightgbm_continued": lightgbm_continued,
 }
-# Families whose rows need filling, or sampling of their own, before they are fitted.
+# Families whose missing values are filled before they are fitted.
 FILLED = frozenset(
     {"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "adaboost", "smote_bagging"}
 )
@@ -90,9 +90,9 @@ _OURS = frozenset({"random_state", "n_jobs", "class_weight", "num_threads", "ver
 
 
 def histogram_order(settings: dict[str, Any]) -> str:
-    """Name the order in which LightGBM adds up its histograms, which it otherwise chooses by a stopwatch.
+    """Return the order in which LightGBM builds its histograms, which it otherwise chooses by timing.
 
-    Row by row takes a tenth less time where every column is read, but reads them all where a tree asks for few.
+    Row-wise is a tenth faster where all columns are read, but it also reads the columns that a tree does not use.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def histogram_order(settings: dict[str, Any]) -> str:
 
 
 def allowed_settings(family: str) -> list[str]:
-    """Name the settings of a family, apart from those that the project sets itself.
+    """Return the settings of a family that a problem may set.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def allowed_settings(family: str) -> list[str]:
 
 
 def wrong_value(family: str, settings: dict[str, Any]) -> str | None:
-    """Say what is wrong with the value of a setting of our own families, or return None."""
+    """Return what is wrong with a setting of the families defined here, or None."""
     gamma, alpha = settings.get("gamma", 0), settings.get("alpha")
     if not _is_number(gamma) or gamma < 0:
         return f"gamma: {gamma!r}; allowed: a number of 0 or more"

@@ -1,4 +1,4 @@
-"""What has to be done to the rows before a family can take them."""
+"""Sampling and imputation before a family is fitted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEWEST = 50
 
 
 def stratified_rows(y: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Choose ``n`` rows, each class at its share but none below 50 rows if it has them.
+    """Draw ``n`` rows, each class in proportion but with at least 50 rows if it has them.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def stratified_rows(y: np.ndarray, n: int, seed: int) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (n,)
-        Ascending row positions, every one if there are no more.
+        Ascending row positions; all rows if there are no more than ``n``.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def stratified_rows(y: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 
 class Prepared(ClassifierMixin, BaseEstimator):
-    """A family on a sample of the rows, with missing numbers filled where its trees take none.
+    """A family fitted on a sample of the rows, with missing values filled where its trees take none.
 
     Parameters
     ----------
@@ -61,16 +61,16 @@ class Prepared(ClassifierMixin, BaseEstimator):
     settings : dict
     random_state : int
     max_rows : int, optional
-        More rows are sampled, every class at its share.
+        With more rows, a sample is drawn, each class in proportion.
 
     Attributes
     ----------
     model_ : ClassifierMixin
     classes_ : ndarray of shape (n_classes,)
     medians_ : ndarray of shape (n_features,)
-        Of the rows it was fitted on; unused where the family takes missing numbers.
+        Medians of the fitted rows; unused where the family takes missing values.
     adaptations_ : tuple of str
-        What was done differently from a fit on all the rows.
+        Differences from a fit on all rows, for the resampling record.
     """
 
     def __init__(self, family: str, settings: dict[str, Any], random_state: int, max_rows: int | None = None) -> None:
@@ -87,7 +87,7 @@ class Prepared(ClassifierMixin, BaseEstimator):
         return self
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Prepared:
-        """Take the sample, fill it and fit the family.
+        """Draw the sample, fill it and fit the family.
 
         Raises
         ------

@@ -30,10 +30,11 @@ from evenhand.models.forest import predict_only
 from evenhand.models.transfer.first_rows import FirstRows
 from evenhand.models.transfer.transfer_data import TransferData, first_rows_of
 from evenhand.postprocess.rules import DecisionRule
-from evenhand.problem import FeatureSet
+from evenhand.problem import FeatureSet, TextAugmentStrategy
 from evenhand.scoring.model import FittedCandidate, full_probabilities
 from evenhand.strategies import CannotResample, ResamplingRecord, TrainingRows, resample, resampling_record
 from evenhand.strategies.recency_weights import aged
+from evenhand.strategies.text_augment import text_augment
 from evenhand.training.candidates import Candidate
 from evenhand.training.fold_cache import (
     Cache,
@@ -104,7 +105,7 @@ class Experiment:
         Other data sets that a model may begin on, by name. It is never evaluated.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a constructor like scikit-learn's: one argument per setting
         self,
         frame: pd.DataFrame | Callable[[], pd.DataFrame],
         y: np.ndarray,
@@ -272,7 +273,10 @@ class Experiment:
         y = self.y[fold.train]
         first_numbers = n_categorical(self.features[candidate.features])
         texts = TrainingTexts.of(self.features[candidate.features], self.frame, self._names(), fold.train)
-        rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers, texts)
+        if isinstance(candidate.strategy, TextAugmentStrategy):
+            rows = text_augment(candidate.strategy, encoded.train, y, self.classes, self.seed, texts)
+        else:
+            rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers)
         if candidate.half_life_days is not None:
             if self.when is None or not pd.api.types.is_datetime64_any_dtype(self.when):
                 raise ProblemError("half_life_days: the rows have no time column")
