@@ -51,7 +51,7 @@ def write_page(
         measured=_measured(context, won, reference),
         evidence=compared.evidence,
         corrected=_corrected(results),
-        ledger=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
+        records=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
         figures={**draw_winner(context, won, reference), **draw_comparison(problem, results, records)},
     )
     pages = {
