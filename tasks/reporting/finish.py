@@ -33,7 +33,7 @@ from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
-from tasks.data.validation import Validated
+from tasks.data.validate import Validated
 from tasks.registry import tracking
 from tasks.registry.client import connect
 from tasks.registry.model_versions import Registered, read_version

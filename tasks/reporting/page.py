@@ -21,7 +21,7 @@ from evenhand.report.training.page import report_page
 from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
-from tasks.data.validation import Validated
+from tasks.data.validate import Validated
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
 from tasks.training.results import Result, judged, resampling_records

@@ -18,7 +18,7 @@ from evenhand.training.candidates import Candidate
 from tasks.data.ingest import ingest
 from tasks.data.partition import Borrowed, Parts
 from tasks.data.problems import load_problem, with_data
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.registry import tracking
 from tasks.storage.store import open_store, read_frame, write_frame
 from tasks.training.run import Training
