@@ -43,7 +43,7 @@ class ModelSpec(Frozen):
     )
     params: Params = Field(default={})
     max_rows: int | None = Field(
-        default=None, ge=2_000, description="fit on a sample of so many training rows, every class at its share"
+        default=None, ge=2_000, description="fit on a sample of this many training rows, every class at its share"
     )
     class_name: str | None = Field(
         default=None, description="of a detector: the class to detect; the rarest without it"
@@ -87,7 +87,7 @@ class ExtraCandidate(Frozen):
     label: str | None = Field(default=None, description="name of the model with these settings; needed on `base`")
     params: Params = Field(default={}, description="settings that differ from those of the problem's model")
     half_life_days: float | None = Field(
-        default=None, gt=0, description="a training row weighs half as much for every so many days of age"
+        default=None, gt=0, description="age in days at which a training row weighs half"
     )
 
     @property

@@ -1,4 +1,4 @@
-"""Text columns as a problem declares them: what is read from them, and what new rows are made of them."""
+"""Text columns as a problem declares them, and the strategy that makes new rows from them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from evenhand.problem.simple_strategies import NamedStrategy, Ratio
 
 
 def as_text(value: Any) -> Any:
-    """Let a text column be written as its name alone."""
+    """Accept the name alone for a text column."""
     return {"column": value} if isinstance(value, str) else value
 
 
 class TextFeature(Frozen):
     """Free text: weights of its terms (TF-IDF, Spaerck Jones 1972), folded into topics (Deerwester et al. 1990).
 
-    Topics are about what most rows say. The terms that tell the classes apart best (chi-squared, Yang & Pedersen 1997)
-    are columns beside them: a word that only a rare class has would be lost in topics.
+    Topics describe most rows. The terms that separate the classes best (chi-squared, Yang & Pedersen 1997) are columns
+    of their own: a word that occurs in a rare class only would be lost in topics.
     """
 
     column: str
@@ -27,7 +27,7 @@ class TextFeature(Frozen):
     min_count: int = Field(default=5, ge=1, description="rows that a term needs to be read")
     max_features: int = Field(default=5_000, ge=10, le=100_000, description="terms read, the most frequent first")
     components: int = Field(default=50, ge=1, le=500, description="topics; fewer terms are columns themselves")
-    telling: int = Field(default=50, ge=0, le=500, description="terms that tell the classes apart, as columns")
+    telling: int = Field(default=50, ge=0, le=500, description="terms that separate the classes best, as columns")
 
 
 class TextAugmentStrategy(NamedStrategy):
@@ -41,5 +41,5 @@ class TextAugmentStrategy(NamedStrategy):
     @model_validator(mode="after")
     def _something(self) -> TextAugmentStrategy:
         if self.dropout == 0 and self.swap == 0:
-            raise ValueError("dropout and swap are both 0: nothing would change")
+            raise ValueError("dropout and swap are both 0, which changes nothing")
         return self
