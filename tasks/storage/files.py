@@ -22,8 +22,8 @@ def write_json(path: Path, content: Any) -> None:
 def read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
     """Read a ``.npy`` file.
 
-    NumPy parses the header as Python. Before Python 3.11.8 and 3.12.2, two threads that do so at the same time may raise
-    a ``SystemError`` (CPython's issue 106905).
+    NumPy parses the header as Python. Before Python 3.11.8 and 3.12.2, two threads that do so together may raise a
+    ``SystemError`` (CPython's issue 106905).
     """
     with _reading:
         return np.asarray(np.load(path, mmap_mode=mmap_mode, allow_pickle=False))

@@ -147,7 +147,7 @@ class S3Store(Store):
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def _stat(self, key: str) -> _Stat | None:
-        """List one key: HEAD does not distinguish a missing bucket from a missing key, or a wrong secret from a denial."""
+        """List one key: HEAD does not tell a missing bucket from a missing key, or a wrong secret from a denial."""
         full = self._full(check_key(key))
         with self._explained("can't look for", key):
             page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=full, MaxKeys=1)
