@@ -21,7 +21,15 @@ from evenhand.postprocess.choose_calibration import Known, Shares
 from evenhand.problem import Problem
 from evenhand.training.candidates import Candidate, candidates, fits
 from evenhand.training.experiment import Experiment, Outcome
-from evenhand.training.racing import ERROR, FEWEST_FOLDS, compared_fits, measured_candidate, protected_fits, ruled_out
+from evenhand.training.racing import (
+    ERROR,
+    FEWEST_FOLDS,
+    Race,
+    compared_fits,
+    measured_candidate,
+    protected_fits,
+    ruled_out,
+)
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
@@ -34,7 +42,7 @@ Found = Mapping[str, Mapping[int, Outcome]]
 
 
 @dataclass(frozen=True)
-class Race:
+class Replay:
     """One replay: the winner, and the share of the CPU seconds of all fits that was spent."""
 
     winner: str
@@ -55,7 +63,7 @@ def main() -> None:
     grids = {"as the problem declares": candidates(problem)}
     plain = [one for one in grids["as the problem declares"] if one.name == one.fit_name and one.features == "base"]
     grids["base features, argmax"] = plain
-    races: dict[tuple[str, float], list[tuple[Race, Race]]] = {}
+    races: dict[tuple[str, float], list[tuple[Replay, Replay]]] = {}
     for seed in range(asked.first, asked.first + asked.seeds):
         experiment = read_experiment(split.fn(good, problem, asked.rows, seed), problem, seed)
         folds = [number for number in experiment.folds if number != HOLDOUT_FOLD]
@@ -94,7 +102,7 @@ def replayed(
     found: Found,
     folds: Sequence[int],
     error: float | None,
-) -> Race:
+) -> Replay:
     """Replay the race over the folds; where ``error`` is None, every candidate runs to the end."""
     fitted = {fit.name: fit for fit in fits(grid)}
     protected = protected_fits(grid, problem)
@@ -104,7 +112,8 @@ def replayed(
         if error is not None and FEWEST_FOLDS <= done < len(folds):
             rows, answers = answered(experiment, problem, grid, found, alive, folds[:done])
             entrants = len(fitted) - len(protected)
-            out = ruled_out(rows, answers, problem.metric, protected, len(folds), entrants, error, compared_fits(grid))
+            race = Race(problem.metric, len(folds), protected, compared_fits(grid), entrants, error)
+            out = ruled_out(rows, answers, race)
             alive = [name for name in alive if name not in out]
     rows, answers = answered(experiment, problem, grid, found, alive, folds)
     # The winner is chosen as in a training: by the score of all rows, and the first of equal ones.
@@ -115,7 +124,7 @@ def replayed(
     }
     order = [candidate.name for candidate in grid if candidate.name in scores]
     total = sum(found[name][fold].fit_seconds for name in fitted for fold in folds)
-    return Race(max(order, key=lambda name: scores[name]), spent / total, len(fitted) - len(alive))
+    return Replay(max(order, key=lambda name: scores[name]), spent / total, len(fitted) - len(alive))
 
 
 def answered(

@@ -31,9 +31,9 @@ from tasks.data.partition import Parts
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate import validate
-from tasks.registry import tracking
-from tasks.registry.model_store import log_model
+from tasks.registry import training_runs
 from tasks.registry.register_version import register
+from tasks.registry.store_model import log_model
 from tasks.settings import ROOT
 from tasks.storage.store import write_frame
 from tasks.training.context import TrainingContext, read_experiment
@@ -133,9 +133,9 @@ def measure_scoring(folder: Path, rows: int | None) -> Iterator[str]:
     enriched = next(extra for extra in problem.extra if extra.features != "base")
     for features, params in (("base", {}), (enriched.features, enriched.params)):
         fitted, bare = shipped(experiment, problem, features, params)
-        run_id = tracking.start_training("toronto-bench", features, {}, {})
+        run_id = training_runs.start_training("toronto-bench", features, {}, {})
         uri = log_model(run_id, fitted, experiment.frame.head())
-        tracking.end_training(run_id, "FINISHED", None)
+        training_runs.end_training(run_id, "FINISHED", None)
         made = register(uri, run_id, "toronto", f"bench {features} {time.time_ns()}", {})
         seconds = _scored(data, made.version, folder)
         yield f"| {features} LightGBM | {n_rows:,} | {seconds:.1f} | {n_rows / seconds:,.0f} | {bare:,.0f} |"
@@ -195,7 +195,7 @@ def measure_dask(folder: Path, _rows: int | None) -> Iterator[str]:
 _SCORE = """
 import sys, time
 import mlflow, skops.io
-from tasks.scoring.batch import ScoreRequest, score
+from tasks.scoring.score_file import ScoreRequest, score
 begun = time.process_time()
 score.fn(ScoreRequest(problem="toronto", data=sys.argv[1], version=sys.argv[2], out=sys.argv[3]))
 print(time.process_time() - begun)

@@ -1,4 +1,4 @@
-"""Promote: named people decide on a version that passed the gate. ``python -m flows.promote --help``."""
+"""Promote: a named person decides on a version that passed the gate. ``python -m flows.promote --help``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from prefect.client.schemas.objects import State
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.local.command_line import run_command
-from tasks.review.cases import ClosedReview, read_review
-from tasks.review.prefect_form import ended, release, take_answer, wait_for_answer
-from tasks.review.terminal import ReviewRequest, form_text, review_at_terminal
+from tasks.review.pending_reviews import ClosedReview, read_review
+from tasks.review.prefect_form import end_waiting_runs, final_state, record_answer, wait_for_answer
+from tasks.review.terminal import ReviewOptions, form_text, review_at_terminal
 
 
 class PromoteRequest(BaseModel):
@@ -17,24 +17,24 @@ class PromoteRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    problem: str = Field(description="whose model, such as toronto")
-    version: str = Field(pattern=r"^\d+$", description="which version of it")
+    problem: str = Field(description="problem of the model, such as toronto")
+    version: str = Field(pattern=r"^\d+$", description="version of the registered model")
 
 
 @flow(name="promote", flow_run_name="{request.problem} version {request.version}", log_prints=True)
 def promote(request: PromoteRequest) -> State[None]:
-    """Wait, suspended, until the review is closed; every answer to the form starts this from the top."""
-    which, refusal = (request.problem, request.version), ""
-    review = read_review(*which)
+    """Wait, suspended, until the review is closed; every answer to the form starts this flow from the beginning."""
+    problem, version, refusal = request.problem, request.version, ""
+    review = read_review(problem, version)
     if not isinstance(review, ClosedReview):
-        refusal = take_answer(review)
-        review = read_review(*which)
+        refusal = record_answer(review)
+        review = read_review(problem, version)
     if not isinstance(review, ClosedReview):
         wait_for_answer(review, form_text(review, refusal))
-    release(*which, review)
-    return ended(review)
+    end_waiting_runs(problem, version, review)
+    return final_state(review)
 
 
 if __name__ == "__main__":
-    # At a terminal the decision is taken without starting a Prefect server: its record is in the registry either way.
-    run_command(ReviewRequest, review_at_terminal)
+    # A decision at a terminal starts no Prefect server; it is recorded in the ledger in both cases.
+    run_command(ReviewOptions, review_at_terminal)

@@ -1,4 +1,4 @@
-"""Rollback: put the previous champion back. ``python -m flows.rollback --help``."""
+"""Rollback: restore the previous champion. ``python -m flows.rollback --help``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tasks.review.rollback import RollbackRequest, roll_back, rollback_code
 
 @flow(name="rollback")
 def rollback(request: RollbackRequest) -> Registered:
-    """Put the previous champion back, as a deployment's form was filled in."""
-    # No signature is none: a key that this machine has is not the one's who filled in the form.
+    """Restore the previous champion, with the parameters of a deployment's form."""
+    # A missing signature becomes an empty one, so that a key of this machine never signs for the person at the form.
     return roll_back(request.model_copy(update={"signature": request.signature or ""}))
 
 
@@ -25,5 +25,5 @@ def _at_terminal(request: RollbackRequest) -> None:
 
 
 if __name__ == "__main__":
-    # At a terminal this needs no Prefect server: its record is in the ledger either way.
+    # A rollback at a terminal starts no Prefect server; it is recorded in the ledger in both cases.
     run_command(RollbackRequest, _at_terminal)

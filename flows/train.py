@@ -10,7 +10,6 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
-from evenhand.features.anomaly import check_features
 from evenhand.models import check_models
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
@@ -27,7 +26,7 @@ from tasks.gate.run import run_gate
 from tasks.local.command_line import run_flow
 from tasks.reporting.candidates import draw_all, log_all, wait_all
 from tasks.reporting.finish import finish, log_inputs, write_comparison
-from tasks.review.file import file_verdict
+from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
 from tasks.training.compare import compare
 from tasks.training.evaluate import choose, evaluate_all, score_all, winning_postprocessing
@@ -38,7 +37,7 @@ from tasks.training.register import register_winner
 from tasks.training.run import open_training
 from tasks.training.stack import refit_all, stack_best
 from tasks.training.start_workers import WorkerStarter, check_runner, units_at_once
-from tasks.training.transfer_data import add_transfer_data, check_elsewhere, needs_transfer_data
+from tasks.training.transfer_data import add_transfer_data, check_transfer_data, needs_transfer_data
 from tasks.training.tuning.tune import run_studies
 from tasks.training.unit_runner import UnitRunner, print_workload_notes
 
@@ -89,8 +88,7 @@ def read_problem(request: TrainRequest) -> Problem:
     grid = preset_candidates(problem, request.preset)
     check_models([candidate.model for candidate in grid])
     check_spaces(tuned_candidates(problem))
-    check_features(problem.features)
-    check_elsewhere(problem, grid)
+    check_transfer_data(problem, grid)
     check_runner(request.runner, grid)
     return problem
 
@@ -142,7 +140,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         register = (register_winner, training, data, winner, refitted, leaks)
         registered = step("register", "register the winner", *register)
         verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
-        status = step("review", "file the verdict", file_verdict, problem, registered, verdict)
+        status = step("review", "request a review", request_review, problem, registered, verdict)
         summary = finish(training, data, compared, Decision(registered, verdict, status))
         if verdict.outcome == "error":
             raise GateError(" ".join(verdict.reasons))

@@ -1,4 +1,4 @@
-"""The ledger of decisions: its chain of digests, and the state of a review that its records tell.
+"""The ledger of decisions: its chain of hashed records, and what the records mean for champion and reviews.
 
-Where the ledger is stored is known by ``tasks.registry``.
+Storing the ledger is the job of ``tasks.registry``.
 """

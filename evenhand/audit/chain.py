@@ -1,8 +1,8 @@
-"""The ledger of a registered model: numbered records, each bound to the one before it by its hash.
+"""The ledger of a registered model: numbered records, each with the hash of the one before it.
 
-A record's hash is the SHA-256 of the hash before it and the record's canonical JSON (Haber & Stornetta, 1991), so a
-record that is changed, left out or put in later breaks the chain from there on. A tail that is cut off shows by the
-head, the number and hash of the last record, which is kept elsewhere too.
+A record's hash is the SHA-256 of the previous hash and the record's canonical JSON (Haber & Stornetta, 1991), so a
+record that is changed, removed or inserted later breaks the chain from there on. The head, which is the number and hash
+of the last record, is also stored outside the ledger, so a truncated ledger is detected as well.
 """
 
 from __future__ import annotations
@@ -29,56 +29,57 @@ Kind = Literal[
     "rollback",
     "out of band",
 ]
-MOVES: tuple[Kind, ...] = ("promotion", "rollback", "out of band")
+ALIAS_MOVES: tuple[Kind, ...] = ("promotion", "rollback", "out of band")
 GENESIS = "0" * 64
-DIGITS = 6  # of the name under which a record is kept, so that names sort as numbers
+DIGITS = 6  # of a record's name, zero-padded so that names sort in the order of their numbers
 
 
 class LedgerError(GateError):
-    """A ledger that can't be trusted or read."""
+    """The ledger is broken, missing or unreadable."""
 
 
-class Entry(BaseModel):
-    """What a record says."""
+class RecordBody(BaseModel):
+    """The content of a record, before it is added to a chain."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Kind
-    version: str = Field(description="the version it is about; empty when a champion was taken away")
-    by: str = Field(default="", description="the person, where there is one")
+    version: str = Field(description="version of the model; empty when the alias was deleted")
+    by: str = Field(default="", description="who decided; empty when no person did")
     reason: str = ""
     facts: dict[str, str] = {}
 
 
-class Record(Entry):
-    """An entry in its place."""
+class Record(RecordBody):
+    """A record of the chain."""
 
     model: str = Field(description="name of the registered model")
     seq: int = Field(ge=1)
     at: str = Field(description="UTC, ISO 8601")
-    id: str = Field(description="of this writing of it: two writers of the same words are two")
+    id: str = Field(description="unique for each attempt to write, so that two writers of equal content differ")
     previous: str
     hash: str
 
 
 @dataclass(frozen=True)
 class Head:
-    """The last record, as noted outside of the ledger."""
+    """Number and hash of the last record, as stored outside the ledger."""
 
     seq: int = 0
     hash: str = GENESIS
 
     def __str__(self) -> str:
-        """Write it as :meth:`parse` reads it."""
+        """Return the text that :meth:`parse` reads."""
         return f"{self.seq} {self.hash}"
 
     @classmethod
     def parse(cls, text: str) -> Head:
-        """Read it back; empty is the head of an empty ledger.
+        """Parse a head; an empty text is the head of an empty ledger.
 
         Raises
         ------
         LedgerError
+            When the text is not a number and a hash.
         """
         if not text:
             return cls()
@@ -89,107 +90,110 @@ class Head:
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Head:
-        """Tell the head of a chain."""
+        """Return the head of a chain."""
         return cls(records[-1].seq, records[-1].hash) if records else cls()
 
 
 @dataclass(frozen=True)
 class Chain:
-    """The records up to the first broken one, and what is wrong with that."""
+    """The records before the first broken one, and what is wrong with that one."""
 
     records: tuple[Record, ...]
     fault: str | None = None
 
-    def sound(self) -> tuple[Record, ...]:
-        """Return every record of a chain that is whole.
+    def verified(self) -> tuple[Record, ...]:
+        """Return all records of an unbroken chain.
 
         Raises
         ------
         LedgerError
-            Naming the first broken record.
+            When the chain is broken; the message names the first broken record.
         """
         if self.fault is not None:
             raise LedgerError(self.fault)
         return self.records
 
 
-def canonical(content: object) -> str:
-    """Write plain data in the one form that is hashed.
+def canonical_json(content: object) -> str:
+    """Serialise plain data in the form that is hashed: sorted keys, no spaces.
 
     Examples
     --------
-    >>> canonical({"b": 1, "a": [2]})
+    >>> canonical_json({"b": 1, "a": [2]})
     '{"a":[2],"b":1}'
     """
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def sha256(content: object) -> str:
-    """Hash plain data."""
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
+    """Return the SHA-256 of plain data, hexadecimal."""
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
-def name_of(seq: int) -> str:
-    """Name under which a record is kept."""
+def record_name(seq: int) -> str:
+    """Name under which a record is stored."""
     return str(seq).zfill(DIGITS)
 
 
-def link(records: Sequence[Record], model: str, entry: Entry, at: str, identifier: str) -> Record:
-    """Give an entry its place after the records there are.
+def next_record(records: Sequence[Record], model: str, body: RecordBody, at: str, identifier: str) -> Record:
+    """Return the record that follows the existing ones, with its number and hash.
 
     Examples
     --------
-    >>> first = link((), "evenhand-toronto", Entry(kind="registration", version="1"), "2026-11-20T08:00:00+00:00", "a")
-    >>> second = link((first,), "evenhand-toronto", Entry(kind="promotion", version="1"), "2026-11-21", "b")
+    >>> registration = RecordBody(kind="registration", version="1")
+    >>> first = next_record((), "evenhand-toronto", registration, "2026-11-20T08:00:00+00:00", "a")
+    >>> promotion = RecordBody(kind="promotion", version="1")
+    >>> second = next_record((first,), "evenhand-toronto", promotion, "2026-11-21T08:00:00+00:00", "b")
     >>> (second.seq, second.previous == first.hash)
     (2, True)
     """
     head = Head.of(records)
-    body = {**entry.model_dump(), "model": model, "seq": head.seq + 1, "at": at, "id": identifier}
-    return Record(**body, previous=head.hash, hash=_hash(head.hash, body))
+    content = {**body.model_dump(), "model": model, "seq": head.seq + 1, "at": at, "id": identifier}
+    return Record(**content, previous=head.hash, hash=_hash(head.hash, content))
 
 
-def read_chain(model: str, kept: Mapping[str, str], head: Head) -> Chain:
-    """Read and verify what is kept.
+def read_chain(model: str, stored: Mapping[str, str], head: Head) -> Chain:
+    """Read and verify the stored records of a ledger.
 
     Parameters
     ----------
     model : str
-    kept : mapping of str to str
-        Records as JSON by :func:`name_of`.
+    stored : mapping of str to str
+        Records as JSON, by :func:`record_name`.
     head : Head
-        As noted elsewhere. It may be behind, when a writer was killed, but what it names must be there.
+        As stored outside the ledger. It may be older than the last record, when a writer was killed, but the record it
+        names must exist.
     """
     records: list[Record] = []
-    for place, name in enumerate(sorted(kept), start=1):
-        fault = f"record {place} is missing" if name != name_of(place) else None
-        record, fault = (None, fault) if fault else _read(model, kept[name], place, Head.of(records))
+    for seq, name in enumerate(sorted(stored), start=1):
+        fault = f"record {seq} is missing" if name != record_name(seq) else None
+        record, fault = (None, fault) if fault else _read(model, stored[name], seq, Head.of(records))
         if record is None:
-            return Chain(tuple(records), f"the ledger of {model} is broken at record {place}: {fault}")
+            return Chain(tuple(records), f"the ledger of {model} is broken at record {seq}: {fault}")
         records.append(record)
     if head.seq > len(records):
-        missing = f"records {len(records) + 1} to {head.seq} are missing" if head.seq > len(records) + 1 else ""
-        missing = missing or f"record {head.seq} is missing"
-        return Chain(tuple(records), f"the ledger of {model} is cut: its head names record {head.seq}, {missing}")
+        first = len(records) + 1
+        missing = f"record {first} is missing" if first == head.seq else f"records {first} to {head.seq} are missing"
+        return Chain(tuple(records), f"the ledger of {model} is cut off: its head is record {head.seq}, but {missing}")
     if head.seq and records[head.seq - 1].hash != head.hash:
-        fault = f"the ledger of {model} is broken at record {head.seq}: its hash is not the one that the head names"
+        fault = f"the ledger of {model} is broken at record {head.seq}: its hash differs from the hash in the head"
         return Chain(tuple(records[: head.seq - 1]), fault)
     return Chain(tuple(records))
 
 
-def _read(model: str, text: str, place: int, before: Head) -> tuple[Record | None, str]:
+def _read(model: str, text: str, seq: int, before: Head) -> tuple[Record | None, str]:
     try:
         record = Record.model_validate_json(text)
     except ValidationError:
         return None, "it can't be read"
-    if record.model != model or record.seq != place:
+    if record.model != model or record.seq != seq:
         return None, f"it is record {record.seq} of {record.model}"
     if record.previous != before.hash:
-        return None, "it does not follow the record before it"
+        return None, "it does not follow from the record before it"
     if record.hash != _hash(before.hash, record.model_dump(exclude={"previous", "hash"})):
         return None, "it was changed"
     return record, ""
 
 
-def _hash(previous: str, body: Mapping[str, object]) -> str:
-    return hashlib.sha256((previous + canonical(body)).encode()).hexdigest()
+def _hash(previous: str, content: Mapping[str, object]) -> str:
+    return hashlib.sha256((previous + canonical_json(content)).encode()).hexdigest()

@@ -8,20 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.evidence.types import EVALUATION_SET_NAMES, Conclusion, Difference, EvaluationSet, Evidence
+from evenhand.problem import LOWER_IS_BETTER
 
-NAMED = 4  # ways named in a sentence; the rest are counted
+NAMED = 4  # methods named in a sentence; the rest are counted
 
 
 @dataclass(frozen=True)
-class _Way:
-    """One way of handling imbalance, over the models that it was tried with."""
+class _Method:
+    """A method of handling imbalance, over the candidates that use it."""
 
     name: str
     differences: tuple[Difference, ...]
     tried: int
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         values = [difference.estimate for difference in self.differences]
         low, high = signed(min(values)), signed(max(values))
         size = low if low == high else f"{low} to {high}"
@@ -30,92 +31,92 @@ class _Way:
 
 
 def conclusion(evidence: Evidence, warnings: Sequence[str]) -> str:
-    """Say what helps and by how much, what hurts average precision, what can't be told, and what to beware of."""
-    place: EvaluationSet = "oof" if "oof" in evidence.grounds else "test"
-    sentences = [_helping(evidence, place)]
+    """Say what helps and by how much, what hurts average precision, and what these rows can't settle."""
+    on: EvaluationSet = "oof" if "oof" in evidence.grounds else "test"
+    sentences = [_helping(evidence, on)]
     if evidence.metric != "average_precision":
-        sentences.append(_hurting(evidence, place))
-    sentences += [said for said in (_untold(evidence, place),) if said]
-    return " ".join([*sentences, *warnings])
+        sentences.append(_hurting(evidence, on))
+    return " ".join([*sentences, *_unsettled(evidence, on), *_not_enough_data(evidence, on), *warnings])
 
 
 def disagreements(evidence: Evidence, folds_kind: str) -> tuple[str, ...]:
-    """Warn when the best candidate's interval out of fold and that on the held-out period do not overlap.
+    """Warn if the best candidate's interval out of fold and that on the held-out period do not overlap.
 
-    Means over other classes are no measure of each other: where not the same ones have enough rows, that is said.
+    Means over different classes can't be compared: the warning says so where other classes have enough rows.
     """
     if evidence.simplest is None:
         return ()
     best = evidence.candidate(evidence.simplest.best)
     if best.oof is None or best.test is None:
         return ()
-    scarce = [set(evidence.grounds[place].left_out) for place in ("oof", "test")]
+    scarce = [set(evidence.grounds[on].left_out) for on in ("oof", "test")]
     if scarce[0] != scarce[1]:
         names = ", ".join(sorted(scarce[0] ^ scarce[1]))
         return (
-            "Warning: whether folds and held-out period agree can't be told: "
+            "Warning: the scores out of fold and on the held-out period can't be compared: "
             f"{names} has enough rows in one of them only.",
         )
-    promised, given = best.oof.metrics[evidence.metric], best.test.metrics[evidence.metric]
-    a, b = promised.interval, given.interval
+    expected, found = best.oof.metrics[evidence.metric], best.test.metrics[evidence.metric]
+    a, b = expected.interval, found.interval
     if not np.isfinite([a.low, a.high, b.low, b.high]).all() or (a.low <= b.high and b.low <= a.high):
         return ()
-    kind = {"stratified": "random folds", "group": "folds by group", "forward": "folds forward in time"}[folds_kind]
+    lower = found.estimate < expected.estimate
+    size = "better" if lower == (evidence.metric in LOWER_IS_BETTER) else "worse"
     advice = (
-        "the data change from period to period: expect the next one to differ as much"
+        "The data change from period to period, so the next period may differ as much."
         if folds_kind == "forward"
-        else "prefer forward folds"
+        else "(Data scientists: use `split.folds: forward`.)"
     )
     return (
-        f"Warning: folds and held-out period disagree: {kind} promised {evidence.metric} {promised.estimate:.3f} for "
-        f"{best.name}, the held-out period gave {given.estimate:.3f}: {advice}.",
+        f"Expect {evidence.metric} {found.estimate:.3f}, not {expected.estimate:.3f}: {best.name} does {size} on the "
+        f"held-out period than cross-validation suggested. {advice}",
     )
 
 
-def _ways(evidence: Evidence, place: EvaluationSet, metric: str, wanted: Conclusion) -> list[_Way]:
-    """Group the comparisons of one conclusion by what was done, those with the largest difference first."""
+def _methods(evidence: Evidence, on: EvaluationSet, metric: str, wanted: Conclusion) -> list[_Method]:
+    """Group the comparisons with one conclusion by method, the largest difference first."""
     tried: dict[str, int] = {}
     names: dict[str, list[Difference]] = {}
     for candidate in evidence.candidates:
-        found = candidate.difference(place, metric)
+        found = candidate.difference(on, metric)
         if found is None:
             continue
         tried[candidate.way] = tried.get(candidate.way, 0) + 1
         if found.conclusion == wanted:
             names.setdefault(candidate.way, []).append(found)
-    ways = [_Way(name, tuple(found), tried[name]) for name, found in names.items()]
-    return sorted(ways, key=lambda way: (-max(abs(one.estimate) for one in way.differences), way.name))
+    methods = [_Method(name, tuple(found), tried[name]) for name, found in names.items()]
+    return sorted(methods, key=lambda one: (-max(abs(d.estimate) for d in one.differences), one.name))
 
 
-def _list(ways: Sequence[_Way]) -> str:
-    named = [way.said for way in ways[:NAMED]]
-    named += [f"{len(ways) - NAMED} more"] if len(ways) > NAMED else []
+def _list(methods: Sequence[_Method]) -> str:
+    named = [method.text for method in methods[:NAMED]]
+    named += [f"{len(methods) - NAMED} more"] if len(methods) > NAMED else []
     return named[0] if len(named) == 1 else ", ".join(named[:-1]) + " and " + named[-1]
 
 
-def _helping(evidence: Evidence, place: EvaluationSet) -> str:
-    metric, ground = evidence.metric, evidence.grounds[place]
-    where = EVALUATION_SET_NAMES[place].capitalize()
+def _helping(evidence: Evidence, on: EvaluationSet) -> str:
+    metric, ground = evidence.metric, evidence.grounds[on]
+    where = EVALUATION_SET_NAMES[on].capitalize()
     if not ground.comparisons:
-        return f"{where}, there is nothing to compare: no candidate stands beside the same model without its strategy."
-    ways, worse = (_ways(evidence, place, metric, wanted) for wanted in ("helps", "hurts"))
-    if ways:
+        return f"{where}, there is nothing to compare: no candidate has a baseline in this training."
+    better, worse = (_methods(evidence, on, metric, wanted) for wanted in ("helps", "hurts"))
+    if better:
         end = f", and worse with {_list(worse)}" if worse else ""
-        return f"{where}, {metric} is better with {_list(ways)}{_confirmed(evidence, place)}{end}."
+        return f"{where}, {metric} is better with {_list(better)}{_confirmed(evidence, on)}{end}."
     end = f", and it is worse with {_list(worse)}" if worse else ""
-    return f"{where}, no way of handling imbalance is shown to help {metric}{end}{_held_out(evidence, place)}."
+    return f"{where}, no method of handling imbalance is shown to help {metric}{end}{_held_out(evidence, on)}."
 
 
-def _held_out(evidence: Evidence, place: EvaluationSet) -> str:
-    """Tell what the held-out period shows where the folds show nothing."""
-    ways = (
-        [] if place == "test" or "test" not in evidence.grounds else _ways(evidence, "test", evidence.metric, "helps")
-    )
-    return f"; on the held-out period these fits are better with {_list(ways)}" if ways else ""
+def _held_out(evidence: Evidence, on: EvaluationSet) -> str:
+    """Say what the held-out period shows if the folds show nothing."""
+    if on == "test" or "test" not in evidence.grounds:
+        return ""
+    better = _methods(evidence, "test", evidence.metric, "helps")
+    return f"; on the held-out period these fits are better with {_list(better)}" if better else ""
 
 
-def _confirmed(evidence: Evidence, place: EvaluationSet) -> str:
-    if place == "test" or "test" not in evidence.grounds:
+def _confirmed(evidence: Evidence, on: EvaluationSet) -> str:
+    if on == "test" or "test" not in evidence.grounds:
         return ""
     helps = [c for c in evidence.candidates if _concluded(evidence, c.name, "oof") == "helps"]
     too = sum(_concluded(evidence, c.name, "test") == "helps" for c in helps)
@@ -124,40 +125,46 @@ def _confirmed(evidence: Evidence, place: EvaluationSet) -> str:
     return f" (on the held-out period {too} of these {len(helps)} candidates are)"
 
 
-def _concluded(evidence: Evidence, name: str, place: EvaluationSet) -> Conclusion | None:
-    found = evidence.candidate(name).difference(place, evidence.metric)
+def _concluded(evidence: Evidence, name: str, on: EvaluationSet) -> Conclusion | None:
+    found = evidence.candidate(name).difference(on, evidence.metric)
     return found.conclusion if found else None
 
 
-def _hurting(evidence: Evidence, place: EvaluationSet) -> str:
-    ways = _ways(evidence, place, "average_precision", "hurts")
-    if not ways:
-        return "No way is shown to hurt average precision."
-    return f"Average precision is worse with {_list(ways)}."
+def _hurting(evidence: Evidence, on: EvaluationSet) -> str:
+    worse = _methods(evidence, on, "average_precision", "hurts")
+    if not worse:
+        return "No method is shown to hurt average precision."
+    return f"Average precision is worse with {_list(worse)}."
 
 
-def _untold(evidence: Evidence, place: EvaluationSet) -> str:
-    said = []
-    unsure = _ways(evidence, place, evidence.metric, "no difference shown")
-    if unsure:
-        seen = max(one.detectable for way in unsure for one in way.differences)
-        folds = evidence.grounds[place].folds
-        by = f" with {folds} folds" if evidence.grounds[place].basis == "folds" else ""
-        shown = f"no {evidence.metric} difference shown for {_list(unsure)}"
-        said.append(f"{shown}: one under {seen:.3f} can't be seen{by}")
-    blank = _ways(evidence, place, evidence.metric, "not enough data")
-    if blank:
-        said.append(f"not enough data for {_list_names(blank)}")
-    few = [support for support in evidence.grounds[place].classes if not support.enough]
-    if few:
-        said.append("not enough data on " + ", ".join(f"{one.name} ({one.positives:,} rows)" for one in few))
-    text = "; ".join(said)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+def _unsettled(evidence: Evidence, on: EvaluationSet) -> list[str]:
+    """Name the methods that show no difference, and the gain that would go unnoticed."""
+    unsettled = _methods(evidence, on, evidence.metric, "no difference shown")
+    if not unsettled:
+        return []
+    least = max(one.detectable for method in unsettled for one in method.differences)
+    open_ones = [c for c in evidence.candidates if _concluded(evidence, c.name, on) == "no difference shown"]
+    stopped = [c for c in open_ones if on == "oof" and c.oof is not None and c.oof.folds is not None]
+    named = f"Not settled: {_list(unsettled)}."
+    if stopped:
+        part = f"{len(stopped)} of these {len(open_ones)} candidates {'was' if len(stopped) == 1 else 'were'}"
+        who = "They were" if len(stopped) == len(open_ones) else part
+        return [
+            f"{named} {who} stopped early, too soon to distinguish a gain below {least:.3f} from chance. "
+            "Set `racing: false` to settle it."
+        ]
+    ground = evidence.grounds[on]
+    by = f" with {ground.folds} folds" if ground.basis == "folds" else ""
+    return [f"{named} A gain below {least:.3f} can't be distinguished from chance{by}."]
 
 
-def _list_names(ways: Sequence[_Way]) -> str:
-    more = f" and {len(ways) - NAMED} more" if len(ways) > NAMED else ""
-    return ", ".join(way.name for way in ways[:NAMED]) + more
+def _not_enough_data(evidence: Evidence, on: EvaluationSet) -> list[str]:
+    """Name the methods and the classes with too few rows."""
+    names = [method.name for method in _methods(evidence, on, evidence.metric, "not enough data")]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    few = [f"{one.name} ({one.positives:,} rows)" for one in evidence.grounds[on].classes if not one.enough]
+    sentences = [f"Not enough data for {', '.join(names[:NAMED])}{more}."] if names else []
+    return sentences + ([f"Not enough data on {', '.join(few)}."] if few else [])
 
 
 def signed(value: float) -> str:

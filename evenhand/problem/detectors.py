@@ -49,19 +49,19 @@ class Ecod(DetectorSpec):
     kind: Literal["ecod"]
 
 
-class PyodKnn(DetectorSpec):
+class KnnDistance(DetectorSpec):
     """Rows far from their nearest normal ones (Ramaswamy, Rastogi & Shim 2000)."""
 
-    kind: Literal["pyod_knn"]
+    kind: Literal["knn_distance"]
     n_neighbors: int = Field(default=20, ge=1)
     method: Literal["largest", "mean", "median"] = Field(default="largest", description="of the distances")
 
 
-AnyDetector = OneClassSvm | IsolationForest | Ecod | PyodKnn
+AnyDetector = OneClassSvm | IsolationForest | Ecod | KnnDistance
 Detector = Annotated[Annotated[AnyDetector, Field(discriminator="kind")], BeforeValidator(as_kind)]
 DETECTORS: dict[str, type[AnyDetector]] = {
     "one_class_svm": OneClassSvm,
     "isolation_forest": IsolationForest,
     "ecod": Ecod,
-    "pyod_knn": PyodKnn,
+    "knn_distance": KnnDistance,
 }

@@ -34,7 +34,7 @@ class ModelSpec(Frozen):
         "one_class_svm",
         "isolation_forest",
         "ecod",
-        "pyod_knn",
+        "knn_distance",
     ]
     exact: bool = Field(
         default=False,
@@ -110,7 +110,7 @@ FULL_MODELS = (
     ModelSpec(kind="one_class_svm", max_rows=20_000),
     ModelSpec(kind="isolation_forest", max_rows=20_000),
     ModelSpec(kind="ecod", max_rows=20_000),
-    ModelSpec(kind="pyod_knn", max_rows=20_000),
+    ModelSpec(kind="knn_distance", max_rows=20_000),
 )
 
 

@@ -1,4 +1,4 @@
-"""The table of every fit's probabilities before and after their correction."""
+"""The table of every fit's probabilities before and after calibration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JUDGED_BY = ("log_loss", "brier", "ece")
 
 
 class Calibrated(NamedTuple):
-    """One fit and its scores with raw and with corrected probabilities."""
+    """One fit and its scores with raw and with calibrated probabilities."""
 
     model: str
     strategy: str
@@ -24,12 +24,12 @@ class Calibrated(NamedTuple):
 
 
 def calibration_table(fits: Sequence[Calibrated]) -> pd.DataFrame:
-    """Each fit's log-loss, Brier score and calibration error before and after, the least log-loss after first.
+    """List each fit's log-loss, Brier score and calibration error before and after, the lowest log-loss after first.
 
     Returns
     -------
     DataFrame
-        A line a fit. ``features`` is a column where it varies.
+        One row per fit. ``features`` is a column if it varies.
     """
     ordered = sorted(fits, key=lambda fit: (fit.corrected.metrics["log_loss"], fit[:3]))
     lines = []

@@ -1,4 +1,4 @@
-"""The evidence as tables: a line a way for a terminal, a line a candidate for the record."""
+"""The evidence as tables: one row per method for a terminal, one per candidate for the record."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ import pandas as pd
 
 from evenhand.evidence.sentences import signed
 from evenhand.evidence.types import CandidateEvidence, Difference, EvaluationSet, Evidence
-from evenhand.report.table_text import DIFFERENCE
+from evenhand.report.table_model import DIFFERENCE
 
 _WORDS = {"helps": "help", "hurts": "hurt", "no difference shown": "not shown", "not enough data": "not enough data"}
 
 
-def by_way(evidence: Evidence) -> pd.DataFrame:
-    """Tell what each way of handling imbalance does, over all models it was tried with.
+def by_method(evidence: Evidence) -> pd.DataFrame:
+    """Summarise each method of handling imbalance over all models that it was tried with.
 
     Returns
     -------
     DataFrame
-        A line a way, the largest median difference out of fold first: how many candidates, the range of their
-        differences in each headline metric, and how many help or hurt in each place.
+        One row per method, the largest median difference out of fold first: how many candidates, the range of their
+        differences in each headline metric, and how many help or hurt on each evaluation set.
     """
-    of_way: dict[str, list[CandidateEvidence]] = {}
+    of_method: dict[str, list[CandidateEvidence]] = {}
     for candidate in evidence.candidates:
         if candidate.way:
-            of_way.setdefault(candidate.way, []).append(candidate)
-    lines = [_way_line(evidence, way, found) for way, found in of_way.items()]
-    lines = sorted(lines, key=lambda line: (-line.pop("order"), line["way"]))
+            of_method.setdefault(candidate.way, []).append(candidate)
+    lines = [_method_line(evidence, method, found) for method, found in of_method.items()]
+    lines = sorted(lines, key=lambda line: (-line.pop("order"), line["method"]))
     return pd.DataFrame(lines)
 
 
-def by_candidate(evidence: Evidence, place: EvaluationSet) -> pd.DataFrame:
-    """Every comparison of one place: difference, interval, Holm's p, what can be seen, conclusion.
+def by_candidate(evidence: Evidence, on: EvaluationSet) -> pd.DataFrame:
+    """List the comparisons on one evaluation set: difference, interval, Holm's p, detectable difference, conclusion.
 
     Returns
     -------
     DataFrame
-        A line a candidate that has a reference, in the order of the grid.
+        One row per candidate that has a baseline, in the order of the grid.
     """
     lines = []
     for candidate in evidence.candidates:
-        if not candidate.way or candidate.at(place) is None:
+        if not candidate.way or candidate.at(on) is None:
             continue
         line: dict[str, Any] = {
             "model": candidate.model,
@@ -51,10 +51,10 @@ def by_candidate(evidence: Evidence, place: EvaluationSet) -> pd.DataFrame:
             "features": candidate.features,
             "decision": candidate.decision,
         }
-        if place == "oof" and any(one.oof and one.oof.folds for one in evidence.candidates):
+        if on == "oof" and any(one.oof and one.oof.folds for one in evidence.candidates):
             line["folds"] = _folds(evidence, candidate)
         for metric in evidence.metrics:
-            found = candidate.difference(place, metric)
+            found = candidate.difference(on, metric)
             if found is not None:
                 line |= _difference_line(metric, found)
         lines.append(line)
@@ -66,8 +66,8 @@ def _folds(evidence: Evidence, candidate: CandidateEvidence) -> str:
     return f"{done} of {evidence.grounds['oof'].folds}" if done else "all"
 
 
-def _way_line(evidence: Evidence, way: str, candidates: Sequence[CandidateEvidence]) -> dict[str, Any]:
-    line: dict[str, Any] = {"way": way, "candidates": len(candidates)}
+def _method_line(evidence: Evidence, method: str, candidates: Sequence[CandidateEvidence]) -> dict[str, Any]:
+    line: dict[str, Any] = {"method": method, "candidates": len(candidates)}
     for metric in evidence.metrics:
         for place, heading in (("oof", "out-of-fold"), ("test", "held-out")):
             found = [d for c in candidates if (d := c.difference(place, metric))]  # type: ignore[arg-type]
@@ -88,16 +88,16 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _counts(found: Sequence[Difference]) -> str:
-    said = [(word, sum(d.conclusion == conclusion for d in found)) for conclusion, word in _WORDS.items()]
-    return ", ".join(f"{count} {word}" for word, count in said if count) or "-"
+    counts = [(word, sum(d.conclusion == conclusion for d in found)) for conclusion, word in _WORDS.items()]
+    return ", ".join(f"{count} {word}" for word, count in counts if count) or "-"
 
 
 def _difference_line(metric: str, found: Difference) -> dict[str, Any]:
     if found.conclusion == "not enough data":
-        return {metric: found.conclusion, f"{metric} p (Holm)": "-", f"{metric} can't see under": "-"}
+        return {metric: found.conclusion, f"{metric} p (Holm)": "-", f"{metric} detectable": "-"}
     i = found.interval
     return {
         metric: f"{signed(found.estimate)} ({signed(i.low)} to {signed(i.high)}): {found.conclusion}",
         f"{metric} p (Holm)": f"{found.p_adjusted:.3f}" if found.p_adjusted >= 0.001 else "under 0.001",
-        f"{metric} can't see under": found.detectable,
+        f"{metric} detectable": found.detectable,
     }

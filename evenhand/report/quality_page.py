@@ -1,80 +1,74 @@
-"""What validation found, as one page that needs nothing else to be read."""
+"""What validation found, as one short page that opens offline; Data Docs hold every detail."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from evenhand.data.broken_rows import CheckedExpectation
 from evenhand.data.findings import Findings, asked, cell_text
+from evenhand.report.rendering import render_page
+from evenhand.report.table_model import Cell, Column, Table, words
 
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:90rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;vertical-align:top;"
-    "border-bottom:1px solid #ddd}td:nth-child(2),td:nth-child(5){overflow-wrap:anywhere;min-width:12rem}"
-    ".n{text-align:right}td:nth-child(3){white-space:nowrap}.failed{color:#a40000;font-weight:600}"
-    ".aside,.kept{color:#8a5a00;font-weight:600}.met{color:#1a6b1a}"
-)
-_STATES = {"failed": "failed", "aside": "rows put aside", "kept": "rows tolerated", "met": "met"}
+# What failed comes first: state of an expectation -> colour and text.
+STATES = {
+    "failed": Cell("failed", css="fail"),
+    "quarantined": Cell("rows quarantined", css="undecided"),
+    "kept": Cell("rows tolerated", css="undecided"),
+}
 
 
 def quality_page(found: Findings, quarantined: str | None, details: Sequence[str] = ()) -> str:
-    """Write the outcome, then every expectation with its rows and examples, as self-contained HTML.
+    """Write the outcome, and the expectations that rows broke with examples, as self-contained HTML.
 
     Parameters
     ----------
     found : Findings
     quarantined : str or None
-        Where the rows put aside are, for people.
+        Where the quarantined rows are, for people.
     details : sequence of str
         Relative links to the pages of Great Expectations.
     """
-    title = f"Data quality of {found.problem.name}"
-    outcome = [f"<li class=failed>{escape(f)}</li>" for f in found.failures] or ["<li class=met>The suite is met.</li>"]
-    notes = [f"<li>{escape(warning)}</li>" for warning in found.warnings]
-    links = [f'<a href="{escape(link)}">{escape(link.rpartition("/")[2])}</a>' for link in details]
-    rows = sorted([*_put_aside(found), *(_result(found, r) for r in found.results)], key=lambda row: row[0])
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title><style>{_STYLE}</style>"
-        f"<h1>{escape(title)}</h1><p>{escape(_summary(found, quarantined))}</p><ul>{''.join(outcome + notes)}</ul>"
-        "<table><tr><th>expectation<th>asked<th>result<th class=n>rows<th>raw cells, or what was found</tr>"
-        f"{''.join(html for _, html in rows)}</table>"
-        f"<p>Data Docs of Great Expectations: {', '.join(links)}</p></html>"
+    broken = [one for one in found.results if one.failed or one.rows.any()]
+    rows = sorted([*_quarantined(found), *(_result(found, one) for one in broken)], key=lambda row: row[0])
+    columns = (*words("expectation", "asked", "result"), Column("rows", True), *words("raw cells, or what was found"))
+    return render_page(
+        "quality.html.j2",
+        title=f"Data quality of {found.problem.name}",
+        synthetic="",
+        sections=(),
+        tone="fail" if found.failures else "pass",
+        outcome=found.failures or ["The suite is met."],
+        warnings=found.warnings,
+        suite=found.suite.name,
+        rows=len(found.raw),
+        quarantined=int(found.quarantined.sum()),
+        copies=found.dropped_copies,
+        where=quarantined,
+        table=Table("Expectations that rows broke, what failed first", columns, [row for _, row in rows], "wide"),
+        met=len(found.results) - len(broken),
+        details=[(link, link.rpartition("/")[2]) for link in details],
     )
 
 
-def _summary(found: Findings, quarantined: str | None) -> str:
-    aside = int(found.quarantined.sum())
-    text = (
-        f"Suite {found.suite.name}, {len(found.raw):,} rows: {len(found.raw) - aside:,} good, {aside:,} put aside, "
-        f"{found.dropped_copies:,} of these exact copies of an earlier row."
-    )
-    return text + (f" The rows put aside: {quarantined}." if quarantined else "")
-
-
-def _put_aside(found: Findings) -> list[tuple[int, str]]:
-    """Rows for what no expectation of the suite itself says: cells of another type, copies."""
+def _quarantined(found: Findings) -> list[tuple[int, list[str | Cell]]]:
+    """Return rows for what no expectation of the suite covers: cells of another type, copies."""
     own = {result.expectation.name for result in found.results if result.expectation.row_level}
     return [
-        _row(b.name, "", "aside", int(b.rows.sum()), found.examples(b.columns, b.rows))
+        _row([b.name, ""], "quarantined", int(b.rows.sum()), found.examples(b.columns, b.rows))
         for b in found.broken
         if b.name not in own
     ]
 
 
-def _result(found: Findings, result: CheckedExpectation) -> tuple[int, str]:
+def _result(found: Findings, result: CheckedExpectation) -> tuple[int, list[str | Cell]]:
     expectation, count = result.expectation, int(result.rows.sum())
-    kept = "kept" if expectation.meta.rows == "keep" else "aside"
-    state = "failed" if result.failed else kept if count else "met"
-    shown = found.examples(expectation.columns, result.rows) if count else ""
-    if not expectation.row_level:
-        shown = cell_text(result.observed)
-    return _row(expectation.name, asked(expectation), state, count, result.error or shown)
+    broken = "kept" if expectation.meta.rows == "keep" else "quarantined"
+    state = "failed" if result.failed else broken
+    row_level = expectation.row_level
+    shown = found.examples(expectation.columns, result.rows) if row_level else cell_text(result.observed)
+    return _row([expectation.name, asked(expectation)], state, count, result.error or shown)
 
 
-def _row(name: str, wanted: str, state: str, count: int, shown: str) -> tuple[int, str]:
-    """Write a line of the table, and give its rank: what failed comes first."""
-    return list(_STATES).index(state), (
-        f"<tr><td>{escape(name)}<td>{escape(wanted)}<td class={state}>{_STATES[state]}"
-        f"<td class=n>{count:,}<td>{escape(shown)}</tr>"
-    )
+def _row(names: Sequence[str], state: str, count: int, shown: str) -> tuple[int, list[str | Cell]]:
+    """Return a line of the table after its rank."""
+    return list(STATES).index(state), [*names, STATES[state], f"{count:,}", shown]

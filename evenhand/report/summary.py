@@ -22,10 +22,10 @@ class DataSummary(_Part):
     """Which rows a training saw."""
 
     rows: int = Field(description="good rows after validation")
-    sha256: str = Field(description="of the snapshot they come from")
+    sha256: str = Field(description="of their snapshot")
     train_rows: int
     test_rows: int = Field(description="held-out rows; no candidate was trained on them")
-    quarantined: dict[str, int] = Field(description="expectation -> rows put aside for it")
+    quarantined: dict[str, int] = Field(description="expectation -> rows quarantined for it")
 
 
 class WinnerSummary(_Part):
@@ -38,7 +38,7 @@ class WinnerSummary(_Part):
 
 
 class ShippedSummary(_Part):
-    """A candidate's scores as a model made of it answers: its probabilities corrected, its classes the same."""
+    """A candidate's scores with calibrated probabilities, as a registered model has; its classes are the same."""
 
     correction: str = Field(description="none, prior, temperature, prior + isotonic, ...: chosen out of fold")
     oof: dict[str, float | None] | None
@@ -46,7 +46,7 @@ class ShippedSummary(_Part):
 
 
 class CandidateSummary(WinnerSummary):
-    """One line of the grid."""
+    """One candidate of the grid."""
 
     oof: dict[str, float | None] | None = Field(
         description="metrics on the out-of-fold rows of the folds done; null if skipped"
@@ -54,12 +54,14 @@ class CandidateSummary(WinnerSummary):
     test: dict[str, float | None] | None = Field(description="metrics on the held-out rows; null if not scored there")
     folds_done: int
     fit_seconds: float = Field(
-        description="CPU seconds of all its fits; a forest's hold the judging of its rows, and those of a model that "
-        "is distributed are by the clock, with the wait for the cluster"
+        description="CPU seconds of all its fits; a forest's include scoring its rows, those of a distributed model "
+        "are wall seconds, with the wait for the cluster"
     )
     skipped: str | None = Field(description="why the strategy could not run")
-    stopped: str | None = Field(default=None, description="why it got no more folds and no test: it could not win")
-    shipped: ShippedSummary | None = Field(default=None, description="with probabilities corrected; null if skipped")
+    stopped: str | None = Field(
+        default=None, description="why it was stopped early and has no test score: it could not win"
+    )
+    shipped: ShippedSummary | None = Field(default=None, description="with calibrated probabilities; null if skipped")
 
 
 class TuningSummary(_Part):
@@ -67,19 +69,19 @@ class TuningSummary(_Part):
 
     candidate: str = Field(description="what is tuned, without its decision rule")
     fold: int | None = Field(description="whose training rows it saw; null: all of them, whose settings the model has")
-    metric: str = Field(description="what its trials are judged by, on inner folds")
+    metric: str = Field(description="what its trials are compared by, on inner folds")
     chosen: dict[str, int | float | str | bool | None] = Field(description="empty: as declared")
-    value: float | None = Field(description="inner score of the chosen settings; null where no trial could be judged")
+    value: float | None = Field(description="inner score of the chosen settings; null if no trial was scored")
     declared: float | None = Field(description="inner score of the model as it is declared")
     complete: int
     pruned: int
     failed: int
-    reproducible: bool = Field(description="false where a wall clock may end it")
+    reproducible: bool = Field(description="false if a wall clock may end it")
     notes: tuple[str, ...] = ()
 
 
 class VerdictSummary(_Part):
-    """What the gate said."""
+    """What the gate decided."""
 
     outcome: Literal["promote", "promote (first)", "reject", "insufficient evidence", "error"]
     reasons: tuple[str, ...]
@@ -95,7 +97,7 @@ class ModelSummary(_Part):
 
 
 class EvidenceSummary(_Part):
-    """Which way of handling imbalance helps; evidence.json beside this file holds all of it."""
+    """Which methods of handling imbalance help; evidence.json in the same folder holds all of it."""
 
     conclusion: str
     simplest: str | None = Field(description="simplest candidate within one standard error of the best out of fold")
@@ -105,7 +107,7 @@ class EvidenceSummary(_Part):
 
 
 class Summary(_Part):
-    """A whole training."""
+    """A training."""
 
     schema_version: Literal[1] = 1
     id: str
@@ -118,7 +120,8 @@ class Summary(_Part):
     candidates: tuple[CandidateSummary, ...]
     winner: WinnerSummary
     leak_sentinel: Literal["clean"] | None = Field(
-        default=None, description="clean: no judged row had a part in a fit; a training where one had stops before this"
+        default=None,
+        description="clean: no scored row was used in the fit that predicted it; else the training stops",
     )
     verdict: VerdictSummary
     model: ModelSummary
@@ -126,11 +129,11 @@ class Summary(_Part):
     seconds: dict[str, float] = Field(description="wall seconds of each step, and total")
     versions: dict[str, str]
     evidence: EvidenceSummary | None = None
-    tuning: tuple[TuningSummary, ...] = Field(default=(), description="every study, where the training was to tune")
+    tuning: tuple[TuningSummary, ...] = Field(default=(), description="every study, if the training tuned")
 
 
 def studies(grid: Iterable[Candidate]) -> tuple[TuningSummary, ...]:
-    """Take what each study chose out of the candidates, each fit once."""
+    """Return what each study chose, each fit once."""
     tuned = {one.fit_name: one for one in grid if one.chosen}
     return tuple(_study(name, chosen) for name, one in tuned.items() for chosen in one.chosen)
 
@@ -152,7 +155,7 @@ def _study(name: str, chosen: Chosen) -> TuningSummary:
 
 
 def summed_up(evidence: Evidence) -> EvidenceSummary:
-    """Take what scripts ask for out of the evidence."""
+    """Return the part of the evidence that scripts need."""
 
     def concluded(metric: str, conclusion: Conclusion) -> tuple[str, ...]:
         differences = ((found.name, found.difference("oof", metric)) for found in evidence.candidates)

@@ -1,4 +1,4 @@
-"""The fitted whole that goes into the registry."""
+"""The model that is registered: encoder, classifier, calibrator and decision rule as one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evenhand.postprocess.rules import DecidesOn, DecisionRule
 
 
 def full_probabilities(model: ClassifierMixin, X: np.ndarray, n_classes: int) -> np.ndarray:
-    """Predict probabilities with a column for every class, zero for those the model never saw.
+    """Predict probabilities with a column for every class; zero for classes that the model was not fitted on.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def full_probabilities(model: ClassifierMixin, X: np.ndarray, n_classes: int) ->
 
 
 class FittedCandidate(ClassifierMixin, BaseEstimator):
-    """Encoder, classifier, calibrator and decision rule as one unit: raw columns in, class names out.
+    """Encoder, classifier, calibrator and decision rule as one: raw columns in, class names out.
 
     Parameters
     ----------
@@ -37,13 +37,13 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
     class_names : list of str
         Name of each code.
     rule : DecisionRule, optional
-        From probabilities to a class, fitted out of fold; the most probable class without it.
+        Fitted out of fold; without it the most probable class is predicted.
     calibrator : Calibrator, optional
-        Of the probabilities, fitted out of fold; they stay as the classifier gives them without it.
+        Fitted out of fold; without it the classifier's probabilities are returned.
     decides_on : {"calibrated", "raw"}
-        Which probabilities the class is chosen from. On raw ones, the class need not be the most probable of
-        :meth:`predict_proba`: a model trained on balanced rows favours rare classes, and its calibrated
-        probabilities say how seldom that is right.
+        Probabilities that the class is chosen from. With ``raw``, the class need not be the most probable one of
+        :meth:`predict_proba`: a model trained on balanced rows favours rare classes, which calibrated probabilities
+        do not.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
         return np.asarray(self.class_names, dtype=object)
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Parts come fitted."""
+        """Return True: the parts are fitted already."""
         return True
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
@@ -97,7 +97,7 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
         raw : ndarray of shape (n_rows, n_classes)
             Of :meth:`raw_proba`.
         groups : ndarray of int, shape (n_rows,), optional
-            Period or place of every row, negative where unknown; only a capacity asks for it.
+            Period or place of every row, negative where unknown; only needed by a capacity rule.
 
         Returns
         -------

@@ -1,7 +1,7 @@
 """What is done to a fold's training rows before a model is fitted, and the record of it."""
 
-from evenhand.strategies.apply import resample
 from evenhand.strategies.capped import at_scale, capped_rows, capped_targets
+from evenhand.strategies.resample import resample
 from evenhand.strategies.training_rows import (
     CannotResample,
     ResamplingRecord,

@@ -1,4 +1,4 @@
-"""A stratified sample for strategies that search neighbours in at most so many rows."""
+"""The stratified sample that a strategy works on where there are more rows than its ``max_rows``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RARE = 500
 
 
 def bounded_counts(counts: np.ndarray, max_rows: int) -> np.ndarray:
-    """Share ``max_rows`` out among classes.
+    """Distribute ``max_rows`` over the classes.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ def bounded_counts(counts: np.ndarray, max_rows: int) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (n_classes,)
-        Every class at its share of the rows, and at least 500 of them, or all that it has, or an equal part of half of
-        ``max_rows`` where that is less.
+        In proportion to the classes, but at least 500 rows of each, or all rows of a smaller class, or an equal part of
+        half of ``max_rows`` where that is less.
 
     Examples
     --------
@@ -43,14 +43,14 @@ def bounded_counts(counts: np.ndarray, max_rows: int) -> np.ndarray:
             break
         raised |= more
     whole = np.where(raised, least, np.floor(share)).astype(int)
-    # Rounding leaves a few: they go to the classes that lost most of a row.
+    # Rounding leaves a few rows over: they go to the classes with the largest remainders.
     lost = np.where(raised, -1.0, share - np.floor(share))
     whole[np.argsort(-lost, kind="stable")[: max_rows - whole.sum()]] += 1
     return whole
 
 
 def bounded_rows(y: np.ndarray, max_rows: int, seed: int) -> np.ndarray:
-    """Choose the rows of the sample.
+    """Draw the rows of the sample.
 
     Returns
     -------
@@ -63,8 +63,8 @@ def bounded_rows(y: np.ndarray, max_rows: int, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(kept))
 
 
-def bounded(strategy: AnyStrategy, y: np.ndarray, seed: int) -> np.ndarray | None:
-    """Choose the rows that a strategy works on, or None for all of them.
+def sampled_rows(strategy: AnyStrategy, y: np.ndarray, seed: int) -> np.ndarray | None:
+    """Draw the rows that a strategy works on; None means all of them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a training tries: each a model, an imbalance strategy, a feature set and a decision rule."""
+"""Candidates: a model, a strategy, a feature set and a decision rule each; and the grid of a problem."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ class Candidate:
     decision: AnyDecision = ARGMAX
     half_life_days: float | None = None
     variant_of: str | None = None
-    """The problem's model that this one is with other settings."""
+    """Name of the problem's model of which this is a variant with other settings."""
     tuning: Tuning | None = None
     """How its settings are searched, inside the training rows of each fold."""
     chosen: tuple[Chosen, ...] = ()
-    """What the studies chose, one a fold, where ``tuning`` is given."""
+    """What the studies chose, one per fold, where ``tuning`` is given."""
 
     @property
     def name(self) -> str:
-        """Reads well in a list of runs: ``lightgbm / smote``."""
+        """As in a list of runs: ``lightgbm / smote``."""
         decision = [] if self.decision == ARGMAX else [self.decision.name]
         return " / ".join([self.fit_name, *decision])
 
     @property
     def fit_name(self) -> str:
-        """Name what is fitted: candidates that differ in the decision rule alone share it."""
+        """Name of the fit, which candidates share that differ only in the decision rule."""
         features = [] if self.features == BASE else [self.features]
         return " / ".join([self.model.name, self.strategy.name, *features])
 
@@ -48,7 +48,7 @@ class Candidate:
             return None
         found = next((chosen for chosen in self.chosen if chosen.fold == fold), None)
         if found is None:
-            raise ProblemError(f"{self.name} is to be tuned, and no study was made for fold {fold}")
+            raise ProblemError(f"{self.name} is to be tuned, but there is no study for fold {fold}")
         return found
 
     def model_on(self, fold: int) -> ModelSpec:
@@ -67,17 +67,18 @@ def compared_candidate(candidate: Candidate) -> ComparedCandidate:
 
 
 def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
-    """List the grid of a problem, models within strategies, so that neighbours share their resampled rows.
+    """List the grid of a problem.
 
-    Every model is tried under every strategy on the feature set `base`, and as ``problem.extra`` says on others. The
-    decision rules are tried on the fits without resampling: a rule costs no refit. Last come the models that handle
-    imbalance by themselves, on the rows as they are.
+    Every model is tried with every strategy on the feature set `base`, then come the candidates of ``problem.extra``.
+    Decision rules are tried on the fits without resampling; a rule needs no fit of its own. Models that handle
+    imbalance themselves come last, without resampling. Candidates with the same strategy are neighbours, since they
+    share the resampled rows.
 
     Parameters
     ----------
     problem : Problem
     share : float
-        Of the training rows that are used; numbers of rows in a strategy and a forest's bags shrink with it.
+        Of the training rows that are used; row numbers of strategies and of a forest's bags shrink with it.
     """
     models = {model.name: model_at_scale(model, share) for model in problem.models}
     strategies = {strategy.name: at_scale(strategy, share) for strategy in problem.strategies}
@@ -89,7 +90,7 @@ def candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
 
 
 def tuned_candidates(problem: Problem, share: float = 1.0) -> list[Candidate]:
-    """List the candidates to be tuned, with every decision rule; what they are fitted with is yet to be chosen.
+    """List the candidates to be tuned, with every decision rule; their settings are not chosen yet.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def _ruled(grid: Sequence[Candidate], problem: Problem) -> list[Candidate]:
         replace(candidate, decision=decision)
         for candidate in grid
         for decision in problem.decisions
-        # Undoing a resampling is for resampled fits; every other rule is for probabilities at natural prevalence.
+        # `prior_correction` undoes a resampling; every other rule reads probabilities at natural prevalence.
         if decision != ARGMAX and (candidate.strategy.name == "none") != (decision.kind == "prior_correction")
     ]
 
@@ -126,5 +127,5 @@ def _varied(of: ModelSpec, strategy: AnyStrategy, more: ExtraCandidate | Tuning)
 
 
 def fits(grid: Sequence[Candidate]) -> list[Candidate]:
-    """List what has to be fitted for a grid: its candidates without their decision rules, each once."""
+    """List the fits of a grid: its candidates without their decision rules, each once."""
     return list({candidate.fit_name: replace(candidate, decision=ARGMAX) for candidate in grid}.values())

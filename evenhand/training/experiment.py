@@ -1,7 +1,7 @@
-"""The grid as (candidate, fold) units of work.
+"""Fit one candidate on one fold and predict the fold's other rows.
 
-A unit is judged on rows that neither its encoder, its sampler nor its model has seen. Units of a fold share the encoded
-rows, and units of a fold and strategy the resampled ones, whatever order, thread or process they run in.
+These rows are seen by neither the encoder, the sampler nor the model. Units of a fold share the encoded rows, and units
+of a fold and strategy the resampled rows; the order, threads or processes that they run in make no difference.
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ from evenhand.data.lineage import Encoder
 from evenhand.data.split import Fold, rows_at
 from evenhand.errors import ProblemError
 from evenhand.features.encoder import build_encoder, n_categorical
-from evenhand.features.text import TrainingTexts
-from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first
+from evenhand.features.text_columns import TrainingTexts
+from evenhand.models import CannotFit, build_model, fit_rows, importances
+from evenhand.models.distributed_fit import DistributedFit
 from evenhand.models.fit_work import above_row_limit
-from evenhand.models.together import FitTogether
-from evenhand.models.transfer_data import Elsewhere, beginning
-from evenhand.models.warm_start import Beginning
+from evenhand.models.forest import predict_only
+from evenhand.models.transfer.first_rows import FirstRows
+from evenhand.models.transfer.transfer_data import TransferData, first_rows_of
 from evenhand.postprocess.rules import DecisionRule
-from evenhand.problem import FeatureSet
+from evenhand.problem import FeatureSet, TextAugmentStrategy
 from evenhand.scoring.model import FittedCandidate, full_probabilities
 from evenhand.strategies import CannotResample, ResamplingRecord, TrainingRows, resample, resampling_record
 from evenhand.strategies.recency_weights import aged
+from evenhand.strategies.text_augment import text_augment
 from evenhand.training.candidates import Candidate
 from evenhand.training.fold_cache import (
     Cache,
@@ -51,22 +53,22 @@ PERMUTED_ROWS = 1_000
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one unit of work gave.
+    """What one unit gives.
 
     Attributes
     ----------
-    probabilities : ndarray of shape (n_judged_rows, n_classes) or None
-        None where the strategy could not run.
+    probabilities : ndarray of shape (n_valid, n_classes) or None
+        Of the fold's other rows; None where the candidate could not be fitted.
     resampling : ResamplingRecord or None
     fit_seconds : float
-        CPU seconds; a forest whose trees are not kept judges the rows meanwhile.
+        CPU seconds; those of a forest whose trees are not kept include its predictions.
     skipped : str or None
-        Why it could not run.
+        Why it could not be fitted.
     importance : ndarray of shape (n_features,) or None
-        On the held-out period: the family's own importances, or else by permutation. Adds up to one.
+        Of the fit on all training rows: the family's own importances, or else by permutation. Sums to one.
     fitted : FittedCandidate or None
     leaks : tuple of str or None
-        What the leak sentinel found; None where nothing was fitted.
+        Findings of the leak sentinel; None where nothing was fitted.
     """
 
     probabilities: np.ndarray | None
@@ -84,8 +86,8 @@ class Experiment:
     Parameters
     ----------
     frame : DataFrame of shape (n_rows, n_columns), or callable
-        Typed raw columns, training rows and held-out rows; or what returns them, called each time they are needed:
-        rows that are mapped from a file take memory for that long.
+        Typed raw columns, training rows and held-out rows; or a function that returns them, which is called each time
+        they are needed, so that rows mapped from a file take no memory in between.
     y : ndarray of int, shape (n_rows,)
         Class codes.
     classes : sequence of str
@@ -94,16 +96,16 @@ class Experiment:
     features : dict of str to FeatureSet
     seed : int
     when : Series of timestamps or numbers, shape (n_rows,), optional
-        What a candidate with a half-life, or one that begins on older rows, goes by.
+        Time of each row, for candidates with a half-life and for models that begin on older rows.
     kept_folds : int
-        So many are kept encoded and resampled: what comes back to a fold finds it as it was.
+        Number of folds whose encoded and resampled rows are kept.
     encoded, resampled : Cache, optional
-        Where encoded and resampled rows are shared; in the memory of this process without them.
-    elsewhere : mapping of str to Elsewhere, optional
-        Other data that a model may begin on, by name. None of it is judged.
+        Where encoded and resampled rows are kept; by default in the memory of this process.
+    transfer : mapping of str to TransferData, optional
+        Other data sets that a model may begin on, by name. It is never evaluated.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a constructor like scikit-learn's: one argument per setting
         self,
         frame: pd.DataFrame | Callable[[], pd.DataFrame],
         y: np.ndarray,
@@ -115,7 +117,7 @@ class Experiment:
         kept_folds: int = 3,
         encoded: Cache | None = None,
         resampled: Cache | None = None,
-        elsewhere: Mapping[str, Elsewhere] | None = None,
+        transfer: Mapping[str, TransferData] | None = None,
     ) -> None:
         self._read = frame if callable(frame) else _returning(frame.reset_index(drop=True))
         self.y = y
@@ -124,13 +126,13 @@ class Experiment:
         self.features = features
         self.seed = seed
         self.when = when
-        self.elsewhere = dict(elsewhere or {})
+        self.transfer = dict(transfer or {})
         self._encoded: Cache = encoded or OnceCache(size=kept_folds)
         self._resampled: Cache = resampled or OnceCache(size=max(3, kept_folds))
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The raw columns; a row's name is its position, wherever it goes."""
+        """The raw columns; the index holds the positions of the rows, by which their lineage is checked."""
         return self._read()
 
     def run(
@@ -139,11 +141,11 @@ class Experiment:
         fold_number: int,
         keep_model: bool = False,
         rule: DecisionRule | None = None,
-        together: FitTogether | None = None,
+        together: DistributedFit | None = None,
     ) -> Outcome:
-        """Fit a candidate on a fold's training rows and judge it on the others.
+        """Fit a candidate on a fold's training rows and predict the others.
 
-        One unit uses one thread, so its result does not depend on the machine's number of cores.
+        A unit uses one thread, so its result does not depend on the number of cores.
 
         Parameters
         ----------
@@ -151,10 +153,10 @@ class Experiment:
         fold_number : int
             -1 for the held-out period.
         keep_model : bool
-            Whether the fitted whole is part of the outcome.
+            Whether the outcome holds the fitted candidate.
         rule : DecisionRule, optional
-            Of the fitted whole.
-        together : FitTogether, optional
+            Decision rule of the fitted candidate.
+        together : DistributedFit, optional
             How a distributed model is fitted.
 
         Returns
@@ -164,7 +166,7 @@ class Experiment:
         Raises
         ------
         ProblemError
-            When its settings are none that it can be fitted with, or it is distributed and nothing fits it together.
+            When it can't be fitted with its settings, or is distributed and no cluster is there to fit it.
         """
         fold = self.folds[fold_number]
         if len(np.unique(self.y[fold.train])) < 2:
@@ -173,7 +175,7 @@ class Experiment:
         if chosen is not None and chosen.skipped:
             return Outcome(None, None, 0.0, skipped=chosen.skipped)
         with threadpool_limits(limits=1):
-            # What is shared of a fold is its rows; the fitted whole needs the encoder itself.
+            # The shared rows come without their encoder, which a model that is kept needs.
             encode = self._encode_now if keep_model else self._encode
             encoded = encode(candidate.features, fold)
             try:
@@ -187,7 +189,8 @@ class Experiment:
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])
             model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
-            judge_first(model, encoded.valid, keep_model)
+            if not keep_model:
+                model = predict_only(model, encoded.valid)
             try:
                 model, seconds = self._fit(model, candidate, fold, rows, together)
             except CannotFit as reason:
@@ -206,20 +209,20 @@ class Experiment:
         candidate: Candidate,
         fold: Fold,
         rows: TrainingRows,
-        together: FitTogether | None,
+        together: DistributedFit | None,
     ) -> tuple[ClassifierMixin, float]:
-        """Fit it, and say how many seconds that took: of this thread, or by the clock where others do the work."""
+        """Return the fitted model and the seconds it took: CPU of this thread, or wall time on a cluster."""
         if candidate.model.distributed:
             if together is None:
                 raise ProblemError(f"{candidate.name} is `distributed`, which needs the runner `dask`")
             started = time.monotonic()
             return together(model, rows), time.monotonic() - started
         started = time.thread_time()
-        fitted = fit_rows(model, rows, **self._beginning(candidate, fold, rows))
+        fitted = fit_rows(model, rows, **self._first_rows(candidate, fold, rows))
         return fitted, time.thread_time() - started
 
     def feature_names(self, features: str, fold_number: int) -> list[str]:
-        """Name the encoded columns of a feature set."""
+        """Return the names of the encoded columns of a feature set."""
         return list(self._encode(features, self.folds[fold_number]).encoder.get_feature_names_out())
 
     def _importance(self, model: ClassifierMixin, X: np.ndarray, fold: Fold) -> np.ndarray | None:
@@ -248,15 +251,15 @@ class Experiment:
         columns = list(self.features[features].columns)
         return encoder, encoder.fit_transform(rows_at(self.frame[columns], fold.train), self._names()[fold.train])
 
-    def _beginning(self, candidate: Candidate, fold: Fold, rows: TrainingRows) -> dict[str, Beginning]:
+    def _first_rows(self, candidate: Candidate, fold: Fold, rows: TrainingRows) -> dict[str, FirstRows]:
         def encode(other: pd.DataFrame) -> np.ndarray:
             encoder, _ = self._fit_encoder(candidate.features, fold)
             return np.asarray(encoder.transform(other[list(self.features[candidate.features].columns)]))
 
-        return beginning(candidate.model_on(fold.number), rows, fold, self.when, self.elsewhere, encode)
+        return first_rows_of(candidate.model_on(fold.number), rows, fold, self.when, self.transfer, encode)
 
     def _names(self) -> np.ndarray:
-        """Class names of all rows: class rates are named by them."""
+        """Class names of all rows; the columns of class rates are named after them."""
         return np.asarray(self.classes, dtype=object)[self.y]
 
     def _rows(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> Resampled:
@@ -270,10 +273,13 @@ class Experiment:
         y = self.y[fold.train]
         first_numbers = n_categorical(self.features[candidate.features])
         texts = TrainingTexts.of(self.features[candidate.features], self.frame, self._names(), fold.train)
-        rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers, texts)
+        if isinstance(candidate.strategy, TextAugmentStrategy):
+            rows = text_augment(candidate.strategy, encoded.train, y, self.classes, self.seed, texts)
+        else:
+            rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers)
         if candidate.half_life_days is not None:
             if self.when is None or not pd.api.types.is_datetime64_any_dtype(self.when):
-                raise ProblemError("half_life_days: the rows have no time to go by")
+                raise ProblemError("half_life_days: the rows have no time column")
             rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
         name = record_name(fold.number)
         return rows, resampling_record(candidate.strategy, name, y, rows, self.classes)

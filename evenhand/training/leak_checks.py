@@ -1,8 +1,8 @@
-"""The leak sentinel: row lineage proves that what a model is judged on had no part in making it.
+"""The leak sentinel: row lineage proves that no evaluated row had a part in making the model.
 
 Every row of a training has two identities: its position among the training's rows, and the hash of its content. The
-first follows it through encoder, sampler and decision rule; the second tells of copies and made-up rows that were put
-among the rows before the folds.
+position is followed through encoder, sampler and decision rule; the hash reveals copied and made-up rows that were
+added before the folds were made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from evenhand.strategies import TrainingRows
 
 LEAK_SENTINEL = "leak_sentinel"  # tag of a training and of a model version
 CLEAN = "clean"
-ROWS_AT_ONCE = 100_000  # hashed
+ROWS_AT_ONCE = 100_000  # hashed at a time, to bound memory
 
 
 class Lineage(NamedTuple):
@@ -33,13 +33,13 @@ class Lineage(NamedTuple):
     """The fold's training rows in numbers, shape (n_train, n_features)."""
     fitted: TrainingRows
     """What the model was fitted on."""
-    n_judged: int
-    """Rows it answered for."""
+    n_predicted: int
+    """Number of rows that it predicted."""
 
 
 @dataclass(frozen=True)
 class Twins:
-    """Judged rows of a fold whose content a training row has too: natural, since no row was copied."""
+    """Evaluated rows of a fold that equal a training row; natural twins, since no row was copied."""
 
     judged: int
     twins: int
@@ -47,12 +47,12 @@ class Twins:
 
 @dataclass(frozen=True)
 class LeakReport:
-    """What was checked; there is one only where nothing was found."""
+    """What was checked. It exists only if nothing was found."""
 
     rows: int
     fits: int
     twins: Mapping[str, Twins]
-    """By fold, for the reader: two crimes of one kind at one place and hour are two rows."""
+    """By fold label. Two crimes of one kind at one place and hour are two rows."""
     leak_sentinel: str = CLEAN
 
     def to_record(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def row_hashes(frame: pd.DataFrame, labels: Sequence[str] | np.ndarray) -> np.nd
     Returns
     -------
     ndarray of uint64, shape (n_rows,)
-        Equal rows have equal hashes. Of 240,992 rows two others share one with a probability of 2e-9.
+        Equal rows have equal hashes. Among 240,992 rows two different ones collide with a probability of 2e-9.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def row_hashes(frame: pd.DataFrame, labels: Sequence[str] | np.ndarray) -> np.nd
     """
     named, columns = np.asarray(labels, dtype=object), sorted(frame.columns)
     hashes = np.empty(len(frame), dtype=np.uint64)
-    for start in range(0, len(frame), ROWS_AT_ONCE):  # meanwhile each text is an object
+    for start in range(0, len(frame), ROWS_AT_ONCE):  # each text becomes an object meanwhile
         some = slice(start, start + ROWS_AT_ONCE)
         rows = frame.iloc[some][columns]
         whole = rows.assign(**{"": pd.Series(named[some], rows.index)})
@@ -92,7 +92,7 @@ def row_hashes(frame: pd.DataFrame, labels: Sequence[str] | np.ndarray) -> np.nd
 
 
 def made_rows(hashes: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Find the rows that the data does not have: copies made since, and rows made up.
+    """Find the rows that the validated data does not have: copied or made-up rows.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def made_rows(hashes: np.ndarray, source: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of int, shape (n_made,)
-        Positions; of rows with one content those beyond the number that the source has.
+        Positions; of equal rows, those beyond the number that the source has.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def made_rows(hashes: np.ndarray, source: np.ndarray) -> np.ndarray:
 
 
 def natural_twins(hashes: np.ndarray, fold: Fold) -> Twins:
-    """Count the judged rows whose content a training row of the fold has too.
+    """Count the evaluated rows of a fold that equal one of its training rows.
 
     Parameters
     ----------
@@ -138,14 +138,14 @@ def fold_leaks(folds: Iterable[Fold], held_out: np.ndarray) -> Iterator[str]:
         Positions.
     """
     for fold in folds:
-        for rows, use in ((fold.train, "trains on"), (fold.valid, "is judged on")):
-            met = shared_rows(rows, held_out)
-            if len(met):
-                yield f"fold {fold.number + 1} {use} {counted(met, 'held-out row')}"
+        for rows, use in ((fold.train, "trains on"), (fold.valid, "is evaluated on")):
+            shared = shared_rows(rows, held_out)
+            if len(shared):
+                yield f"fold {fold.number + 1} {use} {counted(shared, 'held-out row')}"
 
 
 def unit_leaks(fold: Fold, y: np.ndarray, lineage: Lineage) -> tuple[str, ...]:
-    """Check one fit: none of its judged rows is among the rows that made it.
+    """Check one fit: none of the rows it predicts is among the rows that made it.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def unit_leaks(fold: Fold, y: np.ndarray, lineage: Lineage) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Findings; empty where every row was in its place. What can't be told is a finding.
+        Findings; empty where nothing was found. What can't be checked is a finding.
     """
     return tuple([*_of_fold(fold, lineage), *_of_encoder(fold, lineage), *_of_sampler(fold, y, lineage)])
 
@@ -185,19 +185,19 @@ def study_leaks(fold: Fold, seen: RowsSeen | None) -> tuple[str, ...]:
 
 
 def _of_fold(fold: Fold, lineage: Lineage) -> Iterator[str]:
-    met = shared_rows(fold.train, fold.valid)
-    if len(met):
-        yield f"trained and judged on {counted(met, 'row')}"
-    if len(lineage.encoded) != len(fold.train) or lineage.n_judged != len(fold.valid):
+    shared = shared_rows(fold.train, fold.valid)
+    if len(shared):
+        yield f"trained and evaluated on {counted(shared, 'row')}"
+    if len(lineage.encoded) != len(fold.train) or lineage.n_predicted != len(fold.valid):
         yield (
-            f"{len(lineage.encoded):,} encoded and {lineage.n_judged:,} judged rows where the fold has "
+            f"{len(lineage.encoded):,} encoded and {lineage.n_predicted:,} predicted rows where the fold has "
             f"{len(fold.train):,} and {len(fold.valid):,}"
         )
 
 
 def _of_encoder(fold: Fold, lineage: Lineage) -> Iterator[str]:
     if lineage.encoder is None:
-        yield "which rows its encoder was fitted on is not known"
+        yield "the rows that its encoder was fitted on are not known"
     elif lineage.encoder != rows_seen(pd.DataFrame(index=fold.train)):
         yield (
             f"its encoder was fitted on {lineage.encoder.n:,} rows that are not the fold's {len(fold.train):,} "

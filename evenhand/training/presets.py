@@ -1,10 +1,9 @@
-"""What a training tries: the problem's own grid, a first look at it, or every strategy there is."""
+"""Presets: the problem's own grid, the same on a sample, or every strategy there is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evenhand.features.anomaly import missing_extra
 from evenhand.postprocess.fit_rules import AnyDecision
 from evenhand.problem import (
     BASE,
@@ -72,21 +71,15 @@ def preset_folds(preset: Preset, folds: Sequence[int]) -> list[int]:
 
 
 def preset_stacking(problem: Problem, preset: Preset) -> Stacking | None:
-    """Tell what stack a training makes of its candidates."""
+    """Return how a training stacks its candidates; None if it does not."""
     return problem.stacking or (Stacking() if preset == "full" else None)
-
-
-def left_out(preset: Preset) -> list[str]:
-    """Say what a preset would try if everything that can be installed were."""
-    found = [missing_extra(spec.kind) for spec in FULL_MODELS] if preset == "full" else []
-    return [reason for reason in found if reason is not None]
 
 
 def _with_all(problem: Problem) -> Problem:
     """Add the families that balance by themselves and the decision rules; bound what a fit sees."""
     names = {model.name for model in problem.models}
     names |= {model.name for model in problem.balancing_models}
-    balancing = [spec for spec in FULL_MODELS if spec.name not in names and missing_extra(spec.kind) is None]
+    balancing = [spec for spec in FULL_MODELS if spec.name not in names]
     rules = [_possible(decision, problem) for decision in FULL_DECISIONS]
     stated = {decision.name for decision in problem.decisions}
     return problem.model_copy(
@@ -99,7 +92,7 @@ def _with_all(problem: Problem) -> Problem:
 
 
 def _fast(problem: Problem) -> ModelSpec:
-    """Take the problem's own model of the fast family, or that family as it comes, beside models of any name."""
+    """Return the problem's model of the fast family, or one with default settings and an unused name."""
     own = next((model for model in problem.models if model.kind == FAST), None)
     taken = {model.name for model in (*problem.models, *problem.balancing_models)}
     taken |= {candidate.name for candidate in problem.extra}
@@ -107,24 +100,24 @@ def _fast(problem: Problem) -> ModelSpec:
 
 
 def _others(catalogue: tuple[AnyStrategy, ...], own: tuple[AnyStrategy, ...]) -> tuple[AnyStrategy, ...]:
-    """Leave out of the catalogue what the problem tries already, but keep the baseline: the fast family may lack it."""
+    """Return what the problem does not try yet, and `none`, which the fast family may lack."""
     names = {strategy.name for strategy in own} - {"none"}
     return tuple(strategy for strategy in catalogue if strategy.name not in names)
 
 
 def _cost_weights(problem: Problem) -> tuple[AnyStrategy, ...]:
-    """Weigh by the costs of the problem's first cost rule, if it states any."""
+    """Return a strategy that weighs by the costs of the problem's first cost rule, if it has one."""
     rules = [decision for decision in problem.decisions if isinstance(decision, CostDecision)]
     return tuple(CostWeightStrategy(kind="cost_weight", costs=rule.costs, other=rule.other) for rule in rules[:1])
 
 
 def _text_augment(problem: Problem) -> tuple[AnyStrategy, ...]:
-    """Make new rows from texts where the base features have any."""
+    """Return a strategy that makes new rows from texts, if the base features have any."""
     return (TextAugmentStrategy(kind="text_augment"),) if problem.features[BASE].text else ()
 
 
 def _possible(decision: AnyDecision, problem: Problem) -> AnyDecision:
-    """Fit multipliers for a metric that judges the chosen class."""
+    """Return the rule with a metric of predicted classes, which multipliers need."""
     if isinstance(decision, MultipliersDecision) and problem.metric not in LABEL_METRICS:
         return decision.model_copy(update={"metric": "macro_f1"})
     return decision

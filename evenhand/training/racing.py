@@ -1,14 +1,14 @@
-"""Racing: a fit that a paired interval rules out after some folds gets no more of them (Maron & Moore 1994).
+"""Racing: a fit that can no longer win is stopped before all folds are done (Maron & Moore 1994).
 
-The winner of a training is the best candidate over all folds. After some of them, the question of each fit is whether
-it can still be that: its difference to the leader, on the same rows, may still move by what rows and folds differ.
+The winner of a training is the best candidate over all folds. After some folds, each fit is compared with the leader on
+the same rows. It is stopped when the interval of the difference, which allows for the variation of rows and folds,
+excludes that it catches up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import ndtri
@@ -24,17 +24,17 @@ from evenhand.problem import BASE, LOWER_IS_BETTER, Problem
 from evenhand.training.candidates import Candidate, compared_candidate
 
 FEWEST_FOLDS = 1
-# One fold can't tell how much folds differ: taking its error twice allows for 1.7 times as much as its rows differ.
+# One fold can't show how much folds differ: with twice its error, folds may vary 1.7 times as much as its rows do.
 ERRORS_OF_ONE_FOLD = 2.0
-FEWEST_OF_A_CLASS = 20  # a class of one row says that nothing about it can change, and twice nothing is nothing
-ERROR = 0.05  # chance, at most, that the race stops the candidate that would have won
+FEWEST_OF_A_CLASS = 20  # after one fold: with very few rows the estimated variance of a class may be zero
+ERROR = 0.05  # upper bound of the chance that the race stops the candidate that would have won
 RULES = EvidencePolicy(resamples=500)
 ALWAYS_LIGHTGBM = ("none", "class_weight", "capped")
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """When and why a fit got no more folds."""
+    """After how many folds, and why, a fit was stopped."""
 
     folds: int
     of: int
@@ -43,25 +43,23 @@ class Stopped:
     """How much worse than the leader on the primary metric; its lower bound is above 0."""
 
     @property
-    def said(self) -> str:
-        """In words.
+    def message(self) -> str:
+        """One line for logs and reports.
 
         Examples
         --------
-        >>> Stopped(2, 5, "lightgbm / none / multipliers", Interval(0.041, 0.036, 0.046)).said
-        'stopped after 2 of 5 folds: .041 below the leader [.036, .046]'
+        >>> Stopped(2, 5, "lightgbm / none / multipliers", Interval(0.041, 0.036, 0.046)).message
+        'stopped after 2 of 5 folds: 0.041 below the leader [0.036, 0.046]'
         """
-        gap, low, high = (
-            f"{value:.3f}".lstrip("0") for value in (self.behind.estimate, self.behind.low, self.behind.high)
-        )
-        return f"stopped after {self.folds} of {self.of} folds: {gap} below the leader [{low}, {high}]"
+        gap = f"{self.behind.estimate:.3f} below the leader [{self.behind.low:.3f}, {self.behind.high:.3f}]"
+        return f"stopped after {self.folds} of {self.of} folds: {gap}"
 
 
 def protected_fits(grid: Sequence[Candidate], problem: Problem, stacked: bool = False) -> set[str]:
     """Name the fits that run to the end whatever their scores.
 
-    These are LightGBM without resampling, with class weights and with the capped data set. For a stack, whose members
-    must have every fold, they are every model without resampling, too.
+    These are LightGBM without resampling, with class weights and with the capped data set. If a stack is made, whose
+    members need every fold, every model without resampling is protected as well.
     """
     others = ("none",) if stacked else ()
     always = {one.name: ALWAYS_LIGHTGBM if one.kind == "lightgbm" else others for one in problem.models}
@@ -73,7 +71,7 @@ def protected_fits(grid: Sequence[Candidate], problem: Problem, stacked: bool = 
 
 
 def compared_fits(grid: Sequence[Candidate]) -> dict[str, set[str]]:
-    """Tell which other fits each fit is compared with, by name: they run as long as it does."""
+    """Return, by fit name, the baselines of each fit: they run for as many folds as it does."""
     entries = {compared_candidate(candidate): candidate.fit_name for candidate in grid}
     found: dict[str, set[str]] = {name: set() for name in entries.values()}
     for candidate in grid:
@@ -86,9 +84,9 @@ def compared_fits(grid: Sequence[Candidate]) -> dict[str, set[str]]:
 def measured_candidate(
     rows: EvaluationRows, known: Known, rule: AnyDecision, metric: str, trained_share: np.ndarray | None = None
 ) -> MeasuredCandidate:
-    """Tell what a candidate says of the rows that are done; its decision rule is fitted on the other folds.
+    """Measure a candidate on the folds that are done; its decision rule is fitted on the other folds.
 
-    The rule reads the probabilities as the models gave them: their correction is fitted once all folds are done.
+    The rule reads uncalibrated probabilities: calibration is fitted once all folds are done.
 
     Parameters
     ----------
@@ -97,7 +95,7 @@ def measured_candidate(
         The same rows.
     rule : AnyDecision
     metric : str
-        The primary one.
+        The primary metric.
     trained_share : ndarray of shape (K,), optional
         As in :func:`evenhand.postprocess.fit_rules.fit_rule`.
     """
@@ -108,47 +106,57 @@ def measured_candidate(
 
 @dataclass(frozen=True, eq=False)
 class Racer:
-    """A fit, by its best candidate: decision rules share its probabilities."""
+    """A fit, represented by its best candidate: decision rules share its probabilities."""
 
     name: str
     answers: MeasuredCandidate
     measured: Measurement
 
 
+@dataclass(frozen=True)
+class Race:
+    """The rules of a race.
+
+    Attributes
+    ----------
+    metric : str
+        The primary metric.
+    folds : int
+        Number of all folds.
+    protected : collection of str
+        Names of fits that are never stopped.
+    baselines : mapping of fit name to fit names
+        Baselines of each fit, which are not stopped before it.
+    entrants : int, optional
+        Number of fits that could be stopped when the race began; by default those that can be stopped now.
+    error : float
+        Upper bound of the chance that the fit that would have won is stopped.
+    """
+
+    metric: str
+    folds: int
+    protected: Collection[str] = ()
+    baselines: Mapping[str, Collection[str]] = field(default_factory=dict)
+    entrants: int | None = None
+    error: float = ERROR
+
+
 def ruled_out(
-    rows: EvaluationRows,
-    answers: Mapping[str, Mapping[str, MeasuredCandidate]],
-    metric: str,
-    protected: Collection[str],
-    of: int,
-    entrants: int | None = None,
-    error: float = ERROR,
-    compared: Mapping[str, Collection[str]] = MappingProxyType({}),
+    rows: EvaluationRows, measured: Mapping[str, Mapping[str, MeasuredCandidate]], race: Race
 ) -> dict[str, Stopped]:
     """Find the fits that can't win any more.
 
-    The variance of a fold's difference to the leader is that of drawing its rows, or the spread between the folds done,
-    pooled over all fits, whichever is larger. The level is divided by the number of fits that can be stopped and of
-    times that they are looked at (Bonferroni).
+    The standard error of the difference to the leader is the larger of that of drawing rows and that of the variation
+    between the folds done, pooled over all fits. The error rate is divided by the number of fits that can be stopped
+    and by the number of times that this is decided (Bonferroni).
 
     Parameters
     ----------
     rows : EvaluationRows
         Of the folds that are done.
-    answers : mapping of fit name to a mapping of candidate name to MeasuredCandidate
-        What each candidate of each fit said of them, cross-fitted: a fit is judged by the best.
-    metric : str
-        The primary one.
-    protected : collection of str
-        Names of fits that are never stopped.
-    of : int
-        Folds that a fit runs without a race.
-    entrants : int, optional
-        Fits that could be stopped when the race began; as many as there are now without it.
-    error : float
-        Chance, at most, that the fit that would have won is stopped.
-    compared : mapping of fit name to fit names
-        What each fit is compared with; that is not stopped before it.
+    measured : mapping of fit name to a mapping of candidate name to MeasuredCandidate
+        Of each fit, its candidates with cross-fitted decision rules; the best one represents the fit.
+    race : Race
 
     Returns
     -------
@@ -156,52 +164,56 @@ def ruled_out(
         By fit name.
     """
     known = rows.support > 0
-    best = {fit: _best(rows, said, metric, known) for fit, said in answers.items()}
-    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-    standing = {fit: sign * one.measured.rows.interval.estimate for fit, one in best.items()}
-    ranked = sorted(fit for fit, value in standing.items() if np.isfinite(value))
-    if len(ranked) < 2 or not rows.ratios:
+    best = {fit: _best(rows, candidates, race.metric, known) for fit, candidates in measured.items()}
+    sign = -1.0 if race.metric in LOWER_IS_BETTER else 1.0
+    scores = {fit: sign * one.measured.rows.interval.estimate for fit, one in best.items()}
+    ranked = sorted(fit for fit, value in scores.items() if np.isfinite(value))
+    done = len(rows.ratios)
+    if len(ranked) < 2 or not done or (done == 1 and rows.support[known].min() < FEWEST_OF_A_CLASS):
         return {}
-    if len(rows.ratios) == 1 and rows.support[known].min() < FEWEST_OF_A_CLASS:
-        return {}
-    leader = max(ranked, key=lambda fit: standing[fit])
+    leader = max(ranked, key=lambda fit: scores[fit])
     against = {
-        fit: measure(rows, best[fit].answers, best[leader].answers, known, [metric], RULES)[metric]
+        fit: measure(rows, best[fit].answers, best[leader].answers, known, [race.metric], RULES)[race.metric]
         for fit in ranked
         if fit != leader
     }
-    entered = entrants or len([fit for fit in against if fit not in protected])
-    looks = max(1, of - FEWEST_FOLDS)
-    done, between = len(rows.ratios), _between_folds(best[leader].measured, against.values(), sign)
-    z = float(-ndtri(min(error / max(1, entered) / looks, 0.5))) * (ERRORS_OF_ONE_FOLD if done == 1 else 1.0)
+    between = _between_folds(best[leader].measured, against.values(), sign)
+    z = _critical_value(race, done, len([fit for fit in against if fit not in race.protected]))
     stopped = {}
     for fit, one in against.items():
         difference = one.compared
-        if fit in protected or difference is None or not np.isfinite(difference.rows.standard_error):
+        if fit in race.protected or difference is None or not np.isfinite(difference.rows.standard_error):
             continue
         behind = -difference.rows.interval.estimate
         half = z * max(difference.rows.standard_error, between / done**0.5)
         if behind - half > 0:
-            stopped[fit] = Stopped(done, of, best[leader].name, Interval(behind, behind - half, behind + half))
-    return _without_references(stopped, answers.keys(), compared)
+            stopped[fit] = Stopped(done, race.folds, best[leader].name, Interval(behind, behind - half, behind + half))
+    return _without_baselines(stopped, measured.keys(), race.baselines)
 
 
-def _without_references(
-    stopped: dict[str, Stopped], fits: Collection[str], compared: Mapping[str, Collection[str]]
+def _critical_value(race: Race, done: int, can_be_stopped: int) -> float:
+    """Return the number of standard errors that a fit must be behind."""
+    decisions = max(1, race.folds - FEWEST_FOLDS)
+    level = min(race.error / max(1, race.entrants or can_be_stopped) / decisions, 0.5)
+    return float(-ndtri(level)) * (ERRORS_OF_ONE_FOLD if done == 1 else 1.0)
+
+
+def _without_baselines(
+    stopped: dict[str, Stopped], fits: Collection[str], baselines: Mapping[str, Collection[str]]
 ) -> dict[str, Stopped]:
-    """Let run what a fit that goes on is compared with, and what that one is compared with in turn."""
+    """Keep the baselines of fits that go on running, and the baselines of those."""
     while True:
-        needed = {name for fit in fits if fit not in stopped for name in compared.get(fit, ())}
+        needed = {name for fit in fits if fit not in stopped for name in baselines.get(fit, ())}
         if not needed & stopped.keys():
             return stopped
         stopped = {fit: why for fit, why in stopped.items() if fit not in needed}
 
 
-def _best(rows: EvaluationRows, said: Mapping[str, MeasuredCandidate], metric: str, known: np.ndarray) -> Racer:
+def _best(rows: EvaluationRows, candidates: Mapping[str, MeasuredCandidate], metric: str, known: np.ndarray) -> Racer:
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
     racers = [
         Racer(name, answers, measure(rows, answers, None, known, [metric], RULES)[metric])
-        for name, answers in said.items()
+        for name, answers in candidates.items()
     ]
     return max(racers, key=lambda racer: np.nan_to_num(sign * racer.measured.rows.interval.estimate, nan=-np.inf))
 

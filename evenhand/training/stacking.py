@@ -1,7 +1,7 @@
-"""The best fits of different families combined out of fold into one model (Wolpert 1992).
+"""Stacking: the best fits of different families combined into one model (Wolpert 1992).
 
-What combines them is fitted on their out-of-fold probabilities, so that it learns from answers about unseen rows. Each
-member's probabilities are first brought back to natural prevalence by the class shares of its own training rows.
+The combiner is fitted on the members' out-of-fold probabilities, which are first brought back to natural prevalence by
+the class shares of each member's own training rows.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from sklearn.preprocessing import StandardScaler
 
 from evenhand.data.out_of_fold import check_disjoint, fitting_rows
 from evenhand.evidence.baselines import PLAIN_KINDS
-from evenhand.models.wrapped import stratified_rows
+from evenhand.models.prepared import stratified_rows
 from evenhand.problem import AnyStrategy, ModelSpec
 from evenhand.problem.models import Combine, StackedFits, Stacking, StackSpec
 from evenhand.scoring.model import FittedCandidate, full_probabilities
 from evenhand.training.candidates import Candidate
 
-ROWS = 50_000  # that the regression is fitted on: it has K^2 numbers a member to learn
-LEAST = 1e-3  # probability: below it, a member's nought is a matter of how many trees it has
-PENALTY = 0.1  # of the regression on standardised columns, as scikit-learn's C
+ROWS = 50_000  # that the regression is fitted on; it has only K^2 coefficients per member
+LEAST = 1e-3  # probabilities below it are raised to it: a forest's zero depends on its number of trees
+PENALTY = 0.1  # inverse strength of the regularisation, scikit-learn's C, on standardised columns
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class StackCandidate(Candidate):
 
 
 def stack_of(members: Sequence[Candidate], combine: Combine) -> StackCandidate:
-    """Make a candidate of its members, best first; it is compared with the best one's model."""
+    """Make a stack of its members, best first; its baseline is that of the best member's model."""
     best = members[0]
-    # Only the names and the plain data of both are read: a stack is never built or resampled.
+    # Only names and plain data of both are read: a stack is not built from a ModelSpec, and not resampled.
     model = cast(ModelSpec, StackSpec(combine=combine))
     strategy = cast(AnyStrategy, StackedFits(fits=tuple(member.fit_name for member in members)))
     variant_of = best.variant_of or best.model.name
@@ -49,18 +49,18 @@ def stack_of(members: Sequence[Candidate], combine: Combine) -> StackCandidate:
 
 
 def best_members(ranked: Iterable[Candidate], stacking: Stacking) -> list[Candidate]:
-    """Choose the best fit of each family, best first, as many as are asked for.
+    """Choose the best fit of each family, best first, up to the number that is asked for.
 
     Parameters
     ----------
     ranked : iterable of Candidate
-        Best first; of those that share a fit, the best one counts.
+        Best first; of candidates that share a fit, the best counts.
     stacking : Stacking
 
     Returns
     -------
     list of Candidate
-        Fewer where there are not so many families. A family that balances by itself counts as the plain one.
+        Fewer where there are fewer families. A family that balances by itself counts as its plain family.
     """
     found: dict[str, Candidate] = {}
     for candidate in ranked:
@@ -70,19 +70,19 @@ def best_members(ranked: Iterable[Candidate], stacking: Stacking) -> list[Candid
 
 
 def fit_combiner(combine: Combine, inputs: Sequence[np.ndarray], y: np.ndarray) -> Pipeline | None:
-    """Fit what combines probabilities.
+    """Fit the combiner.
 
     Parameters
     ----------
     combine : {"logistic", "mean"}
     inputs : sequence of ndarray of shape (n, K)
-        Of each member.
+        Probabilities of each member.
     y : ndarray of int, shape (n,)
 
     Returns
     -------
     Pipeline or None
-        A multinomial logistic regression on log-probabilities; None where the mean is taken.
+        A multinomial logistic regression on log-probabilities; None for the mean.
     """
     if combine == "mean" or len(np.unique(y)) < 2:
         return None
@@ -93,14 +93,14 @@ def fit_combiner(combine: Combine, inputs: Sequence[np.ndarray], y: np.ndarray) 
 
 
 def combined(combiner: Pipeline | None, inputs: Sequence[np.ndarray]) -> np.ndarray:
-    """Combine probabilities of shape (n, K) of each member into one array of that shape."""
+    """Combine the members' probabilities, each of shape (n, K), into one array of that shape."""
     if combiner is None:
         return np.asarray(np.mean(inputs, axis=0))
     return full_probabilities(combiner, _columns(inputs), inputs[0].shape[1])
 
 
 def cross_combined(combine: Combine, inputs: Sequence[np.ndarray], y: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Combine each fold's rows by what was fitted on the other folds' rows.
+    """Combine each fold's rows by a combiner that was fitted on the other folds.
 
     Parameters
     ----------
@@ -123,10 +123,10 @@ def cross_combined(combine: Combine, inputs: Sequence[np.ndarray], y: np.ndarray
 def nested_combined(
     combine: Combine, inputs: Sequence[np.ndarray], y: np.ndarray, folds: np.ndarray
 ) -> list[np.ndarray]:
-    """For each pair of :func:`fitting_rows`, combine the rows to fit on among themselves, without those to judge.
+    """For each pair of :func:`fitting_rows`, cross-combine the rows to fit on without the rows to evaluate.
 
-    A calibrator or a decision rule fitted on these has learned nothing from the rows that it is judged on, not even
-    through what combines the members.
+    A calibrator or a decision rule fitted on these has learned nothing from the rows that it is evaluated on, not even
+    through the combiner.
     """
     return [
         cross_combined(combine, [one[fitted] for one in inputs], y[fitted], folds[fitted])
@@ -139,7 +139,7 @@ def _columns(inputs: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class RawColumns(TransformerMixin, BaseEstimator):
-    """Picks columns by name: the members of a stack encode them themselves.
+    """Select columns by name; the members of a stack encode them.
 
     Parameters
     ----------
@@ -159,21 +159,21 @@ class RawColumns(TransformerMixin, BaseEstimator):
         return True
 
     def fit(self, X: pd.DataFrame, y: np.ndarray | None = None) -> RawColumns:
-        """Do nothing."""
+        """Return self; there is nothing to fit."""
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Pick the columns."""
+        """Return the columns."""
         return X[self.columns]
 
 
 class Stack(ClassifierMixin, BaseEstimator):
-    """Members and what combines them: raw columns in, probabilities out.
+    """Members and their combiner: raw columns in, probabilities out.
 
     Parameters
     ----------
     members : list of FittedCandidate
-        Whose probabilities are at natural prevalence.
+        Their probabilities are at natural prevalence.
     combiner : Pipeline or None
         Of :func:`fit_combiner`.
 
@@ -192,7 +192,7 @@ class Stack(ClassifierMixin, BaseEstimator):
         return np.arange(len(self.members[0].class_names))
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Parts come fitted."""
+        """Return True: the parts are fitted already."""
         return True
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a study chose: the settings for one fold, and every trial that led there."""
+"""The result of a study: the settings chosen for one fold, and all trials."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from evenhand.problem import LOWER_IS_BETTER
 from evenhand.problem.models import Params
 
 State = Literal["complete", "pruned", "failed"]
-DECLARED = 0  # number of the trial that takes the model as it is declared
+DECLARED = 0  # number of the trial with the declared settings
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial; ``value`` is the mean over its inner folds, None where it was not judged on all of them."""
+    """One trial; ``value`` is the mean over the inner folds, None if it was not evaluated on all of them."""
 
     number: int
     state: State
@@ -32,21 +32,21 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The outcome of one study: what a candidate is fitted with on one fold.
+    """The result of one study: the settings that a candidate is fitted with on one fold.
 
     Attributes
     ----------
     fold : int
         -1 is the study on all training rows.
     metric : str
-        What trials were judged by.
+        Metric of the trials.
     trials : tuple of TrialRecord
     seen : RowsSeen
-        The rows that the study had; the fold's judged rows are not among them.
+        The rows of the study, which are the fold's training rows.
     reproducible : bool
-        False where a wall clock could end it.
+        False if a time limit could end it.
     notes : tuple of str
-        What had to be done otherwise than asked.
+        Deviations from what was asked.
     """
 
     fold: int
@@ -58,19 +58,19 @@ class Chosen:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The best trial that was judged on every inner fold, the first of equal ones; None where there is none."""
+        """The best trial that was evaluated on every inner fold, the first of equal ones; None if there is none."""
         sign = -1.0 if self.metric in LOWER_IS_BETTER else 1.0
-        judged = [(sign * trial.value, trial) for trial in self.trials if trial.value is not None]
-        return max(judged, key=lambda pair: pair[0])[1] if judged else None
+        complete = [(sign * trial.value, trial) for trial in self.trials if trial.value is not None]
+        return max(complete, key=lambda pair: pair[0])[1] if complete else None
 
     @property
     def params(self) -> Params:
-        """The settings that were chosen; empty where the model stays as it is declared."""
+        """The settings that were chosen; empty if the declared ones are kept."""
         return self.best.params if self.best else {}
 
     @property
     def declared(self) -> float | None:
-        """Value of the model as it is declared."""
+        """Value of the declared settings."""
         return next((trial.value for trial in self.trials if trial.number == DECLARED), None)
 
     @property
@@ -79,14 +79,14 @@ class Chosen:
         if self.best is not None:
             return None
         reasons = list(dict.fromkeys(trial.reason for trial in self.trials if trial.reason))
-        return f"none of {len(self.trials)} trials could be judged: {'; '.join(reasons[:2])}"
+        return f"none of {len(self.trials)} trials could be evaluated: {'; '.join(reasons[:2])}"
 
     def count(self, state: State) -> int:
-        """Return how many trials ended so."""
+        """Count the trials in a state."""
         return sum(trial.state == state for trial in self.trials)
 
     def to_record(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         best = self.best
-        told = {"chosen": self.params, "value": best.value if best else None, "declared": self.declared}
-        return {**told, **asdict(self), "seen": self.seen._asdict()}
+        summary = {"chosen": self.params, "value": best.value if best else None, "declared": self.declared}
+        return {**summary, **asdict(self), "seen": self.seen._asdict()}

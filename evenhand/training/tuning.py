@@ -143,7 +143,7 @@ def inner_experiment(whole: Experiment, fold: int, folds: Folds, n: int) -> tupl
     inner, notes = inner_folds(frame, y, folds, n, whole.seed)
     when = None if whole.when is None else whole.when.iloc[rows].reset_index(drop=True)
     given = (frame, y, whole.classes, inner, whole.features, whole.seed, when)
-    made = Experiment(*given, kept_folds=len(inner), elsewhere=whole.elsewhere)
+    made = Experiment(*given, kept_folds=len(inner), transfer=whole.transfer)
     return made, rows_seen(whole.frame.iloc[rows][[]]), notes
 
 

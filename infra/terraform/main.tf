@@ -2,7 +2,7 @@ locals {
   buckets = {
     store = {
       purpose = "Snapshots, quarantined rows and reports"
-      # The store keeps quarantined rows under this key; see EVENHAND_STORE.
+      # Prefix of quarantined rows in the store.
       expiring = { "quarantine/" = var.quarantine_days }
     }
     artifacts = {
@@ -13,10 +13,10 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
-  # checkov:skip=CKV_AWS_18:who reads what is recorded by CloudTrail data events, which an account sets once for all buckets
-  # checkov:skip=CKV_AWS_144:snapshots are rebuilt from their sources by hash; a second region is a choice of the account
-  # checkov:skip=CKV_AWS_145:a KMS key is given with kms_key_arn; without one S3 encrypts with its own keys
-  # checkov:skip=CKV2_AWS_62:nothing listens to the objects of these buckets
+  # checkov:skip=CKV_AWS_18:access is recorded by CloudTrail data events, which are configured once per account
+  # checkov:skip=CKV_AWS_144:snapshots can be rebuilt from their sources; replication to another region is the choice of the account
+  # checkov:skip=CKV_AWS_145:a KMS key can be set with kms_key_arn; otherwise S3 encrypts with its own keys
+  # checkov:skip=CKV2_AWS_62:no service needs notifications from these buckets
   for_each = local.buckets
 
   bucket        = "${var.name}-${each.key}"
@@ -74,7 +74,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
   bucket = aws_s3_bucket.this[each.key].id
 
-  # Rules on noncurrent versions are only accepted once there can be some.
+  # S3 accepts rules on noncurrent versions only after versioning is enabled.
   depends_on = [aws_s3_bucket_versioning.this]
 
   rule {
@@ -165,6 +165,6 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = aws_s3_bucket.this[each.key].id
   policy = each.value.json
 
-  # Not while the public access block is still being set: S3 answers with a conflict.
+  # Setting both at the same time is refused by S3 with a conflict.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }

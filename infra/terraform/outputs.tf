@@ -4,12 +4,12 @@ output "buckets" {
 }
 
 output "environment" {
-  description = "The settings to use: the store for Evenhand, the artifacts of `mlflow server`, the region for both."
+  description = "Settings as environment variables: Evenhand's store, the artifacts of `mlflow server`, and the region."
   value       = local.environment
 }
 
 output "exports" {
-  description = "The same settings as shell lines, for eval \"$(terraform output -raw exports)\"."
+  description = "The same settings as shell commands, for eval \"$(terraform output -raw exports)\"."
   value       = join("\n", [for key, value in local.environment : "export ${key}='${value}'"])
 }
 

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Start of every bucket name. S3 bucket names are unique in the world: put your organisation in it, such as acme-evenhand."
+  description = "Start of every bucket name. S3 bucket names are globally unique, so include your organisation, such as acme-evenhand."
   type        = string
   nullable    = false
 
@@ -21,7 +21,7 @@ variable "kms_key_arn" {
 }
 
 variable "require_tls" {
-  description = "Refuse requests that are not encrypted in transit with TLS 1.2 or newer. Turn it off only on an endpoint that can't evaluate the policy's conditions."
+  description = "Refuse requests that are not encrypted in transit with TLS 1.2 or newer. Set it to false only for an endpoint that can't evaluate the policy's conditions."
   type        = bool
   default     = true
   nullable    = false
@@ -40,7 +40,7 @@ variable "quarantine_days" {
 }
 
 variable "noncurrent_version_days" {
-  description = "Days that a replaced or deleted version stays recoverable."
+  description = "Days for which a replaced or deleted version stays recoverable."
   type        = number
   default     = 30
   nullable    = false
@@ -52,7 +52,7 @@ variable "noncurrent_version_days" {
 }
 
 variable "abort_upload_days" {
-  description = "Days after which the parts of an upload that was never completed are removed."
+  description = "Days after which the parts of an incomplete upload are removed."
   type        = number
   default     = 7
   nullable    = false
@@ -64,14 +64,14 @@ variable "abort_upload_days" {
 }
 
 variable "force_destroy" {
-  description = "Let a destroy remove buckets that still hold objects, every version included. Leave it off where the data matters."
+  description = "Let a destroy remove buckets that still have objects, including every version. Keep it false for data that matters."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "tags" {
-  description = "Tags for every bucket, added to Project and Purpose."
+  description = "Tags for every bucket, in addition to Project and Purpose."
   type        = map(string)
   default     = {}
   nullable    = false

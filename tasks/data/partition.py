@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from evenhand.data.references import Reference
 
 
-class Borrowed(BaseModel):
+class TransferRows(BaseModel):
     """Rows of other data on which a model's fit begins, in this training's columns and classes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,7 +29,7 @@ class Parts(BaseModel):
     classes: tuple[str, ...] = Field(min_length=2)
     share: float = Field(default=1.0, gt=0, le=1, description="of the training rows that is used")
     warnings: tuple[str, ...] = ()
-    elsewhere: tuple[Borrowed, ...] = ()
+    transfer: tuple[TransferRows, ...] = ()
     shared: Path | None = Field(
         default=None, description="a folder where the processes of this training map rows that one of them made"
     )

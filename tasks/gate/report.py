@@ -1,15 +1,17 @@
-"""The gate report of a judged version: what it is made of is gathered here, and it is kept with the training's run."""
+"""The gate report of a version: made here, and logged to the run of its training."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evenhand.gate.verdict import Case, Verdict
 from evenhand.problem import Problem
-from evenhand.report.gate.page import About, Change, gate_report
+from evenhand.report.gate.page import gate_report
+from evenhand.report.gate.verdict_view import About, Change
 from tasks.registry.model_versions import Registered, in_one_line, now, tag_version
 
 if TYPE_CHECKING:
@@ -19,30 +21,33 @@ if TYPE_CHECKING:
 REPORT, CONFIG = "gate_report.html", "problem.json"
 REPORT_TAG, REPORT_SHA256 = "gate_report", "gate_report_sha256"
 DESCRIPTION_LENGTH = 4_000  # the registry's database takes 5,000
-# Tags that say what a version was made from; others are what the registry did with it.
+# Tags that record what a version was made from; others record what the registry did with it.
 MADE_FROM = ("winner", "preset", "seed", "synthetic", "data_sha256", "train_sha256", "holdout_sha256")
 
 
-def write_report(
-    client: MlflowClient,
-    problem: Problem,
-    verdict: Verdict,
-    version: ModelVersion,
-    rival: Registered | None,
-    case_digest: str,
-    case: Case | None = None,
-) -> None:
-    """Write the report and the problem it was judged by on the training's run, and link it from the version."""
+@dataclass(frozen=True, eq=False)
+class Contenders:
+    """What a verdict is about: the version, the champion if there is one, and their predictions."""
+
+    version: ModelVersion
+    champion: Registered | None
+    digest: str
+    case: Case | None = None
+
+
+def write_report(client: MlflowClient, problem: Problem, verdict: Verdict, contenders: Contenders) -> None:
+    """Log the report and the problem to the training's run, and link the report from the version."""
+    version = contenders.version
     if not version.run_id:
         return
     client.log_dict(version.run_id, problem.model_dump(mode="json"), CONFIG)
-    about = _about(client, problem, version, rival, case_digest)
-    page = gate_report(verdict, about, _details(case, problem) if verdict.look else None)
+    about = _about(client, problem, contenders)
+    page = gate_report(verdict, about, _details(contenders.case, problem) if verdict.look else None)
     client.log_text(version.run_id, page, REPORT)
     run = client.get_run(version.run_id).info
     link = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{REPORT}"
-    said = "\n".join(f"- {reason}" for reason in verdict.reasons)
-    text = f"**{verdict.outcome}**: [gate report]({link})\n\n{said}"[:DESCRIPTION_LENGTH]
+    reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
+    text = f"**{verdict.outcome}**: [gate report]({link})\n\n{reasons}"[:DESCRIPTION_LENGTH]
     client.update_model_version(version.name, version.version, description=text)
     digest = hashlib.sha256(page.encode()).hexdigest()
     tags = {REPORT_TAG: f"runs:/{version.run_id}/{REPORT}", REPORT_SHA256: digest}
@@ -55,18 +60,17 @@ def _details(case: Case | None, problem: Problem) -> Any:
     return None if case is None else describe(case, problem.gate)
 
 
-def _about(
-    client: MlflowClient, problem: Problem, version: ModelVersion, rival: Registered | None, case_digest: str
-) -> About:
-    changes, alike, fault = _changes(client, problem, version, rival)
+def _about(client: MlflowClient, problem: Problem, contenders: Contenders) -> About:
+    version, champion = contenders.version, contenders.champion
+    changes, alike, fault = _changes(client, version, champion)
     split = problem.split.holdout
     return About(
         problem=problem.title,
         model=version.name,
         version=str(version.version),
-        champion=rival.version if rival else "",
+        champion=champion.version if champion else "",
         judged_at=now(),
-        case=case_digest,
+        case=contenders.digest,
         policy=problem.gate,
         synthetic=problem.synthetic,
         changes=changes,
@@ -77,13 +81,13 @@ def _about(
 
 
 def _changes(
-    client: MlflowClient, problem: Problem, version: ModelVersion, rival: Registered | None
+    client: MlflowClient, version: ModelVersion, champion: Registered | None
 ) -> tuple[tuple[Change, ...], int, str]:
-    """Compare both trainings by what was written down of them: tags, the run's parameters, the problem."""
-    if rival is None:
+    """Compare the recorded tags, parameters and problems of both trainings."""
+    if champion is None:
         return (), 0, ""
-    before, fault = _written(client, client.get_model_version(rival.name, rival.version))
-    after, _ = _written(client, version)
+    before, fault = _recorded(client, client.get_model_version(champion.name, champion.version))
+    after, _ = _recorded(client, version)
     if fault:
         after = {name: value for name, value in after.items() if not name.startswith("problem.")}
     names = list(dict.fromkeys((*after, *before)))
@@ -92,18 +96,18 @@ def _changes(
     return found, len(names) - len(changed), fault
 
 
-def _written(client: MlflowClient, version: ModelVersion) -> tuple[dict[str, str], str]:
-    written = {name: version.tags[name] for name in MADE_FROM if name in version.tags}
+def _recorded(client: MlflowClient, version: ModelVersion) -> tuple[dict[str, str], str]:
+    recorded = {name: version.tags[name] for name in MADE_FROM if name in version.tags}
     fault = ""
     if version.run_id:
         run = client.get_run(version.run_id)
-        written |= {name: value for name, value in run.data.params.items() if name not in written}
-        written |= {"code": run.data.tags["code"]} if "code" in run.data.tags else {}
+        recorded |= {name: value for name, value in run.data.params.items() if name not in recorded}
+        recorded |= {"code": run.data.tags["code"]} if "code" in run.data.tags else {}
         try:
-            written |= {f"problem.{name}": value for name, value in _flat(_config(client, version.run_id)).items()}
-        except Exception as error:  # noqa: BLE001 - an older training kept no problem; the page says so
-            fault = f"The problem file of version {version.version} was not kept: {in_one_line(error)}"
-    return written, fault
+            recorded |= {f"problem.{name}": value for name, value in _flat(_config(client, version.run_id)).items()}
+        except Exception as error:  # noqa: BLE001 - an older training logged no problem; the page shows this
+            fault = f"The problem file of version {version.version} was not logged: {in_one_line(error)}"
+    return recorded, fault
 
 
 def _config(client: MlflowClient, run_id: str) -> Mapping[str, Any]:
@@ -114,7 +118,7 @@ def _config(client: MlflowClient, run_id: str) -> Mapping[str, Any]:
     return found
 
 
-def _flat(config: Any, place: str = "") -> dict[str, str]:
+def _flat(config: Any, path: str = "") -> dict[str, str]:
     """Name every leaf by its path.
 
     Examples
@@ -123,6 +127,6 @@ def _flat(config: Any, place: str = "") -> dict[str, str]:
     {'gate.margin': '0.01', 'strategies': '["none"]'}
     """
     if isinstance(config, Mapping) and config:
-        parts = (_flat(value, f"{place}.{key}" if place else str(key)) for key, value in config.items())
+        parts = (_flat(value, f"{path}.{key}" if path else str(key)) for key, value in config.items())
         return {name: value for part in parts for name, value in part.items()}
-    return {place: config if isinstance(config, str) else json.dumps(config)}
+    return {path: config if isinstance(config, str) else json.dumps(config)}

@@ -22,7 +22,7 @@ from evenhand.gate.verdict import Case, Facts, Scored, Verdict, error_verdict
 from evenhand.problem import Problem
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
 from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
-from tasks.gate.report import write_report
+from tasks.gate.report import Contenders, write_report
 from tasks.registry.client import connect
 from tasks.registry.model_versions import (
     CASE,
@@ -38,7 +38,7 @@ from tasks.registry.model_versions import (
     registry_errors,
     tag_version,
 )
-from tasks.registry.verdicts import known_verdict, note_verdict
+from tasks.registry.verdicts import record_verdict, recorded_verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,7 +87,7 @@ def _judged(problem: Problem, holdout: Reference, challenger: Registered) -> Ver
         rival = champion_of(client, challenger.name)
     compared_with = rival.version if rival else ""
     digest = _case_digest(problem, holdout, version, compared_with)
-    known = known_verdict(version)
+    known = recorded_verdict(version)
     if known and known.outcome != "error" and (version.tags.get(CASE) == digest or compared_with == challenger.version):
         return known
     verdict, case = _decided(client, problem, holdout, version, rival, digest)
@@ -142,7 +142,7 @@ def _decided(
 
 
 def _loaded(who: str, name: str, version: str) -> FittedCandidate:
-    from tasks.registry.model_store import load_model
+    from tasks.registry.load_model import load_model
 
     try:
         return load_model(f"models:/{name}/{version}")
@@ -219,7 +219,7 @@ def _record(
         version = client.get_model_version(challenger.name, challenger.version)
         if version.run_id:
             client.log_dict(version.run_id, verdict.model_dump(mode="json"), "verdict.json")
-        write_report(client, problem, verdict, version, rival, digest, case)
+        write_report(client, problem, verdict, Contenders(version, rival, digest, case))
         facts = {
             VERDICT: verdict.outcome,
             REASONS: " ".join(verdict.reasons),
@@ -230,4 +230,4 @@ def _record(
         }
         tag_version(client, challenger.name, challenger.version, facts)
         # After the tags: a verdict counts when the ledger has it, and then it can be read.
-        note_verdict(challenger.name, challenger.version, verdict, digest, facts[COMPARED_WITH])
+        record_verdict(challenger.name, challenger.version, verdict, digest, facts[COMPARED_WITH])

@@ -1,1 +1,1 @@
-"""MLflow: tracking, stored models, versions and their aliases, verdicts and the ledger."""
+"""MLflow: runs, stored models, registered versions and their aliases, verdicts and the ledger."""

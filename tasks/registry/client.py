@@ -1,4 +1,4 @@
-"""The way to MLflow: its address from the settings, its telemetry and start-up chatter off."""
+"""The MLflow client: its address comes from the settings; telemetry and start-up messages are off."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 def connect() -> MlflowClient:
-    """Return a client of the tracking store in the settings; the embedded one is created where it is missing.
+    """Return a client of the tracking store in the settings; the embedded store is created when it is missing.
 
-    The fluent functions of ``mlflow`` are pointed to the same store, as logging a model goes through them.
+    The fluent functions of ``mlflow`` are pointed at the same store, because logging a model uses them.
     """
-    # Read while mlflow is imported, so it has to stand before.
+    # MLflow reads these variables when it is imported.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
-    for chatter in ("alembic", "mlflow.store.db.utils", "mlflow.store.model_registry.abstract_store"):
-        logging.getLogger(chatter).setLevel(logging.WARNING)
+    for verbose in ("alembic", "mlflow.store.db.utils", "mlflow.store.model_registry.abstract_store"):
+        logging.getLogger(verbose).setLevel(logging.WARNING)
     uri = settings().mlflow_uri
     if uri.startswith(_SQLITE):
         Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
     if mlflow.get_tracking_uri() != uri:
-        # MLflow notes it in the environment too, where it would outlive the settings it comes from.
+        # MLflow also writes the address to the environment, where it would override later settings.
         before = os.environ.get(_VARIABLE)
         mlflow.set_tracking_uri(uri)
         os.environ.pop(_VARIABLE, None)
@@ -42,6 +42,6 @@ def connect() -> MlflowClient:
 
 
 def artifact_location() -> str | None:
-    """Where a new experiment keeps its files; None leaves it to the tracking server."""
+    """Return where a new experiment stores its files; None leaves the choice to the tracking server."""
     folder = settings().artifacts
     return folder.resolve().as_uri() if settings().mlflow_uri.startswith(_SQLITE) else None

@@ -1,4 +1,4 @@
-"""What a review is bound to: digests of the version, its data, the problem, the policy, the verdict and its report."""
+"""What an approval is bound to: digests of the model, its data, the problem, the policy, the verdict and its report."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 CONFIG, POLICY = "config_sha256", "policy_sha256"
 GATE_REPORT = "gate_report.html"
-DATA = ("data_sha256", "train_sha256", "holdout_sha256")
-_TELLING = {"source", "title", "about", "licence"}
+DATA_DIGESTS = ("data_sha256", "train_sha256", "holdout_sha256")
+_DESCRIPTIVE_FIELDS = {"source", "title", "about", "licence"}
 
 
-def bound_facts(client: MlflowClient, version: ModelVersion) -> dict[str, str]:
-    """Read everything that a review of a version is about, as it is now.
+def version_facts(client: MlflowClient, version: ModelVersion) -> dict[str, str]:
+    """Read the current facts of a version that a review is bound to.
 
     Raises
     ------
     EvenhandError
-        When the model can't be fetched.
+        When the files of the model can't be fetched.
     """
     tags = version.tags
     return {
@@ -41,27 +41,27 @@ def bound_facts(client: MlflowClient, version: ModelVersion) -> dict[str, str]:
         "verdict_sha256": text_sha256(tags.get(VERDICT_JSON, "")),
         "model_sha256": _model_sha256(version.name, str(version.version)),
         "gate_report_sha256": _report_sha256(client, version.run_id),
-        **{name: tags.get(name, "") for name in (*DATA, CONFIG, POLICY)},
+        **{name: tags.get(name, "") for name in (*DATA_DIGESTS, CONFIG, POLICY)},
     }
 
 
-def problem_facts(problem: Problem) -> dict[str, str]:
-    """Digest a problem: what is trained, and who and what must agree to a promotion."""
+def problem_digests(problem: Problem) -> dict[str, str]:
+    """Hash what a problem trains, and the gate and review rules for a promotion."""
     rules = {"gate": problem.gate.model_dump(mode="json"), "review": problem.review_policy.model_dump(mode="json")}
-    trained = problem.model_dump(mode="json", exclude={*_TELLING, *REVIEW_KEYS, "gate"})
+    trained = problem.model_dump(mode="json", exclude={*_DESCRIPTIVE_FIELDS, *REVIEW_KEYS, "gate"})
     return {CONFIG: sha256(trained), POLICY: sha256(rules)}
 
 
-def facts_in_file(problem_name: str) -> dict[str, str]:
-    """Digest the problem file of a name; empty where there is none."""
+def problem_file_digests(problem_name: str) -> dict[str, str]:
+    """Hash the parts of a problem file; empty when there is no file of that name."""
     try:
-        return problem_facts(load_problem(problem_name))
+        return problem_digests(load_problem(problem_name))
     except ProblemError:
         return {}
 
 
-def changes(filed: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Name what differs from what was filed; a report that was not there yet binds nobody."""
+def changed_facts(filed: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Name the facts that differ from those of the request; a report written after the request is not compared."""
     differ = [name for name in now if name != "gate_report_sha256" and filed.get(name, "") != now[name]]
     if filed.get("gate_report_sha256") and filed["gate_report_sha256"] != now.get("gate_report_sha256"):
         differ.append("gate_report_sha256")
@@ -69,7 +69,7 @@ def changes(filed: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def text_sha256(text: str) -> str:
-    """Hash a text."""
+    """Return the SHA-256 of a text, hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -79,9 +79,9 @@ def _model_sha256(name: str, version: str) -> str:
     from mlflow.exceptions import MlflowException
 
     digest = hashlib.sha256()
-    with tempfile.TemporaryDirectory() as into:
+    with tempfile.TemporaryDirectory() as target:
         try:
-            folder = Path(download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=into))
+            folder = Path(download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=target))
         except (MlflowException, OSError) as error:
             raise EvenhandError(f"the files of {name} version {version} can't be fetched: {error}") from error
         for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "registered_model_meta"):
@@ -93,5 +93,5 @@ def _model_sha256(name: str, version: str) -> str:
 def _report_sha256(client: MlflowClient, run_id: str | None) -> str:
     if not run_id or all(found.path != GATE_REPORT for found in client.list_artifacts(run_id)):
         return ""
-    with tempfile.TemporaryDirectory() as into:
-        return hashlib.sha256(Path(client.download_artifacts(run_id, GATE_REPORT, into)).read_bytes()).hexdigest()
+    with tempfile.TemporaryDirectory() as target:
+        return hashlib.sha256(Path(client.download_artifacts(run_id, GATE_REPORT, target)).read_bytes()).hexdigest()

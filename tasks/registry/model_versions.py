@@ -1,7 +1,7 @@
-"""Model versions in the MLflow registry: their names, aliases and tags, and how its failures are told.
+"""Model versions in the MLflow registry: names, aliases, tags, and errors of the registry.
 
-A registered model is called ``evenhand-<problem>``. Alias ``challenger`` is the newest version to be judged, alias
-``champion`` the one in use. Tags of a version show what was decided on it; what counts is in the ledger.
+A registered model is called ``evenhand-<problem>``. Alias ``challenger`` is the newest version for the gate, alias
+``champion`` the version in use. Tags of a version show the decisions on it; the ledger is what counts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CASE, COMPARED_WITH, JUDGED_AT = "verdict_case", "verdict_champion", "verdict_at
 # Tag of a registered model
 PREVIOUS = "previous_champion"
 ATTEMPTS = 5
-_MAY_PASS = ("BAD_REQUEST", "TEMPORARILY_UNAVAILABLE")  # a row that another has just made; a locked database
+_TEMPORARY = ("BAD_REQUEST", "TEMPORARILY_UNAVAILABLE")  # a row that another process just made; a locked database
 
 
 class Registered(BaseModel):
@@ -47,8 +47,19 @@ class Registered(BaseModel):
 
 
 def model_name(problem_name: str) -> str:
-    """Name the registered model of a problem."""
+    """Return the name of a problem's registered model."""
     return PREFIX + problem_name
+
+
+def registered_problems() -> list[str]:
+    """List the problems that have a registered model."""
+    with registry_errors("listing the registered models"):
+        client, token, found = connect(), None, []
+        while True:
+            page = client.search_registered_models(page_token=token)
+            found += [m.name.removeprefix(PREFIX) for m in page if m.name.startswith(PREFIX)]
+            if not (token := page.token):
+                return sorted(found)
 
 
 def champion(problem_name: str) -> Registered | None:
@@ -57,23 +68,23 @@ def champion(problem_name: str) -> Registered | None:
     Returns
     -------
     Registered or None
-        None only when the registry says that there is no such model, or that the model has no such alias.
+        None only when the registry answers that the model or its alias does not exist.
 
     Raises
     ------
     GateError
-        On everything else: an unreachable registry, a missing permission, an alias that points to nothing.
+        In every other case: an unreachable registry, a missing permission, an alias without a version.
     """
     name = model_name(problem_name)
     with registry_errors(f"looking for the champion of {name}"):
         client = connect()
-        return champion_of(client, name) if exists(client, name) else None
+        return champion_of(client, name) if model_exists(client, name) else None
 
 
-def find_identity(problem_name: str, identity: str) -> Registered | None:
-    """Find the version that the same data, config and code made before."""
+def find_by_identity(problem_name: str, identity: str) -> Registered | None:
+    """Find the version that was trained from the same data, config and code."""
     name = model_name(problem_name)
-    with registry_errors(f"looking for a known version of {name}"):
+    with registry_errors(f"looking for an equal version of {name}"):
         client = connect()
         found = [v for v in search_versions(client, f"name = '{name}'") if v.tags.get(IDENTITY) == identity]
         return read_version(client, name, min((v.version for v in found), key=int)) if found else None
@@ -87,7 +98,7 @@ def stored_verdict(version: ModelVersion) -> Verdict | None:
 
 @contextmanager
 def registry_errors(doing: str) -> Iterator[None]:
-    """Turn whatever the registry raises into a GateError that says what was being done."""
+    """Turn any error of the registry into a GateError that names the operation."""
     try:
         yield
     except EvenhandError:
@@ -97,18 +108,18 @@ def registry_errors(doing: str) -> Iterator[None]:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Say what went wrong without a traceback."""
+    """Return an error's type and message as one line of at most about 500 characters."""
     text = " ".join(str(error).split())[:500]
     return text if isinstance(error, EvenhandError) else f"{type(error).__name__}: {text}"
 
 
 def now() -> str:
-    """Tell the time in UTC, for records."""
+    """Return the current time in UTC (ISO 8601), for records."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def read_version(client: MlflowClient, name: str, version: str) -> Registered:
-    """Read a version with its aliases of this moment."""
+    """Read a version with its current aliases."""
     found = client.get_model_version(name, version)
     return Registered(
         name=name, version=str(found.version), aliases=tuple(sorted(found.aliases)), run_id=found.run_id or None
@@ -116,7 +127,7 @@ def read_version(client: MlflowClient, name: str, version: str) -> Registered:
 
 
 def search_versions(client: MlflowClient, query: str) -> Iterator[ModelVersion]:
-    """Find model versions, page by page."""
+    """Yield the model versions that match a query, page by page."""
     token = None
     while True:
         page = client.search_model_versions(query, page_token=token)
@@ -128,26 +139,26 @@ def search_versions(client: MlflowClient, query: str) -> Iterator[ModelVersion]:
 def tag_version(client: MlflowClient, name: str, version: str, tags: Mapping[str, str]) -> None:
     """Write tags on a version, in order."""
     for key, value in tags.items():
-        firmly(client.set_model_version_tag, name, version, key, value)
+        write_with_retry(client.set_model_version_tag, name, version, key, value)
 
 
-def firmly(write: Callable[..., object], *args: str) -> None:
-    """Write what may be written twice: of two processes that make the same tag or alias at once MLflow refuses one."""
+def write_with_retry(write: Callable[..., object], *args: str) -> None:
+    """Write a tag or alias; retry when MLflow refuses it because another process creates the same one."""
     from mlflow.exceptions import MlflowException
 
     for attempt in range(1, ATTEMPTS + 1):
         try:
             write(*args)
         except MlflowException as error:
-            if error.error_code not in _MAY_PASS or attempt == ATTEMPTS:
+            if error.error_code not in _TEMPORARY or attempt == ATTEMPTS:
                 raise
             time.sleep(0.05 * attempt)
         else:
             return
 
 
-def exists(client: MlflowClient, name: str) -> bool:
-    """Say whether the registered model exists; a proxy's or a permission's "not found" does not count as no."""
+def model_exists(client: MlflowClient, name: str) -> bool:
+    """Whether the registered model exists; a "not found" that comes from a proxy or a permission is raised instead."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -162,6 +173,6 @@ def exists(client: MlflowClient, name: str) -> bool:
 
 
 def champion_of(client: MlflowClient, name: str) -> Registered | None:
-    """Read the champion of a model that exists; None when it has no such alias."""
+    """Read the champion of an existing model; None when the model has no such alias."""
     version = client.get_registered_model(name).aliases.get(CHAMPION)
     return None if version is None else read_version(client, name, str(version))

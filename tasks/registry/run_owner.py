@@ -1,4 +1,4 @@
-"""Which process of which machine opened a run, so that a run whose process is gone can be told from a live one."""
+"""The process that opened an MLflow run, stored as tags, so that a run of a killed process can be recognised."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ HOST, PID, PID_STARTED = "evenhand.host", "evenhand.pid", "evenhand.pid_started"
 
 
 def owner_tags() -> dict[str, str]:
-    """Tags that name this process."""
-    return {HOST: socket.gethostname(), PID: str(os.getpid()), PID_STARTED: started(os.getpid()) or ""}
+    """Return tags that identify this process."""
+    return {HOST: socket.gethostname(), PID: str(os.getpid()), PID_STARTED: process_start(os.getpid()) or ""}
 
 
 def is_stale(tags: Mapping[str, str]) -> bool:
-    """Tell whether the process that these tags name is gone; what can't be judged from this machine counts as live."""
+    """Whether the process in these tags has ended; False when this machine can't know, as for another host."""
     pid, since = tags.get(PID, ""), tags.get(PID_STARTED)
     if tags.get(HOST) != socket.gethostname() or not pid.isdigit() or not since:
         return False
-    return started(int(pid)) != since
+    return process_start(int(pid)) != since
 
 
-def started(pid: int) -> str | None:
-    """When a process of this machine started, to tell it from a later one of its number; None if it is gone."""
+def process_start(pid: int) -> str | None:
+    """Return the start time of a process of this machine, to detect a reused id; None when it has ended."""
     if Path("/proc/self/stat").exists():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -22,7 +22,7 @@ from evenhand.problem.models import Params
 from evenhand.problem.presets import Preset
 from evenhand.training.candidates import Candidate
 from tasks.processes.pool import Workers
-from tasks.registry import tracking
+from tasks.registry.candidate_runs import CandidateRun, log_candidate
 from tasks.reporting.draw import candidate_folder, draw_files
 from tasks.storage.files import write_json
 from tasks.training.context import TrainingContext
@@ -154,11 +154,10 @@ def _log_run(training: Training, result: Result, folder: Path, tags: dict[str, s
         "seed": training.seed,
         **{f"tuned {name}": value for name, value in _tuned(candidate).items()},
     }
-    ended = {"skipped": result.skipped, "stopped": result.stopped.said if result.stopped else None}
+    ended = {"skipped": result.skipped, "stopped": result.stopped.message if result.stopped else None}
     labels = {**tags, **{name: reason for name, reason in ended.items() if reason}, **reproducible(candidate)}
-    return tracking.log_candidate(
-        training.run_id, candidate.name, params, metrics, labels, folder, seconds=result.fit_seconds
-    )
+    run = CandidateRun(candidate.name, params, metrics, labels, folder, result.fit_seconds)
+    return log_candidate(training.run_id, run)
 
 
 def _tuned(candidate: Candidate) -> Params:

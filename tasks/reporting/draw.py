@@ -1,28 +1,31 @@
-"""Draw: the figures of a fit, each drawn once, however many decision rules share its probabilities."""
+"""Figures of a training: those of a fit are drawn once, however many decision rules share its probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from evenhand.data.fold_names import HOLDOUT_FOLD
+from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
 from evenhand.postprocess.choose_calibration import Known
 from evenhand.problem import Problem
 from evenhand.report import figures
+from evenhand.report.training.data import BASELINE_CURVES
+from evenhand.strategies import ResamplingRecord
 from tasks.training.context import TrainingContext
-from tasks.training.results import Result, known_rows
+from tasks.training.results import Result, known_rows, was_skipped
 from tasks.training.units import slug
 
 
 def draw_files(context: TrainingContext, results: Sequence[Result]) -> None:
     """Draw the figures of the candidates that share a fit into their folders; nothing here needs Prefect or MLflow."""
-    shared = draw_fit(context, results[0])
+    shared = {name: figures.to_png(figure) for name, figure in draw_fit(context, results[0]).items()}
     for result in results:
         folder = candidate_folder(context.folder, result)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, png in {**shared, **draw_candidate(context.problem, result, context.parts.classes)}.items():
+        own = {name: figures.to_png(figure) for name, figure in _draw_rule(context, result).items()}
+        for name, png in {**shared, **own}.items():
             (folder / f"{name}.png").write_bytes(png)
 
 
@@ -31,49 +34,74 @@ def candidate_folder(folder: Path, result: Result) -> Path:
     return folder / "candidates" / slug(result.candidate.name)
 
 
-def draw_fit(context: TrainingContext, result: Result) -> dict[str, bytes]:
+def draw_fit(context: TrainingContext, result: Result) -> dict[str, Figure]:
     """Draw what every candidate of a fit shares: curves and calibration out of fold, and feature importance.
-
-    Parameters
-    ----------
-    context : TrainingContext
-    result : Result
 
     Returns
     -------
-    dict of str to bytes
-        PNG files by name; empty where the fit was skipped.
+    dict of str to Figure
+        By name; empty where the fit was skipped.
     """
-    experiment, classes, note = context.experiment, context.parts.classes, caption(context.problem)
-    drawn: dict[str, Figure] = {}
-    if result.oof is not None:
-        known = known_rows(experiment, result.inner)
-        for name in ("precision_recall", "roc"):
-            drawn[name] = getattr(figures, name)(known.y, known.raw, classes, note=note)
-        drawn["calibration"] = _calibration(known, result, classes, note)
+    drawn = _draw_out_of_fold(context, result, ("precision_recall", "roc", "calibration"))
     importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
     if importance is not None:
-        names = experiment.feature_names(result.candidate.features, HOLDOUT_FOLD)
-        drawn["feature_importance"] = figures.feature_importance(names, importance, note=note)
-    return {name: figures.to_png(figure) for name, figure in drawn.items()}
+        names = context.experiment.feature_names(result.candidate.features, HOLDOUT_FOLD)
+        drawn["feature_importance"] = figures.feature_importance(names, importance, note=caption(context.problem))
+    return drawn
+
+
+def draw_winner(context: TrainingContext, won: Result, reference: Result | None) -> dict[str, Figure]:
+    """Draw what a training's page shows of the winner's fit and, if it is another one, of its reference's."""
+    drawn = _draw_out_of_fold(context, won, ("precision_recall", "calibration"))
+    if reference is not None and reference.candidate.fit_name != won.candidate.fit_name:
+        for figure in _draw_out_of_fold(context, reference, ("precision_recall",)).values():
+            drawn[BASELINE_CURVES] = figure
+    return drawn
+
+
+def draw_comparison(
+    problem: Problem, results: Sequence[Result], records: Mapping[str, Sequence[ResamplingRecord]]
+) -> dict[str, Figure]:
+    """Draw all candidates: their scores, and what each strategy did to the class counts."""
+    last = {name: entries[-1] for name, entries in records.items() if not was_skipped(entries[-1])}
+    refitted = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
+    before = next(iter(refitted.values())).before
+    after, rows = {name: entry.after for name, entry in refitted.items()}, [result.row() for result in results]
+    return {
+        "strategy_comparison": figures.strategy_comparison(rows, problem.metric, note=caption(problem)),
+        "class_counts": figures.class_counts(before, after, note=caption(problem)),
+    }
+
+
+def caption(problem: Problem) -> str:
+    """Name the data that a figure shows, and that it is synthetic if it is."""
+    return problem.title + (" (synthetic data)" if problem.synthetic else "")
+
+
+def _draw_out_of_fold(context: TrainingContext, result: Result, names: Sequence[str]) -> dict[str, Figure]:
+    if result.oof is None:
+        return {}
+    known = known_rows(context.experiment, result.inner)
+    classes, note = context.parts.classes, caption(context.problem)
+    draw = {
+        "precision_recall": lambda: figures.precision_recall(known.y, known.raw, classes, note=note),
+        "roc": lambda: figures.roc(known.y, known.raw, classes, note=note),
+        "calibration": lambda: _calibration(known, result, classes, note),
+    }
+    return {name: draw[name]() for name in names}
 
 
 def _calibration(known: Known, result: Result, classes: tuple[str, ...], note: str) -> Figure:
     if result.corrections is None or not result.corrections.changes:
         return figures.calibration(known.y, known.raw, classes, note=note)
     corrected = result.corrections.out_of_fold(known)
-    how = f"{note}; correction: {result.corrections.whole.name}"
+    how = f"{note}; calibration: {result.corrections.whole.name}"
     return figures.calibration(known.y, known.raw, classes, note=how, corrected=corrected)
 
 
-def draw_candidate(problem: Problem, result: Result, classes: tuple[str, ...]) -> dict[str, bytes]:
+def _draw_rule(context: TrainingContext, result: Result) -> dict[str, Figure]:
     """Draw what depends on the decision rule: the confusion matrix out of fold."""
     if result.oof is None:
         return {}
-    figure = figures.confusion_matrix(result.oof.confusion, classes, note=caption(problem))
-    return {"confusion_matrix": figures.to_png(figure)}
-
-
-def caption(problem: Problem) -> str:
-    """Say what data a figure shows, and that it is synthetic if it is."""
-    return problem.title + (" (synthetic data)" if problem.synthetic else "")
+    matrix = figures.confusion_matrix(result.oof.confusion, context.parts.classes, note=caption(context.problem))
+    return {"confusion_matrix": matrix}

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from evenhand.data.fold_names import HOLDOUT
 from evenhand.data.schema import column_types
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import flat
-from evenhand.report import figures
 from evenhand.report.calibration_table import calibration_table
+from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard, shortened
 from evenhand.report.evidence_text import as_markdown, as_text
+from evenhand.report.figures import to_png
 from evenhand.report.summary import (
     CandidateSummary,
     DataSummary,
@@ -28,21 +28,20 @@ from evenhand.report.summary import (
     summed_up,
 )
 from evenhand.report.table_text import render_markdown, render_text
-from evenhand.report.tables import baseline_against_resampled, leaderboard, shortened
-from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.data.validate import Validated
-from tasks.registry import tracking
+from tasks.registry import training_runs
 from tasks.registry.client import connect
 from tasks.registry.model_versions import Registered, read_version
-from tasks.reporting.draw import caption
+from tasks.registry.run_inputs import log_input
+from tasks.reporting.draw import caption, draw_comparison
 from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
 from tasks.training.outcome import Compared, Decision, TrainingData
-from tasks.training.results import Result, resampling_records, was_skipped
+from tasks.training.results import Result, resampling_records
 from tasks.training.run import TAG_LENGTH, Training, breakdown, point_latest, versions
 
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
@@ -54,7 +53,7 @@ def log_inputs(training: Training, data: TrainingData) -> None:
     store, kinds = open_store(), {name: kind.kind for name, kind in column_types(problem).items()}
     for context, rows in (("snapshot", data.snapshot), ("training", parts.train), ("held out", parts.holdout)):
         name = f"{problem.name} {context}"
-        tracking.log_inputs(training.run_id, name, store.uri(rows.key), rows.sha256, kinds, rows.rows, context)
+        log_input(training.run_id, name, store.uri(rows.key), rows, kinds, context)
     for key in store.list(validated.data_docs):
         target = training.folder / "quality" / Path(key).relative_to(validated.data_docs)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +138,7 @@ def _write_pages(training: Training, summary: Summary, data: TrainingData, compa
         write_page(context, summary, verdict, data.validated, compared)
     except Exception as error:  # noqa: BLE001 - whatever it is, the training has its outcome
         reason = f"{type(error).__name__}: {error}"
-        tracking.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
+        training_runs.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
         return f"warning: {REPORT} could not be written ({reason}). Registration, verdict and summary.json stand."
     return "The report, to read: " + str(training.folder / REPORT) + "     Compare the runs: make ui"
 
@@ -176,7 +175,7 @@ def _candidate_summary(result: Result) -> CandidateSummary:
         folds_done=result.folds_done,
         fit_seconds=result.fit_seconds,
         skipped=result.skipped,
-        stopped=result.stopped.said if result.stopped else None,
+        stopped=result.stopped.message if result.stopped else None,
         shipped=_shipped_summary(result),
     )
 
@@ -194,8 +193,7 @@ def write_comparison(training: Training, compared: Compared) -> None:
     """Write the comparison of all candidates and the resampling records, and draw both, before a registration."""
     problem, results = training.problem, compared.results
     rows = [result.row() for result in results]
-    note = caption(problem)
-    text = f"# {note}\n\n{as_markdown(compared.evidence)}"
+    text = f"# {caption(problem)}\n\n{as_markdown(compared.evidence)}"
     sets: tuple[tuple[Literal["oof", "test"], str], ...] = (("oof", "out of fold"), ("test", "held-out period"))
     for on, heading in sets:
         against = render_markdown(baseline_against_resampled(rows, problem.metric, on))
@@ -208,13 +206,8 @@ def write_comparison(training: Training, compared: Compared) -> None:
         training.folder / "resampling_records.json",
         [entry.to_record() for entries in records.values() for entry in entries],
     )
-    before, after = _counts(records)
-    drawn = {
-        "strategy_comparison": figures.strategy_comparison(rows, problem.metric, note=note),
-        "class_counts": figures.class_counts(before, after, note=note),
-    }
-    for name, figure in drawn.items():
-        (training.folder / f"{name}.png").write_bytes(figures.to_png(figure))
+    for name, figure in draw_comparison(problem, results, records).items():
+        (training.folder / f"{name}.png").write_bytes(to_png(figure))
 
 
 def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading: str) -> str:
@@ -226,13 +219,6 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
     return f"\n## Calibration before and after correction, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
 
 
-def _counts(ledger: dict[str, list[ResamplingRecord]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    last = {name: entries[-1] for name, entries in ledger.items() if not was_skipped(entries[-1])}
-    refitted = {name: entry for name, entry in last.items() if entry.fold == HOLDOUT} or last
-    before = next(iter(refitted.values())).before
-    return before, {name: entry.after for name, entry in refitted.items()}
-
-
 def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> None:
     winning, metric = compared.winning, training.problem.metric
     rows = [result.row() for result in compared.results]
@@ -242,10 +228,10 @@ def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> Non
     tags = {"winner": compared.winner.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
     tags[LEAK_SENTINEL] = compared.leaks.leak_sentinel
     against = render_markdown(baseline_against_resampled(rows, metric))
-    compare = f"[Compare the candidates]({tracking.compare_page(training.run_id)})"
+    compare = f"[Compare the candidates]({training_runs.compare_page(training.run_id)})"
     reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
     tags["mlflow.note.content"] = f"**{verdict.outcome}**\n\n{reasons}\n\n{compare}\n\n{against}"[:NOTE_LENGTH]
-    tracking.log_training(training.run_id, metrics, tags, training.folder)
+    training_runs.log_training(training.run_id, metrics, tags, training.folder)
 
 
 def _print_outcome(training: Training, compared: Compared, decision: Decision) -> None:

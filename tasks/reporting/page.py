@@ -1,9 +1,8 @@
-"""Page: report.html and the model card of a training, made of what its steps left behind."""
+"""Page: report.html and the model card of a training."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,24 +11,21 @@ from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.groups import groups_of
 from evenhand.evidence.bootstrap import Predictions
 from evenhand.gate.verdict import Verdict
+from evenhand.report.candidate_row import Row, is_baseline, row_name
 from evenhand.report.model_card import model_card, model_card_page
 from evenhand.report.summary import Summary
-from evenhand.report.tables import Row, is_baseline
-from evenhand.report.training.data import BASELINE_CURVES, Corrected, Made, Measured, Report, row_name
-from evenhand.report.training.intervals import measure
+from evenhand.report.training.data import Corrected, Made, Measured, Report
+from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.report.training.page import report_page
-from evenhand.strategies import ResamplingRecord
-from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from tasks.data.validate import Validated
+from tasks.reporting.draw import draw_comparison, draw_winner
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
 from tasks.training.results import Result, judged, resampling_records
 from tasks.training.run import code_hash
-from tasks.training.units import slug
 
 REPORT, CARD = "report.html", "model_card"
-OF_WINNER, OF_ALL = ("precision_recall", "calibration"), ("strategy_comparison", "class_counts")
 
 
 def write_page(
@@ -37,25 +33,24 @@ def write_page(
 ) -> None:
     """Write ``report.html``, ``model_card.md`` and ``model_card.html`` into a training's folder.
 
-    The folder holds the figures that were drawn, and the probabilities below ``units/``.
+    The folder holds the probabilities below ``units/``, from which the figures of the page are drawn.
     """
-    problem, results, winner = context.problem, compared.results, compared.winner
-    won = compared.winning
-    reference = _reference(won, results)
+    problem, results, won = context.problem, compared.results, compared.winning
+    reference, records = _reference(won, results), resampling_records(results)
     rows = {result.candidate.name: result.row() for result in results}
     report = Report(
         problem=problem,
         summary=summary,
         verdict=verdict,
         rows=tuple(rows.values()),
-        winner=rows[winner.name],
+        winner=rows[compared.winner.name],
         reference=rows[reference.candidate.name] if reference else None,
         made=_made(context, validated, won),
         measured=_measured(context, won, reference),
         evidence=compared.evidence,
         corrected=_corrected(results),
-        ledger=_resampling(results),
-        figures=_figures(context.folder, winner, reference.candidate if reference else None),
+        ledger=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
+        figures={**draw_winner(context, won, reference), **draw_comparison(problem, results, records)},
     )
     pages = {
         REPORT: report_page(report),
@@ -69,7 +64,7 @@ def write_page(
 
 
 def _reference(won: Result, results: Sequence[Result]) -> Result | None:
-    """Find the winner's model with nothing done about imbalance."""
+    """Find the winner's baseline."""
     for result in results:
         row: Row = result.row()
         if is_baseline(row) and row.group == won.row().group and row_name(row) != won.candidate.name:
@@ -85,12 +80,12 @@ def _measured(context: TrainingContext, won: Result, reference: Result | None) -
     y, model, rows = found
     other = _held_out(experiment, reference) if reference else None
     groups = groups_of(problem, experiment.frame.iloc[rows])
-    against = other[1] if other else None
-    return measure(y, model, against, experiment.classes, problem.metric, problem.gate, groups)
+    held_out = HeldOut(y, experiment.classes, model, other[1] if other else None, groups)
+    return measure(held_out, problem.metric, problem.gate)
 
 
 def _held_out(experiment: Experiment, result: Result) -> tuple[np.ndarray, Predictions, np.ndarray] | None:
-    """Read the held-out rows of a candidate: truth, what it said, and where the rows are."""
+    """Read the held-out rows of a candidate: truth, predictions and positions."""
     units = [unit for unit in result.units if unit.fold == HOLDOUT_FOLD and unit.probabilities is not None]
     if result.test is None or not units:
         return None
@@ -127,20 +122,6 @@ def _period(values: pd.Series) -> tuple[str, str] | None:
 
 
 def _corrected(results: Sequence[Result]) -> dict[str, Corrected]:
-    """Take the scores of corrected probabilities of every candidate that has them."""
+    """Return the scores of the calibrated probabilities of every candidate that has them."""
     found = ((result.candidate.name, result.shipped) for result in results)
     return {name: Corrected(s.correction, s.oof, s.test) for name, s in found if s is not None}
-
-
-def _resampling(results: Sequence[Result]) -> tuple[ResamplingRecord, ...]:
-    """Take the last line of every strategy: the fit on all training rows where there was one."""
-    last = {name: entries[-1] for name, entries in resampling_records(results).items()}
-    return tuple(last.values())
-
-
-def _figures(folder: Path, winner: Candidate, reference: Candidate | None) -> dict[str, bytes]:
-    paths = {name: folder / f"{name}.png" for name in OF_ALL}
-    paths |= {name: folder / "candidates" / slug(winner.name) / f"{name}.png" for name in OF_WINNER}
-    if reference is not None and reference.fit_name != winner.fit_name:  # a rule alone moves no curve
-        paths[BASELINE_CURVES] = folder / "candidates" / slug(reference.name) / "precision_recall.png"
-    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}

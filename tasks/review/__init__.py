@@ -1,1 +1,1 @@
-"""A person's decision: requests, the terminal, Prefect's form, approval, rollback."""
+"""A person's decision on a version that passed the gate: requests, approval, rejection, rollback; terminal and form."""

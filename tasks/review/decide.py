@@ -1,4 +1,4 @@
-"""Decisions on a review: checked, signed, recorded; the last approval that is needed moves alias champion."""
+"""A reviewer's decision on a pending review: identified, checked, recorded; the last required approval promotes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.audit.chain import Entry
-from evenhand.audit.review_state import Request, decision_digest, missing, request_for
+from evenhand.audit.chain import RecordBody
+from evenhand.audit.review_state import Request, decision_digest, latest_request, open_requirement
 from evenhand.errors import GateError
+from tasks.registry.champion_alias import add_record
 from tasks.registry.client import connect
-from tasks.registry.ledger import Records, move, transact
+from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import model_name, read_version, registry_errors
-from tasks.review.requests import ending, expiry, fault_in, is_due, show
-from tasks.review.reviewers import has_account, named, prove
+from tasks.review.approve import check_approval, promote_version
+from tasks.review.requests import expiry_record, is_expired, is_open, not_pending, review_record, tag_review
+from tasks.review.reviewers import clean_name, has_server_account, prove_identity
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,8 +25,32 @@ COMMENT_LENGTH = 1_000
 Choice = Literal["approve", "reject"]
 
 
+@dataclass(frozen=True)
+class ReviewAnswer:
+    """A reviewer's answer to a pending review.
+
+    Attributes
+    ----------
+    decision : {"approve", "reject"}
+    reviewer : str
+        Name of the person who decides; where reviewers are declared, one of them.
+    comment : str
+    signature : str, optional
+        HMAC-SHA256 of the decision with the reviewer's key, made elsewhere. None signs here, with the key of this
+        machine; an empty one is invalid where a key is declared.
+    request : str
+        Hash of the request that the reviewer has seen; empty accepts the current one.
+    """
+
+    decision: Choice
+    reviewer: str
+    comment: str = ""
+    signature: str | None = None
+    request: str = ""
+
+
 class Decision(BaseModel):
-    """What was decided, by whom."""
+    """The result of a decision."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,174 +60,127 @@ class Decision(BaseModel):
     reviewer: str
     comment: str
     aliases: tuple[str, ...]
-    lacks: str = Field(default="", description="what a pending one still needs")
-    signature: str = Field(default="", description="of the reviewer, as it is in the ledger; empty where none is asked")
+    lacks: str = Field(default="", description="what a pending review still needs")
+    signature: str = Field(default="", description="of the reviewer, as in the ledger; empty when none is required")
 
 
-def decide_review(
-    problem_name: str,
-    version: str,
-    decision: Choice,
-    reviewer: str,
-    comment: str = "",
-    signature: str | None = None,
-    request: str = "",
-) -> Decision:
-    """Take a decision on a pending review; the last approval needed moves alias champion.
-
-    Parameters
-    ----------
-    problem_name : str
-    version : str
-    decision : {"approve", "reject"}
-    reviewer : str
-        Who decides; nobody is nobody. Where reviewers are declared, one of them.
-    comment : str
-    signature : str, optional
-        HMAC-SHA256 of the decision by the reviewer's key; made here when the key is at hand. An empty one is none.
-    request : str
-        Hash of the request that the reviewer was shown, where it may have been filed anew since.
+def decide_review(problem_name: str, version: str, answer: ReviewAnswer) -> Decision:
+    """Record a decision on a pending review; the last required approval moves alias ``champion``.
 
     Raises
     ------
     GateError
-        When the reviewer is not named, not declared or without the key, or nothing is pending. An approval is void,
-        and the review closed, when what was filed has changed or the champion is no longer the one compared with.
+        When the reviewer has no name, is not declared or can't be identified, or no review is pending. When something
+        under review has changed, or the champion is not the one compared with, an approval is refused and the review
+        is closed as void.
     """
-    reviewer = named(reviewer)
-    if len(comment) > COMMENT_LENGTH:
-        raise GateError(f"a comment of {len(comment):,} characters is too long; {COMMENT_LENGTH:,} are allowed")
+    reviewer = clean_name(answer.reviewer)
+    if len(answer.comment) > COMMENT_LENGTH:
+        raise GateError(f"the comment has {len(answer.comment):,} characters; {COMMENT_LENGTH:,} are allowed")
     name = model_name(problem_name)
     with registry_errors(f"reviewing {name} version {version}"):
         client = connect()
         client.get_model_version(name, version)
-        asked = _Asked(client, name, version, decision, reviewer, comment, signature, request)
-        records = transact(client, name, asked.decide)
-        if asked.refusal is None and decision == "approve":
-            records, asked.refusal = _promote_approved(client, name, version, records)
-        show(client, name, version, records)
-        if asked.refusal is not None:
-            raise GateError(asked.refusal)
-        found = request_for(records, version)
-        lacks = (missing(found) or "") if found and found.state == "pending" else ""
+        attempt = _Attempt(client, name, version, answer, reviewer)
+        records = add_record(client, name, attempt.decide)
+        if attempt.refusal is None and answer.decision == "approve":
+            records, attempt.refusal = _promote_if_approved(client, name, version, records)
+        tag_review(client, name, version, records)
+        if attempt.refusal is not None:
+            raise GateError(attempt.refusal)
+        request = latest_request(records, version)
+        lacks = (open_requirement(request) or "") if request and request.state == "pending" else ""
         aliases = read_version(client, name, version).aliases
-    state: Literal["approved", "rejected", "pending"] = "rejected" if decision == "reject" else "approved"
+    state: Literal["approved", "rejected", "pending"] = "rejected" if answer.decision == "reject" else "approved"
     return Decision(
         problem=problem_name,
         version=version,
         state="pending" if lacks else state,
         reviewer=reviewer,
-        comment=comment,
+        comment=answer.comment,
         aliases=aliases,
         lacks=lacks,
-        signature=asked.proof.get("signature", ""),
+        signature=attempt.proof.get("signature", ""),
     )
 
 
-# --- parts ---------------------------------------------------------------------------------------------------------
-
-
 @dataclass
-class _Asked:
-    """A decision on its way into the ledger; it is looked at again whenever another record came first."""
+class _Attempt:
+    """An attempt to record an answer; it is decided again whenever another record was appended first."""
 
     client: MlflowClient
     name: str
     version: str
-    decision: Choice
+    answer: ReviewAnswer
     reviewer: str
-    comment: str
-    signature: str | None
-    shown: str = ""
     proof: dict[str, str] = field(default_factory=dict)
     refusal: str | None = None
 
-    def decide(self, records: Records) -> Entry | None:
+    def decide(self, records: Records) -> RecordBody | None:
         self.refusal = None
-        request = request_for(records, self.version)
-        if request is None or request.state not in ("pending", "approved"):
-            self.refusal = closed(self.name, self.version, request)
-            return self._late(request, records) if request else None
-        if self.shown not in ("", request.record.hash):
-            self.refusal = f"the review of {self.name} version {self.version} was filed anew after it was shown"
+        request = latest_request(records, self.version)
+        if not is_open(request):
+            self.refusal = not_pending(self.name, self.version, request)
+            return self._late_record(request, records) if request else None
+        if self.answer.request not in ("", request.record.hash):
+            self.refusal = f"the review of {self.name} version {self.version} was requested again after it was shown"
             return None
-        return self._on_open(request, records)
+        return self._record(request, records)
 
-    def _on_open(self, request: Request, records: Records) -> Entry | None:
-        if self._repeated(request) and not is_due(request):
+    def _record(self, request: Request, records: Records) -> RecordBody | None:
+        if self._repeats_approval(request) and not is_expired(request):
             return None
-        self.proof = self._proved(request)
-        if is_due(request):
-            self.refusal = f"the request for {self.name} version {self.version} expired; train again to have it judged"
-            return expiry(request)
-        if self.decision == "reject":
-            return ending("rejection", request, self.comment, self.reviewer, **self.proof)
-        fault = fault_in(self.client, self.client.get_model_version(self.name, self.version), request, records)
+        self.proof = self._prove(request)
+        if is_expired(request):
+            self.refusal = f"the review of {self.name} version {self.version} has expired; train again for a new one"
+            return expiry_record(request)
+        if self.answer.decision == "reject":
+            return review_record("rejection", request, self.answer.comment, self.reviewer, **self.proof)
+        version = self.client.get_model_version(self.name, self.version)
+        fault = check_approval(self.client, version, request, records)
         if fault is not None:
             self.refusal = _void(self.name, self.version, fault)
-            return ending("void", request, fault, self.reviewer, decision=self.decision)
-        if any(record.by == self.reviewer for record in request.approvals):
+            return review_record("void", request, fault, self.reviewer, decision=self.answer.decision)
+        if self._has_approved(request):
             return None
-        return ending("approval", request, self.comment, self.reviewer, **self.proof)
+        return review_record("approval", request, self.answer.comment, self.reviewer, **self.proof)
 
-    def _proved(self, request: Request) -> dict[str, str]:
-        digest = decision_digest(request.record, self.decision, self.reviewer)
-        return prove(request.policy, self.reviewer, digest, self.signature)
+    def _prove(self, request: Request) -> dict[str, str]:
+        digest = decision_digest(request.record, self.answer.decision, self.reviewer)
+        return prove_identity(request.policy, self.reviewer, digest, self.answer.signature)
 
-    def _repeated(self, request: Request) -> bool:
-        """Tell whether a form brings an approval that was taken at a terminal already: it can't be proved here."""
-        known = any(record.by == self.reviewer for record in request.approvals)
-        carried = self.signature == "" and self.decision == "approve"
-        return known and carried and has_account(request.policy, self.reviewer)
+    def _has_approved(self, request: Request) -> bool:
+        return any(record.by == self.reviewer for record in request.approvals)
 
-    def _late(self, request: Request, records: Records) -> Entry | None:
-        """Keep a decision that came after the review was closed, once."""
-        self._proved(request)
-        entry = ending(
-            "void", request, "the review was closed before", self.reviewer, late="yes", decision=self.decision
-        )
-        mine = (record for record in records if record.by == self.reviewer and record.version == self.version)
+    def _repeats_approval(self, request: Request) -> bool:
+        """Whether a form repeats an approval from a terminal, by a reviewer who can't be identified in a form."""
+        unsigned = self.answer.signature == "" and self.answer.decision == "approve"
+        return self._has_approved(request) and unsigned and has_server_account(request.policy, self.reviewer)
+
+    def _late_record(self, request: Request, records: Records) -> RecordBody | None:
+        """Record a decision on a review that is already closed, once."""
+        self._prove(request)
+        own = (record for record in records if record.by == self.reviewer and record.version == self.version)
         known = any(
             record.facts.get("request") == request.record.hash
             and (record.kind in ("approval", "rejection") or "decision" in record.facts)
-            for record in mine
+            for record in own
         )
-        return None if known else entry
+        if known:
+            return None
+        reason = "the review was already closed"
+        return review_record("void", request, reason, self.reviewer, late="yes", decision=self.answer.decision)
 
 
-def _promote_approved(client: MlflowClient, name: str, version: str, records: Records) -> tuple[Records, str | None]:
-    request = request_for(records, version)
+def _promote_if_approved(client: MlflowClient, name: str, version: str, records: Records) -> tuple[Records, str | None]:
+    request = latest_request(records, version)
     if request is not None and request.state == "approved":
-        records = promote(client, name, version)
-        request = request_for(records, version)
+        records = promote_version(client, name, version)
+        request = latest_request(records, version)
     if request is not None and request.state == "void" and request.closed is not None:
         return records, _void(name, version, request.closed.reason)
     return records, None
 
 
-def promote(client: MlflowClient, name: str, version: str) -> Records:
-    """Make an approved version champion, or its request void when something has changed meanwhile."""
-
-    def decide(records: Records) -> Entry | None:
-        request = request_for(records, version)
-        if request is None or request.state != "approved":
-            return None
-        fault = fault_in(client, client.get_model_version(name, version), request, records)
-        if fault is not None:
-            return ending("void", request, fault)
-        by = ", ".join(dict.fromkeys(record.by for record in request.approvals)) or "nobody"
-        why = "approved" if request.approvals else "review: never is declared in the problem"
-        return move("promotion", version, by, why, {"request": request.record.hash})
-
-    return transact(client, name, decide)
-
-
-def closed(name: str, version: str, request: Request | None) -> str:
-    """Say that a version waits for nothing."""
-    state = "none" if request is None else {"promoted": "approved"}.get(request.state, request.state)
-    by = f" by {request.closed.by}" if request and request.closed and request.closed.by else ""
-    return f"{name} version {version} waits for no decision; its review: {state}{by}"
-
-
 def _void(name: str, version: str, fault: str) -> str:
-    return f"the review of {name} version {version} is void: {fault}. Train again to have it judged again"
+    return f"the review of {name} version {version} is void: {fault}. Train again for a new review"

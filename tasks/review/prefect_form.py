@@ -1,7 +1,7 @@
-"""The review under a Prefect server: a suspended run of flow ``promote`` whose form people fill in.
+"""The review on a Prefect server: a suspended run of flow ``promote`` with a form for the decision.
 
-The ledger decides. A flow run carries an answer to it and shows what came of it; without any flow run a review is taken
-just as well at a terminal. A suspended run holds no process, and its answer starts the flow again from the top.
+The ledger decides. A flow run records the answer there and shows the result; a decision at a terminal needs no flow
+run. A suspended run holds no process, and its answer starts the flow again from the beginning.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from pydantic import Field, ValidationError
 
 from evenhand.errors import GateError
 from tasks.registry.model_versions import in_one_line
-from tasks.review.cases import ClosedReview, PendingReview
-from tasks.review.decide import COMMENT_LENGTH, Choice, Decision, decide_review
+from tasks.review.decide import COMMENT_LENGTH, Choice, Decision, ReviewAnswer, decide_review
+from tasks.review.pending_reviews import ClosedReview, PendingReview
 
 FLOW, DEPLOYMENT = "promote", "promote/review"
-SPARE = timedelta(seconds=2)  # so that a request is due when the run comes that closes it
-GRACE = timedelta(hours=1)  # if that run does not come, Prefect itself gives up on the suspended one
+EXPIRY_DELAY = timedelta(seconds=2)  # so that the request has expired when the run that closes it starts
+GRACE = timedelta(hours=1)  # when that run does not start, Prefect itself ends the suspended one
 
 
 class ReviewForm(RunInput):
@@ -45,138 +45,139 @@ class ReviewForm(RunInput):
     approval_code: str = Field(
         default="",
         max_length=100,
-        description="Only where reviewers are declared: what the command above prints. Never the key itself.",
+        description="Only when reviewers are declared: the output of the command above. Never the key itself.",
     )
 
 
-def start_waiting(problem_name: str, version: str, request: str) -> str:
-    """Start the flow run that waits for a decision, once a request, where a server with its deployment is named.
+def start_review_run(problem_name: str, version: str, request: str) -> str:
+    """Start the flow run that waits for a decision, once per request, when a Prefect server has the deployment.
 
     Returns
     -------
     str
-        What to add to the words on what follows. A server that can't be asked is told and stops nothing: the request
-        is in the ledger.
+        Addition to the status message, empty without a server. An error of the server is part of the message and is not
+        raised, because the request is already in the ledger.
     """
     if not PREFECT_API_URL.value():
         return ""
     try:
         with get_client(sync_client=True) as client:
             deployed = client.read_deployment_by_name(DEPLOYMENT)
-            asked = _asked(problem_name, version)
-            run = client.create_flow_run_from_deployment(deployed.id, parameters=asked, idempotency_key=request)
+            parameters = _parameters(problem_name, version)
+            run = client.create_flow_run_from_deployment(deployed.id, parameters=parameters, idempotency_key=request)
     except ObjectNotFound:
         return ""
-    except Exception as error:  # noqa: BLE001 - whatever keeps Prefect from it, the review can be taken
-        return f" (Prefect was not told: {in_one_line(error)})"
+    except Exception as error:  # noqa: BLE001 - the review can be decided without Prefect
+        return f" (no flow run was started in Prefect: {in_one_line(error)})"
     return f", or the form of flow run {run.name!r} in Prefect ({run.id})"
 
 
-def take_answer(review: PendingReview) -> str:
-    """Carry the newest answer to this flow run's form into the ledger.
+def record_answer(review: PendingReview) -> str:
+    """Record the newest answer to this flow run's form in the ledger.
 
-    Older ones were carried there by earlier starts of the flow; doing it twice changes nothing.
+    Older answers were recorded by earlier starts of the flow; recording one twice changes nothing.
 
     Returns
     -------
     str
-        Why it was refused; empty when it was not, or when there is none.
+        Why the answer was refused; empty when it was accepted, or when there is none.
     """
-    answer, _ = _newest_answer(review)
-    if answer is None:
+    form, _ = _newest_answer(review)
+    if form is None:
         return ""
-    told = (review.problem, review.version, answer.decision, answer.reviewer, answer.comment)
+    # An empty code stays empty, so that a key of this machine never signs for the person who answered.
+    code = form.approval_code.strip().casefold()
+    answer = ReviewAnswer(form.decision, form.reviewer, form.comment, code, review.request)
     try:
-        # The code as it was given, also an empty one: a key that this machine has is not the one who answered's.
-        decide_review(*told, signature=answer.approval_code.strip().casefold(), request=review.request)
+        decide_review(review.problem, review.version, answer)
     except GateError as error:
         return str(error)
     return ""
 
 
-def wait_for_answer(review: PendingReview, about: str) -> NoReturn:
+def wait_for_answer(review: PendingReview, text: str) -> NoReturn:
     """Suspend this flow run until somebody fills in its form; this ends the process.
 
     Raises
     ------
     GateError
-        When Prefect lets the flow go on without an answer.
+        When Prefect continues the flow without an answer.
     """
-    form, timeout = ReviewForm.with_initial_data(description=about), None
-    create_markdown_artifact(about, key=f"review-{review.name}-{review.version}".lower().replace("_", "-"))
+    form, timeout = ReviewForm.with_initial_data(description=text), None
+    create_markdown_artifact(text, key=f"review-{review.name}-{review.version}".lower().replace("_", "-"))
     if review.due:
         due = datetime.fromisoformat(review.due)
-        _wake_at(due + SPARE, review)
+        _schedule_run(due + EXPIRY_DELAY, review)
         timeout = int((due + GRACE - datetime.now(UTC)).total_seconds())
     _, turn = _newest_answer(review)
-    with suppress(ValidationError):  # of an answer that is not there: this showing of the form is over
+    with suppress(ValidationError):  # raised when Prefect continues without an answer
         suspend_flow_run(wait_for_input=form, key=_key(review, turn), timeout=timeout)
-    raise GateError("Prefect went on without an answer to its form; retry this flow run to be asked again")
+    raise GateError("Prefect continued without an answer to the form; retry this flow run to see the form again")
 
 
-def release(problem_name: str, version: str, review: ClosedReview) -> None:
-    """End the other flow runs that wait for a decision that was taken."""
+def end_waiting_runs(problem_name: str, version: str, review: ClosedReview) -> None:
+    """End the other flow runs that wait for a review that is closed."""
     with get_client(sync_client=True) as client:
         for run in _suspended(client, problem_name, version):
-            client.set_flow_run_state(run.id, ended(review))
+            client.set_flow_run_state(run.id, final_state(review))
 
 
-def ended(review: ClosedReview) -> State[None]:
-    """Make the final state of a flow run: each end of a review is one that was asked for."""
-    return Completed(name=review.state.capitalize(), message=review.told)
+def final_state(review: ClosedReview) -> State[None]:
+    """Return the final state of a flow run: completed, whatever the decision was."""
+    return Completed(name=review.state.capitalize(), message=review.message)
 
 
-def resume_waiting(taken: Decision) -> list[str]:
-    """Let the flow runs go on that wait for a decision which was taken at a terminal, with that decision as the answer.
+def resume_waiting_runs(decision: Decision) -> list[str]:
+    """Resume the flow runs that wait for a decision which was taken at a terminal, with that decision as their answer.
 
     Returns
     -------
     list of str
-        What was done, for the terminal.
+        Messages for the terminal.
     """
     if not PREFECT_API_URL.value():
         return []
-    decision = "reject" if taken.state == "rejected" else "approve"
-    answer = {"reviewer": taken.reviewer, "decision": decision, "comment": taken.comment}
-    answer["approval_code"] = taken.signature
-    said = []
+    answer = {
+        "reviewer": decision.reviewer,
+        "decision": "reject" if decision.state == "rejected" else "approve",
+        "comment": decision.comment,
+        "approval_code": decision.signature,
+    }
+    messages = []
     try:
         with get_client(sync_client=True) as client:
-            for run in _suspended(client, taken.problem, taken.version):
+            for run in _suspended(client, decision.problem, decision.version):
                 result = client.resume_flow_run(run.id, run_input=answer)
-                said.append(f"Prefect's flow run {run.name!r}: {result.status.value.lower()}")
-    except Exception as error:  # noqa: BLE001 - the decision is in the ledger, whatever Prefect says
-        said.append(f"Prefect was not told: {in_one_line(error)}")
-    return said
-
-
-# --- parts ---------------------------------------------------------------------------------------------------------
+                messages.append(f"Prefect's flow run {run.name!r}: {result.status.value.lower()}")
+    except Exception as error:  # noqa: BLE001 - the decision is already in the ledger
+        messages.append(f"the flow run in Prefect was not resumed: {in_one_line(error)}")
+    return messages
 
 
 def _key(review: PendingReview, turn: int) -> str:
-    """Name one showing of the form; an answer to another request has another name."""
+    """Return the key under which Prefect stores the form and its answer; it differs for each request and turn."""
     return f"{review.request[:16]}-{turn}"
 
 
 def _newest_answer(review: PendingReview) -> tuple[ReviewForm | None, int]:
-    """Read the newest answer, and the number of times that the form was shown."""
+    """Read the newest answer, and how often the form was shown."""
     newest = None
     for turn in count():
-        kept = keyset_from_base_key(f"suspended-{_key(review, turn)}")
-        answer = read_flow_run_input(kept["response"])
+        keys = keyset_from_base_key(f"suspended-{_key(review, turn)}")
+        answer = read_flow_run_input(keys["response"])
         if answer is not None:
             newest = ReviewForm.model_validate(answer)
-        elif read_flow_run_input(kept["schema"]) is None:
+        elif read_flow_run_input(keys["schema"]) is None:
             return newest, turn
     raise AssertionError
 
 
-def _wake_at(when: datetime, review: PendingReview) -> None:
-    """Have another run of this deployment look when the request is due; it finds it expired and ends this one."""
+def _schedule_run(when: datetime, review: PendingReview) -> None:
+    """Schedule another run of this deployment, which closes the expired request and ends the suspended run."""
     with get_client(sync_client=True) as client:
         client.create_flow_run_from_deployment(
             runtime.deployment.id,
-            parameters=_asked(review.problem, review.version),
+            parameters=_parameters(review.problem, review.version),
             state=Scheduled(scheduled_time=when),
             idempotency_key=f"{review.request} due",
         )
@@ -187,9 +188,9 @@ def _suspended(client: SyncPrefectClient, problem_name: str, version: str) -> It
         flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW])),
         flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ["PAUSED"]}}}),
     )
-    return (run for run in runs if run.parameters == _asked(problem_name, version))
+    return (run for run in runs if run.parameters == _parameters(problem_name, version))
 
 
-def _asked(problem_name: str, version: str) -> dict[str, dict[str, str]]:
-    """Parameters of flow ``promote``."""
+def _parameters(problem_name: str, version: str) -> dict[str, dict[str, str]]:
+    """Return the parameters of flow ``promote``."""
     return {"request": {"problem": problem_name, "version": version}}

@@ -1,4 +1,4 @@
-"""Rollback: the champion before this one is put back in one step, by a person with a reason."""
+"""Rollback: the previous champion is restored in one step, by a named person with a reason."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.audit.chain import Entry, sha256
-from evenhand.audit.review_state import Standing, standing
+from evenhand.audit.chain import RecordBody, sha256
+from evenhand.audit.review_state import ChampionState, champion_state
 from evenhand.errors import EvenhandError, GateError
 from evenhand.problem import ReviewPolicy
+from tasks.registry.champion_alias import add_record, move_record, reconcile, unfinished_move
 from tasks.registry.client import connect
-from tasks.registry.ledger import Records, move, settle, transact, unfinished
-from tasks.registry.model_store import load_model
+from tasks.registry.ledger_store import Records
+from tasks.registry.load_model import load_model
 from tasks.registry.model_versions import (
     CHAMPION,
     Registered,
-    exists,
     in_one_line,
+    model_exists,
     model_name,
     read_version,
     registry_errors,
 )
-from tasks.review.reviewers import named, prove, sign
+from tasks.review.reviewers import clean_name, prove_identity, sign
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,83 +32,83 @@ REASON_LENGTH = 1_000
 
 
 class RollbackRequest(BaseModel):
-    """Put the previous champion back. The ledger keeps who did it, and why."""
+    """Restore the previous champion. The ledger records who did it, and why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    problem: str = Field(default="toronto", description="whose champion, such as toronto")
-    reason: str = Field(default="", description="why; needed", max_length=REASON_LENGTH)
-    reviewer: str = Field(default="", description="name of the person who decides; needed")
+    problem: str = Field(default="toronto", description="problem of the champion, such as toronto")
+    reason: str = Field(default="", description="why; required", max_length=REASON_LENGTH)
+    reviewer: str = Field(default="", description="name of the person who decides; required")
     signature: str | None = Field(
-        default=None, description="made elsewhere with the reviewer's key, where that key is not at hand here"
+        default=None, description="signature made on another machine, when the reviewer's key is not on this one"
     )
     code: bool = Field(
-        default=False, description="roll nothing back: print the code by which this rollback is signed elsewhere"
+        default=False, description="print the code that signs this rollback on another machine, and roll nothing back"
     )
 
 
 def roll_back(request: RollbackRequest) -> Registered:
-    """Make the previous champion champion again.
+    """Restore the previous champion: record a rollback, which moves alias ``champion``.
 
-    A rollback that was killed half-way is finished when it is asked for again, and not done twice.
+    A rollback whose process was killed is finished by the same request, and not done twice.
 
     Returns
     -------
     Registered
-        The champion now.
+        The restored champion.
 
     Raises
     ------
     GateError
-        Without a reason or a name, without a previous champion, or when that can't be loaded.
+        When the reason or the name is missing, there is no previous champion, or it can't be loaded.
     """
-    reason, reviewer = " ".join(request.reason.split()), named(request.reviewer)
+    reason, reviewer = " ".join(request.reason.split()), clean_name(request.reviewer)
     if not reason:
-        raise GateError("a rollback needs a reason; the one given is empty")
+        raise GateError("a rollback needs a reason; the given reason is empty")
     name = model_name(request.problem)
     with registry_errors(f"rolling back {name}"):
         client = connect()
-        if not exists(client, name):
+        if not model_exists(client, name):
             raise GateError(f"there is no registered model {name}, so there is nothing to roll back")
-        begun = unfinished(client, name)
-        records = settle(client, name)
+        begun = unfinished_move(client, name)
+        records = reconcile(client, name)
         if begun is None or (begun.kind, begun.by, begun.reason) != ("rollback", reviewer, reason):
-            records = _add(client, name, reviewer, reason, request.signature)
-        return read_version(client, name, standing(records).champion)
+            records = _record_rollback(client, name, reviewer, reason, request.signature)
+        return read_version(client, name, champion_state(records).champion)
 
 
 def rollback_code(request: RollbackRequest) -> str:
-    """Sign the rollback that would be done now with the key of a declared reviewer, and do nothing.
+    """Sign the current rollback with the key of a declared reviewer, without carrying it out.
 
     Raises
     ------
     GateError
-        When there is nothing to roll back, no reviewers are declared, or the reviewer's key is not at hand.
+        When there is nothing to roll back, no reviewers are declared, or the reviewer's key is not on this machine.
     """
-    name, reviewer = model_name(request.problem), named(request.reviewer)
+    name, reviewer = model_name(request.problem), clean_name(request.reviewer)
     with registry_errors(f"reading {name}"):
-        records = settle(connect(), name)
+        records = reconcile(connect(), name)
     policy = _policy(records)
     if not policy.reviewers:
         raise GateError(f"{request.problem} declares no reviewers, so a rollback of its champion needs no code")
-    return sign(policy, reviewer, _digest(name, standing(records), reviewer, " ".join(request.reason.split())))
+    return sign(policy, reviewer, _digest(name, champion_state(records), reviewer, " ".join(request.reason.split())))
 
 
-def _digest(name: str, now: Standing, reviewer: str, reason: str) -> str:
+def _digest(name: str, now: ChampionState, reviewer: str, reason: str) -> str:
     if not now.previous:
-        raise GateError(f"{name} has no previous {CHAMPION} in its ledger, so there is nothing to roll back to")
+        raise GateError(f"the ledger of {name} has no previous {CHAMPION}, so there is nothing to roll back to")
     return sha256({"rollback": name, "from": now.champion, "to": now.previous, "by": reviewer, "reason": reason})
 
 
-def _add(client: MlflowClient, name: str, reviewer: str, reason: str, signature: str | None) -> Records:
-    def decide(records: Records) -> Entry | None:
-        now = standing(records)
+def _record_rollback(client: MlflowClient, name: str, reviewer: str, reason: str, signature: str | None) -> Records:
+    def decide(records: Records) -> RecordBody | None:
+        now = champion_state(records)
         digest = _digest(name, now, reviewer, reason)
         _check_loads(client, name, now.previous)
-        proof = prove(_policy(records), reviewer, digest, signature)
-        return move("rollback", now.previous, reviewer, reason, {"from": now.champion, **proof})
+        proof = prove_identity(_policy(records), reviewer, digest, signature)
+        return move_record("rollback", now.previous, reviewer, reason, {"from": now.champion, **proof})
 
-    return transact(client, name, decide)
+    return add_record(client, name, decide)
 
 
 def _check_loads(client: MlflowClient, name: str, version: str) -> None:
@@ -123,6 +124,6 @@ def _check_loads(client: MlflowClient, name: str, version: str) -> None:
 
 
 def _policy(records: Records) -> ReviewPolicy:
-    """Find the policy of the latest request: whoever may approve may roll back."""
-    asked = next((record for record in reversed(records) if record.kind == "request"), None)
-    return ReviewPolicy.model_validate_json(asked.facts["policy"]) if asked else ReviewPolicy()
+    """Return the policy of the latest request: who may approve may also roll back."""
+    latest = next((record for record in reversed(records) if record.kind == "request"), None)
+    return ReviewPolicy.model_validate_json(latest.facts["policy"]) if latest else ReviewPolicy()

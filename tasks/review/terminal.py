@@ -1,93 +1,70 @@
-"""The review at a terminal: lists what waits, shows a case, asks for what was not given."""
+"""The review at a terminal: list the pending reviews, show a case, ask for the missing parts of a decision."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
-from tasks.review.cases import PendingReview, approval_code, find_pending, pending_reviews
-from tasks.review.decide import Choice, Decision, decide_review
-from tasks.review.prefect_form import resume_waiting
+from tasks.review.decide import Choice, Decision, ReviewAnswer, decide_review
+from tasks.review.pending_reviews import PendingReview, approval_code, pending_review, pending_reviews
+from tasks.review.prefect_form import resume_waiting_runs
 from tasks.settings import settings
 
 DECISIONS: dict[str, Choice] = {"approve": "approve", "reject": "reject"}
 
 
-class ReviewRequest(BaseModel):
-    """Decide a pending review. Without options: list what waits, show a case and ask."""
+class ReviewOptions(BaseModel):
+    """Decide a pending review. Without options: list the pending reviews, show a case and ask."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    problem: str | None = Field(default=None, description="whose model, such as toronto")
-    version: str | None = Field(default=None, pattern=r"^\d+$", description="which version of it")
+    problem: str | None = Field(default=None, description="problem of the model, such as toronto")
+    version: str | None = Field(default=None, pattern=r"^\d+$", description="version of the registered model")
     decision: Choice | None = Field(
         default=None, description="approve moves alias champion; reject leaves it where it is; both are recorded"
     )
     reviewer: str | None = Field(default=None, description="name of the person who decides")
     comment: str | None = Field(default=None, description="why")
     signature: str | None = Field(
-        default=None, description="made elsewhere with the reviewer's key, where that key is not at hand here"
+        default=None, description="signature made on another machine, when the reviewer's key is not on this one"
     )
     code: bool = Field(
         default=False,
-        description="decide nothing: print the code by which this decision is signed in a form or on another machine",
+        description="print the code that signs this decision in a form or on another machine, and decide nothing",
     )
 
 
-def take_decision(request: ReviewRequest) -> Decision:
-    """Carry out a request that has all it needs.
+def review_at_terminal(options: ReviewOptions) -> None:
+    """Ask for a decision on a pending review and take it; without an answer nothing is decided.
 
     Raises
     ------
     GateError
-        When something is missing from the request, or the decision can't be taken.
+        When no pending review matches the options, or the decision is refused.
     """
-    return decide_review(*_complete(request), request.comment or "", signature=request.signature)
-
-
-def review_at_terminal(request: ReviewRequest) -> None:
-    """Talk a person through one decision; without an answer nothing is decided.
-
-    Raises
-    ------
-    GateError
-        When nothing fits the request, or the decision can't be taken.
-    """
-    if request.code:
-        _say(approval_code(*_complete(request)))
+    if options.code:
+        _print(approval_code(*_complete(options)))
         return
-    review = _chosen(request)
+    review = _choose_review(options)
     if review is None:
         return
-    _say(describe(review))
-    decision = request.decision or _asked_decision()
-    if decision is None:
-        _say("Nothing was decided.")
+    _print(review_text(review))
+    answer = _ask_answer(options)
+    if answer is None:
+        _print("Nothing was decided.")
         return
-    reviewer = request.reviewer if request.reviewer is not None else _ask("Your name: ")
-    comment = request.comment
-    if comment is None:
-        comment = "" if request.reviewer and request.decision else _ask("Comment: ")
-    given = {"problem": review.problem, "version": review.version, "decision": decision, "comment": comment or ""}
-    taken = take_decision(request.model_copy(update={**given, "reviewer": reviewer or ""}))
-    where = f"{review.name} version {review.version}"
-    if taken.lacks:
-        _say(f"Approved by {taken.reviewer}; {where} still waits: {taken.lacks}.")
-    else:
-        _say(f"{where} is {taken.state} by {taken.reviewer}; its aliases: {', '.join(taken.aliases) or 'none'}.")
-    for said in resume_waiting(taken):
-        _say(said)
+    _report(review, decide_review(review.problem, review.version, answer))
 
 
-def describe(review: PendingReview) -> str:
-    """Put a case on one page: the verdict first, then why, then where the rest is."""
+def review_text(review: PendingReview) -> str:
+    """Describe a case on one page: the verdict and its reasons first, then the facts and conditions."""
     verdict = review.verdict
     against = f"champion version {review.compared_with}" if review.compared_with else "chance: there is no champion yet"
     lines = [f"\n{review.name} version {review.version}: {verdict.outcome}", *verdict.reasons, ""]
     facts = {
         "candidate": review.winner,
-        "held against": f"{against}, on {verdict.rows:,} held-out rows",
-        "filed": review.filed_at,
+        "compared with": f"{against}, on {verdict.rows:,} held-out rows",
+        "requested": review.filed_at,
         "trained by": review.trained_by,
         "may decide": ", ".join(review.reviewers) or "anybody who gives a name",
         "approved by": ", ".join(review.approved_by),
@@ -102,72 +79,99 @@ def describe(review: PendingReview) -> str:
 
 
 def form_text(review: PendingReview, refusal: str = "") -> str:
-    """Say in Markdown what a form's reader decides on, and how a declared reviewer makes the approval code."""
+    """Describe a case in Markdown for the form, with the commands that print the approval codes of the reviewers."""
     parts = [f"**The last answer was refused:** {refusal}"] if refusal else []
-    parts.append(f"```\n{describe(review).strip()}\n```")
+    parts.append(f"```\n{review_text(review).strip()}\n```")
     parts += [f"[Gate report]({review.report}): the whole case on one page"] if review.report else []
     with_key = [name for name in review.reviewers if name not in review.by_account]
     if review.by_account:
-        who = ", ".join(review.by_account)
+        names = ", ".join(review.by_account)
         parts.append(
-            f"This form can't tell who fills it in: {who} decide with `make review`, as the tracking server's user."
+            f"This form can't identify the person who fills it in. {names}: decide with `make review`, "
+            "logged in to the tracking server."
         )
     if with_key:
-        told = f'--problem {review.problem} --version {review.version} --decision approve --reviewer "{{name}}" --code'
-        parts.append("This prints your approval code where your key is at hand (or with `--decision reject`):")
-        parts += [f"    make review ARGS='{told.format(name=name)}'" for name in with_key]
+        options = (
+            f'--problem {review.problem} --version {review.version} --decision approve --reviewer "{{name}}" --code'
+        )
+        parts.append("Print your approval code on a machine that has your key (or use `--decision reject`):")
+        parts += [f"    make review ARGS='{options.format(name=name)}'" for name in with_key]
     return "\n\n".join(parts)
 
 
-def _complete(request: ReviewRequest) -> tuple[str, str, Choice, str]:
-    problem, version, decision, reviewer = request.problem, request.version, request.decision, request.reviewer
+def _complete(options: ReviewOptions) -> tuple[str, str, Choice, str]:
+    problem, version, decision, reviewer = options.problem, options.version, options.decision, options.reviewer
     if problem is None or version is None or decision is None or reviewer is None:
-        missing = [name for name in ("problem", "version", "decision", "reviewer") if getattr(request, name) is None]
-        raise GateError(f"a decision needs {', '.join(missing)} as well")
+        missing = [name for name in ("problem", "version", "decision", "reviewer") if getattr(options, name) is None]
+        raise GateError(f"an approval code needs these options as well: {', '.join(f'--{name}' for name in missing)}")
     return problem, version, decision, reviewer
 
 
-def _chosen(request: ReviewRequest) -> PendingReview | None:
-    if request.problem is not None and request.version is not None:
-        return find_pending(request.problem, request.version)
-    waiting = [r for r in pending_reviews() if request.problem in (None, r.problem)]
-    waiting = [r for r in waiting if request.version in (None, r.version)]
+def _choose_review(options: ReviewOptions) -> PendingReview | None:
+    if options.problem is not None and options.version is not None:
+        return pending_review(options.problem, options.version)
+    waiting = [r for r in pending_reviews() if options.problem in (None, r.problem)]
+    waiting = [r for r in waiting if options.version in (None, r.version)]
     if not waiting:
-        if request.decision:
+        if options.decision:
             raise GateError("no review is pending, so there is nothing to decide")
-        _say("No review is pending.")
+        _print("No review is pending.")
         return None
-    _say("Waiting for a review:")
+    _print("Pending reviews:")
     for number, review in enumerate(waiting, start=1):
-        _say(f"  {number}. {review.name} version {review.version}: {review.verdict.outcome}, filed {review.filed_at}")
-    if request.decision and len(waiting) > 1:
-        raise GateError("several reviews are pending: say which by --problem and --version")
-    return waiting[0] if len(waiting) == 1 else _asked_which(waiting)
+        outcome, requested = review.verdict.outcome, review.filed_at
+        _print(f"  {number}. {review.name} version {review.version}: {outcome}, requested {requested}")
+    if options.decision and len(waiting) > 1:
+        raise GateError("several reviews are pending: choose one with --problem and --version")
+    return waiting[0] if len(waiting) == 1 else _ask_which(waiting)
 
 
-def _asked_which(waiting: list[PendingReview]) -> PendingReview | None:
+def _ask_which(waiting: list[PendingReview]) -> PendingReview | None:
     while answer := _ask(f"Which one, 1 to {len(waiting)} (Enter for none): "):
         if answer.isdecimal() and 1 <= int(answer) <= len(waiting):
             return waiting[int(answer) - 1]
-        _say(f"{answer!r} is none of them.")
+        _print(f"{answer!r} is not a number from 1 to {len(waiting)}.")
     return None
 
 
-def _asked_decision() -> Choice | None:
-    while answer := _ask("approve or reject (Enter for later): "):
+def _ask_answer(options: ReviewOptions) -> ReviewAnswer | None:
+    """Complete the options to an answer; None when the person gives no decision."""
+    decision = options.decision or _ask_decision()
+    if decision is None:
+        return None
+    reviewer = options.reviewer if options.reviewer is not None else _ask("Your name: ")
+    comment = options.comment
+    if comment is None:
+        comment = "" if options.reviewer and options.decision else _ask("Comment: ")
+    return ReviewAnswer(decision, reviewer or "", comment or "", options.signature)
+
+
+def _ask_decision() -> Choice | None:
+    while answer := _ask("approve or reject (Enter to decide later): "):
         if answer in DECISIONS:
             return DECISIONS[answer]
-        _say(f"{answer!r} is neither; write the whole word.")
+        _print(f"{answer!r} is neither approve nor reject; write the whole word.")
     return None
+
+
+def _report(review: PendingReview, decision: Decision) -> None:
+    version = f"{review.name} version {review.version}"
+    if decision.lacks:
+        _print(f"Approved by {decision.reviewer}; {version} still needs: {decision.lacks}.")
+    else:
+        aliases = ", ".join(decision.aliases) or "none"
+        _print(f"{version} is {decision.state} by {decision.reviewer}; its aliases: {aliases}.")
+    for message in resume_waiting_runs(decision):
+        _print(message)
 
 
 def _ask(question: str) -> str | None:
-    """Ask for a line; None when there is nobody to answer."""
+    """Read a line; None when the input has ended."""
     try:
         return input(question).strip()
     except EOFError:
         return None
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)  # noqa: T201

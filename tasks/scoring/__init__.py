@@ -1,1 +1,1 @@
-"""New rows to classes and probabilities by the champion."""
+"""Predict classes for new rows with a registered version."""

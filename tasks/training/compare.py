@@ -34,11 +34,11 @@ def compare(context: TrainingContext, results: Sequence[Result]) -> Evidence:
     rules = EvidencePolicy(min_positives=problem.gate.min_positives)
     entries = [compared_candidate(result.candidate) for result in results]
     evaluated: dict[EvaluationSet, EvaluatedCandidates] = {}
-    for place in EVALUATION_SETS:
-        scored = [result for result in results if (result.oof if place == "oof" else result.test) is not None]
+    for evaluation_set in EVALUATION_SETS:
+        scored = [result for result in results if (result.oof if evaluation_set == "oof" else result.test) is not None]
         whole = [result for result in scored if result.stopped is None]
         if whole:
-            evaluated[place] = _heard(context, place, whole, rules)
+            evaluated[evaluation_set] = _evaluated(context, evaluation_set, whole, rules)
     if "oof" in evaluated:
         partial = _partial(context, entries, results, rules)
         evaluated["oof"] = replace(evaluated["oof"], partial=partial)
@@ -50,56 +50,58 @@ def compare(context: TrainingContext, results: Sequence[Result]) -> Evidence:
 def _partial(
     context: TrainingContext, entries: Sequence[ComparedCandidate], results: Sequence[Result], rules: EvidencePolicy
 ) -> tuple[EvaluatedCandidates, ...]:
-    """Put candidates that the race stopped together by their number of folds, each group with its references."""
+    """Group the candidates that the race stopped by their number of folds, each group with its baselines."""
     by_name = {result.candidate.name: result for result in results if result.oof is not None}
     groups: dict[int, dict[str, Result]] = {}
     for entry in entries:
-        result, reference = by_name.get(entry.name), baseline_of(entry, entries)
+        result, baseline = by_name.get(entry.name), baseline_of(entry, entries)
         if result is not None and result.stopped is not None:
             group = groups.setdefault(result.folds_done, {})
             group[entry.name] = result
-            if reference is not None and reference.name in by_name:
-                group.setdefault(reference.name, by_name[reference.name])
-    return tuple(_heard(context, "oof", list(group.values()), rules, folds) for folds, group in sorted(groups.items()))
+            if baseline is not None and baseline.name in by_name:
+                group.setdefault(baseline.name, by_name[baseline.name])
+    return tuple(
+        _evaluated(context, "oof", list(group.values()), rules, folds) for folds, group in sorted(groups.items())
+    )
 
 
-def _heard(
+def _evaluated(
     context: TrainingContext,
-    place: EvaluationSet,
+    evaluation_set: EvaluationSet,
     results: Sequence[Result],
     rules: EvidencePolicy,
     folds: int | None = None,
 ) -> EvaluatedCandidates:
-    """Read what each candidate said, on the first ``folds`` folds where there are more.
+    """Read what each candidate predicted, on the first ``folds`` folds if there are more.
 
-    Probabilities are read once a fit, and not kept.
+    Probabilities are read once per fit, and not kept.
     """
-    rows = _rows(context, place, _units(results[0], place, folds))
+    rows = _rows(context, evaluation_set, _units(results[0], evaluation_set, folds))
     known, wanted = rows.support >= rules.min_positives, headline(context.problem.metric)
     of_fit: dict[str, tuple[np.ndarray, dict[str, Influence]]] = {}
     answers = {}
     for result in results:
         fit = result.candidate.fit_name
         if fit not in of_fit:
-            proba = judged(context.experiment, _units(result, place, folds)).probabilities
+            proba = judged(context.experiment, _units(result, evaluation_set, folds)).probabilities
             metrics = [metric for metric in wanted if metric in PROBABILITY_METRICS]
             measured = {metric: influences(rows, proba, metric, known) for metric in metrics}
             of_fit[fit] = (proba.argmax(axis=1), measured)
         likely, measured = of_fit[fit]
-        decided = result.oof_codes if place == "oof" else result.test_codes
+        decided = result.oof_codes if evaluation_set == "oof" else result.test_codes
         codes = likely if decided is None else decided[: len(likely)].astype(np.int64)  # rows are in order of the folds
         answers[result.candidate.name] = MeasuredCandidate(codes, measured)
     return EvaluatedCandidates(rows, answers)
 
 
-def _units(result: Result, place: EvaluationSet, folds: int | None = None) -> list[Unit]:
-    if place == "test":
+def _units(result: Result, evaluation_set: EvaluationSet, folds: int | None = None) -> list[Unit]:
+    if evaluation_set == "test":
         return [unit for unit in result.units if unit.fold == HOLDOUT_FOLD]
     return sorted(result.inner, key=lambda unit: unit.fold)[:folds]
 
 
-def _rows(context: TrainingContext, place: EvaluationSet, units: Sequence[Unit]) -> EvaluationRows:
-    if place == "oof":
+def _rows(context: TrainingContext, evaluation_set: EvaluationSet, units: Sequence[Unit]) -> EvaluationRows:
+    if evaluation_set == "oof":
         return oof_rows(context, units)
     known = unseen(context.experiment, units)
     return EvaluationRows(known.y, tuple(context.parts.classes), blocks=_blocks(context, known.rows))

@@ -12,11 +12,11 @@ import pandas as pd
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.split import Fold, make_folds
-from evenhand.models.transfer_data import Elsewhere
+from evenhand.models.transfer.transfer_data import TransferData
 from evenhand.problem import Problem
 from evenhand.training.experiment import Experiment
 from evenhand.training.fold_cache import OnceCache
-from tasks.data.partition import Borrowed, Parts
+from tasks.data.partition import Parts, TransferRows
 from tasks.processes.mapped_cache import SharedCache, mapped_rows
 from tasks.storage.store import read_frame
 
@@ -86,13 +86,13 @@ def read_experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
         frame[problem.split.holdout.column],
         encoded=cache,
         resampled=cache,
-        elsewhere={borrowed.name: _elsewhere(borrowed, parts, problem) for borrowed in parts.elsewhere},
+        transfer={borrowed.name: _transfer_data(borrowed, parts, problem) for borrowed in parts.transfer},
     )
 
 
-def _elsewhere(borrowed: Borrowed, parts: Parts, problem: Problem) -> Elsewhere:
+def _transfer_data(borrowed: TransferRows, parts: Parts, problem: Problem) -> TransferData:
     rows, target = read_frame(borrowed.rows), problem.target.column
-    return Elsewhere(rows.drop(columns=target), _codes(rows, parts, target), rows[problem.split.holdout.column])
+    return TransferData(rows.drop(columns=target), _codes(rows, parts, target), rows[problem.split.holdout.column])
 
 
 def _codes(rows: pd.DataFrame, parts: Parts, target: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from evenhand.postprocess.choose_calibration import Calibration, Calibrations, f
 from evenhand.postprocess.fit_rules import AnyDecision, period_groups, share_of
 from evenhand.postprocess.postprocessing import Postprocessing, cross_decided, fit_postprocessing
 from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
-from evenhand.report.tables import is_baseline
+from evenhand.report.candidate_row import is_baseline
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.racing import Stopped
@@ -46,7 +46,7 @@ def _postprocessing(
 
 
 def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
-    """Turn k a period into the share of rows that it is: a model decides on a row without knowing the others."""
+    """Turn a capacity of k rows per period into a share of rows, so that a row is decided without the others."""
     if not isinstance(decision, CapacityDecision) or decision.per is None:
         return decision
     groups = period_groups(experiment.frame[decision.per].iloc[rows], decision)
@@ -55,7 +55,7 @@ def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) 
 
 
 def trained_share(units: Sequence[Unit]) -> np.ndarray:
-    """Class shares, of weight where rows have weights, that the models were fitted on."""
+    """Return the class shares, or shares of weight, of the rows that the models were fitted on."""
     entries = [unit.resampling for unit in units if unit.resampling is not None]
     total = np.sum([list((entry.weight or entry.after).values()) for entry in entries], axis=0)
     return total / total.sum()
@@ -68,7 +68,7 @@ def evaluate_all(
     inner: Mapping[str, Sequence[Unit]],
     stopped: Mapping[str, Stopped] | None = None,
 ) -> list[Result]:
-    """Score every candidate out of fold; ``inner`` holds the units of each fit, ``stopped`` those that the race did."""
+    """Score every candidate out of fold; ``inner`` has the units of each fit, ``stopped`` why the race stopped some."""
     experiment = context.experiment
     whole = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
 
@@ -80,7 +80,7 @@ def evaluate_all(
         found = evaluate(context, candidate, inner[name], corrections.get(name))
         return replace(found, stopped=(stopped or {}).get(name))
 
-    # In threads: most of it sorts and adds up large arrays, for which NumPy lets others run.
+    # In threads: most of the work is sorting and summing large arrays, for which NumPy releases the lock.
     with ThreadPoolExecutor(side_by_side(context.parts)) as pool:
         corrections = dict(zip(whole, pool.map(correct, whole.values()), strict=True))
         results = list(pool.map(evaluated, grid))
@@ -88,7 +88,7 @@ def evaluate_all(
 
 
 def _beside(experiment: Experiment, result: Result, results: Sequence[Result]) -> Scores | None:
-    """Score the model of a stopped candidate, with nothing done to it, on the same rows."""
+    """Score the baseline of a stopped candidate on the same rows."""
     if result.stopped is None or result.oof is None:
         return None
     group = result.row().group
@@ -103,7 +103,7 @@ def _beside(experiment: Experiment, result: Result, results: Sequence[Result]) -
 def evaluate(
     context: TrainingContext, candidate: Candidate, units: Sequence[Unit], corrections: Calibrations | None
 ) -> Result:
-    """Score a candidate out of fold; its decision rule is fitted on the other folds. A missed fold means no score."""
+    """Score a candidate out of fold; its decision rule is fitted on the other folds. Without all folds, no score."""
     if corrections is None:
         return Result(candidate, tuple(units), None, None)
     experiment, classes = context.experiment, context.parts.classes
@@ -130,7 +130,7 @@ def score_all(context: TrainingContext, results: Sequence[Result], outer: Mappin
 
 
 def score_holdout(context: TrainingContext, result: Result, outer: Sequence[Unit]) -> Result:
-    """Add the scores on the held-out rows; correction and decision rule are those fitted out of fold."""
+    """Add the scores on the held-out rows; calibration and decision rule are those fitted out of fold."""
     units = (*result.units, *outer)
     if result.corrections is None or result.shipped is None or any(unit.skipped for unit in units):
         return replace(result, units=units)
@@ -148,7 +148,7 @@ def _compact(candidate: Candidate, codes: np.ndarray) -> np.ndarray | None:
 
 
 def choose(problem: Problem, results: Sequence[Result]) -> Candidate:
-    """Choose the best out-of-fold primary metric; the first in the grid wins a tie.
+    """Choose the candidate with the best out-of-fold primary metric; the first in the grid wins a tie.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def choose(problem: Problem, results: Sequence[Result]) -> Candidate:
 
 
 def ranked(problem: Problem, results: Sequence[Result]) -> list[Result]:
-    """Sort by the out-of-fold primary metric, best first and equals in their order; leave out who has none."""
+    """Sort by the out-of-fold primary metric, best first, ties in grid order; leave out those without a score."""
     sign = -1.0 if problem.metric in LOWER_IS_BETTER else 1.0
     scored = [(sign * r.oof.metrics[problem.metric], r) for r in results if r.oof is not None]
     known = [pair for pair in scored if not math.isnan(pair[0])]

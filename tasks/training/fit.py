@@ -18,7 +18,7 @@ from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from tasks.processes.memory import give_back
-from tasks.registry.model_store import MODEL_FILE, ModelFile, write_model
+from tasks.registry.store_model import MODEL_FILE, ModelFile, write_model
 from tasks.training.context import TrainingContext
 from tasks.training.units import Unit, UnitWorkers, record_unit, run_unit, slug
 

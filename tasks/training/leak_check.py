@@ -1,4 +1,4 @@
-"""Sentinel: proof that nothing a training is judged on had a part in it; without the proof nothing is registered."""
+"""Leak sentinel: checks that no evaluated row had a part in the training; otherwise nothing is registered."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHOWN = 3  # findings in the error; the file has all
 
 @task(name="leak sentinel", cache_policy=NO_CACHE)
 def find_leaks(training: Training, context: TrainingContext, good: Reference, results: Sequence[Result]) -> LeakReport:
-    """Check a training's rows, folds and fits; ``leak_sentinel.json`` in its folder says what came of it.
+    """Check the rows, folds and fits of a training, and write ``leak_sentinel.json`` into its folder.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def find_leaks(training: Training, context: TrainingContext, good: Reference, re
     Raises
     ------
     LeakFound
-        On any finding, and where a fit was not checked.
+        On any finding, and when a fit was not checked.
     """
     experiment, path = context.experiment, training.folder / "leak_sentinel.json"
     labels = np.asarray(experiment.classes, dtype=object)[experiment.y]
@@ -53,7 +53,7 @@ def find_leaks(training: Training, context: TrainingContext, good: Reference, re
         shown = "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more in {path}" if found[SHOWN:] else "")
         raise LeakFound(f"the leak sentinel stopped this training before anything was registered: {shown}")
     read = sorted({column for features in context.problem.features.values() for column in features.columns})
-    alike = row_hashes(experiment.frame[read], labels)  # as a model reads them: it may not know the date of a row
+    alike = row_hashes(experiment.frame[read], labels)  # as a model reads them: it may not read the date
     twins = {fold_label(number): natural_twins(alike, fold) for number, fold in experiment.folds.items()}
     report = LeakReport(rows=len(hashes), fits=len(units), twins=twins)
     write_json(path, report.to_record())
@@ -66,20 +66,20 @@ def find_leaks(training: Training, context: TrainingContext, good: Reference, re
 
 
 def _fitted_units(results: Sequence[Result]) -> list[Unit]:
-    """List the units that were fitted, each once: candidates that differ in the decision rule alone share them."""
+    """List the units that were fitted, each once: candidates that differ only in the decision rule share them."""
     units = {(unit.candidate.name, unit.fold): unit for result in results for unit in result.units}
     return [unit for unit in units.values() if unit.skipped is None]
 
 
 def _of_rows(hashes: np.ndarray, good: Reference, problem: Problem) -> Iterator[str]:
-    """Compare the training's rows with the validated ones, whose classes are named as the training names them."""
+    """Compare the rows of the training with the validated rows."""
     target = problem.target.column
     source = read_frame(good, problem.columns)
     labels = class_labels(source[target], problem.target)
     known = row_hashes(source.drop(columns=target), labels.to_numpy(dtype=object))[labels.notna()]
     made = made_rows(hashes, known)
     if len(made):
-        yield f"before the folds: {counted(made, 'row')} copied or made up, which the validated data does not have"
+        yield f"before the folds: {counted(made, 'row')} copied or made up: the validated data does not have them"
 
 
 def _of_folds(experiment: Experiment) -> Iterator[str]:
@@ -89,5 +89,5 @@ def _of_folds(experiment: Experiment) -> Iterator[str]:
 
 def _of_units(units: Sequence[Unit]) -> Iterator[str]:
     for unit in units:
-        for said in ("nobody looked for leaks",) if unit.leaks is None else unit.leaks:
-            yield f"{unit.candidate.name}, {fold_label(unit.fold)}: {said}"
+        for finding in ("it was not checked for leaks",) if unit.leaks is None else unit.leaks:
+            yield f"{unit.candidate.name}, {fold_label(unit.fold)}: {finding}"

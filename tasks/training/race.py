@@ -10,7 +10,15 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.evidence.measure import MeasuredCandidate
 from evenhand.training.candidates import Candidate, fits
 from evenhand.training.presets import preset_stacking
-from evenhand.training.racing import FEWEST_FOLDS, Stopped, compared_fits, measured_candidate, protected_fits, ruled_out
+from evenhand.training.racing import (
+    FEWEST_FOLDS,
+    Race,
+    Stopped,
+    compared_fits,
+    measured_candidate,
+    protected_fits,
+    ruled_out,
+)
 from evenhand.training.workload import heaviest_first
 from tasks.training.compare import oof_rows
 from tasks.training.context import TrainingContext
@@ -51,7 +59,7 @@ def run_race(
             known = {fit.fit_name: inner[fit.fit_name] for fit in running}
             out = rule_out(runner.context, grid, known, done, len(folds), protected)
             for name, why in out.items():
-                runner.training.say(f"           {name}: {why.said}")
+                runner.training.say(f"           {name}: {why.message}")
             stopped |= out
             running = [fit for fit in running if fit.fit_name not in out]
             submitted.expected -= len(out) * (len(folds) - done)
@@ -91,13 +99,14 @@ def rule_out(
     if not running:
         return {}
     rows = oof_rows(context, next(iter(running.values())))
-    answers: dict[str, dict[str, MeasuredCandidate]] = {name: {} for name in running}
+    measured: dict[str, dict[str, MeasuredCandidate]] = {name: {} for name in running}
     for candidate in grid:
         units = running.get(candidate.fit_name)
         if units is not None:
             rule = row_by_row(experiment, candidate.decision, unseen(experiment, units).rows)
             known = known_rows(experiment, units)
-            said = measured_candidate(rows, known, rule, problem.metric, trained_share(units))
-            answers[candidate.fit_name][candidate.name] = said
+            share = trained_share(units)
+            found = measured_candidate(rows, known, rule, problem.metric, share)
+            measured[candidate.fit_name][candidate.name] = found
     entrants = len({candidate.fit_name for candidate in grid} - set(protected))
-    return ruled_out(rows, answers, problem.metric, protected, of, entrants, compared=compared_fits(grid))
+    return ruled_out(rows, measured, Race(problem.metric, of, protected, compared_fits(grid), entrants))

@@ -8,9 +8,10 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport
-from tasks.registry.model_store import load_model, log_model
-from tasks.registry.model_versions import Registered, find_identity
+from tasks.registry.load_model import load_model
+from tasks.registry.model_versions import Registered, find_by_identity
 from tasks.registry.register_version import register
+from tasks.registry.store_model import log_model
 from tasks.training.fit import Refitted
 from tasks.training.outcome import TrainingData
 from tasks.training.run import Training, identity
@@ -44,7 +45,7 @@ def register_winner(
         LEAK_SENTINEL: leaks.leak_sentinel,
         **reproducible(winner),
     }
-    known = find_identity(training.registered_name, own)
+    known = find_by_identity(training.registered_name, own)
     metadata = {**tags, "identity": own}
     model_uri = "" if known else log_model(training.run_id, refitted.model, refitted.example, metadata=metadata)
     if not known:

@@ -1,4 +1,4 @@
-"""What the units of a candidate gave, put together."""
+"""The results of a candidate: its units, and their probabilities put together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
 from evenhand.metrics.scores import Scores
 from evenhand.postprocess.choose_calibration import Calibrations, Known, Shares
 from evenhand.report.calibration_table import Calibrated
-from evenhand.report.tables import Row
+from evenhand.report.candidate_row import Row
 from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
@@ -23,14 +23,13 @@ from tasks.settings import cores
 from tasks.storage.files import read_array
 from tasks.training.units import Unit
 
-# Each takes 100 bytes and more while it is sorted, corrected, scored and drawn.
-PROBABILITIES_AT_ONCE = 4_000_000
+PROBABILITIES_AT_ONCE = 4_000_000  # each takes 100 bytes and more while it is sorted, calibrated, scored and drawn
 SKIPPED = "skipped: "  # start of a record's adaptation when the strategy could not run
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """Scores of a candidate with its probabilities corrected, as a model made of it would answer."""
+    """Scores of a candidate with calibrated probabilities, as a model made of it would give them."""
 
     correction: str
     oof: Scores
@@ -39,7 +38,7 @@ class Shipped:
 
 @dataclass(frozen=True)
 class Result:
-    """A candidate with what all its units gave."""
+    """A candidate with its units and their scores."""
 
     candidate: Candidate
     units: tuple[Unit, ...]
@@ -48,12 +47,12 @@ class Result:
     corrections: Calibrations | None = None
     shipped: Shipped | None = None
     oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
-    """Classes that the decision rule chose, shape (n_judged,); None where they are the most probable ones."""
+    """Classes that the decision rule chose, shape (n,); None if they are the most probable ones."""
     test_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
     stopped: Stopped | None = None
-    """Why the race stopped its fit: ``oof`` is of the folds done until then, and there is no ``test``."""
+    """Why the race stopped its fit: ``oof`` covers the folds done until then, and there is no ``test``."""
     beside: Scores | None = None
-    """Scores of its model with nothing done to it on the same rows, where the race stopped it."""
+    """Scores of its baseline on the same rows, if the race stopped it."""
 
     @property
     def inner(self) -> list[Unit]:
@@ -62,7 +61,7 @@ class Result:
 
     @property
     def skipped(self) -> str | None:
-        """Why there is no out-of-fold score: the reason of the first fold that could not be fitted."""
+        """Why there is no out-of-fold score: the reason from the first fold that could not be fitted."""
         return next((unit.skipped for unit in self.inner if unit.skipped), None)
 
     @property
@@ -81,7 +80,7 @@ class Result:
         return [unit.resampling for unit in self.units if unit.resampling is not None]
 
     def calibrated(self, on: Literal["oof", "test"]) -> Calibrated | None:
-        """Return the line of the table of calibration, out of fold or on the held-out period."""
+        """Return the row of the calibration table, out of fold or on the held-out period."""
         raw, corrected = getattr(self, on), getattr(self.shipped, on, None)
         if self.shipped is None or raw is None or corrected is None:
             return None
@@ -89,7 +88,7 @@ class Result:
         return Calibrated(c.model.name, c.strategy.name, c.features, self.shipped.correction, raw, corrected)
 
     def row(self) -> Row:
-        """Return the line of the comparison tables."""
+        """Return the row of the comparison tables."""
         c = self.candidate
         return Row(
             c.model.name,
@@ -102,7 +101,7 @@ class Result:
             self.skipped,
             c.variant_of,
             self.folds_done,
-            self.stopped.said if self.stopped else None,
+            self.stopped.message if self.stopped else None,
             self.beside,
         )
 
@@ -155,12 +154,12 @@ def known_rows(experiment: Experiment, inner: Sequence[Unit]) -> Known:
 
 
 def side_by_side(parts: Parts) -> int:
-    """Return how many fits may hold their out-of-fold probabilities at once: one a core, unless they are large."""
+    """Return how many fits may hold their out-of-fold probabilities at once: one per core, unless they are large."""
     return max(1, min(cores(), PROBABILITIES_AT_ONCE // (parts.train.rows * len(parts.classes))))
 
 
 def shares_of(unit: Unit) -> Shares:
-    """Class shares of the rows that a unit's model was fitted on."""
+    """Return the class shares of the rows that a unit's model was fitted on."""
     assert unit.resampling is not None  # noqa: S101 - a unit that was fitted has one
     return Shares.of(unit.resampling)
 

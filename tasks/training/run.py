@@ -1,4 +1,4 @@
-"""One training: its folder, its MLflow run, its clock, and what it says while it works."""
+"""One training: its folder, its MLflow run, its clock and its messages."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from evenhand.problem.presets import Preset, registered_name
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.processes.memory import give_back
-from tasks.registry import tracking
-from tasks.registry.model_store import MODEL_FILE
+from tasks.registry import training_runs
+from tasks.registry.store_model import MODEL_FILE
 from tasks.settings import ROOT, settings
 from tasks.training.context import TrainingContext
 
@@ -40,10 +40,10 @@ LIBRARIES = (
     "prefect",
     "evenhand",
 )
-# A change in one of these may change a score, so they are part of what makes two trainings the same.
+# A change of one of these may change a score, so their versions are part of a training's identity.
 DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scipy")
-TAG_LENGTH = 5_000  # what every store of MLflow takes
-_TELLING = ("source", "title", "about", "licence")
+TAG_LENGTH = 5_000  # the limit of all MLflow stores
+_DESCRIPTIVE = ("source", "title", "about", "licence")  # keys of a problem that change no result
 
 
 @dataclass
@@ -101,7 +101,7 @@ def breakdown(training: Training) -> list[str]:
 
 @contextmanager
 def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Training]:
-    """Make the training's folder and MLflow run; whatever ends it, the run says how.
+    """Make the training's folder and MLflow run; the run records how it ended.
 
     Yields
     ------
@@ -109,7 +109,7 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
     """
     name = registered_name(problem.name, preset)
     identifier, folder = _new_folder(name)
-    run_id = tracking.start_training(
+    run_id = training_runs.start_training(
         experiment=name,
         run_name=identifier,
         params={"problem": problem.name, "preset": preset, "seed": seed, "metric": problem.metric},
@@ -120,24 +120,24 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
         yield training
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
-        with suppress(Exception):  # what went wrong first is what the user must see
+        with suppress(Exception):  # the first error is the one that the user must see
             for model in folder.glob(f"units/*/{MODEL_FILE}"):  # of a winner that was not registered
                 model.unlink()
             if isinstance(error, LeakFound):
-                tracking.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
-            tracking.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
+                training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
+            training_runs.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
-    tracking.end_training(run_id, "FINISHED", None)
+    training_runs.end_training(run_id, "FINISHED", None)
 
 
 def identity(training: Training, rows: Sequence[str], tuned: Mapping[str, object] | None = None) -> str:
-    """Hash what decides a training's result: the rows after validation, problem, preset, seed and code.
+    """Hash what determines the result of a training: validated rows, problem, preset, seed and code.
 
-    ``tuned`` are the settings that a study chose for the winner: with a wall clock they may differ from run to run.
+    ``tuned`` are the settings that a study chose for the winner; with a time limit they may differ between runs.
     """
     decisive = {
         "rows": list(rows),
-        "problem": training.problem.model_dump(mode="json", exclude={*_TELLING, *REVIEW_KEYS}),
+        "problem": training.problem.model_dump(mode="json", exclude={*_DESCRIPTIVE, *REVIEW_KEYS}),
         "preset": training.preset,
         "seed": training.seed,
         "code": code_hash(),
@@ -148,7 +148,7 @@ def identity(training: Training, rows: Sequence[str], tuned: Mapping[str, object
 
 
 def code_hash() -> str:
-    """Hash the source, in which every number is made."""
+    """Hash the source code."""
     digest = hashlib.sha256()
     for path in sorted(p for package in ("evenhand", "tasks", "flows") for p in (ROOT / package).rglob("*.py")):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -156,12 +156,12 @@ def code_hash() -> str:
 
 
 def versions() -> dict[str, str]:
-    """List the versions that made a result."""
+    """Return the versions of Python and of the libraries that results depend on."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
 def point_latest(folder: Path) -> None:
-    """Let ``runs/latest`` point at a training's folder, in one step."""
+    """Let ``runs/latest`` point at a training's folder, atomically."""
     link = folder.parent / "latest"
     temporary = folder.parent / f".latest-{os.getpid()}"
     temporary.unlink(missing_ok=True)

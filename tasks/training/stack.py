@@ -1,4 +1,4 @@
-"""Stack: the best fits of different families combined out of fold, judged as any candidate is."""
+"""Stack: the best fits of different families combined out of fold, and scored like any candidate."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from evenhand.training.stacking import (
     nested_combined,
     stack_of,
 )
-from tasks.registry.model_store import write_model
+from tasks.registry.store_model import write_model
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, ranked
 from tasks.training.fit import FittedOnAll, Refitted, fit_on_all, model_path
@@ -45,7 +45,7 @@ from tasks.training.units import Unit, UnitWorkers, write_probabilities
 
 @dataclass(frozen=True, eq=False)
 class Stacked:
-    """A stack that was fitted out of fold; with every decision rule it is a candidate."""
+    """A stack that was fitted out of fold; with each decision rule it is a candidate."""
 
     candidate: StackCandidate
     combiner: Pipeline | None
@@ -126,7 +126,7 @@ def stack(context: TrainingContext, stacking: Stacking, scored: Sequence[Result]
 
 
 def _rules(scored: Sequence[Result]) -> list[AnyDecision]:
-    """Take the rules that fits without resampling have: a stack, too, is fitted at natural prevalence."""
+    """Return the rules of fits without resampling: a stack is fitted at natural prevalence, too."""
     plain = [result.candidate.decision for result in scored if result.candidate.strategy.kind == "none"]
     return list({decision.name: decision for decision in (ARGMAX, *plain)}.values())
 
@@ -146,7 +146,7 @@ def _out_of_fold(
     for position, fold in enumerate(numbers):
         of = [unit for member in candidate.members for unit in inner[member.fit_name] if unit.fold == fold]
         unit = _unit(context, candidate, of, proba[folds == fold])
-        # Each fold is judged once; where there is one fold only, its two halves judge each other.
+        # One pair per fold; with one fold only, its two halves are predicted by each other.
         paths = [
             write_probabilities(context, candidate, f"{fold}-{i}", nested[i])
             for i in range(position, len(nested), len(numbers))
@@ -156,7 +156,7 @@ def _out_of_fold(
 
 
 def _unit(context: TrainingContext, candidate: StackCandidate, of: Sequence[Unit], proba: np.ndarray) -> Unit:
-    """Leave what a fit leaves, from the units of the members on the same fold."""
+    """Make the unit of a stack from the units of its members on the same fold."""
     experiment, number = context.experiment, of[0].fold
     fold = experiment.folds[number]
     counts = class_counts(experiment.y[fold.train], experiment.classes)

@@ -1,4 +1,4 @@
-"""Elsewhere: another city's rows that models begin on; they are trained on, and never judged on."""
+"""Transfer data: rows of another data set that models begin on. They are trained on and never evaluated."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ import pandas as pd
 from evenhand.data.references import Reference
 from evenhand.data.schema import column_types
 from evenhand.data.split import before_holdout, class_labels
-from evenhand.models.transfer_data import check_alike, check_same_classes, places_named, without_own
-from evenhand.models.wrapped import stratified_rows
+from evenhand.models.prepared import stratified_rows
+from evenhand.models.transfer.transfer_data import (
+    check_same_classes,
+    check_same_columns,
+    named_transfer_data,
+    without_own,
+)
 from evenhand.problem import Problem
 from evenhand.training.candidates import Candidate
 from tasks.data.ingest import ingest
-from tasks.data.partition import Borrowed, Parts
+from tasks.data.partition import Parts, TransferRows
 from tasks.data.problems import load_problem, with_data
 from tasks.data.validate import validate
-from tasks.registry import tracking
+from tasks.registry.run_inputs import log_input
 from tasks.storage.store import open_store, read_frame, write_frame
 from tasks.training.run import Training
 
@@ -34,18 +39,18 @@ class TransferSource(NamedTuple):
 
 def needs_transfer_data(grid: Sequence[Candidate]) -> bool:
     """Whether any model begins on other data."""
-    return bool(places_named([candidate.model for candidate in grid]))
+    return bool(named_transfer_data([candidate.model for candidate in grid]))
 
 
-def check_elsewhere(problem: Problem, grid: Sequence[Candidate]) -> None:
+def check_transfer_data(problem: Problem, grid: Sequence[Candidate]) -> None:
     """Refuse, before any data is read, other problems that do not exist or do not go together with this one.
 
     Raises
     ------
     ProblemError
     """
-    for name, declared in places_named([candidate.model for candidate in grid]).items():
-        check_alike(problem, _other(problem, declared), name, _sets(grid))
+    for name, declared in named_transfer_data([candidate.model for candidate in grid]).items():
+        check_same_columns(problem, _other(problem, declared), name, _sets(grid))
 
 
 def add_transfer_data(training: Training, parts: Parts, grid: Sequence[Candidate], clear_cache: bool = False) -> Parts:
@@ -66,7 +71,7 @@ def add_transfer_data(training: Training, parts: Parts, grid: Sequence[Candidate
     problem = training.problem
     own = pd.concat([read_frame(parts.train), read_frame(parts.holdout)], ignore_index=True)
     found = []
-    for name, declared in places_named([candidate.model for candidate in grid]).items():
+    for name, declared in named_transfer_data([candidate.model for candidate in grid]).items():
         other = _other(problem, declared)
         good = validate(ingest(other, clear_cache), other).good
         borrowed = take(TransferSource(name, other, read_frame(good)), problem, parts, own, _sets(grid))
@@ -75,10 +80,12 @@ def add_transfer_data(training: Training, parts: Parts, grid: Sequence[Candidate
         training.say(f"          {taken}; {left}")
         _log(training, borrowed.rows, name)
         found.append(borrowed)
-    return parts.model_copy(update={"elsewhere": tuple(found)})
+    return parts.model_copy(update={"transfer": tuple(found)})
 
 
-def take(source: TransferSource, problem: Problem, parts: Parts, own: pd.DataFrame, sets: Sequence[str]) -> Borrowed:
+def take(
+    source: TransferSource, problem: Problem, parts: Parts, own: pd.DataFrame, sets: Sequence[str]
+) -> TransferRows:
     """Write the rows of other data that a training may begin on.
 
     Parameters
@@ -109,8 +116,8 @@ def take(source: TransferSource, problem: Problem, parts: Parts, own: pd.DataFra
     if parts.share < 1:
         codes = np.unique(kept[target], return_inverse=True)[1]
         kept = kept.iloc[stratified_rows(codes, round(parts.share * len(kept)), seed=0)]
-    written = write_frame(kept.reset_index(drop=True), "elsewhere/{sha256}/rows.parquet")
-    return Borrowed(name=name, rows=written, left_out=left_out)
+    written = write_frame(kept.reset_index(drop=True), "transfer/{sha256}/rows.parquet")
+    return TransferRows(name=name, rows=written, left_out=left_out)
 
 
 def _other(problem: Problem, declared: dict[str, str]) -> Problem:
@@ -121,10 +128,10 @@ def _other(problem: Problem, declared: dict[str, str]) -> Problem:
 
 def _sets(grid: Sequence[Candidate]) -> list[str]:
     """Name the feature sets of the candidates that begin on other data."""
-    return sorted({candidate.features for candidate in grid if places_named([candidate.model])})
+    return sorted({candidate.features for candidate in grid if named_transfer_data([candidate.model])})
 
 
 def _log(training: Training, rows: Reference, name: str) -> None:
     kinds = {column: kind.kind for column, kind in column_types(training.problem).items()}
     uri = open_store().uri(rows.key)
-    tracking.log_inputs(training.run_id, f"{name} first rounds", uri, rows.sha256, kinds, rows.rows, "first rounds")
+    log_input(training.run_id, f"{name} first rounds", uri, rows, kinds, "first rounds")

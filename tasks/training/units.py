@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from evenhand.metrics.scores import score
-from evenhand.models.together import FitTogether
+from evenhand.models.distributed_fit import DistributedFit
 from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Outcome
@@ -46,7 +46,7 @@ class UnitWorkers(Protocol):
         """Folder through which they share rows; None where they share none."""
 
     @property
-    def together(self) -> FitTogether | None:
+    def together(self) -> DistributedFit | None:
         """How a distributed model is fitted on them; None where it can't be."""
 
     def run(self, what: str, function: Callable[..., Unit], context: TrainingContext, *args: object) -> Unit:
@@ -56,7 +56,7 @@ class UnitWorkers(Protocol):
         """Forget what was shared of a fold whose units are all done."""
 
 
-def run_unit(context: TrainingContext, candidate: Candidate, fold: int, together: FitTogether | None = None) -> Unit:
+def run_unit(context: TrainingContext, candidate: Candidate, fold: int, together: DistributedFit | None = None) -> Unit:
     """Fit a candidate on a fold's training rows and predict the others; fold -1 is the held-out period."""
     outcome = context.experiment.run(candidate, fold, together=together)
     unit = record_unit(context, candidate, fold, outcome)

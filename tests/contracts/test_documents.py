@@ -103,6 +103,15 @@ def test_the_readme_fits_on_one_screen():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 65
 
 
+def test_files_that_a_training_leaves_are_named_in_the_code():
+    text = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    files = {name for row in rows for name in re.findall(r"`([\w/]+)\.(?:json|md|html|png|yaml)`", row)}
+    code = "".join(path.read_text(encoding="utf-8") for path in PYTHON if path.parts[len(ROOT.parts)] != "tests")
+    assert len(files) >= 10
+    assert not {name for name in files if not re.search(rf"\b{name.rpartition('/')[2]}\b", code)}
+
+
 # --- links and names ---------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""A real browser on pages of this machine; its absence skips the test."""
+"""A real browser for pages of this machine; without one the test is skipped."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ QUIET += ["--disable-sync", "--no-first-run", "--proxy-server=direct://"]
 
 @dataclass
 class Tab:
-    """A page, and what went wrong on it."""
+    """A browser tab with its page and the errors found on it."""
 
     page: object
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
-    def shows(self, url: str, *texts: str, timeout: float = 60) -> None:
+    def open(self, url: str, *texts: str, timeout: float = 60) -> None:
         """Open an address and wait until every text is visible."""
         self.page.goto(url, timeout=timeout * 1000, wait_until="domcontentloaded")
-        self.sees(*texts, timeout=timeout)
+        self.wait_for(*texts, timeout=timeout)
 
-    def sees(self, *texts: str, timeout: float = 60) -> None:
+    def wait_for(self, *texts: str, timeout: float = 60) -> None:
         """Wait until every text is visible."""
         for text in texts:
             self.page.get_by_text(text).filter(visible=True).first.wait_for(timeout=timeout * 1000)
 
     def watch(self, allowed: str) -> None:
-        """Note uncaught errors, failed answers whose address does not match ``allowed``, and every foreign address."""
+        """Collect uncaught errors, failed responses whose address does not match ``allowed``, and foreign addresses."""
 
-        def answered(response):
+        def on_response(response):
             if response.status >= 400 and not re.search(allowed, response.url):
-                self.faults.append(f"{response.status} {response.url}")
+                self.errors.append(f"{response.status} {response.url}")
 
-        def asked(request):
+        def on_request(request):
             address = urlsplit(request.url)
             if address.scheme in {"http", "https", "ws", "wss"} and address.hostname != "127.0.0.1":
-                self.faults.append(f"foreign address {request.url}")
+                self.errors.append(f"foreign address {request.url}")
 
-        self.page.on("response", answered)
-        self.page.on("request", asked)
-        self.page.on("pageerror", lambda error: self.faults.append(f"uncaught {error}"))
+        self.page.on("response", on_response)
+        self.page.on("request", on_request)
+        self.page.on("pageerror", lambda error: self.errors.append(f"uncaught {error}"))
 
 
 @contextmanager
 def tab(allowed: str) -> Iterator[Tab]:
-    """Open an empty tab of headless Chromium; failed answers whose address matches ``allowed`` are no fault."""
+    """Open an empty tab of headless Chromium; failed responses whose address matches ``allowed`` are not errors."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:

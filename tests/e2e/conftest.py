@@ -48,14 +48,14 @@ def small(tmp_path, stores):
 
 
 def stores_in(folder):
-    """Name the stores of a training in a folder."""
+    """Return the settings for the stores of a training in a folder."""
     folders = {"EVENHAND_HOME": "var", "EVENHAND_RUNS": "runs", "PREFECT_HOME": "var/prefect"}
-    return {name: str(folder / below) for name, below in folders.items()}
+    return {name: str(folder / path) for name, path in folders.items()}
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished training: its problem, its stores, and what it printed."""
+    """A finished training: its problem, its stores, and its output."""
 
     problem: Path
     environment: dict[str, str]
@@ -74,15 +74,15 @@ def one_training(once):
     def make(folder):
         done = train("--problem", write_problem(folder), "--seed", SEED, **stores_in(folder))
         assert done.returncode == 0, done.stderr + done.stdout
-        (folder / "printed.json").write_text(json.dumps([done.stdout, done.stderr]), encoding="utf-8")
+        (folder / "output.json").write_text(json.dumps([done.stdout, done.stderr]), encoding="utf-8")
 
     folder = once("one_training", make)
-    printed = json.loads((folder / "printed.json").read_text(encoding="utf-8"))
-    return Finished(folder / "small.yaml", stores_in(folder), *printed)
+    output = json.loads((folder / "output.json").read_text(encoding="utf-8"))
+    return Finished(folder / "small.yaml", stores_in(folder), *output)
 
 
 def point_to(stores, monkeypatch):
-    """Point this process's settings at stores."""
+    """Set the settings of this process to stores."""
     for name, value in stores.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
@@ -97,7 +97,7 @@ def finished(one_training, home, monkeypatch):
 
 @pytest.fixture
 def trained_before(finished, tmp_path, monkeypatch):
-    """The finished training, with settings that point at a copy of its stores, where another one may follow."""
+    """The finished training, with settings that point at a copy of its stores for another training."""
     stores = stores_in(tmp_path)
     shutil.copytree(finished.environment["EVENHAND_HOME"], stores["EVENHAND_HOME"], symlinks=True)
     point_to(stores, monkeypatch)

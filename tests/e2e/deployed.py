@@ -1,4 +1,4 @@
-"""A deployment's parts for tests: Prefect's server and worker as processes that can be killed, and their HTTP API."""
+"""A Prefect deployment for tests: server and worker as processes that can be killed, and the HTTP API."""
 
 import os
 import signal
@@ -20,13 +20,13 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 @dataclass
 class Deployed:
-    """A folder, an environment and the processes that run there."""
+    """A folder, an environment and the processes that run in them."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     running: dict[str, Popen] = field(default_factory=dict)
     seconds: float = 30.0
-    """Until a run that was asked for waits for its form."""
+    """Time from the creation of a flow run until it waits for its form."""
 
     def __post_init__(self):
         (port,) = free_ports(1)
@@ -43,22 +43,33 @@ class Deployed:
     def start_worker(self):
         self._start("worker", "worker", "start", "--pool", "evenhand")
 
-    def _start(self, name, *words):
+    def _start(self, name, *arguments):
         with (self.folder / f"{name}.log").open("ab") as out:
             self.running[name] = Popen(
-                [*PREFECT, *words], cwd=ROOT, env=self.environment, stdout=out, stderr=STDOUT, start_new_session=True
+                [*PREFECT, *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=out,
+                stderr=STDOUT,
+                start_new_session=True,
             )
 
     def kill(self):
-        """SIGKILL to the server, the worker and every process of theirs."""
+        """Kill the server, the worker and all their processes."""
         while self.running:
             _, process = self.running.popitem()
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(20)
 
-    def prefect(self, *words):
+    def prefect(self, *arguments):
         done = run(
-            [*PREFECT, *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300, check=False
+            [*PREFECT, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -67,9 +78,9 @@ class Deployed:
         return self.api.get(f"/deployments/name/{name}").raise_for_status().json()
 
     def start_run(self, name, **request):
-        asked = {"parameters": {"request": request}}
-        answer = self.api.post(f"/deployments/{self.deployment(name)['id']}/create_flow_run", json=asked)
-        return answer.raise_for_status().json()["id"]
+        parameters = {"parameters": {"request": request}}
+        response = self.api.post(f"/deployments/{self.deployment(name)['id']}/create_flow_run", json=parameters)
+        return response.raise_for_status().json()["id"]
 
     def deploy(self):
         self.prefect("work-pool", "create", "evenhand", "--type", "process")
@@ -82,20 +93,20 @@ class Deployed:
         query = {"flows": {"name": {"any_": [flow]}}}
         return self.api.post("/flow_runs/filter", json=query).raise_for_status().json()
 
-    def until(self, holds, what, timeout=240):
-        """Wait for something to hold; what it is."""
+    def until(self, condition, description, timeout=240):
+        """Wait until a condition returns something, and return it."""
         deadline = time.monotonic() + timeout
-        while not (found := self._asked(holds)):
+        while not (found := self._check(condition)):
             logs = "\n".join(f"{p.name}: {p.read_text(errors='replace')[-3000:]}" for p in self.folder.glob("*.log"))
-            assert time.monotonic() < deadline, f"not in {timeout} s: {what}\n{logs}"
+            assert time.monotonic() < deadline, f"not in {timeout} s: {description}\n{logs}"
             time.sleep(1)
         return found
 
     @staticmethod
-    def _asked(holds):
-        """Ask; a connection that a busy server drops is no answer yet."""
+    def _check(condition):
+        """Check a condition; a connection that a busy server drops counts as false."""
         try:
-            return holds()
+            return condition()
         except httpx.TransportError:
             return None
 
@@ -103,9 +114,9 @@ class Deployed:
         return self.until(lambda: (r := self.flow_run(run_id))["state_type"] in FINAL and r, "the run ends", timeout)
 
     def suspended(self, run_id, turn=0):
-        """Wait until a run shows its form for the n-th time; the keys of what it shows.
+        """Wait until a run shows its form for the given turn, and return the keys of the form.
 
-        Prefect writes the form's description last, a moment after the run counts as suspended.
+        Prefect writes the form's description last, shortly after the run is suspended.
         """
 
         def form():
@@ -122,7 +133,7 @@ class Deployed:
         return answer.json() if answer.status_code == 200 else None
 
     def resume(self, run_id, **form):
-        """Answer as the UI's form does; a server whose database is locked just now is asked again."""
+        """Answer as the UI's form does, again when the server's database is locked."""
 
         def answer():
             response = self.api.post(f"/flow_runs/{run_id}/resume", json={"run_input": form})
@@ -131,7 +142,7 @@ class Deployed:
         return self.until(answer, "the server takes the answer")
 
     def messages(self, run_id, last, timeout=60):
-        """Messages of a flow run; the last ones are sent after its final state."""
+        """Return the log of a flow run once it has the message ``last``, which may be sent after the final state."""
         query = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC"}
         deadline = time.monotonic() + timeout
         while True:
@@ -143,10 +154,10 @@ class Deployed:
 
 @contextmanager
 def deployed(folder, **environment):
-    """A folder for a server and a worker; what still runs at the end is killed."""
-    world = Deployed(folder, environment)
+    """Yield an environment for a server and a worker; processes that still run at the end are killed."""
+    deployment = Deployed(folder, environment)
     try:
-        yield world
+        yield deployment
     finally:
-        world.kill()
-        world.api.close()
+        deployment.kill()
+        deployment.api.close()

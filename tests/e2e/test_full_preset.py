@@ -1,4 +1,4 @@
-"""The full preset on a small town: every candidate ends as a score or as a recorded reason."""
+"""The full preset on a small problem: every candidate has a score or a recorded reason for being skipped."""
 
 from types import SimpleNamespace
 
@@ -8,8 +8,8 @@ import pytest
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.problem import parse_problem
 from evenhand.problem.strategies import FULL
-from evenhand.report.evidence_text import WAYS_SHOWN, as_text
-from evenhand.report.tables import baseline_against_resampled, shortened
+from evenhand.report.candidate_tables import baseline_against_resampled, shortened
+from evenhand.report.evidence_text import METHODS_SHOWN, as_text
 from evenhand.training.candidates import fits
 from evenhand.training.presets import preset_candidates, preset_stacking
 from tasks.data.split import split
@@ -90,7 +90,7 @@ def test_resampling_records_have_every_strategy_and_why_one_could_not_run(traine
     assert found["enn"][0].before == found["none"][0].before
 
 
-def test_the_stack_stands_among_the_candidates_as_one_way(trained):
+def test_the_stack_is_one_of_the_compared_candidates(trained):
     name = trained.stacked.candidate.name
     assert name in [candidate.name for candidate in trained.evidence.candidates]
     ways = {candidate.way for candidate in trained.evidence.candidates if candidate.model == "stack"}
@@ -98,13 +98,13 @@ def test_the_stack_stands_among_the_candidates_as_one_way(trained):
     assert choose(trained.problem, trained.results) in [result.candidate for result in trained.results]
 
 
-def test_a_terminal_is_not_flooded(trained):
+def test_the_output_for_a_terminal_is_short(trained):
     table = baseline_against_resampled([result.row() for result in trained.results], "macro_f1")
     short, more = shortened(table, "macro_f1")
     assert len(short) + more == len(table)
     assert len(short) <= 35
     assert "ways that do less in comparison.md" in as_text(trained.evidence)
-    assert WAYS_SHOWN == 20
+    assert METHODS_SHOWN == 20
     winner = choose(trained.problem, trained.results)
     drawn = drawn_fits(trained.results, winner, trained.problem, "full")
     assert winner.fit_name in drawn

@@ -1,4 +1,4 @@
-"""Ending a training in the middle: one line, soon, and every record says how it ended."""
+"""Interrupting a training: it stops soon with one line of output, and its runs have the final state."""
 
 import os
 import signal
@@ -18,22 +18,22 @@ def flow_states(home):
 
 
 def in_group(group):
-    """Processes of a process group that still run."""
+    """Return the running processes of a process group."""
     listed = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
     found = [line.split(maxsplit=2) for line in listed.splitlines()]
     return [args for pgid, state, args in found if int(pgid) == group and state[0] != "Z"]
 
 
 @pytest.mark.parametrize(
-    ("end", "runner", "code"),
-    # Ctrl-c goes to every process of the terminal, `kill` to one.
+    ("interrupt", "runner", "code"),
+    # Ctrl-c interrupts every process of the terminal, `kill` only one.
     [
         (lambda pid: os.killpg(pid, signal.SIGINT), "processes", 130),
         (lambda pid: os.kill(pid, signal.SIGTERM), "threads", 143),
     ],
     ids=["ctrl-c", "kill"],
 )
-def test_a_training_that_is_ended_says_so_in_one_line_and_leaves_nothing_running(small, end, runner, code):
+def test_an_interrupted_training_prints_one_line_and_leaves_no_process(small, interrupt, runner, code):
     from tasks.registry.client import connect
 
     problem = small(models=[{"kind": "lightgbm", "params": {"n_estimators": 500}}])
@@ -45,23 +45,23 @@ def test_a_training_that_is_ended_says_so_in_one_line_and_leaves_nothing_running
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A shell without a terminal starts its background jobs deaf to ctrl-c, and children inherit that.
+        # A shell without a terminal makes its background jobs ignore ctrl-c, and child processes inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  no thread yet
     )
     try:
         for line in process.stdout:
             if "1/4" in line:
                 break
-        end(process.pid)
-        begun = time.monotonic()
+        interrupt(process.pid)
+        start = time.monotonic()
         _, stderr = process.communicate(timeout=120)
-        took = time.monotonic() - begun
+        seconds = time.monotonic() - start
         left = in_group(process.pid)
     finally:
         if in_group(process.pid):
             os.killpg(process.pid, signal.SIGKILL)
     assert (process.returncode, stderr.split()) == (code, ["Stopped."])
-    assert took < 60
+    assert seconds < 60
     assert left == []
     assert flow_states(home) == ["CRASHED"]
     client = connect()

@@ -1,4 +1,4 @@
-"""The MLflow project: its entry points run the flows, with this project's own runs beside MLflow's."""
+"""The MLflow project: its entry points run the flows, and log runs of their own in addition to MLflow's."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def run(*command, **environment):
     )
 
 
-def test_mlflow_run_trains_the_same_again_and_its_own_run_is_left_alone(trained_before):
+def test_mlflow_run_gives_the_same_training_and_its_own_run_is_unchanged(trained_before):
     from tasks.registry.client import connect
 
     first = trained_before.summary()
@@ -47,7 +47,7 @@ def test_mlflow_run_trains_the_same_again_and_its_own_run_is_left_alone(trained_
     runs = {
         experiment.name: client.search_runs([experiment.experiment_id]) for experiment in client.search_experiments()
     }
-    assert {run.info.status for some in runs.values() for run in some} == {"FINISHED"}
+    assert {run.info.status for found in runs.values() for run in found} == {"FINISHED"}
     (project,) = runs["Default"]
     assert project.data.params == {"problem": str(problem), "preset": "standard", "seed": str(SEED)}
     assert not project.data.metrics
@@ -64,18 +64,18 @@ def test_mlflow_run_trains_the_same_again_and_its_own_run_is_left_alone(trained_
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
     ],
 )
-def test_a_store_that_mlflow_made_up_is_not_used_and_a_named_one_is(given, used):
+def test_the_default_store_of_mlflow_run_is_replaced_and_a_given_one_is_used(given, used):
     done = run("-c", "import os, flows; print(os.environ.get('MLFLOW_TRACKING_URI'))", MLFLOW_TRACKING_URI=given)
     assert done.stdout.strip() == str(used), done.stderr
 
 
 def test_every_parameter_of_an_entry_point_is_an_option_of_its_flow():
     from flows.train import TrainRequest
-    from tasks.review.terminal import ReviewRequest
-    from tasks.scoring.batch import ScoreRequest
+    from tasks.review.terminal import ReviewOptions
+    from tasks.scoring.score_file import ScoreRequest
 
     entries = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
-    requests = {"train": TrainRequest, "promote": ReviewRequest, "score": ScoreRequest}
+    requests = {"train": TrainRequest, "promote": ReviewOptions, "score": ScoreRequest}
     assert set(entries) == set(requests)
     for name, entry in entries.items():
         assert f"python -m flows.{name} " in entry["command"]
@@ -87,7 +87,7 @@ def test_every_parameter_of_an_entry_point_is_an_option_of_its_flow():
             assert declared.get("default", default) in {default, ""}
 
 
-def test_the_environment_is_the_lock_file_and_names_no_index():
+def test_the_environment_is_the_lock_file_without_an_index():
     environment = yaml.safe_load((ROOT / "python_env.yaml").read_text())
     assert environment["dependencies"] == ["-r requirements.lock"]
     assert "index-url" not in (ROOT / "requirements.lock").read_text()

@@ -1,4 +1,4 @@
-"""The command a user types, in a process of its own, on a problem small enough to wait for."""
+"""The training command of a user, in its own process, on a small problem."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import yaml
 from evenhand.errors import ProblemError
 from evenhand.report.summary import Summary
 from flows.train import TrainRequest, read_problem
-from tasks.registry.register_version import load_version
+from tasks.registry.load_model import load_version
 from tasks.settings import ROOT, settings
 from tests.e2e.conftest import train
 
@@ -28,7 +28,7 @@ def mlflow_runs(experiment):
     return [] if found is None else list(client.search_runs([found.experiment_id]))
 
 
-def test_a_training_from_data_to_a_review_that_waits(finished):
+def test_a_training_from_data_to_a_pending_review(finished):
     done = finished
     path = Path(done.stdout.splitlines()[-1])
     assert path.name == "summary.json"
@@ -58,28 +58,28 @@ def test_a_training_from_data_to_a_review_that_waits(finished):
     assert {r.info.status for r in runs} == {"FINISHED"}
 
 
-def test_the_registered_model_answers_in_a_fresh_process(finished):
-    asked = (
+def test_the_registered_model_predicts_the_same_in_a_new_process(finished):
+    code = (
         "import sys, json, pandas as pd\n"
-        "from tasks.registry.register_version import load_version\n"
+        "from tasks.registry.load_model import load_version\n"
         "m = load_version('evenhand-small', '1')\n"
         "rows = pd.read_csv(sys.argv[1], dtype=str).drop(columns='kind').head(50)\n"
         "print(json.dumps([m.predict_proba(rows).tolist(), m.predict(rows).tolist()]))\n"
     )
     data = yaml.safe_load(finished.problem.read_text())["source"]["path"]
     done = subprocess.run(
-        [sys.executable, "-c", asked, data], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", code, data], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )
     model, rows = load_version("evenhand-small", "1"), pd.read_csv(data, dtype=str).drop(columns="kind").head(50)
-    answers = json.loads(done.stdout)
-    assert answers == [model.predict_proba(rows).tolist(), model.predict(rows).tolist()]
-    probabilities, names = np.array(answers[0]), answers[1]
+    predictions = json.loads(done.stdout)
+    assert predictions == [model.predict_proba(rows).tolist(), model.predict(rows).tolist()]
+    probabilities, names = np.array(predictions[0]), predictions[1]
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert set(names) <= {"Assault", "Robbery", "Theft"}
     assert len(set(names)) > 1
 
 
-def test_a_killed_training_says_failed_at_the_next_start_which_goes_on_with_its_studies(small):
+def test_after_a_kill_the_next_training_continues_its_studies_and_the_run_is_failed(small):
     space = {"num_leaves": {"low": 2, "high": 31}, "learning_rate": {"low": 0.01, "high": 0.3, "log": True}}
     problem = small(tuning=[{"model": "lightgbm", "trials": 4, "folds": 2, "space": space}])
     process = subprocess.Popen(
@@ -95,14 +95,14 @@ def test_a_killed_training_says_failed_at_the_next_start_which_goes_on_with_its_
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(30)
     assert [r.info.status for r in mlflow_runs("small")] == ["RUNNING"]
-    left = {path: path.read_bytes() for path in (settings().home / "tuning").rglob("*.journal")}
-    assert left
+    journals = {path: path.read_bytes() for path in (settings().home / "tuning").rglob("*.journal")}
+    assert journals
 
     done = train("--problem", problem, "--tune")
     assert done.returncode == 0, done.stderr
-    for path, before in left.items():
-        whole = before[: before.rfind(b"\n") + 1]
-        assert path.read_bytes().startswith(whole)
+    for path, before in journals.items():
+        complete_lines = before[: before.rfind(b"\n") + 1]
+        assert path.read_bytes().startswith(complete_lines)
     assert len(list((settings().home / "tuning").rglob("*.journal"))) == 3  # two folds, and all training rows
     summary = Summary.model_validate_json(Path(done.stdout.splitlines()[-1]).read_text())
     assert [(s.candidate, s.fold, s.complete + s.pruned) for s in summary.tuning] == [
@@ -128,7 +128,7 @@ def assert_trials_below_their_candidate(summary):
     assert {name: float(value) for name, value in chosen[0].data.params.items()} == final.chosen
 
 
-def test_a_wrong_problem_is_one_paragraph_and_exit_code_1(small):
+def test_an_invalid_problem_is_a_short_error_and_exit_code_1(small):
     done = train("--problem", small(metric="f7"))
     assert done.returncode == 1
     assert "metric: Input should be 'macro_f1'" in done.stderr
@@ -143,12 +143,12 @@ def test_bad_data_fails_the_run_and_registers_nothing(small):
     assert [r.info.status for r in mlflow_runs("small")] == ["FAILED"]
 
 
-def test_unknown_problem_names_the_known_ones():
+def test_an_unknown_problem_is_an_error_that_lists_the_known_ones():
     with pytest.raises(ProblemError, match=r"no problem 'torronto': known are .*toronto"):
         read_problem(TrainRequest(problem="torronto"))
 
 
-def test_help_explains_every_option():
+def test_help_lists_the_options():
     done = train("--help")
     assert done.returncode == 0
     for option in ("--problem", "--data", "--preset", "--seed", "--tune", "--clear-cache"):

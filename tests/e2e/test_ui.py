@@ -1,4 +1,4 @@
-"""`make ui` on a finished training, read in a real browser."""
+"""`make ui` on a finished training, in a real browser."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from tests.e2e.browser import tab
 from tests.edges.servers import free_ports
 
 UI = [sys.executable, "-m", "tasks.local.ui"]
-# What the servers' own pages ask for in vain: the current user (MLflow without accounts), an icon (Prefect).
-THEIR_OWN = r"/mlflow/users/current$|/ico/undefined\.svg$"
+# Failed requests of the servers' own pages: the current user (MLflow without accounts), an icon (Prefect).
+KNOWN_FAILURES = r"/mlflow/users/current$|/ico/undefined\.svg$"
 
 
 def ui(*arguments, **environment):
@@ -39,7 +39,7 @@ def is_served(port):
 
 @pytest.fixture(scope="module")
 def pages(one_training):
-    """Both pages, as `make ui` opens them; ctrl-c ends it and all that it started."""
+    """The pages that `make ui` opens; ctrl-c stops it and everything it started."""
     mlflow, prefect = free_ports(2)
     environment = {k: v for k, v in os.environ.items() if k not in {"MLFLOW_TRACKING_URI", "PREFECT_API_URL"}}
     process = subprocess.Popen(
@@ -50,20 +50,20 @@ def pages(one_training):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # A shell without a terminal starts its background jobs deaf to ctrl-c, and children inherit that.
+        # A shell without a terminal makes its background jobs ignore ctrl-c, and child processes inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  no thread yet
     )
-    printed = []
+    lines = []
     try:
         for line in process.stdout:
-            printed.append(line)
+            lines.append(line)
             if line.startswith("ctrl-c"):
                 break
-        assert process.poll() is None, "".join(printed)
+        assert process.poll() is None, "".join(lines)
         yield {
             "MLflow": f"http://127.0.0.1:{mlflow}",
             "Prefect": f"http://127.0.0.1:{prefect}",
-            "printed": "".join(printed),
+            "output": "".join(lines),
         }
     finally:
         os.killpg(process.pid, signal.SIGINT)
@@ -73,9 +73,9 @@ def pages(one_training):
     assert not is_served(prefect)
 
 
-def test_mlflow_opens_on_trainings_and_compares_the_candidates_by_their_metrics(pages, finished):
+def test_mlflow_shows_trainings_and_compares_their_candidates(pages, finished):
     from tasks.registry.client import connect
-    from tasks.registry.tracking import compare_page
+    from tasks.registry.training_runs import compare_page
 
     client = connect()
     experiment = client.get_experiment_by_name("small")
@@ -86,18 +86,20 @@ def test_mlflow_opens_on_trainings_and_compares_the_candidates_by_their_metrics(
     metrics = sorted(name for name in children[0].data.metrics if name.startswith("oof") and name.endswith("macro_f1"))
     assert {"lightgbm / none", "lightgbm / random_over"} <= set(names)
     assert metrics == ["oof_macro_f1"]
-    opened, newest = re.findall(r"http://\S+/#/experiments\S+", pages["printed"])
-    with tab(THEIR_OWN) as seen:
-        seen.shows(opened, "Model training", "small")
-        seen.shows(newest, f"Sort: {metrics[0]}", *names)
-        seen.shows(pages["MLflow"] + compare_page(parent.info.run_id), f"Comparing {len(names)} Runs", *names, *metrics)
-        seen.shows(
+    opened, newest = re.findall(r"http://\S+/#/experiments\S+", pages["output"])
+    with tab(KNOWN_FAILURES) as browser:
+        browser.open(opened, "Model training", "small")
+        browser.open(newest, f"Sort: {metrics[0]}", *names)
+        browser.open(
+            pages["MLflow"] + compare_page(parent.info.run_id), f"Comparing {len(names)} Runs", *names, *metrics
+        )
+        browser.open(
             f"{pages['MLflow']}/#/experiments/{experiment.experiment_id}/runs/{parent.info.run_id}", "winner", *names
         )
-    assert seen.faults == []
+    assert browser.errors == []
 
 
-def test_prefect_shows_the_embedded_training_its_words_and_its_tasks(pages, finished):
+def test_prefect_shows_the_training_its_log_and_its_tasks(pages, finished):
     summary = finished.stdout.splitlines()[-1]
     with httpx.Client(base_url=pages["Prefect"], trust_env=False, timeout=30) as api:
         (flow_run,) = api.post("/api/flow_runs/filter", json={}).raise_for_status().json()
@@ -105,17 +107,17 @@ def test_prefect_shows_the_embedded_training_its_words_and_its_tasks(pages, fini
         tasks = api.post("/api/task_runs/filter", json={"limit": 200}).raise_for_status().json()
     assert summary in [log["message"] for log in messages]
     assert {task["state_type"] for task in tasks} == {"COMPLETED"}
-    with tab(THEIR_OWN) as seen:
-        seen.shows(f"{pages['Prefect']}/runs", flow_run["name"], "Completed")
-        seen.shows(
+    with tab(KNOWN_FAILURES) as browser:
+        browser.open(f"{pages['Prefect']}/runs", flow_run["name"], "Completed")
+        browser.open(
             f"{pages['Prefect']}/runs/flow-run/{flow_run['id']}", flow_run["name"], "Completed", "fetch A small town"
         )
-        seen.page.get_by_text("Task Runs", exact=True).first.click()
-        seen.sees("lightgbm / random_over, ")
-    assert seen.faults == []
+        browser.page.get_by_text("Task Runs", exact=True).first.click()
+        browser.wait_for("lightgbm / random_over, ")
+    assert browser.errors == []
 
 
-def test_a_port_that_is_taken_is_named_and_nothing_is_started(home):
+def test_a_port_in_use_is_an_error_and_nothing_is_started(home):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -130,7 +132,7 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_started(home):
     assert not (home / "var").exists()
 
 
-def test_stores_on_servers_are_named_not_served():
+def test_addresses_of_existing_servers_are_printed():
     done = ui(
         MLFLOW_TRACKING_URI="https://someone:secret@mlflow.example", PREFECT_API_URL="https://prefect.example/api"
     )

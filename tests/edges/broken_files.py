@@ -1,4 +1,4 @@
-"""A small clean file in the shape of the Toronto set, and the ways to break it."""
+"""A small clean file in the format of the Toronto data, and functions that break it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 
 def toronto_suite() -> dict:
-    """The real suite, its minimum numbers of rows scaled to a small file."""
+    """The Toronto suite, with its minimum numbers of rows scaled to a small file."""
     suite = json.loads((ROOT / "expectations" / "toronto.json").read_text())
     suite["meta"]["min_class_rows"] = 50
     for expectation in suite["expectations"]:
@@ -27,7 +27,7 @@ def toronto_suite() -> dict:
 
 
 def allowed(column: str) -> list[str]:
-    """Values that the suite allows in a column."""
+    """Return the values that the suite allows in a column."""
     return next(
         e["kwargs"]["value_set"]
         for e in toronto_suite()["expectations"]
@@ -36,7 +36,7 @@ def allowed(column: str) -> list[str]:
 
 
 def clean() -> pd.DataFrame:
-    """Raw cells of 3,000 good rows, each unlike any other."""
+    """Raw cells of 3,000 valid rows without duplicates."""
     rng = np.random.default_rng(42)
     days = pd.Timestamp("2014-01-01") + pd.to_timedelta(rng.integers(0, 2920, ROWS), unit="D")
     return pd.DataFrame(
@@ -64,7 +64,7 @@ def csv_bytes(frame: pd.DataFrame, **options: object) -> bytes:
 
 
 def _with(column: str, rows: slice, value: object) -> Callable[[pd.DataFrame], bytes]:
-    """Other cells in some rows of a column."""
+    """Return a function that sets the cells of some rows in a column."""
 
     def build(frame: pd.DataFrame) -> bytes:
         changed = frame.copy()
@@ -75,7 +75,7 @@ def _with(column: str, rows: slice, value: object) -> Callable[[pd.DataFrame], b
 
 
 def _each(column: str, change: Callable[[str], str]) -> Callable[[pd.DataFrame], bytes]:
-    """Every cell of a column changed."""
+    """Return a function that changes every cell of a column."""
     return lambda frame: csv_bytes(frame.assign(**{column: frame[column].map(change)}))
 
 
@@ -100,7 +100,7 @@ def _ragged(frame: pd.DataFrame) -> bytes:
 
 
 def _first_row_as_header(frame: pd.DataFrame) -> bytes:
-    """No header, and a first row whose cells are all different, as column names are."""
+    """Remove the header; the first row has no repeated cell, as column names would not."""
     first = frame.apply(lambda row: row.nunique() == len(row), axis=1).to_numpy().argmax()
     return csv_bytes(frame[first:], header=False)
 

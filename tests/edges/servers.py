@@ -1,4 +1,4 @@
-"""Real servers for the tests: started on free loopback ports, waited for, stopped by their own process."""
+"""Real servers for the tests: started on free loopback ports, waited for, and stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 
 @dataclass(frozen=True)
 class S3Server:
-    """An S3 endpoint and two accounts: one that may do anything and one that may only read and list."""
+    """An S3 endpoint with two accounts: an administrator, and one that may only read and list."""
 
     endpoint: str
     access_key: str = "evenhand-test"
@@ -31,7 +31,7 @@ class S3Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on; all below 32768, so that no outgoing connection takes one in the meantime."""
+    """Return ports on which nothing listens, below 32768, where no outgoing connection takes one in the meantime."""
     ports: list[int] = []
     candidate = 20000 + (os.getpid() * 37) % 10000
     with ExitStack() as held:
@@ -47,7 +47,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def executable(name: str) -> str:
-    """A command of this environment or of the machine; its absence skips the test."""
+    """Return the path of a command of this environment or machine; skip the test when there is none."""
     found = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if found is None:
         pytest.skip(f"{name} is not installed")
@@ -63,7 +63,7 @@ def serve(
     timeout: float = 60,
     grace: float = 10,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server while the block lasts; ``ready`` is asked until it says yes, ``grace`` is its time to end."""
+    """Run a server during the block, which starts once ``ready`` is true; ``grace`` is the time it gets to stop."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent, env=None if env is None else dict(env)
@@ -73,7 +73,7 @@ def serve(
             while not ready():
                 if process.poll() is not None or time.monotonic() > deadline:
                     tail = log.read_text(errors="replace")[-3000:]
-                    raise RuntimeError(f"{command[0]} did not come up (exit {process.poll()}):\n{tail}")
+                    raise RuntimeError(f"{command[0]} did not start (exit {process.poll()}):\n{tail}")
                 time.sleep(0.1)
             yield process
         finally:
@@ -99,7 +99,7 @@ def answers(url: str, status: Sequence[int] = (200,)) -> bool:
 
 @contextmanager
 def seaweed_s3(folder: Path) -> Iterator[S3Server]:
-    """A SeaweedFS with its S3 endpoint, its files under ``folder``."""
+    """Run SeaweedFS with an S3 endpoint; its files are in ``folder``."""
     weed = executable("weed")
     names = ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc"]
     names += ["s3.port", "s3.port.grpc"]
@@ -112,14 +112,14 @@ def seaweed_s3(folder: Path) -> Iterator[S3Server]:
     command += [f"-s3.config={folder / 's3.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
     command += ["-s3.autoCreateBucket=false"]
     command += [f"-{name}={port}" for name, port in ports.items()]
-    # Anonymous listing is refused, which shows that the accounts are loaded and the filer is there.
+    # A refused anonymous listing shows that the accounts are loaded and the filer runs.
     with serve(command, lambda: answers(server.endpoint, (403,)), folder / "weed.log", grace=1):
         yield server
 
 
 @contextmanager
 def moto_aws(folder: Path) -> Iterator[str]:
-    """An imitation of AWS; yields its endpoint."""
+    """Run moto, a mock of AWS, and yield its endpoint."""
     command = executable("moto_server")
     (port,) = free_ports(1)
     endpoint = f"http://127.0.0.1:{port}"

@@ -1,6 +1,9 @@
-"""Detectors of unusual rows: how they learn what is normal, and their scores as features."""
+"""Detectors of unusual rows: how they learn what is normal, and their scores as features.
 
-from evenhand.features.anomaly.detectors import FittedDetector, missing_extra
-from evenhand.features.anomaly.features import AnomalyScores, anomaly_steps, check_features
+As classifiers they are in ``evenhand.models.detector_classifier``; settings are in ``evenhand.problem.detectors``.
+"""
 
-__all__ = ["AnomalyScores", "FittedDetector", "anomaly_steps", "check_features", "missing_extra"]
+from evenhand.features.anomaly.anomaly_scores import AnomalyScores, anomaly_steps
+from evenhand.features.anomaly.detectors import FittedDetector
+
+__all__ = ["AnomalyScores", "FittedDetector", "anomaly_steps"]

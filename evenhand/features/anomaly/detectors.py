@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,20 +10,11 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-from evenhand.features.anomaly.points import Points
-
-PYOD = frozenset({"pyod_knn"})
-
-
-def missing_extra(kind: str) -> str | None:
-    """Say what has to be installed for a detector, or return None."""
-    if kind in PYOD and find_spec("pyod") is None:
-        return f"{kind} needs PyOD, which is not installed: pip install -e '.[anomaly]' in the repository"
-    return None
+from evenhand.features.anomaly.detector_input import Points
 
 
 class FittedDetector(BaseEstimator):
-    """A detector of unusual rows, on :class:`~evenhand.features.anomaly.points.Points`.
+    """A detector of unusual rows, on :class:`~evenhand.features.anomaly.detector_input.Points`.
 
     Parameters
     ----------
@@ -46,7 +36,7 @@ class FittedDetector(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: object = None) -> FittedDetector:
-        """Learn what is normal.
+        """Learn what normal rows look like.
 
         Parameters
         ----------
@@ -58,10 +48,10 @@ class FittedDetector(BaseEstimator):
         return self
 
     def strangeness(self, X: np.ndarray) -> np.ndarray:
-        """Score rows, shape (n_rows,); a higher score is stranger. It depends on no other row of ``X``."""
+        """Score rows, shape (n_rows,), each independently of the others; a higher score is stranger."""
         points = self.points_.transform(X)
         if isinstance(self.model_, OneClassSVM):
-            # Its coefficients add up to a number of rows: undivided, scores grow with the rows learned from.
+            # The coefficients sum to a number of rows: undivided, scores would grow with the rows learned from.
             return -np.asarray(self.model_.decision_function(points)) / self.model_.dual_coef_.sum()
         return -np.asarray(self.model_.score_samples(points))
 
@@ -81,11 +71,11 @@ class FittedDetector(BaseEstimator):
 
 
 class Tails(BaseEstimator):
-    """How far out in the tails of its columns a row lies: ECOD (Li et al. 2022), one row at a time.
+    """How far a row lies in the tails of its columns: ECOD (Li et al. 2022), one row at a time.
 
-    A column adds the negative logarithm of the smaller of its two tails, both of them in a column without skew, as PyOD
-    has it. PyOD joins the rows it scores to those it has learned from, so that a row's score depends on the rows that
-    come with it; here each row is joined alone.
+    A column adds the negative logarithm of the smaller of its two tails, or of both in a column without skew, as in
+    PyOD. PyOD adds the rows it scores to those it has learned from, so a row's score there depends on the rows scored
+    with it. Here each row is added alone, which gives PyOD's score of that row by itself.
 
     Attributes
     ----------
@@ -120,9 +110,9 @@ class Tails(BaseEstimator):
 
 
 class Distances(BaseEstimator):
-    """The distance to the nearest normal rows, by PyOD's k-NN detector (Ramaswamy, Rastogi & Shim 2000).
+    """The distance to the nearest normal rows (Ramaswamy, Rastogi & Shim 2000): the scores of PyOD's ``KNN``.
 
-    What it has learned is kept as scikit-learn's own search, so that scoring needs no PyOD.
+    scikit-learn's search gives the same scores without PyOD, whose installation takes 190 MB.
 
     Attributes
     ----------
@@ -136,14 +126,15 @@ class Distances(BaseEstimator):
 
     def fit(self, X: np.ndarray, y: object = None) -> Distances:
         """Keep the points."""
-        from pyod.models.knn import KNN
-
-        detector = KNN(n_neighbors=self.n_neighbors, method=self.method).fit(X)
-        self.search_ = NearestNeighbors(n_neighbors=self.n_neighbors, algorithm="brute").fit(detector.neigh_._fit_X)
+        self.search_ = NearestNeighbors(n_neighbors=self.n_neighbors, algorithm="brute").fit(X)
         return self
 
     def score_samples(self, X: np.ndarray) -> np.ndarray:
         """Score rows, shape (n_rows,); a lower score is stranger."""
         distances, _ = self.search_.kneighbors(X)
-        found = {"largest": distances[:, -1], "mean": distances.mean(axis=1), "median": np.median(distances, axis=1)}
-        return -found[self.method]
+        summaries = {
+            "largest": distances[:, -1],
+            "mean": distances.mean(axis=1),
+            "median": np.median(distances, axis=1),
+        }
+        return -summaries[self.method]

@@ -1,4 +1,4 @@
-"""Strategies beside each other: what they did to the class counts, and what came of it."""
+"""Strategies compared: what they did to the class counts, and their scores."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from evenhand.problem import LOWER_IS_BETTER
+from evenhand.report.candidate_row import Row, is_baseline
 from evenhand.report.figures.style import ACCENT, GREY, INK, PALE, SECOND, SIZE, new_figure, panels, short, tidy
-from evenhand.report.tables import Row, is_baseline
 
-MOST = 30  # strategies that can be told apart in one figure
+MOST = 30  # strategies that are readable in one figure
 
 
 def class_counts(before: Mapping[str, int], after: Mapping[str, Mapping[str, int]], note: str = "") -> Figure:
-    """Draw the training rows of every class before and after each strategy, a panel a strategy, on a logarithmic scale.
+    """Draw the training rows of every class before and after each strategy, on a logarithmic scale.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ def class_counts(before: Mapping[str, int], after: Mapping[str, Mapping[str, int
 
 
 def strategy_comparison(rows: Sequence[Row], metric: str, note: str = "") -> Figure:
-    """Draw ``metric`` of every strategy, out of fold and held out, a panel a model, with a line for its baseline.
+    """Draw ``metric`` of every strategy, out of fold and held out, one panel per model, with a line for its baseline.
 
-    Of more strategies than can be told apart, the best are drawn, and no model that was tried in one way alone.
+    Of more than 30 strategies the best are drawn, without the models that were tried with one strategy only.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def strategy_comparison(rows: Sequence[Row], metric: str, note: str = "") -> Fig
     if not scored:
         raise ValueError(f"rows: none of {len(rows)} candidates has scores to compare")
     varying = [name for name in ("features", "decision") if len({getattr(row, name) for row in rows}) > 1]
-    rows, some = _most_telling(rows, metric, varying)
+    rows, some = _best(rows, metric, varying)
     models = list(dict.fromkeys(row.model for row in rows if row.oof is not None or row.test is not None))
     labels = _labels(rows, metric, varying)
     columns = min(3, len(models))
@@ -79,7 +79,7 @@ def strategy_comparison(rows: Sequence[Row], metric: str, note: str = "") -> Fig
     axes[0].set_ylim(len(labels) - 0.5, -0.5)
     keys = [_key("o", "out of fold", ACCENT, ACCENT), _key("D", "held-out period", SECOND, "white")]
     if any(row.stopped for row in scored):
-        keys.insert(1, _key("o", "the same, stopped by the race", ACCENT, "white"))
+        keys.insert(1, _key("o", "the same, stopped early", ACCENT, "white"))
     lines = [Line2D([], [], color=GREY, linewidth=1, linestyle="--", label="without resampling")]
     figure.legend(handles=keys + lines, loc="outside lower right", ncols=len(keys) + 1, fontsize=8, frameon=False)
     return figure
@@ -102,7 +102,7 @@ def _label(row: Row, varying: Sequence[str]) -> str:
 
 
 def _labels(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> dict[str, int]:
-    """Place of every strategy, the baseline on top, then the best on average out of fold."""
+    """Return the position of every strategy: the baseline on top, then the best on average out of fold."""
     found: dict[str, list[float]] = {}
     for row in rows:
         values = found.setdefault(_label(row, varying), [])
@@ -118,8 +118,8 @@ def _labels(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> dict[st
     return {label: at for at, label in enumerate(sorted(found, key=place))}
 
 
-def _most_telling(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> tuple[Sequence[Row], str]:
-    """Choose what is drawn, and say what it is."""
+def _best(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> tuple[Sequence[Row], str]:
+    """Choose what is drawn, and describe it."""
     if len(_labels(rows, metric, varying)) <= MOST:
         return rows, "every strategy"
     tried = Counter(row.model for row in rows)

@@ -1,4 +1,4 @@
-"""One class against the rest: precision-recall, ROC and calibration."""
+"""Precision-recall and ROC curves of each class against the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evenhand.metrics.ranking import average_precision_and_roc_auc, threshold_counts
@@ -16,7 +15,6 @@ from evenhand.report.figures.style import (
     GREY,
     INK,
     PALE,
-    SECOND,
     TOGETHER,
     check_names,
     line_style,
@@ -27,17 +25,15 @@ from evenhand.report.figures.style import (
     tidy,
 )
 
-CALIBRATION_BINS = 10
-
 
 @dataclass(frozen=True)
 class _Curve:
     name: str
-    label: str  # what its legend entry or panel says beside the name
+    label: str  # in its legend entry or panel, with the name
     x: np.ndarray
     y: np.ndarray
     area: float
-    chance: tuple[tuple[float, float], tuple[float, float]]  # x and y of the line of a useless model
+    chance: tuple[tuple[float, float], tuple[float, float]]  # x and y of the line of a guessing model
 
 
 def precision_recall(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "") -> Figure:
@@ -54,7 +50,7 @@ def precision_recall(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], n
     Returns
     -------
     Figure
-        One plot for up to seven classes, a panel a class for more, the highest average precision first.
+        One plot for up to seven classes, one panel per class for more, the highest average precision first.
 
     Raises
     ------
@@ -91,57 +87,10 @@ def roc(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = ""
     return _drawn(figure, curves, classes, ("false positive rate", "true positive rate"), "grey: a model that guesses")
 
 
-def calibration(
-    y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "", corrected: np.ndarray | None = None
-) -> Figure:
-    """Draw the observed share against the predicted probability, a panel a class.
-
-    Arguments and errors as :func:`precision_recall`; with ``corrected``, of shape (n, K), its points are drawn beside
-    those of ``proba``, which are called raw. Points are ten bins of equally many expected rows of the class, so that a
-    rare class has points where it is predicted, not ten at nought. The bars behind show how the predictions are spread
-    (their height is the panel's own). Every panel has its own scale.
-    """
-    check_names("classes", classes, proba.shape[1])
-    figure = new_figure("Calibration: below the diagonal, probabilities are too high; above it, too low", note)
-    axes = panels(figure, len(classes))
-    for code, (ax, name) in enumerate(zip(axes, classes, strict=True)):
-        _reliability(ax, y == code, proba[:, code], None if corrected is None else corrected[:, code])
-        ax.set_title(short(name), fontsize=7.5, color=INK)
-    if corrected is not None:
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", fontsize=7.5, frameon=False)
-    figure.supxlabel("predicted probability", fontsize=8)
-    figure.supylabel("observed share   (bars: spread of the predictions)", fontsize=8)
-    return figure
-
-
-def _reliability(axes: Axes, positive: np.ndarray, values: np.ndarray, corrected: np.ndarray | None) -> None:
-    given = [("raw", values, SECOND if corrected is not None else ACCENT)]
-    given += [] if corrected is None else [("corrected", corrected, ACCENT)]
-    points = [(name, colour, *_means(positive, some)) for name, some, colour in given]
-    top = min(1.0, max(0.01, *(max(*predicted, *observed) for _, _, predicted, observed in points)) * 1.08)
-    counts, edges = np.histogram(given[-1][1], bins=25, range=(0, top))
-    axes.stairs(counts / max(counts.max(), 1) * top * 0.35, edges, fill=True, color=PALE)
-    axes.plot([0, top], [0, top], color=GREY, linewidth=0.8)
-    for name, colour, predicted, observed in points:
-        axes.plot(predicted, observed, "o-", color=colour, markersize=3, linewidth=1, label=name)
-    axes.set(xlim=(0, top), ylim=(0, top))
-    axes.locator_params(nbins=3)
-    tidy(axes)
-
-
-def _means(positive: np.ndarray, values: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean probability and observed share of bins with equally many expected rows."""
-    order = np.argsort(values, kind="stable")
-    expected = np.cumsum(values[order])
-    cuts = np.searchsorted(expected, expected[-1] * np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
-    bins = [rows for rows in np.split(order, cuts) if len(rows)]
-    return [float(values[rows].mean()) for rows in bins], [float(positive[rows].mean()) for rows in bins]
-
-
 def _curves(
     y: np.ndarray, proba: np.ndarray, classes: Sequence[str], curve: Callable[[str, np.ndarray, np.ndarray], _Curve]
 ) -> list[_Curve]:
-    """Curves of the classes that have rows, the largest area first."""
+    """Return the curves of the classes that have rows, the largest area first."""
     check_names("classes", classes, proba.shape[1])
     found = [curve(name, y == code, proba[:, code]) for code, name in enumerate(classes) if (y == code).any()]
     return sorted(found, key=lambda one: (math.isnan(one.area), -one.area, one.name))

@@ -1,4 +1,4 @@
-"""What a reviewer looks at beside the verdict: both models' scores, confusions, calibration and groups."""
+"""What a reviewer needs with the verdict: both models' scores, confusions, calibration and groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evenhand.problem import GatePolicy
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Rows by how sure the model is of its most probable class; bins without rows are left out."""
+    """Rows by the model's confidence in its most probable class; bins without rows are left out."""
 
     confidence: np.ndarray
     """Mean of each bin."""
@@ -66,7 +66,7 @@ def _of_model(a: Aligned, model: Predictions) -> ModelDetails:
 
 
 def reliability(y: np.ndarray, proba: np.ndarray) -> Reliability:
-    """Compare how sure a model is with how often it is right, in the bins of the calibration error.
+    """Compare a model's confidence with how often it is right, in the bins of the calibration error.
 
     Parameters
     ----------
@@ -79,9 +79,9 @@ def reliability(y: np.ndarray, proba: np.ndarray) -> Reliability:
     >>> found.confidence.tolist(), found.accuracy.tolist(), found.rows.tolist()
     ([0.9], [0.5], [2])
     """
-    sure, right = proba.max(axis=1), proba.argmax(axis=1) == y
-    at = np.minimum((sure * BINS).astype(int), BINS - 1)
+    confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y
+    at = np.minimum((confidence * BINS).astype(int), BINS - 1)
     rows = np.bincount(at, minlength=BINS)
-    held = rows > 0
-    confidence, accuracy = (np.bincount(at, weights=values, minlength=BINS)[held] for values in (sure, right))
-    return Reliability(confidence / rows[held], accuracy / rows[held], rows[held])
+    filled = rows > 0
+    means = [np.bincount(at, weights=values, minlength=BINS)[filled] / rows[filled] for values in (confidence, right)]
+    return Reliability(means[0], means[1], rows[filled])

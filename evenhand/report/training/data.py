@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from matplotlib.figure import Figure
+
 from evenhand.evidence.bootstrap import Interval
 from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.cost_curves import CostCurve
 from evenhand.metrics.scores import Scores
-from evenhand.problem import ARGMAX, BASE, Problem
+from evenhand.problem import Problem
+from evenhand.report.candidate_row import Row
 from evenhand.report.summary import Summary
-from evenhand.report.tables import Row
 from evenhand.strategies import ResamplingRecord
 
-BASELINE_CURVES = "baseline_precision_recall"  # the figure of the reference beside that of the winner
+BASELINE_CURVES = "baseline_precision_recall"  # the figure of the reference, shown with that of the winner
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class ClassLine:
     share: float
     """Of the held-out rows: the precision of guessing."""
     measures: Mapping[str, Interval] | None
-    """By ``CLASS_METRICS``; None where the class has too few rows to say."""
+    """By ``CLASS_METRICS``; None where the class has too few rows."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class ClassCosts:
 
 @dataclass(frozen=True)
 class Measured:
-    """How sure the chosen model's scores on the held-out rows are."""
+    """Intervals of the chosen model's scores on the held-out rows."""
 
     primary: Interval
     """Of the problem's metric."""
@@ -79,7 +81,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Corrected:
-    """Scores of a candidate once its probabilities are corrected."""
+    """Scores of a candidate with calibrated probabilities."""
 
     method: str
     oof: Scores | None
@@ -88,7 +90,7 @@ class Corrected:
 
 @dataclass(frozen=True)
 class Made:
-    """How a training came about, beside its problem and summary."""
+    """How a training was made, in addition to its problem and summary."""
 
     train_sha256: str
     holdout_sha256: str
@@ -106,7 +108,7 @@ class Made:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Everything that the page and the model card tell."""
+    """Everything that the page and the model card show."""
 
     problem: Problem
     summary: Summary
@@ -114,26 +116,13 @@ class Report:
     rows: tuple[Row, ...]
     winner: Row
     reference: Row | None
-    """The same model with nothing done about imbalance; None where that is the winner, or was not tried."""
+    """The winner's model with strategy ``none``; None where that is the winner, or was not tried."""
     made: Made
     measured: Measured | None = None
     evidence: Evidence | None = None
     corrected: Mapping[str, Corrected] = field(default_factory=dict)
     """By the name of the candidate."""
     ledger: tuple[ResamplingRecord, ...] = ()
-    """A line a strategy, on all training rows."""
-    figures: Mapping[str, bytes] = field(default_factory=dict)
-    """PNG files by name."""
-
-
-def row_name(row: Row) -> str:
-    """Name a candidate as the runs do.
-
-    Examples
-    --------
-    >>> row_name(Row("lightgbm", "none", "enriched", "multipliers", None, None, 1.0, None))
-    'lightgbm / none / enriched / multipliers'
-    """
-    features = [] if row.features == BASE else [row.features]
-    decision = [] if row.decision == ARGMAX.name else [row.decision]
-    return " / ".join([row.model, row.strategy, *features, *decision])
+    """One entry per strategy, on all training rows."""
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    """Of the chosen model and of all candidates, by the names of their files; ``BASELINE_CURVES``, too."""

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Callable
+from typing import Any
 
-from evenhand.report.training.candidates import comparison_section, leaderboard_section, verdict_section
-from evenhand.report.training.costs import costs_section
+from evenhand.report.gate.verdict_view import tone
+from evenhand.report.rendering import render_page
+from evenhand.report.training import candidates, provenance, winner
+from evenhand.report.training.answer import answer, next_step, unconfirmed
 from evenhand.report.training.data import Report
-from evenhand.report.training.parts import PAGE_STYLE, paragraph
-from evenhand.report.training.provenance import ledger_section, made_section, validation_section
-from evenhand.report.training.sentences import answer, scarce, unconfirmed
-from evenhand.report.training.tuning import tuning_section
-from evenhand.report.training.winner import calibration_section, classes_section, groups_section
+from evenhand.report.training.sentences import SYNTHETIC, scarce
 
-SECTIONS = {
-    "verdict": ("verdict", verdict_section),
-    "leaderboard": ("candidates", leaderboard_section),
-    "resampling": ("resampling", comparison_section),
-    "classes": ("classes", classes_section),
-    "calibration": ("calibration", calibration_section),
-    "costs": ("costs", costs_section),
-    "groups": ("groups", groups_section),
-    "tuning": ("tuning", tuning_section),
-    "ledger": ("ledger", ledger_section),
-    "validation": ("validation", validation_section),
-    "made": ("how it was made", made_section),
+# Each section: its link, and what its template ``templates/training/<name>.html.j2`` shows; None leaves it out.
+SECTIONS: dict[str, tuple[str, Callable[[Report], dict[str, Any] | None]]] = {
+    "verdict": ("verdict", candidates.verdict),
+    "leaderboard": ("candidates", candidates.leaderboard),
+    "resampling": ("resampling", candidates.resampling),
+    "classes": ("classes", winner.classes),
+    "calibration": ("calibration", winner.calibration),
+    "costs": ("costs", winner.costs),
+    "groups": ("groups", winner.groups),
+    "tuning": ("tuning", provenance.tuning),
+    "ledger": ("resampling record", provenance.ledger),
+    "validation": ("validation", provenance.validation),
+    "made": ("how it was made", provenance.made),
 }
-SYNTHETIC = "Synthetic data: the rows are made up, and so is everything on this page."
+QUICK = "a quick training on a sample of the rows: train again with the standard preset before acting on it"
 
 
 def report_page(report: Report) -> str:
-    """Write what a training found, how sure that is and how it was made, as self-contained HTML.
+    """Write what a training found, how certain that is and how it was made, as self-contained HTML.
 
     Parameters
     ----------
@@ -42,38 +42,22 @@ def report_page(report: Report) -> str:
     str
         A page without a script and without a link to anything outside it.
     """
-    parts = {anchor: write(report) for anchor, (_, write) in SECTIONS.items()}
-    links = " ".join(f'<a href="#{anchor}">{SECTIONS[anchor][0]}</a>' for anchor, part in parts.items() if part)
-    body = f"{_answer(report)}<nav>{links}</nav>{''.join(parts.values())}"
-    return whole_page(f"{report.problem.title}: {report.summary.id}", body)
-
-
-def whole_page(title: str, body: str) -> str:
-    """Put a body into a page with the project's look."""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{PAGE_STYLE}</style></head><body>{body}</body></html>\n"
-    )
-
-
-def banner(report: Report) -> str:
-    """Say that the data are synthetic, if they are."""
-    return f'<p class="banner">{SYNTHETIC}</p>' if report.problem.synthetic else ""
-
-
-def _answer(report: Report) -> str:
-    look = "passes" if report.verdict.passes else "doubt" if "insufficient" in report.verdict.outcome else "fails"
-    sentences = "".join(paragraph(said, "answer") for said in answer(report))
-    quick = "a quick look at a sample of the training rows: train again with the standard preset before acting on it"
-    notes = [quick] if report.summary.preset == "quick" else []
-    notes += [
-        said
-        for said in (unconfirmed(report), scarce(report), *(report.evidence.warnings if report.evidence else ()))
-        if said
+    sections = [
+        (name, link, render_page(f"training/{name}.html.j2", **values))
+        for name, (link, view) in SECTIONS.items()
+        if (values := view(report)) is not None
     ]
-    told = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return (
-        f'{banner(report)}<header class="{look}"><p class="kicker">training {escape(report.summary.id)}</p>'
-        f"<h1>{escape(report.problem.title)}</h1>{sentences}{f'<ul>{told}</ul>' if told else ''}</header>"
+    warnings = report.evidence.warnings if report.evidence else ()
+    notes = (QUICK if report.summary.preset == "quick" else "", unconfirmed(report), scarce(report), *warnings)
+    return render_page(
+        "training/page.html.j2",
+        title=f"{report.problem.title}: {report.summary.id}",
+        heading=report.problem.title,
+        synthetic=SYNTHETIC if report.problem.synthetic else "",
+        sections=sections,
+        summary=report.summary,
+        tone=tone(report.verdict),
+        answer=answer(report),
+        next_step=next_step(report),
+        notes=[note for note in notes if note],
     )

@@ -1,102 +1,100 @@
-"""Sections of the training's page about how it was made: resampling ledger, validation, data, settings, versions."""
+"""What the page of a training shows of how it was made: tuning, resampling record, validation, data, settings."""
 
 from __future__ import annotations
 
 import json
-from html import escape
+from typing import Any
 
 from evenhand.data.fold_names import HOLDOUT
-from evenhand.report.html import table
-from evenhand.report.training.data import Report, row_name
-from evenhand.report.training.parts import cell, folded, paragraph, picture, section
+from evenhand.report.candidate_row import row_name
+from evenhand.report.summary import TuningSummary
+from evenhand.report.table_model import Cell, Table, decimal, facts, numbers, words
+from evenhand.report.training.data import Report
+from evenhand.report.training.inline_figures import drawn
+from evenhand.report.training.sentences import caveats, chosen_settings, metric_name, rows_of_study
 
 
-def ledger_section(report: Report) -> str:
-    """Show what each strategy made of the training rows of every class, and what it could not do."""
+def tuning(report: Report) -> dict[str, Any] | None:
+    """Return every study: the settings it chose, its inner score and that of the declared settings."""
+    studies = report.summary.tuning
+    if not studies:
+        return None
+    columns = words("candidate", "rows of the study", "chosen settings") + numbers(
+        "inner score", "as declared", "complete", "pruned", "failed"
+    )
+    return {
+        "studies": Table("Studies", columns, [_study(one) for one in studies]),
+        "metrics": ", ".join(dict.fromkeys(metric_name(one.metric) for one in studies)),
+        "caveats": caveats(studies),
+    }
+
+
+def _study(one: TuningSummary) -> list[str]:
+    scores = ["" if value is None else decimal(value) for value in (one.value, one.declared)]
+    counts = [str(count) for count in (one.complete, one.pruned, one.failed)]
+    return [one.candidate, rows_of_study(one), chosen_settings(one), *scores, *counts]
+
+
+def ledger(report: Report) -> dict[str, Any] | None:
+    """Return what each strategy made of the training rows of every class, and what it could not do."""
     if not report.ledger:
-        return ""
+        return None
     before = report.ledger[0].before
     names = sorted(before, key=lambda name: (before[name], name))
-    rows = [["<b>as they are</b>", *(f"#{before[name]:,}" for name in names)]]
+    rows = [["without resampling", *(f"{before[name]:,}" for name in names)]]
     for entry in report.ledger:
         same = entry.after == entry.before
-        counts = ["#same" if same else f"#{entry.after.get(name, 0):,}" for name in names]
-        name = entry.strategy if entry.fold == HOLDOUT else f"{entry.strategy} (stopped: one fold's training rows)"
-        rows.append([cell(name), *counts])
-    done = [f"{entry.strategy}: {said}" for entry in report.ledger for said in entry.adaptations]
-    done += sorted({f"{row_name(row)}: not run, {row.skipped}" for row in report.rows if row.skipped})
-    notes = f"<ul>{''.join(f'<li>{escape(said)}</li>' for said in done)}</ul>" if done else ""
-    return section(
-        "ledger",
-        "What each strategy did to the training rows",
-        paragraph(
-            "Rows of each class in the last fit, on all training rows, the rarest class first. Only training rows are "
-            "ever resampled; every score on this page is on rows as they are.",
-            "note",
-        ),
-        table(("strategy", *(f"#{cell(name)}" for name in names)), rows),
-        notes,
-        folded("The same as a picture", picture(report.figures["class_counts"], "Class counts before and after"))
-        if "class_counts" in report.figures
-        else "",
-    )
+        strategy = entry.strategy if entry.fold == HOLDOUT else f"{entry.strategy} (stopped: one fold's training rows)"
+        rows.append([strategy, *("same" if same else f"{entry.after.get(name, 0):,}" for name in names)])
+    notes = [f"{entry.strategy}: {text}" for entry in report.ledger for text in entry.adaptations]
+    return {
+        "counts": Table("Training rows by class", words("strategy") + numbers(*names), rows),
+        "notes": notes + sorted({f"{row_name(row)}: not run, {row.skipped}" for row in report.rows if row.skipped}),
+        "drawn": drawn(report, "class_counts", "Class counts before and after"),
+    }
 
 
-def validation_section(report: Report) -> str:
-    """Tell what validation found."""
-    made, data = report.made, report.summary.data
-    aside = sum(data.quarantined.values())
-    said = (
-        f"Suite {made.suite}: {made.checked:,} expectations checked, {data.rows:,} good rows. "
-        f"{made.dropped_duplicates:,} exact copies left out."
-    )
-    said += "" if aside else " No row was put aside."
-    rows = [[cell(name), f"#{count:,}"] for name, count in data.quarantined.items()]
+def validation(report: Report) -> dict[str, Any]:
+    """Return what validation found."""
+    data = report.summary.data
+    rows = [[name, f"{count:,}"] for name, count in data.quarantined.items()]
     own = set(report.evidence.warnings) if report.evidence else set()
-    warnings = "".join(f"<li>{escape(warning)}</li>" for warning in report.summary.warnings if warning not in own)
-    return section(
-        "validation",
-        "What validation found",
-        paragraph(said),
-        table(("expectation", "#rows put aside"), rows, "compact") if rows else "",
-        f"<ul>{warnings}</ul>" if warnings else "",
-        paragraph("Every expectation with examples: quality/quality.html beside this page.", "note"),
-    )
+    columns = words("expectation") + numbers("rows")
+    return {
+        "made": report.made,
+        "data": data,
+        "quarantined": Table("Quarantined rows", columns, rows, "compact") if any(data.quarantined.values()) else None,
+        "warnings": [warning for warning in report.summary.warnings if warning not in own],
+    }
 
 
-def made_section(report: Report) -> str:
-    """Tell everything that is needed to make it again."""
-    summary, made, split = report.summary, report.made, report.problem.split
-    facts = [
+def made(report: Report) -> dict[str, Any]:
+    """Return everything that is needed to make the training again."""
+    summary, found, split = report.summary, report.made, report.problem.split
+    preset = summary.preset + (" (a sample of the training rows)" if summary.preset == "quick" else "")
+    period = ", from {} to {}".format(*found.train_period) if found.train_period else ""
+    rows: list[tuple[str, str | Cell]] = [
         ("training", summary.id),
         ("data", f"{report.problem.source.kind}, {summary.data.rows:,} good rows; {report.problem.licence}"),
         ("held out", f"{summary.data.test_rows:,} rows with {split.holdout.column} from {split.holdout.start} on"),
-        ("trained on", f"{summary.data.train_rows:,} rows{_period(made.train_period)}"),
-        ("folds", f"{made.folds} of {json.dumps(split.folds.model_dump(mode='json'))}"),
+        ("trained on", f"{summary.data.train_rows:,} rows{period}"),
+        ("folds", f"{found.folds} of {json.dumps(split.folds.model_dump(mode='json'))}"),
         ("seed", str(summary.seed)),
-        ("preset", summary.preset + (" (a sample of the training rows)" if summary.preset == "quick" else "")),
-        ("chosen by", f"the best {summary.metric} out of fold; the held-out period chose nothing"),
+        ("preset", preset),
+        ("chosen by", f"the best {summary.metric} out of fold; the held-out period was not used"),
     ]
     if summary.leak_sentinel is not None:
-        facts.append(("leak sentinel", f"{summary.leak_sentinel}: no row a fit was judged on had a part in it"))
-    hashes = (
-        ("snapshot", summary.data.sha256),
-        ("training rows", made.train_sha256),
-        ("held-out rows", made.holdout_sha256),
-        ("source code", made.identity),
-    )
-    rows = [(escape(name), cell(value)) for name, value in facts]
-    rows += [(f"hash of the {escape(name)}", f"<code>{escape(value)}</code>") for name, value in hashes if value]
-    versions = [(escape(name), cell(value)) for name, value in summary.versions.items()]
+        rows.append(("leak sentinel", f"{summary.leak_sentinel}: no scored row was used in the fit that predicted it"))
+    hashes = {
+        "snapshot": summary.data.sha256,
+        "training rows": found.train_sha256,
+        "held-out rows": found.holdout_sha256,
+        "source code": found.identity,
+    }
+    rows += [(f"hash of the {name}", Cell(value, css="code")) for name, value in hashes.items() if value]
     config = report.problem.model_dump(mode="json", exclude={"reviewers": {"__all__": {"key", "fingerprint"}}})
-    return section(
-        "made",
-        "How it was made",
-        table(("", ""), rows, "facts"),
-        folded("Versions", table(("", ""), versions, "facts")),
-        folded("Whole configuration", f"<pre>{escape(json.dumps(config, indent=2, ensure_ascii=False))}</pre>"),
-    )
-
-
-def _period(period: tuple[str, str] | None) -> str:
-    return f", from {period[0]} to {period[1]}" if period else ""
+    return {
+        "facts": facts("", rows),
+        "versions": facts("", list(summary.versions.items())),
+        "configuration": json.dumps(config, indent=2, ensure_ascii=False),
+    }

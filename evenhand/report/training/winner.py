@@ -1,180 +1,147 @@
-"""Sections of the training's page about the chosen model: classes, calibration, groups."""
+"""What the page of a training shows of the chosen model: classes, calibration, costs, groups."""
 
 from __future__ import annotations
 
-from html import escape
+from typing import Any
 
 from evenhand.evidence.slices import SLICE_METRICS
 from evenhand.metrics.scores import Scores
 from evenhand.problem import ARGMAX
-from evenhand.report.gate.details import Details, ModelDetails, Reliability
-from evenhand.report.gate.sections import confusions
-from evenhand.report.html import table
-from evenhand.report.training.data import BASELINE_CURVES, GroupTable, Report, row_name
+from evenhand.report.candidate_row import Row, row_name
+from evenhand.report.figures import cost_curves, to_svg
+from evenhand.report.gate.models_view import confusion
+from evenhand.report.table_model import Cell, Table, decimal, interval_cell, numbers, percentage, words
+from evenhand.report.training.data import BASELINE_CURVES, GroupTable, Report
+from evenhand.report.training.inline_figures import drawn
 from evenhand.report.training.intervals import CLASS_METRICS
-from evenhand.report.training.parts import cell, folded, paragraph, picture, section, sure
-from evenhand.report.training.sentences import described, metric_name, percentage, scarce
+from evenhand.report.training.sentences import described, metric_name, scarce, suited, widest_gap, worth
 
 HEADS = {
     "recall": "found: of 100 true ones (recall)",
-    "precision": "right: of 100 it calls so (precision)",
-    "F1": "both weighed together (F1)",
+    "precision": "right: of 100 predicted (precision)",
+    "F1": "both combined (F1)",
     "average precision": "ranking (average precision)",
 }
-NOT_SHOWN = "Not enough data (fewer than {:,} rows):"
-KEPT = "Corrections were tried. None was clearly better out of fold, so probabilities stay as the model gives them."
-AS_IT_IS = "none"  # the correction that changes nothing
+PANELS = 6  # cost curves before the rest is folded
+UNCHANGED = "none"  # the calibration method that changes nothing
 JUDGED = ("ece", "log_loss", "brier")
 
 
-def classes_section(report: Report) -> str:
-    """Show every class, the rarest first, with how sure each figure is."""
+def classes(report: Report) -> dict[str, Any] | None:
+    """Return every class, the rarest first, with the interval of each figure."""
     if report.measured is None:
-        return ""
-    rows = []
-    for line in report.measured.classes:
-        cells = [f"<b>{cell(line.name)}</b>", f"#{line.rows:,}", f"#{percentage(line.share)}"]
+        return None
+    other = f"{described(report.reference)} alone" if report.reference else ""
+    about = "Precision against recall of each class, out of fold"
+    return {
+        "winner": described(report.winner),
+        "reference": described(report.reference) if report.reference else "",
+        "classes": class_table(report),
+        "scarce": scarce(report),
+        "drawn": drawn(report, "precision_recall", about),
+        "baseline": drawn(report, BASELINE_CURVES, f"{about}: {other}") if other else "",
+        "confusion": confusion(report.winner.test) if report.winner.test else None,
+    }
+
+
+def class_table(report: Report) -> Table:
+    """Return the scores of every class on the held-out rows."""
+    rows: list[list[str | Cell]] = []
+    for line in report.measured.classes if report.measured else ():
+        row: list[str | Cell] = [line.name, f"{line.rows:,}", percentage(line.share)]
         for name in CLASS_METRICS:
             known = None if line.measures is None else line.measures[name]
-            cells.append(sure(known, percent=name in ("recall", "precision")))
-        rows.append(cells)
-    head = ("class", "#rows", "#share", *(f"#{HEADS[name]}" for name in CLASS_METRICS))
-    return section(
-        "classes",
-        "Each class, rarest first",
-        paragraph(
-            f"{described(report.winner)}, on the held-out period. Behind each figure stands its 95 % interval: what "
-            "other rows of the same period could have given. Guessing is right as often as the class's share.",
-            "note",
-        ),
-        table(head, rows, "classes"),
-        paragraph(scarce(report)),
-        picture(report.figures.get("precision_recall"), "Precision against recall of each class, out of fold"),
-        _note_of_curves(report),
-        _baseline_curves(report),
-        _where_they_go(report),
-    )
+            row.append(interval_cell(known, percent=name in ("recall", "precision")))
+        rows.append(row)
+    columns = words("class") + numbers("rows", "share", *HEADS.values())
+    return Table("Scores by class on the held-out period, with 95 % intervals", columns, rows)
 
 
-def _note_of_curves(report: Report) -> str:
-    if "precision_recall" not in report.figures:
-        return ""
-    return paragraph(
-        "Out of fold: from left to right more rows are called the class; the height says how many of them are.", "note"
-    )
-
-
-def _baseline_curves(report: Report) -> str:
-    png = report.figures.get(BASELINE_CURVES)
-    if png is None or report.reference is None:
-        return ""
-    other = described(report.reference)
-    return folded(f"The same curves of {other} alone", picture(png, f"Precision against recall of {other} alone"))
-
-
-def _where_they_go(report: Report) -> str:
-    if report.winner.test is None:
-        return ""
-    nothing = Reliability(*([] for _ in range(3)))  # type: ignore[arg-type]
-    model = ModelDetails(report.winner.test, nothing)
-    table_of = confusions(Details(tuple(report.winner.test.per_class), model, None))
-    return folded("Where the rows of each class go", table_of.replace("<h2>", "<h3>").replace("</h2>", "</h3>"))
-
-
-def calibration_section(report: Report) -> str:
-    """Show how far probabilities can be believed, before and after correction."""
-    picture_of = picture(report.figures.get("calibration"), "Predicted probability against observed share, out of fold")
-    lines = [
-        line for row in report.rows if row.decision == ARGMAX.name and (line := _correction(report, row_name(row)))
-    ]
-    chosen = _of_winner(report)
-    return section(
-        "calibration",
-        "Can its probabilities be believed?" + (" Before and after correction" if report.corrected else ""),
-        chosen,
-        picture_of,
-        folded(
-            "Every fit before and after correction, held-out period",
-            table(("fit", "correction", "#calibration error before", "#after", "#log-loss before", "#after"), lines),
-        )
-        if lines
-        else "",
-    )
-
-
-def _of_winner(report: Report) -> str:
-    name = row_name(report.winner)
-    tried = report.corrected.get(name)
-    after = None if tried is None or tried.method == AS_IT_IS else tried
+def calibration(report: Report) -> dict[str, Any] | None:
+    """Return how far the probabilities can be believed, before and after calibration."""
+    tried = report.corrected.get(row_name(report.winner))
+    after = None if tried is None or tried.method == UNCHANGED else tried
     rows = []
-    places = (("held-out period", "test"), ("out of fold", "oof"))
-    for where, place in places:
-        before: Scores | None = getattr(report.winner, place)
-        then: Scores | None = getattr(after, place) if after else None
-        if before is None:
-            continue
-        for metric in JUDGED:
-            cells = [cell(f"{metric_name(metric)}, {where}"), f"#{before.metrics[metric]:.4f}"]
-            rows.append([*cells, *([f"#{then.metrics[metric]:.4f}"] if then else [])])
-    if not rows:
-        return ""
-    head = ("", "#as the model gives them", *(("#" + cell(f"corrected ({after.method})"),) if after else ()))
-    said = (
-        "Of all rows given a probability of 30 %, about 30 of 100 should come true. The calibration error is how far "
-        "off that is on average: 0.02 means two percentage points. Lower is better in all three."
-    )
-    kept = paragraph(KEPT) if tried and after is None else ""
-    return paragraph(said, "note") + kept + table(head, rows, "compact")
+    for where, on in (("held-out period", "test"), ("out of fold", "oof")):
+        before: Scores | None = getattr(report.winner, on)
+        then: Scores | None = getattr(after, on) if after else None
+        for metric in JUDGED if before is not None else ():
+            values = [scores.metrics[metric] for scores in (before, then) if scores is not None]
+            rows.append([f"{metric_name(metric)}, {where}", *(decimal(value, digits=4) for value in values)])
+    columns = words("") + numbers("as the model gives them", *([f"calibrated ({after.method})"] if after else ()))
+    found = {
+        "corrected": report.corrected,
+        "unchanged": tried is not None and after is None,
+        "winner": Table("Errors of the winner's probabilities", columns, rows, "compact") if rows else None,
+        "drawn": drawn(report, "calibration", "Predicted probability against observed share, out of fold"),
+        "fits": _fits(report),
+    }
+    return found if any(found.values()) else None
 
 
-def _correction(report: Report, name: str) -> list[str] | None:
-    after = report.corrected.get(name)
-    before = next(row.test for row in report.rows if row_name(row) == name)
-    if after is None or after.test is None or before is None:
+def _fits(report: Report) -> Table | None:
+    fits = (_fit(report, row) for row in report.rows if row.decision == ARGMAX.name)
+    rows = [row for row in fits if row is not None]
+    columns = words("fit", "method") + numbers("calibration error before", "after", "log-loss before", "after")
+    return Table("On the held-out period", columns, rows) if rows else None
+
+
+def _fit(report: Report, row: Row) -> list[str] | None:
+    after = report.corrected.get(row_name(row))
+    if after is None or after.test is None or row.test is None:
         return None
-    figures = [f"#{scores.metrics[metric]:.4f}" for metric in ("ece", "log_loss") for scores in (before, after.test)]
-    return [cell(name), cell(after.method), *figures]
+    values = [scores.metrics[metric] for metric in ("ece", "log_loss") for scores in (row.test, after.test)]
+    return [row_name(row), after.method, *(decimal(value, digits=4) for value in values)]
 
 
-def groups_section(report: Report) -> str:
-    """Compare the groups of every declared column, and name the worst gap."""
-    tables = report.measured.groups if report.measured else ()
-    if not tables:
-        return ""
-    return section(
-        "groups",
-        "Does it serve all groups alike?",
-        paragraph(worst_gap(tables)),
-        *(_group_table(report, found) for found in tables),
-    )
+def costs(report: Report) -> dict[str, Any] | None:
+    """Return a cost curve for each class, the rarest first, and for which costs the model suits."""
+    found = report.measured.costs if report.measured else ()
+    if not found:
+        return None
+    about = "Cost curves of " + "; ".join(f"{one.name}: suits {suited(one.model)}" for one in found)
+    rows = [[one.name, suited(one.model), worth(one.model)] for one in found]
+    columns = words("class") + numbers("suits best where a miss costs", "worth acting on where a miss costs")
+    first, more = found[:PANELS], found[PANELS:]
+    return {
+        "costs": Table("Costs that the decision rule suits", columns, rows, "compact"),
+        "scarce": scarce(report),
+        "winner": described(report.winner),
+        "reference": described(report.reference) if report.reference else "",
+        "drawn": to_svg(cost_curves(first), "costs", about),
+        "more": to_svg(cost_curves(more), "costs-more", "Cost curves of further classes") if more else "",
+        "n_more": len(more),
+    }
 
 
-def worst_gap(tables: tuple[GroupTable, ...]) -> str:
-    """Name the two groups that the model serves most unequally; says so where none can be compared."""
-    name = SLICE_METRICS[0]
-    compared = [found for found in tables if name in found.gaps]
-    if not compared:
-        return "No group can be compared: too few rows in them."
-    widest = max(compared, key=lambda found: found.gaps[name].estimate)
-    ordered = sorted(widest.groups, key=lambda group: group.values[name].estimate)
-    gap = widest.gaps[name]
-    return (
-        f"The widest gap is in {widest.column}: it finds {percentage(ordered[-1].values[name].estimate)} of a class on "
-        f"average in {ordered[-1].name} and {percentage(ordered[0].values[name].estimate)} in {ordered[0].name}, a gap "
-        f"of {100 * gap.estimate:.1f} percentage points ({100 * gap.low:.1f} to {100 * gap.high:.1f})."
-    )
+def groups(report: Report) -> dict[str, Any] | None:
+    """Return the groups of every declared column compared, and the widest gap."""
+    found = report.measured.groups if report.measured else ()
+    if not found:
+        return None
+    return {
+        "widest": widest_gap(found),
+        "least": report.problem.gate.min_slice_rows,
+        "groups": [
+            {
+                "column": one.column,
+                "table": group_table(one) if one.groups else None,
+                "compared": ", ".join(one.classes) or "none has enough rows in every group",
+                "left_out": ", ".join(f"{name} ({size:,})" for name, size in one.left_out.items()),
+            }
+            for one in found
+        ],
+    }
 
 
-def _group_table(report: Report, found: GroupTable) -> str:
-    rows = [
-        [cell(group.name), f"#{group.rows:,}", *(sure(group.values[name]) for name in SLICE_METRICS)]
-        for group in sorted(found.groups, key=lambda group: group.values[SLICE_METRICS[0]].estimate)
+def group_table(found: GroupTable) -> Table:
+    """Return the groups of a column, the worst served first, and the gap."""
+    ordered = sorted(found.groups, key=lambda group: group.values[SLICE_METRICS[0]].estimate)
+    rows: list[list[str | Cell]] = [
+        [group.name, f"{group.rows:,}", *(interval_cell(group.values[name]) for name in SLICE_METRICS)]
+        for group in ordered
     ]
-    rows += [["gap, best minus worst", "", *(sure(found.gaps[name]) for name in SLICE_METRICS)]] if found.gaps else []
-    least = report.problem.gate.min_slice_rows
-    left = ", ".join(f"{name} ({size:,})" for name, size in found.left_out.items())
-    compared = ", ".join(found.classes) or "none has enough rows in every group"
-    note = f"The worst served first. Means over the classes with enough rows in every group: {compared}."
-    note += f" {NOT_SHOWN.format(least)} {left}." if left else ""
-    head = ("group", "#rows", *(f"#{name}" for name in SLICE_METRICS))
-    return f"<h3>{escape(found.column)}</h3>{table(head, rows, 'compact') if rows else ''}{paragraph(note, 'note')}"
+    if found.gaps:
+        rows.append(["gap, best minus worst", "", *(interval_cell(found.gaps[name]) for name in SLICE_METRICS)])
+    columns = words(found.column) + numbers("rows", *SLICE_METRICS)
+    return Table("The worst served first, with 95 % intervals", columns, rows, "compact")

@@ -21,22 +21,22 @@ variables {
   name = "acme-evenhand"
 }
 
-run "defaults_are_the_safe_ones" {
+run "defaults_are_safe" {
   command = plan
 
   assert {
     condition     = toset([for bucket in aws_s3_bucket.this : bucket.bucket]) == toset(["acme-evenhand-store", "acme-evenhand-artifacts"])
-    error_message = "The buckets are the store and the artifacts."
+    error_message = "There must be two buckets: store and artifacts."
   }
 
   assert {
     condition     = !anytrue([for bucket in aws_s3_bucket.this : bucket.force_destroy])
-    error_message = "A destroy must not remove objects unless asked to."
+    error_message = "A destroy must not remove objects by default."
   }
 
   assert {
     condition     = length(aws_s3_bucket_versioning.this) == 2 && alltrue([for item in aws_s3_bucket_versioning.this : item.versioning_configuration[0].status == "Enabled"])
-    error_message = "Every bucket is versioned."
+    error_message = "Every bucket must be versioned."
   }
 
   assert {
@@ -44,12 +44,12 @@ run "defaults_are_the_safe_ones" {
       for item in aws_s3_bucket_public_access_block.this :
       item.block_public_acls && item.block_public_policy && item.ignore_public_acls && item.restrict_public_buckets
     ])
-    error_message = "Every bucket blocks public access in all four ways."
+    error_message = "Every bucket must block public access with all four settings."
   }
 
   assert {
     condition     = length(aws_s3_bucket_ownership_controls.this) == 2 && alltrue([for item in aws_s3_bucket_ownership_controls.this : item.rule[0].object_ownership == "BucketOwnerEnforced"])
-    error_message = "ACLs are off: the bucket's owner owns every object."
+    error_message = "ACLs must be disabled: the bucket owner owns every object."
   }
 
   assert {
@@ -57,12 +57,12 @@ run "defaults_are_the_safe_ones" {
       for item in aws_s3_bucket_server_side_encryption_configuration.this :
       one(one(item.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
     ])
-    error_message = "Without a KMS key S3 encrypts with its own keys."
+    error_message = "Without a KMS key, S3 must encrypt with its own keys."
   }
 
   assert {
     condition     = length(aws_s3_bucket_policy.this) == 2
-    error_message = "Every bucket has the policy that demands TLS."
+    error_message = "Every bucket must have the policy that requires TLS."
   }
 
   assert {
@@ -70,7 +70,7 @@ run "defaults_are_the_safe_ones" {
       for statement in data.aws_iam_policy_document.tls["store"].statement :
       "${statement.effect} ${one(statement.condition).variable}"
     ]) == toset(["Deny aws:SecureTransport", "Deny s3:TlsVersion"])
-    error_message = "The policy denies plain HTTP and old TLS."
+    error_message = "The policy must deny plain HTTP and TLS below 1.2."
   }
 }
 
@@ -85,22 +85,22 @@ run "lifecycle_follows_the_variables" {
 
   assert {
     condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this["store"].rule : rule.id] == ["abort-incomplete-uploads", "expire-noncurrent-versions", "expire-quarantine"]
-    error_message = "The store has all three rules."
+    error_message = "The store must have all three lifecycle rules."
   }
 
   assert {
     condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this["artifacts"].rule : rule.id] == ["abort-incomplete-uploads", "expire-noncurrent-versions"]
-    error_message = "Nothing current expires among the artifacts."
+    error_message = "Current artifacts must not expire."
   }
 
   assert {
     condition     = aws_s3_bucket_lifecycle_configuration.this["store"].rule[0].abort_incomplete_multipart_upload[0].days_after_initiation == 2
-    error_message = "Incomplete uploads go after abort_upload_days."
+    error_message = "Incomplete uploads must be removed after abort_upload_days."
   }
 
   assert {
     condition     = aws_s3_bucket_lifecycle_configuration.this["store"].rule[1].noncurrent_version_expiration[0].noncurrent_days == 3
-    error_message = "Old versions go after noncurrent_version_days."
+    error_message = "Noncurrent versions must be removed after noncurrent_version_days."
   }
 
   assert {
@@ -108,7 +108,7 @@ run "lifecycle_follows_the_variables" {
       aws_s3_bucket_lifecycle_configuration.this["store"].rule[2].expiration[0].days == 14 &&
       aws_s3_bucket_lifecycle_configuration.this["store"].rule[2].filter[0].prefix == "quarantine/"
     )
-    error_message = "Quarantined rows, and nothing else, go after quarantine_days."
+    error_message = "Only quarantined rows must expire, after quarantine_days."
   }
 }
 
@@ -126,11 +126,11 @@ run "a_kms_key_is_used" {
       one(one(item.rule).apply_server_side_encryption_by_default).kms_master_key_id == var.kms_key_arn &&
       one(item.rule).bucket_key_enabled
     ])
-    error_message = "Both buckets encrypt with the key, through a bucket key."
+    error_message = "Both buckets must encrypt with the KMS key and a bucket key."
   }
 }
 
-run "tls_can_be_left_to_the_endpoint" {
+run "the_tls_policy_can_be_disabled" {
   command = plan
 
   variables {
@@ -139,11 +139,11 @@ run "tls_can_be_left_to_the_endpoint" {
 
   assert {
     condition     = length(aws_s3_bucket_policy.this) == 0
-    error_message = "Without require_tls there is no policy."
+    error_message = "Without require_tls there must be no policy."
   }
 }
 
-run "tags_are_added_and_can_not_hide_the_project" {
+run "tags_are_added_and_can_not_replace_project" {
   command = plan
 
   variables {
@@ -152,30 +152,30 @@ run "tags_are_added_and_can_not_hide_the_project" {
 
   assert {
     condition     = aws_s3_bucket.this["store"].tags["Team"] == "crime-analysis" && aws_s3_bucket.this["store"].tags["Project"] == "evenhand"
-    error_message = "Own tags are kept, Project stays evenhand."
+    error_message = "Given tags must be kept, and Project must stay evenhand."
   }
 }
 
-run "outputs_are_the_settings_to_use" {
+run "outputs_are_environment_variables" {
   command = plan
 
   assert {
     condition     = output.environment["EVENHAND_STORE"] == "s3://acme-evenhand-store"
-    error_message = "EVENHAND_STORE names the store's bucket."
+    error_message = "EVENHAND_STORE must be the store's bucket."
   }
 
   assert {
     condition     = output.environment["MLFLOW_ARTIFACTS_DESTINATION"] == "s3://acme-evenhand-artifacts"
-    error_message = "MLflow's artifacts go to their own bucket."
+    error_message = "MLflow's artifacts must go to their own bucket."
   }
 
   assert {
     condition     = strcontains(output.exports, "export EVENHAND_STORE='s3://acme-evenhand-store'")
-    error_message = "The shell lines say the same."
+    error_message = "The shell commands must set the same values."
   }
 }
 
-run "a_bad_name_is_refused" {
+run "an_invalid_name_is_refused" {
   command         = plan
   expect_failures = [var.name]
 
@@ -193,7 +193,7 @@ run "a_name_too_long_for_s3_is_refused" {
   }
 }
 
-run "a_key_that_is_no_arn_is_refused" {
+run "a_key_that_is_not_an_arn_is_refused" {
   command         = plan
   expect_failures = [var.kms_key_arn]
 
@@ -202,7 +202,7 @@ run "a_key_that_is_no_arn_is_refused" {
   }
 }
 
-run "days_are_whole_and_positive" {
+run "days_must_be_positive_integers" {
   command         = plan
   expect_failures = [var.quarantine_days, var.noncurrent_version_days, var.abort_upload_days]
 

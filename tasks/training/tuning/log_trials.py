@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from evenhand.training.candidates import Candidate
 from evenhand.training.tuned_settings import Chosen, TrialRecord
-from tasks.registry import tracking
+from tasks.registry.candidate_runs import CandidateRun, log_candidate
 from tasks.training.tuning.study import study_rows
 
 
@@ -47,4 +47,4 @@ def _log_trial(run_id: str, where: str, chosen: Chosen, trial: TrialRecord, tags
         **({"chosen": "true"} if trial == chosen.best else {}),
     }
     name = f"{where}, trial {trial.number + 1}"
-    tracking.log_candidate(run_id, name, trial.params, metrics, labels, seconds=trial.seconds)
+    log_candidate(run_id, CandidateRun(name, trial.params, metrics, labels, seconds=trial.seconds))

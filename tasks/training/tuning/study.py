@@ -1,7 +1,7 @@
-"""A study: Optuna proposes settings, inner folds judge them, and every finished trial is kept in a file.
+"""A study: Optuna proposes settings, inner folds evaluate them, and every finished trial is kept in a file.
 
-A killed study goes on where it was and ends as if nothing had happened: a trial that did not finish leaves nothing, and
-the sampler of a trial is seeded by its number.
+A study that was killed resumes after its last finished trial, with the same result: an unfinished trial leaves nothing,
+and the sampler of a trial is seeded by its number.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.trial import FrozenTrial
 
-STARTUP = 6  # random trials before the sampler goes by those it has seen
+STARTUP = 6  # random trials before the sampler uses the results of earlier ones
 STUDY = "study"
 _STATES: dict[str, State] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 
 class StudyEnded(EvenhandError):
-    """A study was given up with the training; another training goes on with its trials."""
+    """A study ended with its training; another training resumes it."""
 
 
 def study_fold(
     context: TrainingContext, candidate: Candidate, fold: int, path: Path, ended: Event | None = None
 ) -> Chosen:
-    """Choose a candidate's settings on the training rows of a fold; whoever waits is told of every better trial.
+    """Choose a candidate's settings on the training rows of a fold, and print every better trial.
 
     Raises
     ------
@@ -54,27 +54,27 @@ def study_fold(
     tuning = tuning_of(candidate)
     inner, seen, notes = inner_experiment(context.experiment, fold, context.problem.split.folds, tuning.folds)
 
-    def tell(trials: Sequence[TrialRecord]) -> None:
+    def report(trials: Sequence[TrialRecord]) -> None:
         if ended is not None and ended.is_set():
             raise StudyEnded(f"{candidate.name}, {study_rows(fold)}: not done, the training is being ended")
         newest = trials[-1]
         if newest.value is not None and Chosen(fold, tuning.metric, tuple(trials), seen).best == newest:
             what = f"trial {newest.number + 1} of {tuning.trials}" if newest.number else "as declared"
-            said = f"{candidate.name}, {study_rows(fold)}: {tuning.metric} {newest.value:.4f} {what}"
-            print(f"          {said}", flush=True)  # noqa: T201
+            line = f"{candidate.name}, {study_rows(fold)}: {tuning.metric} {newest.value:.4f} {what}"
+            print(f"          {line}", flush=True)  # noqa: T201
 
-    trials = run_study(path, inner, candidate, tuning, tuning.space_of(candidate.model), context.seed, tell)
+    trials = run_study(path, inner, candidate, context.seed, report)
     return Chosen(fold, tuning.metric, trials, seen, tuning.max_seconds is None, tuple(notes))
 
 
 def tuning_of(candidate: Candidate) -> Tuning:
-    """Return how a candidate is tuned, which the caller knows it is."""
+    """Return how a candidate is tuned; the caller knows that it is."""
     assert candidate.tuning is not None  # noqa: S101 - or there is nothing to study
     return candidate.tuning
 
 
 def study_rows(fold: int) -> str:
-    """Name the rows of a study for people."""
+    """Name the rows of a study in messages."""
     return "all training rows" if fold == HOLDOUT_FOLD else fold_label(fold)
 
 
@@ -82,12 +82,10 @@ def run_study(
     path: Path,
     inner: Experiment,
     candidate: Candidate,
-    tuning: Tuning,
-    space: Mapping[str, Setting],
     seed: int,
-    tell: Callable[[Sequence[TrialRecord]], None],
+    report: Callable[[Sequence[TrialRecord]], None],
 ) -> tuple[TrialRecord, ...]:
-    """Run the trials that the file of a study does not have yet; the first takes the model as it is declared.
+    """Run the trials that the file of a study does not have yet; the first one has the declared settings.
 
     Parameters
     ----------
@@ -95,12 +93,13 @@ def run_study(
         Of the file; it is for one set of rows, one candidate and one space.
     inner : Experiment
     candidate : Candidate
-    tuning : Tuning
-    space : mapping of str to Setting
+        With a ``tuning``.
     seed : int
-    tell : callable
-        Given the trials so far whenever there is one more.
+    report : callable
+        Called with the trials so far after each one.
     """
+    tuning = tuning_of(candidate)
+    space = tuning.space_of(candidate.model)
     with _alone(path):
         stored, live = _studies(path, tuning)
         known, records, begun = stored.get_trials(deepcopy=False), list[TrialRecord](), time.monotonic()
@@ -112,12 +111,12 @@ def run_study(
                 _run_trial(live, inner, candidate, space, number, seed)
                 stored.add_trial(live.trials[number])
             records.append(_record(live.trials[number]))
-            tell(records)
+            report(records)
     return tuple(records)
 
 
 def _within_budget(tuning: Tuning, records: Sequence[TrialRecord], seconds: float) -> bool:
-    if not records:  # the model as it is declared is always judged
+    if not records:  # the declared settings are always evaluated
         return True
     spent = sum(trial.rounds for trial in records)
     in_rounds = tuning.rounds is None or spent < tuning.rounds
@@ -127,21 +126,21 @@ def _within_budget(tuning: Tuning, records: Sequence[TrialRecord], seconds: floa
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Keep another training away from a study, and take away what a killed one left half-written."""
+    """Lock the file of a study against other trainings, and cut off what a killed one left half-written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".alone").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if path.exists():
-            whole = path.read_bytes()
-            end = whole.rfind(b"\n") + 1
-            if end < len(whole):
+            content = path.read_bytes()
+            end = content.rfind(b"\n") + 1
+            if end < len(content):
                 with path.open("r+b") as file:
                     file.truncate(end)
         yield
 
 
 def _studies(path: Path, tuning: Tuning) -> tuple[Study, Study]:
-    """Open the study that keeps finished trials, and the one in memory that trials are asked of."""
+    """Open the stored study, which keeps finished trials, and the one in memory that proposes new ones."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
@@ -194,14 +193,14 @@ def _run_trial(
 
 def _record(trial: FrozenTrial) -> TrialRecord:
     state = _STATES[trial.state.name]
-    told = trial.user_attrs
+    attributes = trial.user_attrs
     return TrialRecord(
         number=trial.number,
         state=state,
         params=cast("Params", dict(trial.params)),
         value=trial.value if state == "complete" else None,
-        fold_values=tuple(told["fold_values"]),
-        rounds=told["rounds"],
-        seconds=told["seconds"],
-        reason=told["reason"],
+        fold_values=tuple(attributes["fold_values"]),
+        rounds=attributes["rounds"],
+        seconds=attributes["seconds"],
+        reason=attributes["reason"],
     )

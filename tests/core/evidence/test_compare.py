@@ -26,9 +26,10 @@ from evenhand.evidence.fold_variance import fold_spread
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.evidence.multiplicity import concluded, detectable, holm
+from evenhand.evidence.sentences import conclusion
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
-from evenhand.report.evidence_tables import by_candidate, by_way
+from evenhand.report.evidence_tables import by_candidate, by_method
 from evenhand.report.evidence_text import as_markdown, as_text
 
 CLASSES = ("Common", "Rare", "Rarest")
@@ -246,7 +247,7 @@ def test_what_cannot_be_seen_shrinks_with_the_rows_and_never_below_six_changed_r
 
 
 @pytest.mark.parametrize(
-    ("kind", "advice"), [("stratified", "prefer forward folds"), ("forward", "from period to period")]
+    ("kind", "advice"), [("stratified", "use `split.folds: forward`"), ("forward", "from period to period")]
 )
 def test_a_promise_that_the_held_out_period_does_not_keep_is_warned_of(kind, advice):
     worse = {name: (skill - 0.8, seed) for name, (skill, seed) in PROBA.items()}
@@ -254,6 +255,7 @@ def test_a_promise_that_the_held_out_period_does_not_keep_is_warned_of(kind, adv
     found = compare_candidates(GRID, heard, "macro_f1", RULES, kind)
     assert len(found.warnings) == 1
     assert advice in found.warnings[0]
+    assert "does worse on the held-out period than cross-validation suggested" in found.warnings[0]
     assert found.warnings[0] in found.conclusion
 
 
@@ -264,11 +266,39 @@ def test_means_over_other_classes_are_not_held_against_each_other():
     )
     assert len(found.warnings) == 1
     assert "Rarest has enough rows in one of them only" in found.warnings[0]
-    assert "promised" not in found.conclusion
+    assert "Expect macro_f1" not in found.conclusion
 
 
 def test_no_warning_where_they_agree(evidence):
     assert evidence.warnings == ()
+
+
+# --- what is not settled -------------------------------------------------------------------------------------------
+
+
+def unsettled(evidence, stopped=()):
+    """The same evidence, but no difference is shown, and some candidates were stopped after one fold."""
+    candidates = []
+    for candidate in evidence.candidates:
+        metric, oof = candidate.oof.metrics["macro_f1"], candidate.oof
+        if metric.difference is not None:
+            none = replace(metric.difference, conclusion="no difference shown", detectable=0.063)
+            metrics = {**oof.metrics, "macro_f1": replace(metric, difference=none)}
+            oof = replace(oof, metrics=metrics, folds=1 if candidate.name in stopped else None)
+        candidates.append(replace(candidate, oof=oof))
+    return conclusion(replace(evidence, candidates=tuple(candidates)), ())
+
+
+def test_what_is_not_settled_says_why_and_how_to_settle_it(evidence):
+    compared = [c.name for c in evidence.candidates if c.difference("oof", "macro_f1")]
+    text = unsettled(evidence)
+    assert "Not settled: " in text
+    assert "A gain below 0.063 can't be distinguished from chance with 5 folds." in text
+    assert "racing" not in text
+    assert "They were stopped early, too soon to distinguish a gain below 0.063" in unsettled(evidence, compared)
+    some = unsettled(evidence, compared[:1])
+    assert f"1 of these {len(compared)} candidates was stopped early" in some
+    assert "Set `racing: false` to settle it." in some
 
 
 # --- who is compared with whom, and how simple it is ---------------------------------------------------------------
@@ -480,8 +510,8 @@ def test_what_is_detectable_is_found_four_times_in_five():
 
 
 def test_tables_and_text_name_every_way_once(evidence):
-    ways = by_way(evidence)
-    assert ways["way"].to_list() == ["smote", "multipliers", "random_under"]
+    ways = by_method(evidence)
+    assert ways["method"].to_list() == ["smote", "multipliers", "random_under"]
     assert ways["candidates"].to_list() == [1, 1, 1]
     assert ways["out-of-fold"].to_list()[0] == "1 help"
     for text in (as_text(evidence), as_markdown(evidence)):

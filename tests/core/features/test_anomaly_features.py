@@ -9,7 +9,6 @@ from scipy.stats import ks_2samp
 
 from evenhand.data.split import make_folds
 from evenhand.errors import ProblemError
-from evenhand.features.anomaly import check_features
 from evenhand.features.encoder import build_encoder
 from evenhand.metrics.scores import score
 from evenhand.problem import DETECTORS, FeatureSet, ModelSpec, SimpleStrategy, StratifiedFolds, parse_problem
@@ -17,19 +16,14 @@ from evenhand.problem.problem import check_classes
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
-from tasks.registry.model_store import TRUSTED_TYPES
+from tasks.registry.trusted_types import TRUSTED_TYPES
 
 CLASSES = ["common", "middle", "rare"]
-QUICK = {"isolation_forest": {"n_estimators": 20}, "pyod_knn": {"n_neighbors": 3}}
+QUICK = {"isolation_forest": {"n_estimators": 20}, "knn_distance": {"n_neighbors": 3}}
 DETECTED = [{"kind": kind, **QUICK.get(kind, {})} for kind in DETECTORS]
 BASE = {"categorical": ["place"], "numeric": ["a", "b"]}
 FEATURES = FeatureSet.model_validate({**BASE, "rates": ["place"], "anomaly": DETECTED})
 PLAIN = Candidate(ModelSpec(kind="lightgbm", params={"n_estimators": 20}), SimpleStrategy(kind="none"), "strange")
-
-
-@pytest.fixture(autouse=True)
-def pyod():
-    pytest.importorskip("pyod", reason="PyOD is an extra: pip install -e .[anomaly]")
 
 
 def rows_of(n=900, seed=0, far=1.0):
@@ -66,7 +60,7 @@ def test_shuffled_labels_stay_at_chance(seed):
 
 def nearest_alone(frame, y):
     """One neighbour: a row that was learned from is at no distance from itself."""
-    features = FeatureSet.model_validate({**BASE, "anomaly": [{"kind": "pyod_knn", "n_neighbors": 1}]})
+    features = FeatureSet.model_validate({**BASE, "anomaly": [{"kind": "knn_distance", "n_neighbors": 1}]})
     encoder = build_encoder(features)
     return encoder, encoder.fit_transform(frame, names_of(y))[:, -1]
 
@@ -125,7 +119,7 @@ def test_the_class_that_is_named_is_the_one_that_is_not_learned_from():
 
 def test_more_rows_than_the_bound_are_sampled():
     frame, y = rows_of()
-    features = FeatureSet.model_validate({**BASE, "anomaly": [{"kind": "pyod_knn", "max_rows": 150}]})
+    features = FeatureSet.model_validate({**BASE, "anomaly": [{"kind": "knn_distance", "max_rows": 150}]})
     encoder = build_encoder(features).fit(frame, names_of(y))
     detector = encoder.steps[0][1].named_transformers_["anomaly"][-1].detectors_[0]
     assert detector.model_.search_.n_samples_fit_ == 150
@@ -180,8 +174,8 @@ def problem_with(anomaly):
 
 
 def test_a_detector_is_written_by_its_kind_or_with_its_settings():
-    given = problem_with(["ecod", {"kind": "pyod_knn", "class_name": "rare", "n_neighbors": 7, "max_rows": 500}])
-    assert [spec.name for spec in given.features["strange"].anomaly] == ["ecod", "pyod_knn rare"]
+    given = problem_with(["ecod", {"kind": "knn_distance", "class_name": "rare", "n_neighbors": 7, "max_rows": 500}])
+    assert [spec.name for spec in given.features["strange"].anomaly] == ["ecod", "knn_distance rare"]
     assert given.features["strange"].columns == ("place", "a", "b")
     check_classes(given, CLASSES)
     with pytest.raises(ProblemError, match=r"features.strange.anomaly: no class 'rare'; classes are common"):
@@ -211,10 +205,3 @@ def test_scores_without_a_column_to_look_at_are_refused():
             },
             "toy.yaml",
         )
-
-
-def test_without_pyod_the_features_say_what_to_install(monkeypatch):
-    monkeypatch.setattr("evenhand.features.anomaly.detectors.find_spec", lambda name: None)
-    check_features({"base": FeatureSet.model_validate(BASE)})
-    with pytest.raises(ProblemError, match=r"features\.strange\.anomaly: pyod_knn needs PyOD, .*-e '\.\[anomaly\]'"):
-        check_features({"strange": FEATURES})

@@ -1,7 +1,5 @@
 """Detectors of unusual rows as models: honest probabilities, no row judged by itself, weak where there is nothing."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from evenhand.data.split import make_folds
 from evenhand.errors import ProblemError
+from evenhand.features.anomaly.detector_input import Points
 from evenhand.features.anomaly.detectors import Distances, Tails
-from evenhand.features.anomaly.points import Points
 from evenhand.metrics.scores import score
 from evenhand.models import CannotFit, build_model, check_models
 from evenhand.problem import (
@@ -34,11 +32,6 @@ KINDS = list(DETECTORS)
 CLASSES = ["common", "middle", "rare"]
 NONE = SimpleStrategy(kind="none")
 by_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-@pytest.fixture(autouse=True)
-def pyod():
-    pytest.importorskip("pyod", reason="PyOD is an extra: pip install -e .[anomaly]")
 
 
 def rows_of(n=1_200, far=3.0, seed=0):
@@ -99,7 +92,7 @@ def test_a_class_that_is_no_stranger_gets_its_share_of_every_row(kind):
     model = model_of(kind).fit(X, y)
     assert model.slope_ == 0
     np.testing.assert_allclose(model.predict_proba(X), np.tile(np.bincount(y) / len(y), (len(y), 1)))
-    assert "rows of the rarest class look no stranger than others: every row gets the classes' shares" in (
+    assert "rows of the rarest class look no stranger than others: every row gets the class shares" in (
         model.adaptations_
     )
 
@@ -131,7 +124,7 @@ def test_a_sample_of_the_rows_is_told_and_keeps_the_classes_shares(kind):
     X, y = rows_of(3_000)
     model = model_of(kind, max_rows=2_000).fit(X, y)
     assert model.adaptations_[0] == "fitted on 2,000 of 3,000 rows"
-    assert model.adaptations_[1].endswith("rows of other classes taught what is normal")
+    assert model.adaptations_[1].endswith("rows of other classes defined what is normal")
     assert model.predict_proba(X)[:, 2].mean() == pytest.approx((y == 2).mean(), abs=0.01)
 
 
@@ -154,22 +147,6 @@ def test_too_few_rows_are_a_reason_not_a_crash(kind):
         model_of(kind, class_name="rare").fit(X[tail], y[tail])
     with pytest.raises(ValueError, match=f"{kind} balances by itself and takes no weights"):
         model_of(kind).fit(X, y, sample_weight=np.ones(len(y)))
-
-
-def test_without_pyod_its_detector_is_skipped_and_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("evenhand.features.anomaly.detectors.find_spec", lambda name: None)
-    X, y = rows_of()
-    with pytest.raises(CannotFit, match=r"pyod_knn needs PyOD, .*: pip install -e '\.\[anomaly\]'"):
-        model_of("pyod_knn").fit(X, y)
-    model_of("ecod").fit(X, y)
-
-
-def test_scoring_needs_no_pyod(monkeypatch):
-    X, y = rows_of()
-    model = model_of("pyod_knn").fit(X, y)
-    monkeypatch.setitem(sys.modules, "pyod", None)
-    monkeypatch.setitem(sys.modules, "pyod.models.knn", None)
-    assert model.predict_proba(X).shape == (len(y), 3)
 
 
 # --- held to PyOD -------------------------------------------------------------------------------------------------
@@ -238,7 +215,10 @@ def test_points_are_numbers_of_one_scale(X, n_categorical):
             {"kind": "one_class_svm", "params": {"nu": 2}},
             "one_class_svm.nu: 2; input should be less than or equal to 1",
         ),
-        ({"kind": "pyod_knn", "params": {"method": "least"}}, "pyod_knn.method: 'least'; input should be 'largest'"),
+        (
+            {"kind": "knn_distance", "params": {"method": "least"}},
+            "knn_distance.method: 'least'; input should be 'largest'",
+        ),
         ({"kind": "isolation_forest", "params": {"trees": 9}}, "has no setting trees; allowed: max_samples, n_est"),
         ({"kind": "ecod", "params": {"max_rows": 9}}, "has no setting max_rows; allowed: "),
     ],

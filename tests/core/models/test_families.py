@@ -22,8 +22,8 @@ from evenhand.models.bag_smote import BagSmote
 from evenhand.models.balanced_ensembles import MeanOfModels, kept
 from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.focal import FocalLightGBM, _Objective, best_constant, focal_gradient, focal_loss
-from evenhand.models.warm_start import balanced_rows
-from evenhand.models.wrapped import Prepared, stratified_rows
+from evenhand.models.prepared import Prepared, stratified_rows
+from evenhand.models.transfer.first_rows import balanced_rows
 from evenhand.problem import (
     DETECTORS,
     FULL_MODELS,

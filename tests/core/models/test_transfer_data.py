@@ -1,4 +1,4 @@
-"""Boosting that begins on older rows or on another city's: what is trained on first, and that none of it is judged."""
+"""Boosting that begins on older rows or another data set: what it learns first, and that none of it is scored."""
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,8 @@ from evenhand.data.split import Fold, before_holdout
 from evenhand.errors import ProblemError
 from evenhand.metrics.scores import score
 from evenhand.models import CannotFit, check_models
-from evenhand.models.transfer_data import Elsewhere, check_alike, check_same_classes, without_own
-from evenhand.models.warm_start import on_older, on_others
+from evenhand.models.transfer.first_rows import older_first, other_data_first
+from evenhand.models.transfer.transfer_data import TransferData, check_same_classes, check_same_columns, without_own
 from evenhand.problem import FeatureSet, Holdout, ModelSpec, SimpleStrategy, parse_problem
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
@@ -29,11 +29,11 @@ def rows_of(n, seed=0, start="2020-01-01"):
     return frame, y, when
 
 
-def experiment(n=400, elsewhere=None, when=True, **changes):
+def experiment(n=400, transfer=None, when=True, **changes):
     frame, y, times = rows_of(n, **changes)
     half = n // 2
     folds = [Fold(0, np.arange(half), np.arange(half, n)), Fold(-1, np.arange(half), np.arange(half, n))]
-    return Experiment(frame, y, "abc", folds, FEATURES, 0, times if when else None, elsewhere=elsewhere)
+    return Experiment(frame, y, "abc", folds, FEATURES, 0, times if when else None, transfer=transfer)
 
 
 def continued(first, **params):
@@ -50,14 +50,14 @@ def test_older_rows_come_first_and_rows_of_one_time_stay_together(times, share):
     if len(set(known.tolist())) == 1 or int(share * len(when)) == 0:
         return
     try:
-        found = on_older(X, y, None, when, share)
+        found = older_first(X, y, None, when, share)
     except CannotFit as reason:
         assert "the older rows lack 1 of the 1 classes" in str(reason)  # noqa: PT017
         assert np.sum(known == known.min()) > int(share * len(when))
         return
     first = found.X[:, 0].astype(int)
-    assert known[first].max() < known[found.then].min()
-    assert sorted([*first, *found.then]) == list(range(len(when)))
+    assert known[first].max() < known[found.rest].min()
+    assert sorted([*first, *found.rest]) == list(range(len(when)))
     assert len(first) <= share * len(when)
 
 
@@ -66,29 +66,29 @@ def test_the_older_half_is_trained_on_first_and_is_recorded():
     outcome = rows.run(continued("older"), -1, keep_model=True)
     model = outcome.fitted.classifier
     assert model.booster_.num_trees() == (6 + 5) * 3
-    (said,) = outcome.resampling.adaptations
-    older = int(said.split(" rounds saw the ")[1].split()[0])
-    assert said == f"the first 6 rounds saw the {older} older of 200 rows, the others the rest"
+    (note,) = outcome.resampling.adaptations
+    older = int(note.split(" rounds saw the ")[1].split()[0])
+    assert note == f"the first 6 rounds saw the {older} older of 200 rows, the other rounds the newer ones"
     assert 80 <= older <= 100
     assert outcome.leaks == ()
-    turned = experiment()
-    turned.when = turned.when.iloc[::-1].reset_index(drop=True)
-    assert not np.array_equal(turned.run(continued("older"), 0).probabilities, outcome.probabilities)
+    reversed_times = experiment()
+    reversed_times.when = reversed_times.when.iloc[::-1].reset_index(drop=True)
+    assert not np.array_equal(reversed_times.run(continued("older"), 0).probabilities, outcome.probabilities)
 
 
-def test_what_has_no_two_times_is_skipped_with_the_reason_and_what_has_no_time_is_refused():
+def test_rows_of_one_time_are_skipped_with_a_reason_and_rows_without_a_time_refused():
     same = experiment()
-    same.when = pd.Series(2020.0, index=range(400))  # years will do
+    same.when = pd.Series(2020.0, index=range(400))
     outcome = same.run(continued("older"), 0)
     assert outcome.probabilities is None
     assert outcome.skipped == "lightgbm_continued: the older rows lack 3 of the 3 classes"
-    with pytest.raises(ProblemError, match="no time to go by"):
+    with pytest.raises(ProblemError, match="no column of time to split by"):
         experiment(when=False).run(continued("older"), 0)
 
 
-def test_another_citys_rows_help_where_ones_own_are_few():
-    other = Elsewhere(*rows_of(3000, seed=9, start="2019-01-01"))
-    rows = experiment(120, elsewhere={"york": other})
+def test_another_citys_rows_help_where_training_rows_are_few():
+    other = TransferData(*rows_of(3000, seed=9, start="2019-01-01"))
+    rows = experiment(120, transfer={"york": other})
     first = rows.run(continued({"problem": "york"}, first_rounds=60), 0)
     plain = rows.run(Candidate(ModelSpec(kind="lightgbm", params={"n_estimators": 65}), NONE), 0)
     truth = rows.y[rows.folds[0].valid]
@@ -100,42 +100,40 @@ def test_another_citys_rows_help_where_ones_own_are_few():
     assert first.leaks == ()
 
 
-def test_rows_newer_than_a_folds_training_rows_teach_it_nothing():
+def test_rows_newer_than_a_folds_training_rows_are_not_learned_from():
     frame, y, when = rows_of(600, seed=4)
     newest = experiment().when.iloc[:200].max()
     assert 0 < (when > newest).sum() < 600
     wrong = np.where(when > newest, 2 - y, y)
-    said = [
-        experiment(elsewhere={"york": Elsewhere(frame, labels, when)}).run(continued({"data": "york"}), 0)
+    outcomes = [
+        experiment(transfer={"york": TransferData(frame, labels, when)}).run(continued({"data": "york"}), 0)
         for labels in (y, wrong)
     ]
-    assert np.array_equal(said[0].probabilities, said[1].probabilities)
-    late = Elsewhere(frame, y, when + pd.Timedelta(days=4000))
-    assert (
-        "no row of york is as old" in experiment(elsewhere={"york": late}).run(continued({"data": "york"}), 0).skipped
-    )
+    assert np.array_equal(outcomes[0].probabilities, outcomes[1].probabilities)
+    late = TransferData(frame, y, when + pd.Timedelta(days=4000))
+    assert "no row of york is as old" in experiment(transfer={"york": late}).run(continued({"data": "york"}), 0).skipped
 
 
-def test_classes_that_only_one_side_has():
+def test_classes_that_only_one_data_set_has():
     X, y = np.zeros((6, 1)), np.array([0, 0, 1, 1, 2, 2])
-    assert on_others(X, y, np.array([0, 1]), "york").y.tolist() == [0, 0, 1, 1]
+    assert other_data_first(X, y, np.array([0, 1]), "york").y.tolist() == [0, 0, 1, 1]
     with pytest.raises(CannotFit, match="the york rows lack 1 of the 3 classes"):
-        on_others(X[:4], y[:4], y, "york")
-    with pytest.raises(ProblemError, match="york has other classes: it lacks Robbery; has besides Fraud"):
+        other_data_first(X[:4], y[:4], y, "york")
+    with pytest.raises(ProblemError, match="york has other classes: it lacks Robbery; also has Fraud"):
         check_same_classes("york", ["Assault", "Fraud"], ["Assault", "Robbery"])
-    with pytest.raises(ProblemError, match="the rows of york are not at hand"):
+    with pytest.raises(ProblemError, match="the rows of york were not fetched"):
         experiment().run(continued({"problem": "york"}), 0)
 
 
-def test_a_row_of_ones_own_is_no_row_of_another_city():
+def test_rows_of_this_training_are_left_out():
     own = pd.DataFrame({"a": [1.0, 2.0, np.nan], "kind": ["x", "y", "x"]})
     other = pd.DataFrame({"kind": ["x", "x", "y", "z", "y"], "a": [np.nan, 2.0, 2.0, 1.0, 3.0]})
     assert without_own(other, own, ["a", "kind"], "york").index.tolist() == [1, 3, 4]
-    with pytest.raises(ProblemError, match="3 of 3 rows of york are rows of this training, too: name other data"):
+    with pytest.raises(ProblemError, match="3 of 3 rows of york are also rows of this training: name other data"):
         without_own(own, own, ["a", "kind"], "york")
 
 
-def test_rows_without_a_time_are_not_known_to_be_old():
+def test_rows_without_a_time_count_as_held_out_not_as_older():
     years = pd.DataFrame({"year": [2019.0, 2021.0, np.nan]})
     assert before_holdout(years, Holdout(column="year", start=2021)).tolist() == [True, False, False]
 
@@ -147,14 +145,14 @@ def test_other_columns_are_refused_before_any_data_is_read():
         return parse_problem({**raw, "features": {"base": features}, "split": split, "strategies": ["none"]}, "t")
 
     ours = problem("ours", numeric=["hour"], categorical=["place"])
-    check_alike(ours, problem("york", numeric=["hour", "more"], categorical=["place"]), "york")
-    with pytest.raises(ProblemError, match="york does not read place, which ours is made of"):
-        check_alike(ours, problem("york", numeric=["hour"]), "york")
+    check_same_columns(ours, problem("york", numeric=["hour", "more"], categorical=["place"]), "york")
+    with pytest.raises(ProblemError, match="york has no column place, which ours reads"):
+        check_same_columns(ours, problem("york", numeric=["hour"]), "york")
     with pytest.raises(ProblemError, match=r"york has other types than ours: hour \(text, here number\)"):
-        check_alike(ours, problem("york", categorical=["hour", "place"]), "york")
+        check_same_columns(ours, problem("york", categorical=["hour", "place"]), "york")
 
 
-def test_max_rows_does_not_go_with_it():
+def test_max_rows_is_refused_with_it():
     spec = ModelSpec(kind="lightgbm_continued", params={"first": "older"}, max_rows=2000)
     with pytest.raises(ProblemError, match="max_rows does not go with first: older"):
         check_models([spec])

@@ -16,6 +16,8 @@ from evenhand.evidence.types import (
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import score
 from evenhand.problem import parse_problem
+from evenhand.report.candidate_row import Row, row_name
+from evenhand.report.figures.style import ACCENT, new_figure
 from evenhand.report.summary import (
     CandidateSummary,
     DataSummary,
@@ -26,19 +28,17 @@ from evenhand.report.summary import (
     WinnerSummary,
     metric_values,
 )
-from evenhand.report.tables import Row
-from evenhand.report.training.data import BASELINE_CURVES, Made, Report, row_name
-from evenhand.report.training.intervals import measure
+from evenhand.report.training.data import BASELINE_CURVES, Made, Report
+from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.strategies import ResamplingRecord
 
 CLASSES = ("Assault", "Fraud", "Robbery", "Arson")
 ROWS = (400, 150, 60, 12)
 FIGURES = ("precision_recall", BASELINE_CURVES, "calibration", "strategy_comparison", "class_counts")
-PNG = b"\x89PNG\r\n\x1a\n-not-drawn"
 
 
 def answers(skill, seed=0):
-    """Truth, probabilities and codes of rows of which ``skill`` says how well they are told apart."""
+    """Truth and predictions of rows; the greater ``skill``, the more are right."""
     rng = np.random.default_rng(seed)
     y = np.repeat(np.arange(len(CLASSES)), ROWS)
     proba = rng.dirichlet(np.ones(len(CLASSES)), len(y)) + skill * np.eye(len(CLASSES))[y] + [0.3, 0.1, 0, 0]
@@ -46,10 +46,18 @@ def answers(skill, seed=0):
     return y, Predictions(proba, proba.argmax(axis=1))
 
 
+def figures():
+    """Stand-ins for the figures of a training."""
+    drawn = {name: new_figure(name, "") for name in FIGURES}
+    for figure in drawn.values():
+        figure.subplots().plot([0, 1], [0, 1], color=ACCENT)
+    return drawn
+
+
 def row(model, strategy, skill, classes, decision="argmax", skipped=None):
     if skipped:
         return Row(model, strategy, "base", decision, None, None, 0.5, skipped)
-    scores = [score(y, said.proba, classes, said.predicted) for y, said in (answers(skill, 1), answers(skill, 2))]
+    scores = [score(y, p.proba, classes, p.predicted) for y, p in (answers(skill, 1), answers(skill, 2))]
     return Row(model, strategy, "base", decision, *scores, 1.5, None)
 
 
@@ -74,12 +82,14 @@ def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **
         "winner": rows[1],
         "reference": rows[0],
         "made": Made("aa11", "bb22", ("2014-01-01", "2020-12-31"), None, "tiny", 9, 3, 5, "cc33"),
-        "measured": measure(y, winner, answers(0.2, 2)[1], classes, "macro_f1", problem.gate, groups, resamples=60),
+        "measured": measure(
+            HeldOut(y, classes, winner, answers(0.2, 2)[1], groups), "macro_f1", problem.gate, resamples=60
+        ),
         "ledger": (
             ResamplingRecord("none", "holdout", counts, counts),
             ResamplingRecord("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
         ),
-        "figures": dict.fromkeys(FIGURES, PNG),
+        "figures": {},
     }
     return Report(**{**parts, **changes})
 
@@ -106,9 +116,9 @@ def evidence_of(rows, conclusion="helps"):
     support = ClassSupport("Arson", 12, False, 0.4)
     ground = Ground("test", 622, 0, "rows", None, 1, (support,), ())
     simplest = Simplest("lightgbm / none", "lightgbm / smote", 0.01, 0.5, ("lightgbm / none",))
-    said, warning = "smote is concluded to do something", "Warning: folds and held-out period disagree"
+    text, warning = "smote is concluded to do something", "Warning: folds and held-out period disagree"
     metrics = ("macro_f1", "average_precision")
-    return Evidence("macro_f1", metrics, 0.95, 50, {"test": ground}, candidates, simplest, said, (warning,))
+    return Evidence("macro_f1", metrics, 0.95, 50, {"test": ground}, candidates, simplest, text, (warning,))
 
 
 def problem_of(title, synthetic):

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand.metrics.cost_curves import cost_curve
-from evenhand.report.training.costs import suited, worth
+from evenhand.report.figures import cost_curves
 from evenhand.report.training.page import report_page
+from evenhand.report.training.sentences import suited, worth
 from tests.core.report.report_of_training import report
 
 X = np.linspace(0, 1, 41)
@@ -78,7 +79,7 @@ def test_a_rule_suits_the_cost_that_its_threshold_is_made_for():
 def test_words_for_rules_that_never_call_and_never_err():
     positive = np.array([True, False, False])
     never = cost_curve(positive, np.array([0.4, 0.3, 0.2]), np.zeros(3, dtype=bool))
-    assert suited(never) == "it never calls this class"
+    assert suited(never) == "it never predicts this class"
     assert worth(never) == "never"
     perfect = cost_curve(positive, np.array([0.9, 0.3, 0.2]), positive)
     assert worth(perfect) == "0 or more"
@@ -89,10 +90,16 @@ def test_words_for_rules_that_never_call_and_never_err():
 def test_the_page_draws_the_classes_with_enough_rows_rarest_first_beside_the_baseline():
     whole = report()
     assert [one.name for one in whole.measured.costs] == ["Robbery", "Fraud", "Assault"]
-    part = re.search(r'<section id="costs">.*?</section>', report_page(whole)).group(0)
-    assert re.findall(r"<figcaption>(\w+)</figcaption>", part) == ["Robbery", "Fraud", "Assault"]
-    assert part.count('class="champion"><path') == part.count('class="challenger"><path') == 3
-    assert "Not enough data to judge Arson (12 rows)" in part
+    figure = cost_curves(whole.measured.costs)
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["Robbery", "Fraud", "Assault"]
+    for axes, costs in zip(figure.axes, whole.measured.costs, strict=True):
+        reference, model, rule, dot = axes.lines
+        assert np.array_equal(reference.get_ydata(), costs.reference.cost)
+        assert np.array_equal(model.get_ydata(), costs.model.cost)
+        assert rule.get_linestyle() == "--"
+        assert dot.get_xdata() == [costs.model.suits]
+    part = re.search(r'<section id="costs">.*?</section>', report_page(whole), re.DOTALL).group(0)
+    assert "Not enough data for Arson (12 rows)" in part
     for one in whole.measured.costs:
         assert suited(one.model) in part
         assert 0.05 < one.model.suits < 0.95  # the ends, where all is cheap, suit any rule

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 import sys
 import threading
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,10 +16,15 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score
 
+from evenhand.evidence.bootstrap import Interval
+from evenhand.metrics.cost_curves import cost_curve
 from evenhand.metrics.scores import score
 from evenhand.report import figures
-from evenhand.report.figures.style import POINTS, thinned
-from evenhand.report.tables import Row
+from evenhand.report.candidate_row import Row
+from evenhand.report.figures.intervals import Bar, Ranked
+from evenhand.report.figures.style import POINTS, STATUS, thinned
+from evenhand.report.gate.details import reliability
+from evenhand.report.training.data import ClassCosts
 
 LONG = [f"Class {i} of things that go on and on" for i in range(14)]
 SHORT = ["Assault", "Auto Theft", "Break and Enter", "Robbery", "Theft Over"]
@@ -76,6 +83,84 @@ def test_every_figure_is_a_small_png_that_names_its_data(classes):
 def test_the_same_figure_gives_the_same_bytes():
     figure = all_figures(SHORT)["roc"]
     assert figures.to_png(figure) == figures.to_png(figure) == figures.to_png(all_figures(SHORT)["roc"])
+    assert figures.to_svg(figure, "a", "b") == figures.to_svg(all_figures(SHORT)["roc"], "a", "b")
+
+
+def page_figures(classes: list[str]) -> dict[str, Figure]:
+    """Return the figures that pages show."""
+    y, proba = drawn_from(classes, 600)
+    drawn = all_figures(classes)
+    near = Interval(0.1, -0.1, 0.3)
+    curves = [cost_curve(y == code, proba[:, code], proba[:, code] > 0.3) for code in range(len(classes))]
+    return {
+        name: drawn[name] for name in ("precision_recall", "calibration", "class_counts", "strategy_comparison")
+    } | {
+        "bound": figures.against_bound(
+            [Bar(n, near, s) for n, s in zip(classes, STATUS, strict=False)], -0.05, "least"
+        ),
+        "ranked": figures.ranked_candidates([Ranked(name, near, near, name == classes[0]) for name in classes]),
+        "costs": figures.cost_curves([ClassCosts(n, c, c) for n, c in zip(classes, curves, strict=True)]),
+        "reliability": figures.reliability({name: reliability(y, proba) for name in ("champion", "challenger")}),
+    }
+
+
+def parsed(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)  # noqa: S314 - drawn here
+
+
+@pytest.mark.parametrize("classes", [SHORT, LONG], ids=["5 classes", "14 classes"])
+def test_svg_is_small_follows_the_theme_and_needs_nothing_else(classes):
+    ids: list[str] = []
+    for name, figure in page_figures(classes).items():
+        svg = figures.to_svg(figure, name, "what it shows")
+        parsed(svg)
+        assert len(svg) < 120_000, name
+        assert not re.search(r"#[0-9a-f]{6}\b|https?:|<style|<script|<image|\n", svg), name
+        assert 'aria-label="what it shows"' in svg
+        found = re.findall(r' id="([^"]*)"', svg)
+        assert set(re.findall(r'(?:href="|url\()#([^")]*)', svg)) <= set(found), name
+        ids += found
+    assert len(ids) == len(set(ids))
+
+
+def test_names_in_svg_are_text_whatever_they_hold():
+    evil = ["<script>alert(1)</script>", '"><img src=x id="p0123456789">', "a & 'b' #000000", "$x_{", "]]>"]
+    for name, figure in page_figures(evil).items():
+        root = parsed(figures.to_svg(figure, name, evil[1]))
+        assert root.get("aria-label") == evil[1]
+        assert {element.tag for element in root.iter()} <= {
+            "svg",
+            "g",
+            "path",
+            "text",
+            "use",
+            "defs",
+            "clipPath",
+            "rect",
+        }
+        texts = " ".join(element.text or "" for element in root.iter("text"))
+        if name in ("precision_recall", "calibration", "costs", "ranked", "class_counts"):
+            assert all(one in texts for one in evil), name
+
+
+def test_intervals_are_drawn_on_one_scale_with_a_mark_for_each_status():
+    bars = [Bar("a", Interval(0.0, -0.1, 0.1), "pass"), Bar("b", Interval(0.1, 0.0, 0.2), "fail")]
+    [axes] = figures.against_bound(bars, -0.05, "allowed -0.05").axes
+    spans = [tuple(line.get_xdata()) for line in axes.lines if line.get_linewidth() > 1.6]
+    assert spans == [(-0.1, 0.1), (0.0, 0.2)]
+    assert [line.get_marker() for line in axes.lines if line.get_marker() != "None"] == ["o", "X"]
+    tie = figures.against_bound([Bar("a", Interval(0.0, 0.0, 0.0), "fail")], 0.0, "margin")
+    assert "nan" not in figures.to_svg(tie, "tie", "a tie").lower()
+
+
+def test_a_candidate_s_name_is_cut_before_its_decision_rule():
+    stack, near = "stack / lightgbm none enriched + gradient_boosting none", Interval(0.4, 0.3, 0.5)
+    ranked = [Ranked(f"{stack} / {rule}", near, None, rule == "multipliers") for rule in ("multipliers", "argmax")]
+    [axes] = figures.ranked_candidates([*ranked, Ranked("a / b", near, None)]).axes
+    labels = axes.get_yticklabels()
+    assert [label.get_text().rpartition("… / ")[2] for label in labels] == ["multipliers", "argmax", "a / b"]
+    assert [label.get_fontweight() for label in labels] == ["bold", "normal", "normal"]
+    assert figures.ranked_candidates([]) is None
 
 
 @pytest.mark.parametrize("classes", [SHORT, LONG], ids=["together", "apart"])
@@ -190,7 +275,7 @@ def test_names_are_drawn_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("draw", "said"),
+    ("draw", "message"),
     [
         (lambda: figures.roc(np.array([0]), np.array([[0.5, 0.5]]), ["a"]), "classes: found 1 names for 2"),
         (lambda: figures.confusion_matrix(np.zeros((2, 3)), ["a", "b"]), r"found shape \(2, 3\)"),
@@ -200,8 +285,8 @@ def test_names_are_drawn_as_they_are():
         (lambda: figures.strategy_comparison([row("a", "none", None)], "mcc"), "none of 1 candidates has scores"),
     ],
 )
-def test_what_can_not_be_drawn_is_refused(draw, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_can_not_be_drawn_is_refused(draw, message):
+    with pytest.raises(ValueError, match=message):
         draw()
 
 
@@ -217,11 +302,14 @@ def test_thinning_keeps_both_ends_and_the_limit(n):
 
 def test_threads_draw_at_once_and_get_what_one_gets_alone():
     y, proba = drawn_from(SHORT, 500)
-    alone = figures.to_png(figures.roc(y, proba, SHORT))
-    found: list[bytes] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(figures.to_png(figures.roc(y, proba, SHORT)))) for _ in range(3)
-    ]
+
+    def draw() -> tuple[bytes, str]:
+        figure = figures.roc(y, proba, SHORT)
+        return figures.to_png(figure), figures.to_svg(figure, "roc", "ROC")
+
+    alone = draw()
+    found: list[tuple[bytes, str]] = []
+    threads = [threading.Thread(target=lambda: found.append(draw())) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -230,5 +318,5 @@ def test_threads_draw_at_once_and_get_what_one_gets_alone():
 
 
 def test_pyplot_is_never_imported():
-    code = "import sys, evenhand.report.figures, evenhand.report.tables; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, evenhand.report.training.page; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

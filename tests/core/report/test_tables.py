@@ -1,4 +1,4 @@
-"""Comparison tables: the order, the differences and what is said of candidates that have no scores."""
+"""Comparison tables: the order, the differences, and candidates without scores."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from rich.cells import cell_len
 
 from evenhand.metrics.scores import Scores, score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
+from evenhand.report.candidate_row import Row
+from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard, shortened
 from evenhand.report.table_text import render_markdown, render_text
-from evenhand.report.tables import Row, baseline_against_resampled, leaderboard, shortened
 
 CLASSES = ["Common", "Rare", "Rarest"]
 TRUTH = np.array([0] * 60 + [1] * 30 + [2] * 10)
@@ -213,12 +214,12 @@ def test_a_long_table_keeps_the_best_the_baselines_and_who_has_no_score(metric):
 
 def test_no_word_is_broken_where_breaking_between_words_is_enough():
     counted = "1 help, 1 hurt, 1 not shown"
-    ways = ["lightgbm_focal_balanced", "smote standardised + prior_correction", "balanced_random_forest"]
-    frame = pd.DataFrame({"way": ways, "candidates": 3, "out-of-fold": counted, "held-out": counted})
+    methods = ["lightgbm_focal_balanced", "smote standardised + prior_correction", "balanced_random_forest"]
+    frame = pd.DataFrame({"method": methods, "candidates": 3, "out-of-fold": counted, "held-out": counted})
     for metric in ("macro_f1", "average_precision"):
         frame[f"{metric} vs none"] = "-0.011 to +0.006"
     text = render_text(frame)
     assert max(map(cell_len, text.splitlines())) <= 110
-    for word in (*" ".join(ways).split(), "-0.011 to +0.006", "help,", "hurt,", "shown"):
+    for word in (*" ".join(methods).split(), "-0.011 to +0.006", "help,", "hurt,", "shown"):
         assert text.count(word) >= 1, text
     assert text.count("-0.011 to +0.006") == 6

@@ -10,8 +10,8 @@ from evenhand.problem import SmoteStrategy
 from evenhand.strategies import mixed_distance as mixed
 from evenhand.strategies import resample
 from evenhand.strategies.mixed_distance import MixedRows
-from evenhand.strategies.samplers import most_frequent
-from evenhand.strategies.scaling import neighbours
+from evenhand.strategies.neighbour_search import neighbours
+from evenhand.strategies.traced_samplers import most_frequent
 
 CLASSES = ["a", "b"]
 

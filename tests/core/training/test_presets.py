@@ -4,7 +4,7 @@ import pytest
 from lightgbm import LGBMClassifier
 
 from evenhand.models import build_model, check_models
-from evenhand.models.wrapped import Prepared
+from evenhand.models.prepared import Prepared
 from evenhand.problem import FULL_MODELS, ModelSpec, NeighbourStrategy, Problem
 from evenhand.problem.presets import registered_name
 from evenhand.problem.strategies import FULL

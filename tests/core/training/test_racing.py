@@ -18,10 +18,11 @@ from evenhand.postprocess.choose_calibration import Known
 from evenhand.problem import MultipliersDecision, SimpleDecision
 from evenhand.problem.models import ExtraCandidate
 from evenhand.training.candidates import candidates, fits
-from evenhand.training.racing import compared_fits, heard, protected_fits, ruled_out
+from evenhand.training.racing import Race, compared_fits, measured_candidate, protected_fits, ruled_out
 
 CLASSES = ("common", "middle", "rare")
 OF = 5
+RACE = Race("macro_f1", OF)
 
 
 def rows_of(n=6000, folds=2, seed=0):
@@ -36,41 +37,43 @@ def codes_of(rows, skill, seed):
     return np.where(rng.random(len(rows.y)) < skill, rows.y, rng.integers(0, 3, len(rows.y)))
 
 
-def said(rows, **skills):
+def measured(rows, **skills):
     return {
         name: {name: MeasuredCandidate(codes_of(rows, skill, i), {})} for i, (name, skill) in enumerate(skills.items())
     }
 
 
-def test_what_is_far_behind_is_stopped_and_told_and_what_is_near_is_not():
+def test_what_is_far_behind_is_stopped_with_a_message_and_what_is_near_is_not():
     rows = rows_of()
-    out = ruled_out(rows, said(rows, best=0.7, near=0.695, far=0.5), "macro_f1", (), OF)
+    out = ruled_out(rows, measured(rows, best=0.7, near=0.695, far=0.5), RACE)
     assert set(out) == {"far"}
     why = out["far"]
     assert (why.folds, why.of, why.leader) == (2, OF, "best")
     assert 0 < why.behind.low < why.behind.estimate < why.behind.high
-    assert why.said.startswith("stopped after 2 of 5 folds: .")
+    assert why.message.startswith("stopped after 2 of 5 folds: 0.")
 
 
 def test_a_protected_fit_is_never_stopped():
     rows = rows_of()
-    assert ruled_out(rows, said(rows, best=0.7, far=0.3, baseline=0.3), "macro_f1", {"baseline"}, OF).keys() == {"far"}
+    assert ruled_out(
+        rows, measured(rows, best=0.7, far=0.3, baseline=0.3), Race("macro_f1", OF, {"baseline"})
+    ).keys() == {"far"}
 
 
 def test_a_fit_is_judged_by_the_best_of_its_candidates():
     rows = rows_of()
-    answers = said(rows, best=0.7, far=0.4)
+    answers = measured(rows, best=0.7, far=0.4)
     answers["far"]["far / rule"] = MeasuredCandidate(codes_of(rows, 0.7, 9), {})
-    assert ruled_out(rows, answers, "macro_f1", (), OF) == {}
+    assert ruled_out(rows, answers, RACE) == {}
 
 
 def test_folds_that_differ_keep_a_fit_in_the_race_that_rows_alone_would_stop():
     rows = rows_of()
-    answers = said(rows, best=0.7, steady=0.64)
-    assert "steady" in ruled_out(rows, answers, "macro_f1", (), OF)
+    answers = measured(rows, best=0.7, steady=0.64)
+    assert "steady" in ruled_out(rows, answers, RACE)
     first = rows.folds == 0
     answers["moody"] = {"m": MeasuredCandidate(np.where(first, codes_of(rows, 0.85, 3), codes_of(rows, 0.3, 4)), {})}
-    assert "steady" not in ruled_out(rows, answers, "macro_f1", (), OF)
+    assert "steady" not in ruled_out(rows, answers, RACE)
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "average_precision"])
@@ -87,9 +90,9 @@ def test_metrics_of_probabilities_race_in_their_own_direction(metric):
     for name, skill in (("best", 2.0), ("near", 1.97), ("far", 1.0)):
         proba = probabilities(skill)
         known = Known(rows.y, proba, None, rows.folds)
-        answers[name] = {name: heard(rows, known, SimpleDecision(kind="argmax"), metric)}
+        answers[name] = {name: measured_candidate(rows, known, SimpleDecision(kind="argmax"), metric)}
         assert set(answers[name][name].judged) == {metric} <= set(PROBABILITY_METRICS)
-    assert set(ruled_out(rows, answers, metric, (), OF)) == {"far"}
+    assert set(ruled_out(rows, answers, Race(metric, OF))) == {"far"}
 
 
 def test_rules_are_fitted_on_the_other_folds():
@@ -98,8 +101,8 @@ def test_rules_are_fitted_on_the_other_folds():
     proba[np.arange(len(rows.y)), rows.y] += 0.2
     proba /= proba.sum(axis=1, keepdims=True)
     known = Known(rows.y, proba, None, rows.folds)
-    plain = heard(rows, known, SimpleDecision(kind="argmax"), "macro_f1").codes
-    ruled = heard(rows, known, MultipliersDecision(kind="multipliers"), "macro_f1").codes
+    plain = measured_candidate(rows, known, SimpleDecision(kind="argmax"), "macro_f1").codes
+    ruled = measured_candidate(rows, known, MultipliersDecision(kind="multipliers"), "macro_f1").codes
     assert (ruled == rows.y).mean() > (plain == rows.y).mean()
 
 
@@ -108,31 +111,31 @@ def test_rules_are_fitted_on_the_other_folds():
 def test_the_leader_stays_and_order_makes_no_difference(skills, seed, random):
     rows = rows_of(600, seed=seed)
     answers = {str(i): {str(i): MeasuredCandidate(codes_of(rows, skill, i), {})} for i, skill in enumerate(skills)}
-    out = ruled_out(rows, answers, "macro_f1", (), OF)
+    out = ruled_out(rows, answers, RACE)
     right = {name: (one[name].codes == rows.y).mean() for name, one in answers.items()}
     assert len(out) < len(answers)
     assert all(answers.keys() - out.keys() and why.leader not in out for why in out.values())
     assert all(right[name] < right[why.leader] + 0.05 for name, why in out.items())
     shuffled = random.sample(list(answers), len(answers))
-    again = ruled_out(rows, {name: answers[name] for name in shuffled}, "macro_f1", (), OF)
+    again = ruled_out(rows, {name: answers[name] for name in shuffled}, RACE)
     assert again == out
 
 
 def test_a_class_without_rows_and_a_race_of_one_are_no_matter():
     rows = rows_of()
     without = EvaluationRows(np.minimum(rows.y, 1), CLASSES, rows.folds, rows.ratios)
-    assert set(ruled_out(without, said(without, best=0.7, far=0.3), "macro_f1", (), OF)) == {"far"}
-    assert ruled_out(rows, said(rows, best=0.7), "macro_f1", (), OF) == {}
-    assert ruled_out(rows, {}, "macro_f1", (), OF) == {}
+    assert set(ruled_out(without, measured(without, best=0.7, far=0.3), RACE)) == {"far"}
+    assert ruled_out(rows, measured(rows, best=0.7), RACE) == {}
+    assert ruled_out(rows, {}, RACE) == {}
 
 
 def test_one_fold_is_taken_for_less_than_its_rows_say():
     rows = rows_of(folds=1)
-    answers = said(rows, best=0.7, behind=0.67, far=0.5)
-    out = ruled_out(rows, answers, "macro_f1", (), OF)
+    answers = measured(rows, best=0.7, behind=0.67, far=0.5)
+    out = ruled_out(rows, answers, RACE)
     assert out.keys() == {"far"}
     half = out["far"].behind.high - out["far"].behind.estimate
-    two = ruled_out(replace(rows, folds=np.arange(len(rows.y)) % 2, ratios=(0.25, 0.25)), answers, "macro_f1", (), OF)
+    two = ruled_out(replace(rows, folds=np.arange(len(rows.y)) % 2, ratios=(0.25, 0.25)), answers, RACE)
     assert two.keys() == {"behind", "far"}
     assert half > 1.8 * (two["far"].behind.high - two["far"].behind.estimate)
 
@@ -141,15 +144,15 @@ def test_one_fold_with_few_rows_of_a_class_stops_nothing():
     rows = rows_of(folds=1)
     few = np.sort(np.r_[np.flatnonzero(rows.y < 2), np.flatnonzero(rows.y == 2)[:19]])
     tiny = EvaluationRows(rows.y[few], CLASSES, rows.folds[few], rows.ratios)
-    assert ruled_out(tiny, said(tiny, best=0.7, far=0.3), "macro_f1", (), OF) == {}
-    assert ruled_out(rows, said(rows, best=0.7, far=0.3), "macro_f1", (), OF).keys() == {"far"}
+    assert ruled_out(tiny, measured(tiny, best=0.7, far=0.3), RACE) == {}
+    assert ruled_out(rows, measured(rows, best=0.7, far=0.3), RACE).keys() == {"far"}
 
 
 def test_what_a_running_fit_is_compared_with_runs_and_no_longer():
     rows = rows_of()
-    answers = said(rows, best=0.7, near=0.695, far=0.5, plain=0.4, plainer=0.4, plain_of_far=0.4)
+    answers = measured(rows, best=0.7, near=0.695, far=0.5, plain=0.4, plainer=0.4, plain_of_far=0.4)
     compared = {"near": {"near", "plain"}, "plain": {"plainer"}, "far": {"plain_of_far"}}
-    out = ruled_out(rows, answers, "macro_f1", (), OF, compared=compared)
+    out = ruled_out(rows, answers, Race("macro_f1", OF, baselines=compared))
     assert out.keys() == {"far", "plain_of_far"}
 
 
@@ -196,9 +199,9 @@ def evidence_with(skill):
     whole, some = rows_of(folds=5), rows_of(folds=2, n=2400, seed=5)
     answers = {"lightgbm / none": answers_of(whole, 0.6, 1), "lightgbm / smote": answers_of(whole, 0.62, 2)}
     stopped = {"lightgbm / capped": answers_of(some, skill, 3), "lightgbm / none": answers_of(some, 0.6, 4)}
-    heard_ = EvaluatedCandidates(whole, answers, (EvaluatedCandidates(some, stopped),))
+    evaluated = EvaluatedCandidates(whole, answers, (EvaluatedCandidates(some, stopped),))
     return compare_candidates(
-        [entry("none"), entry("smote"), entry("capped")], {"oof": heard_}, "macro_f1", EvidencePolicy(resamples=300)
+        [entry("none"), entry("smote"), entry("capped")], {"oof": evaluated}, "macro_f1", EvidencePolicy(resamples=300)
     )
 
 

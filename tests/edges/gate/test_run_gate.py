@@ -1,4 +1,4 @@
-"""Judging on a real registry: looks are counted once a case, the report is kept, facts are conditions."""
+"""The gate on a real registry: evaluations are counted once per case, the report is stored, facts are conditions."""
 
 import hashlib
 import re
@@ -13,9 +13,9 @@ from evenhand.problem import GatePolicy
 from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
 from tasks.gate.run import run_gate
 from tasks.storage.store import write_frame
-from tests.edges.registry_world import MODEL, PROBLEM, log, rows, world
+from tests.edges.tiny_registry import MODEL, PROBLEM, log, registry, rows
 
-__all__ = ["world"]
+__all__ = ["registry"]
 
 
 def with_gate(**changes):
@@ -23,182 +23,182 @@ def with_gate(**changes):
     return PROBLEM.model_copy(update={"gate": gate})
 
 
-def page_of(world, version):
-    return Path(world.client.download_artifacts(version.run_id, "gate_report.html")).read_text()
+def read_report(registry, version):
+    return Path(registry.client.download_artifacts(version.run_id, "gate_report.html")).read_text()
 
 
-class TestLooks:
-    def test_each_case_on_the_same_rows_is_a_look_and_the_same_case_is_none(self, world):
-        world.champion("faint")
-        looks = []
+class TestEvaluations:
+    def test_each_case_on_the_same_rows_is_counted_once(self, registry):
+        registry.champion("faint")
+        numbers = []
         for columns in (("clear",), ("faint", "clear"), ("faint",)):
-            made = world.version(*columns)
-            looks += [world.judge(made)[0].look for _ in range(2)]
-        assert looks == [1, 1, 2, 2, 3, 3]
+            made = registry.version(*columns)
+            numbers += [registry.evaluate(made)[0].look for _ in range(2)]
+        assert numbers == [1, 1, 2, 2, 3, 3]
 
-    def test_each_look_is_stricter_and_past_the_last_nothing_is_decided(self, world):
+    def test_each_evaluation_is_stricter_and_after_the_last_nothing_is_decided(self, registry):
         problem = with_gate(looks=2)
-        world.champion("faint")
-        verdicts = [world.judge(world.version("clear"), problem)[0] for _ in range(3)]
+        registry.champion("faint")
+        verdicts = [registry.evaluate(registry.version("clear"), problem)[0] for _ in range(3)]
         assert [v.outcome for v in verdicts] == ["promote", "promote", "insufficient evidence"]
         assert [v.evaluations_left for v in verdicts] == [1, 0, 0]
         assert verdicts[1].low < verdicts[0].low < verdicts[0].estimate == verdicts[1].estimate
         assert "have judged 2 times" in verdicts[2].reasons[0]
         assert (verdicts[2].estimate, verdicts[2].look) == (None, 0)
 
-    def test_another_policy_or_champion_is_another_look_at_the_same_version(self, world):
-        made = world.version("clear")
-        assert world.judge(made)[0].look == 1
-        assert world.judge(made, with_gate(margin=0.0))[0].look == 2
-        world.champion("faint")
-        assert world.judge(made)[0].look == 3
-        assert world.judge(made)[0].look == 3
+    def test_another_policy_or_champion_is_another_evaluation(self, registry):
+        made = registry.version("clear")
+        assert registry.evaluate(made)[0].look == 1
+        assert registry.evaluate(made, with_gate(margin=0.0))[0].look == 2
+        registry.champion("faint")
+        assert registry.evaluate(made)[0].look == 3
+        assert registry.evaluate(made)[0].look == 3
 
-    def test_a_deleted_version_gives_no_look_back(self, world):
-        world.judge(made := world.version("faint"))
-        world.client.delete_model_version(MODEL, made.version)
-        assert world.judge(world.version("clear"))[0].look == 2
+    def test_deleting_a_version_gives_no_evaluation_back(self, registry):
+        registry.evaluate(made := registry.version("faint"))
+        registry.client.delete_model_version(MODEL, made.version)
+        assert registry.evaluate(registry.version("clear"))[0].look == 2
 
-    def test_other_rows_start_anew(self, world):
-        world.judge(world.version("clear"))
-        world.holdout = write_frame(rows(3, counts=(510, 300, 150)), "splits/{sha256}/holdout.parquet")
-        assert world.judge(world.version("clear"))[0].look == 1
+    def test_other_rows_have_a_count_of_their_own(self, registry):
+        registry.evaluate(registry.version("clear"))
+        registry.holdout = write_frame(rows(3, counts=(510, 300, 150)), "splits/{sha256}/holdout.parquet")
+        assert registry.evaluate(registry.version("clear"))[0].look == 1
 
-    def test_a_column_more_or_another_order_of_the_rows_does_not(self, world):
-        world.judge(world.version("clear"))
+    def test_an_extra_column_or_another_order_are_the_same_rows(self, registry):
+        registry.evaluate(registry.version("clear"))
         frame = rows(2).sample(frac=1, random_state=0, ignore_index=True).assign(more=1.0)
-        world.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
-        assert world.judge(world.version("clear"))[0].look == 2
+        registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
+        assert registry.evaluate(registry.version("clear"))[0].look == 2
 
-    def test_what_could_not_be_scored_is_no_look(self, world):
-        broken = world.version(logged=log(["older"], renamed={"faint": "older"}))
-        assert world.judge(broken)[0].outcome == "reject"
-        assert world.judge(world.version("clear"))[0].look == 1
+    def test_a_version_that_could_not_be_scored_is_not_counted(self, registry):
+        broken = registry.version(logged=log(["older"], renamed={"faint": "older"}))
+        assert registry.evaluate(broken)[0].outcome == "reject"
+        assert registry.evaluate(registry.version("clear"))[0].look == 1
 
-    def test_counting_is_stored_before_it_is_used(self, world):
-        made = world.version("clear")
+    def test_an_evaluation_is_stored_before_it_is_used(self, registry):
+        made = registry.version("clear")
         labels = labels_sha256(rows(2), PROBLEM)
-        assert next_evaluation(world.client, made.name, labels, "a" * 64) == 1
-        assert count_evaluation(world.client, made.name, labels, "a" * 64) == 1
-        assert count_evaluation(world.client, made.name, labels, "b" * 64) == 2
-        assert count_evaluation(world.client, made.name, labels, "a" * 64) == 1
-        assert next_evaluation(world.client, made.name, labels, "c" * 64) == 3
+        assert next_evaluation(registry.client, made.name, labels, "a" * 64) == 1
+        assert count_evaluation(registry.client, made.name, labels, "a" * 64) == 1
+        assert count_evaluation(registry.client, made.name, labels, "b" * 64) == 2
+        assert count_evaluation(registry.client, made.name, labels, "a" * 64) == 1
+        assert next_evaluation(registry.client, made.name, labels, "c" * 64) == 3
 
-    def test_a_case_killed_while_it_was_counted_gets_a_number_again(self, world):
-        made = world.version("clear")
+    def test_a_case_killed_while_it_was_counted_is_counted_again(self, registry):
+        made = registry.version("clear")
         labels = labels_sha256(rows(2), PROBLEM)
-        world.client.set_registered_model_tag(made.name, f"look.{labels[:16]}.{'a' * 16}", "? 2026-01-01")
-        assert next_evaluation(world.client, made.name, labels, "a" * 64) == 1
-        assert count_evaluation(world.client, made.name, labels, "b" * 64) == 2
-        assert count_evaluation(world.client, made.name, labels, "a" * 64) == 2
+        registry.client.set_registered_model_tag(made.name, f"look.{labels[:16]}.{'a' * 16}", "? 2026-01-01")
+        assert next_evaluation(registry.client, made.name, labels, "a" * 64) == 1
+        assert count_evaluation(registry.client, made.name, labels, "b" * 64) == 2
+        assert count_evaluation(registry.client, made.name, labels, "a" * 64) == 2
 
 
 class TestReport:
-    def test_it_is_on_the_run_and_the_version_leads_to_it(self, world):
-        world.champion("faint")
-        made = world.version("faint", "clear")
-        verdict, _ = world.judge(made)
-        page, tags = page_of(world, made), world.tags(made)
+    def test_it_is_an_artifact_of_the_run_and_linked_from_the_version(self, registry):
+        registry.champion("faint")
+        made = registry.version("faint", "clear")
+        verdict, _ = registry.evaluate(made)
+        page, tags = read_report(registry, made), registry.tags(made)
         assert tags["gate_report_sha256"] == hashlib.sha256(page.encode()).hexdigest()
         assert tags["gate_report"] == f"runs:/{made.run_id}/gate_report.html"
-        description = world.client.get_model_version(made.name, made.version).description
+        description = registry.client.get_model_version(made.name, made.version).description
         assert f"/runs/{made.run_id}/artifacts/gate_report.html" in description
         assert verdict.reasons[0] in description
         assert re.search(r"<h1><span>promote</span>", page)
 
-    def test_it_says_what_changed_since_the_champion(self, world):
-        first = world.version("faint")
-        world.judge(first, with_gate(margin=0.02))
-        made = world.version("clear")
-        world.client.set_model_version_tag(MODEL, made.version, "winner", "lightgbm / none")
-        world.client.set_registered_model_alias(MODEL, "champion", first.version)
-        world.judge(made)
-        page = page_of(world, made)
-        assert re.search(r"<td>winner</td><td>not set</td><td>lightgbm / none</td>", page)
-        assert re.search(r"<td>problem\.gate\.margin</td><td>0\.02</td><td>0\.005</td>", page)
+    def test_it_lists_the_changes_since_the_champion(self, registry):
+        first = registry.version("faint")
+        registry.evaluate(first, with_gate(margin=0.02))
+        made = registry.version("clear")
+        registry.client.set_model_version_tag(MODEL, made.version, "winner", "lightgbm / none")
+        registry.client.set_registered_model_alias(MODEL, "champion", first.version)
+        registry.evaluate(made)
+        page = read_report(registry, made)
+        assert re.search(r'<th scope="row">winner</th><td>not set</td><td>lightgbm / none</td>', page)
+        assert re.search(r'<th scope="row">problem\.gate\.margin</th><td>0\.02</td><td>0\.005</td>', page)
         assert "other settings are the same" in page
 
-    def test_an_error_has_one_too(self, world):
-        made = world.version("clear")
-        gone = world.holdout.model_copy(update={"key": "gone"})
+    def test_an_error_has_one_too(self, registry):
+        made = registry.version("clear")
+        gone = registry.holdout.model_copy(update={"key": "gone"})
         assert run_gate.fn(PROBLEM, gone, made).outcome == "error"
-        assert "<h1><span>error</span>" in page_of(world, made)
+        assert "<h1><span>error</span>" in read_report(registry, made)
 
-    def test_judging_again_does_not_rewrite_it(self, world):
-        made = world.version("clear")
-        world.judge(made)
-        before = world.tags(made)
-        world.judge(made)
-        assert world.tags(made) == before
+    def test_the_same_case_does_not_rewrite_it(self, registry):
+        made = registry.version("clear")
+        registry.evaluate(made)
+        before = registry.tags(made)
+        registry.evaluate(made)
+        assert registry.tags(made) == before
 
 
 class TestFacts:
-    def test_a_challenger_that_asks_for_a_column_the_data_lacks_is_rejected_by_name(self, world):
-        world.champion("clear")
-        verdict, _ = world.judge(world.version(logged=log(["older"], renamed={"faint": "older"})))
+    def test_a_challenger_that_needs_a_missing_column_is_rejected_with_its_name(self, registry):
+        registry.champion("clear")
+        verdict, _ = registry.evaluate(registry.version(logged=log(["older"], renamed={"faint": "older"})))
         assert verdict.outcome == "reject"
         assert "asks for older, which the data does not have" in verdict.reasons[0]
 
     @pytest.mark.parametrize(("tag", "bad"), [("validation", "failed"), ("leak_sentinel", "found")])
-    def test_what_a_tag_of_the_version_says_is_a_condition(self, world, tag, bad):
-        world.champion("faint")
-        made = world.version("clear")
+    def test_tags_of_the_version_are_conditions(self, registry, tag, bad):
+        registry.champion("faint")
+        made = registry.version("clear")
         good = {"validation": "passed", "leak_sentinel": "clean"}[tag]
         for value, outcome in ((bad, "reject"), (good, "promote")):
-            world.client.set_model_version_tag(MODEL, made.version, tag, value)
-            assert world.judge(made)[0].outcome == outcome
+            registry.client.set_model_version_tag(MODEL, made.version, tag, value)
+            assert registry.evaluate(made)[0].outcome == outcome
 
     @pytest.mark.parametrize(
-        ("tag", "said"),
+        ("tag", "reason"),
         [("leak_sentinel", "leak sentinel: nobody looked for leaks"), ("validation", "nobody says whether they were")],
     )
-    def test_a_version_without_the_tag_is_never_passed(self, world, tag, said):
-        made = world.version("clear")
-        world.client.delete_model_version_tag(MODEL, made.version, tag)
-        verdict, _ = world.judge(made)
+    def test_a_version_without_the_tag_does_not_pass(self, registry, tag, reason):
+        made = registry.version("clear")
+        registry.client.delete_model_version_tag(MODEL, made.version, tag)
+        verdict, _ = registry.evaluate(made)
         assert verdict.outcome == "insufficient evidence"
-        assert said in " ".join(verdict.reasons)
+        assert reason in " ".join(verdict.reasons)
 
-    def test_size_and_speed_are_measured(self, world):
-        made = world.version("clear")
-        generous = world.judge(made, with_gate(max_model_mb=100, min_rows_per_second=1))[0]
+    def test_size_and_speed_are_measured(self, registry):
+        made = registry.version("clear")
+        generous = registry.evaluate(made, with_gate(max_model_mb=100, min_rows_per_second=1))[0]
         assert {c.kind: c.status for c in generous.conditions if c.kind in ("size", "speed")} == {
             "size": "pass",
             "speed": "pass",
         }
-        assert world.judge(made, with_gate(max_model_mb=1e-6))[0].outcome == "reject"
-        assert world.judge(made, with_gate(min_rows_per_second=1e12))[0].outcome == "reject"
+        assert registry.evaluate(made, with_gate(max_model_mb=1e-6))[0].outcome == "reject"
+        assert registry.evaluate(made, with_gate(min_rows_per_second=1e12))[0].outcome == "reject"
 
-    def test_the_age_of_the_training_rows_is_read_from_them(self, world):
+    def test_the_age_of_the_training_rows_is_read_from_their_file(self, registry):
         frame = rows(1).assign(when=pd.Timestamp("2020-06-01", tz="UTC"))
         train = write_frame(frame, "splits/{sha256}/train.parquet")
-        made = world.version("clear")
+        made = registry.version("clear")
         rule = {"column": "when", "as_of": "2021-06-01", "max_age_days": 400}
         gate = GatePolicy.model_validate({"resamples": 200, "training_age": rule})
-        unknown = world.judge(made, PROBLEM.model_copy(update={"gate": gate}))[0]
+        unknown = registry.evaluate(made, PROBLEM.model_copy(update={"gate": gate}))[0]
         assert unknown.outcome == "insufficient evidence"
-        world.client.set_model_version_tag(MODEL, made.version, "train_sha256", train.sha256)
-        made = world.version("clear")
-        world.client.set_model_version_tag(MODEL, made.version, "train_sha256", train.sha256)
-        assert world.judge(made, PROBLEM.model_copy(update={"gate": gate}))[0].passes
+        registry.client.set_model_version_tag(MODEL, made.version, "train_sha256", train.sha256)
+        made = registry.version("clear")
+        registry.client.set_model_version_tag(MODEL, made.version, "train_sha256", train.sha256)
+        assert registry.evaluate(made, PROBLEM.model_copy(update={"gate": gate}))[0].passes
         strict = GatePolicy.model_validate({"resamples": 200, "training_age": {**rule, "max_age_days": 300}})
-        assert world.judge(made, PROBLEM.model_copy(update={"gate": strict}))[0].outcome == "reject"
+        assert registry.evaluate(made, PROBLEM.model_copy(update={"gate": strict}))[0].outcome == "reject"
 
-    def test_declared_groups_are_compared(self, world):
+    def test_declared_groups_are_compared(self, registry):
         frame = rows(2).assign(sex=np.where(np.arange(950) % 2, "F", "M"))
-        world.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
+        registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
         problem = with_gate(slices=("sex",), min_slice_rows=200)
-        world.champion("faint")
-        verdict = world.judge(world.version("clear"), problem)[0]
+        registry.champion("faint")
+        verdict = registry.evaluate(registry.version("clear"), problem)[0]
         assert [c.subject for c in verdict.conditions if c.kind == "slices"] == ["sex", "sex"]
-        missing = world.judge(world.version("clear"), with_gate(slices=("race",)))[0]
+        missing = registry.evaluate(registry.version("clear"), with_gate(slices=("race",)))[0]
         assert missing.outcome == "error"
         assert "lack the columns race" in missing.reasons[0]
 
 
-def test_the_record_reads_back(world):
-    made = world.version("clear")
-    verdict, _ = world.judge(made)
-    assert Verdict.model_validate_json(world.tags(made)["verdict_json"]) == verdict
+def test_the_stored_verdict_reads_back(registry):
+    made = registry.version("clear")
+    verdict, _ = registry.evaluate(made)
+    assert Verdict.model_validate_json(registry.tags(made)["verdict_json"]) == verdict
     assert verdict.look == 1
     assert verdict.evaluations_left == PROBLEM.gate.looks - 1

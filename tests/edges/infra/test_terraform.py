@@ -1,4 +1,4 @@
-"""The Terraform module: formatted, valid, planned against mocks, then applied to an imitation of AWS and destroyed."""
+"""The Terraform module: formatted, valid, planned against mocks, then applied to a mock of AWS and destroyed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.edges.servers import executable, moto_aws
 MODULE = ROOT / "infra" / "terraform"
 PROVIDER = "registry.terraform.io/hashicorp/aws/5.*"
 
-# What makes the provider talk to the imitation; it exists in the test's copy only.
-IMITATION = """
+# Points the provider at the mock; only in the test's copy of the module.
+MOCK_PROVIDER = """
 provider "aws" {{
   region                      = "eu-west-1"
   access_key                  = "testing"
@@ -43,7 +43,7 @@ provider "aws" {{
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the module, initialised, so that nothing is left in the repository."""
+    """An initialised copy of the module, so that no files are left in the repository."""
     executable("terraform")
     plugins = plugin_folder()
     copy = tmp_path_factory.mktemp("terraform") / "module"
@@ -53,9 +53,9 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def plugin_folder() -> Path:
-    """Find a folder that holds the AWS provider, as there may be no network to fetch it from."""
-    named = [Path(name) for name in os.environ.get("TF_PLUGIN_DIR_SEARCH", "").split(os.pathsep) if name]
-    named += [Path(name) for name in [os.environ.get("TF_PLUGIN_CACHE_DIR", "")] if name]
+    """Find a folder with the AWS provider, because there may be no network to download it."""
+    given = [Path(name) for name in os.environ.get("TF_PLUGIN_DIR_SEARCH", "").split(os.pathsep) if name]
+    given += [Path(name) for name in [os.environ.get("TF_PLUGIN_CACHE_DIR", "")] if name]
     user = [Path.home() / ".terraform.d" / "plugins", Path.home() / ".terraform.d" / "plugin-cache"]
     user.append(Path.home() / ".local" / "share" / "terraform" / "plugins")
     machine = [
@@ -63,16 +63,16 @@ def plugin_folder() -> Path:
         Path("/usr/share/terraform/plugins"),
         *Path("/opt").glob("*"),
     ]
-    for folder in [*named, *user, *machine]:
+    for folder in [*given, *user, *machine]:
         if any(folder.glob(f"{PROVIDER}/*/terraform-provider-aws*")):
             return folder
-    pytest.skip("the Terraform AWS provider 5 is in no plugin folder; name one in TF_PLUGIN_DIR_SEARCH")
+    pytest.skip("the Terraform AWS provider 5 is in no plugin folder; set TF_PLUGIN_DIR_SEARCH to one")
 
 
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
     quiet = {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
-    # Every command makes the provider build its large schema again; collecting less often saves a fifth of the time.
+    # Each command makes the provider build its large schema again; fewer garbage collections save a fifth of the time.
     return kept | quiet | {"GOGC": "400"}
 
 
@@ -112,9 +112,7 @@ def test_readme_lists_every_variable_and_output(module: Path) -> None:
         assert len(found) == len(re.findall(rf"^{kind} ", text, re.MULTILINE)) > 0
         for name, description in found.items():
             row = next((line for line in readme.splitlines() if line.startswith(f"| `{name}` |")), "")
-            assert description.replace('\\"', '"') in row, (
-                f"README.md: the row of {kind} {name} is missing or says otherwise"
-            )
+            assert description.replace('\\"', '"') in row, f"README.md: the row of {kind} {name} is missing or differs"
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +126,7 @@ def test_apply_is_repeatable_and_destroy_is_complete(
 ) -> None:
     root = tmp_path / "root"
     shutil.copytree(module, root, symlinks=True)
-    (root / "imitation.tf").write_text(IMITATION.format(endpoint=endpoint))
+    (root / "mock.tf").write_text(MOCK_PROVIDER.format(endpoint=endpoint))
     (root / "terraform.tfvars").write_text('name = "acme-evenhand"\nforce_destroy = true\nquarantine_days = 14\n')
     terraform(root, "apply", "-auto-approve")
     terraform(root, "plan", "-detailed-exitcode")
@@ -147,7 +145,7 @@ def test_apply_is_repeatable_and_destroy_is_complete(
     } == {"quarantine/": 14}
 
     for bucket in ("acme-evenhand-store", "acme-evenhand-artifacts"):
-        client.delete_bucket_policy(Bucket=bucket)  # the imitation denies without looking at the policy's conditions
+        client.delete_bucket_policy(Bucket=bucket)  # the mock ignores the conditions of a policy and denies everything
     use_outputs(root, endpoint, monkeypatch)
     open_store().put_bytes(b"rows", "snapshots/a/rows.parquet")
     open_store().put_bytes(b"other", "snapshots/a/rows.parquet")
@@ -187,7 +185,7 @@ def assert_private_and_kept(client: Any, bucket: str) -> None:
 
 
 def use_outputs(root: Path, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set what the module prints, and nothing else, beside the account and the endpoint."""
+    """Set the module's outputs as environment, with the account and the endpoint of the mock."""
     for name, value in json.loads(terraform(root, "output", "-json", "environment")).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)

@@ -22,13 +22,13 @@ def training(folder):
     )
 
 
-def test_a_page_that_cannot_be_written_is_told_and_undoes_nothing(tmp_path, monkeypatch):
+def test_a_page_that_cannot_be_written_is_reported_and_undoes_nothing(tmp_path, monkeypatch):
     tags = {}
     monkeypatch.setattr(report, "write_page", lambda *args: 1 / 0)
-    monkeypatch.setattr(report.tracking, "log_training", lambda run, metrics, tags_: tags.update(tags_))
-    said = report._write_pages(training(tmp_path), *[SimpleNamespace(parts=None, validated=None)] * 4)
-    assert said.startswith("warning: report.html could not be written (ZeroDivisionError: division by zero)")
-    assert "Registration, verdict and summary.json stand" in said
+    monkeypatch.setattr(report.training_runs, "log_training", lambda run, metrics, tags_: tags.update(tags_))
+    line = report._write_pages(training(tmp_path), *[SimpleNamespace(parts=None, validated=None)] * 4)
+    assert line.startswith("warning: report.html could not be written (ZeroDivisionError: division by zero)")
+    assert "Registration, verdict and summary.json stand" in line
     assert tags == {"report": "failed: ZeroDivisionError: division by zero"}
 
 

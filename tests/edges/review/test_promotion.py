@@ -1,4 +1,4 @@
-"""Promotions that happen at once, or are killed half-way, end as one after the other and undisturbed ones do."""
+"""Promotions at the same time, or killed in the middle, give the same result as undisturbed ones."""
 
 import json
 import os
@@ -21,7 +21,7 @@ PEOPLE = 8
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """Return a function that has a job done by processes forked from one that has all loaded, once for the module."""
+    """Return a function that runs a job in forked processes; their parent is started once for the module."""
     log = tmp_path_factory.mktemp("work") / "stderr"
     with (
         log.open("w") as stderr,
@@ -30,46 +30,46 @@ def work(tmp_path_factory):
         ) as worker,
     ):
 
-        def done(what, folder, *words):
-            stuck = threading.Timer(1_200, worker.kill)
-            stuck.daemon = True
-            stuck.start()
+        def run(job, folder, *arguments):
+            timeout = threading.Timer(1_200, worker.kill)
+            timeout.daemon = True
+            timeout.start()
             try:
-                worker.stdin.write(json.dumps([what, str(folder), *words]) + "\n")
+                worker.stdin.write(json.dumps([job, str(folder), *arguments]) + "\n")
                 worker.stdin.flush()
                 assert worker.stdout.readline().strip() == "0", log.read_text()[-3_000:]
             finally:
-                stuck.cancel()
+                timeout.cancel()
 
-        yield done
+        yield run
 
 
 @contextmanager
 def postgres():
-    """A PostgreSQL of its own on a loopback port; where this is root it runs as nobody, as it must."""
+    """Run PostgreSQL on a loopback port; root runs it as user nobody, because PostgreSQL refuses root."""
     commands, prefix = {name: executable(name) for name in ("initdb", "pg_ctl")}, []
     (port,) = free_ports(1)
-    # Not in the folder of pytest, which nobody else may enter.
+    # Not in the folder of pytest, which other users may not enter.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if os.geteuid() == 0:
             account = pwd.getpwnam("nobody")
             prefix = [executable("setpriv"), f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
             os.chown(folder, account.pw_uid, account.pw_gid)
 
-        def run(*words):
-            command, log = [*prefix, *words], Path(folder, "out")
-            with log.open("w") as out:  # no pipe: the server would hold it open
+        def run(*arguments):
+            command, log = [*prefix, *arguments], Path(folder, "out")
+            with log.open("w") as out:  # not a pipe, which the server would keep open
                 code = subprocess.run(command, cwd=folder, stdout=out, stderr=out, timeout=120, check=False).returncode
             return code, log.read_text()[-500:]
 
         data, options = str(Path(folder, "data")), f"-p {port} -h 127.0.0.1 -k {folder} -F"
-        for words in (
+        for arguments in (
             (commands["initdb"], "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"),
             (commands["pg_ctl"], "-D", data, "-o", options, "-w", "-l", str(Path(folder, "log")), "start"),
         ):
-            code, said = run(*words)
+            code, output = run(*arguments)
             if code:
-                pytest.skip(f"PostgreSQL does not start here: {said}")
+                pytest.skip(f"PostgreSQL does not start: {output}")
         try:
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
         finally:
@@ -79,9 +79,9 @@ def postgres():
 def check_rounds(folder, rounds):
     champion = ""
     for number in range(rounds):
-        place = folder / f"round-{number}"
-        state, made = (json.loads((place / f"{name}.json").read_text()) for name in ("state", "made"))
-        said = [json.loads((place / f"person-{i}.json").read_text()) for i in range(PEOPLE)]
+        results = folder / f"round-{number}"
+        state, made = (json.loads((results / f"{name}.json").read_text()) for name in ("state", "made"))
+        decisions = [json.loads((results / f"person-{i}.json").read_text()) for i in range(PEOPLE)]
         assert state["aliases"]["champion"] == state["ledger"]
         assert state["ledger"] in made
         assert state["ledger"] != champion
@@ -89,22 +89,22 @@ def check_rounds(folder, rounds):
         assert int(state["head"]) == len(state["records"])
         new = [record for record in state["records"] if record[1] in made]
         assert [record[1] for record in new if record[0] == "promotion"] == [champion]
-        assert [s["version"] for s in said if s["said"] == "approved"].count(champion) >= 1
-        assert {s["version"] for s in said if s["said"] == "approved"} == {champion}
-        # Everybody's decision is in the ledger, as an approval or as one that came too late.
-        decided = {record[2] for record in new if record[0] in ("approval", "void")}
-        assert decided >= {f"Person {i}" for i in range(PEOPLE)}
-        assert all(re.search("void|waits for no decision", s["said"]) for s in said if s["said"] != "approved")
+        assert [d["version"] for d in decisions if d["result"] == "approved"].count(champion) >= 1
+        assert {d["version"] for d in decisions if d["result"] == "approved"} == {champion}
+        # Every decision is in the ledger, as an approval or as a late one.
+        recorded = {record[2] for record in new if record[0] in ("approval", "void")}
+        assert recorded >= {f"Person {i}" for i in range(PEOPLE)}
+        assert all(re.search("void|waits for no decision", d["result"]) for d in decisions if d["result"] != "approved")
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
-def test_eight_at_once_on_sqlite(work, tmp_path, rounds):
+def test_eight_approvals_at_the_same_time_on_sqlite(work, tmp_path, rounds):
     work("race", tmp_path, rounds, PEOPLE, "")
     check_rounds(tmp_path, rounds)
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
-def test_eight_at_once_on_postgresql(work, tmp_path, rounds):
+def test_eight_approvals_at_the_same_time_on_postgresql(work, tmp_path, rounds):
     pytest.importorskip("psycopg2")
     with postgres() as uri:
         work("race", tmp_path, rounds, PEOPLE, uri)
@@ -112,7 +112,7 @@ def test_eight_at_once_on_postgresql(work, tmp_path, rounds):
 
 
 @pytest.mark.soak
-def test_eight_at_once_through_a_server(work, tmp_path):
+def test_eight_approvals_at_the_same_time_through_a_server(work, tmp_path):
     (port,) = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     stores = ["--backend-store-uri", f"sqlite:///{tmp_path / 'mlflow.db'}"]
@@ -124,7 +124,7 @@ def test_eight_at_once_through_a_server(work, tmp_path):
 
 
 @pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
-def test_killed_before_a_write_and_done_again_it_ends_the_same(work, tmp_path, every):
+def test_a_promotion_killed_before_a_write_and_repeated_ends_the_same(work, tmp_path, every):
     work("kill", tmp_path, every)
     ends = json.loads((tmp_path / "ends.json").read_text())
     undisturbed = ends["states"].pop("0")

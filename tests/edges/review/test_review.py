@@ -1,4 +1,4 @@
-"""A decision needs a name, holds for what was shown alone, and is all that moves the alias."""
+"""A decision needs a name, is valid only for what was reviewed, and alone moves the alias."""
 
 import io
 import subprocess
@@ -10,160 +10,160 @@ import pytest
 from evenhand.errors import GateError
 from evenhand.gate.verdict import error_verdict
 from tasks.local.command_line import run_command
-from tasks.review.cases import find_pending, pending_reviews
-from tasks.review.decide import decide_review
-from tasks.review.file import file_verdict
-from tasks.review.terminal import ReviewRequest, describe, review_at_terminal
+from tasks.review.decide import ReviewAnswer, decide_review
+from tasks.review.pending_reviews import pending_review, pending_reviews
+from tasks.review.request_review import request_review
+from tasks.review.terminal import ReviewOptions, review_at_terminal, review_text
 from tasks.settings import settings
-from tests.edges.registry_world import MODEL, PROBLEM, WITHOUT_REVIEW, promote_alias, remembered, world
+from tests.edges.tiny_registry import MODEL, PROBLEM, WITHOUT_REVIEW, cached_state, promote_alias, registry
 
-__all__ = ["world"]
+__all__ = ["registry"]
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def pending(world):
-    """A version that waits for a decision, and no champion."""
+def pending(registry):
+    """A version with a pending review; there is no champion."""
 
     def make():
-        made = world.version("clear")
-        world.judge(made)
+        made = registry.version("clear")
+        registry.evaluate(made)
         return made
 
-    return remembered("pending", make)
+    return cached_state("pending", make)
 
 
-class TestFiling:
-    def test_a_pass_waits_with_its_case(self, world, pending):
+class TestRequests:
+    def test_a_version_that_passed_has_a_pending_review_with_its_case(self, registry, pending):
         (review,) = pending_reviews()
         assert (review.problem, review.version, review.compared_with) == ("tiny", pending.version, "")
         assert review.verdict.outcome == "promote (first)"
-        page = describe(review)
+        page = review_text(review)
         assert "promote (first)" in page.splitlines()[1]
         assert str(settings().runs / "20260101-tiny") in page
         assert pending.run_id in page
 
-    def test_filing_twice_is_filing_once(self, world, pending):
-        filed_at = world.tags(pending)["review_filed_at"]
-        world.judge(pending)
-        assert world.tags(pending)["review_filed_at"] == filed_at
+    def test_the_same_review_is_requested_once(self, registry, pending):
+        filed_at = registry.tags(pending)["review_filed_at"]
+        registry.evaluate(pending)
+        assert registry.tags(pending)["review_filed_at"] == filed_at
         assert len(pending_reviews()) == 1
 
-    def test_what_did_not_pass_is_not_filed(self, world):
-        world.champion("clear")
-        world.judge(world.version("faint"))
+    def test_a_version_that_did_not_pass_has_no_review(self, registry):
+        registry.champion("clear")
+        registry.evaluate(registry.version("faint"))
         assert pending_reviews() == []
 
-    def test_a_later_verdict_that_is_no_pass_closes_the_review(self, world, pending):
-        status = file_verdict.fn(PROBLEM, pending, error_verdict("broken", "macro_f1"))
+    def test_a_later_verdict_that_does_not_pass_closes_the_review(self, registry, pending):
+        status = request_review.fn(PROBLEM, pending, error_verdict("broken", "macro_f1"))
         assert "not promoted" in status
-        assert world.tags(pending)["review"] == "void"
+        assert registry.tags(pending)["review"] == "void"
 
-    def test_registered_models_of_others_are_left_alone(self, world, pending):
-        world.client.create_registered_model("theirs")
-        theirs = world.client.create_model_version("theirs", "file:///tmp/nothing", tags={"review": "pending"})
+    def test_registered_models_of_other_projects_are_ignored(self, registry, pending):
+        registry.client.create_registered_model("other")
+        other = registry.client.create_model_version("other", "file:///tmp/nothing", tags={"review": "pending"})
         assert [review.name for review in pending_reviews()] == [MODEL]
-        assert theirs.name == "theirs"
+        assert other.name == "other"
 
 
 class TestApproval:
-    def test_it_moves_the_alias_and_says_who_and_why(self, world, pending):
-        decision = decide_review("tiny", pending.version, "approve", " A.  Person ", "looks right")
+    def test_it_moves_the_alias_and_records_who_and_why(self, registry, pending):
+        decision = decide_review("tiny", pending.version, ReviewAnswer("approve", " A.  Person ", "looks right"))
         assert (decision.state, decision.reviewer, decision.aliases) == ("approved", "A. Person", ("champion",))
-        assert world.aliases() == {"champion": pending.version}
-        tags = world.tags(pending)
+        assert registry.aliases() == {"champion": pending.version}
+        tags = registry.tags(pending)
         assert (tags["review"], tags["reviewer"], tags["review_comment"]) == ("approved", "A. Person", "looks right")
         assert tags["review_decided_at"].endswith("+00:00")
 
-    def test_it_is_taken_once(self, pending):
-        decide_review("tiny", pending.version, "approve", "A. Person")
+    def test_a_review_is_decided_once(self, pending):
+        decide_review("tiny", pending.version, ReviewAnswer("approve", "A. Person"))
         for decision in ("approve", "reject"):
             with pytest.raises(GateError, match=r"approved by A\. Person"):
-                decide_review("tiny", pending.version, decision, "B. Person")
+                decide_review("tiny", pending.version, ReviewAnswer(decision, "B. Person"))
 
-    def test_the_old_champion_is_remembered(self, world):
-        first, better = world.champion("faint"), world.version("clear")
-        world.judge(better)
-        decide_review("tiny", better.version, "approve", "A. Person")
-        assert world.aliases() == {"champion": better.version}
-        assert world.client.get_registered_model(MODEL).tags["previous_champion"] == first.version
+    def test_the_previous_champion_is_a_tag_of_the_model(self, registry):
+        first, better = registry.champion("faint"), registry.version("clear")
+        registry.evaluate(better)
+        decide_review("tiny", better.version, ReviewAnswer("approve", "A. Person"))
+        assert registry.aliases() == {"champion": better.version}
+        assert registry.client.get_registered_model(MODEL).tags["previous_champion"] == first.version
 
 
 class TestRejection:
-    def test_it_leaves_the_alias_and_says_who_and_why(self, world, pending):
-        decide_review("tiny", pending.version, "reject", "A. Person", "too slow")
-        tags = world.tags(pending)
+    def test_it_leaves_the_alias_and_records_who_and_why(self, registry, pending):
+        decide_review("tiny", pending.version, ReviewAnswer("reject", "A. Person", "too slow"))
+        tags = registry.tags(pending)
         assert (tags["review"], tags["reviewer"], tags["review_comment"]) == ("rejected", "A. Person", "too slow")
-        assert world.aliases() == {"challenger": pending.version}
+        assert registry.aliases() == {"challenger": pending.version}
 
-    def test_judging_the_same_case_again_does_not_ask_again(self, world, pending):
-        decide_review("tiny", pending.version, "reject", "A. Person")
-        assert "was rejected by A. Person" in world.judge(pending)[1]
+    def test_the_same_verdict_does_not_request_another_review(self, registry, pending):
+        decide_review("tiny", pending.version, ReviewAnswer("reject", "A. Person"))
+        assert "was rejected by A. Person" in registry.evaluate(pending)[1]
         assert pending_reviews() == []
 
 
 class TestRefused:
     @pytest.mark.parametrize("name", ["", "  ", "\n"])
-    def test_nobody_can_not_decide(self, world, pending, name):
+    def test_a_decision_without_a_name_is_refused(self, registry, pending, name):
         with pytest.raises(GateError, match="name of its reviewer"):
-            decide_review("tiny", pending.version, "approve", name)
-        assert world.tags(pending)["review"] == "pending"
-        assert world.aliases() == {"challenger": pending.version}
+            decide_review("tiny", pending.version, ReviewAnswer("approve", name))
+        assert registry.tags(pending)["review"] == "pending"
+        assert registry.aliases() == {"challenger": pending.version}
 
     @pytest.mark.parametrize("version", ["9", "1"])
-    def test_what_waits_for_nothing_can_not_be_decided(self, world, version):
-        world.version("clear")
+    def test_a_version_without_a_pending_review_can_not_be_decided(self, registry, version):
+        registry.version("clear")
         with pytest.raises(GateError, match=f"version {version}"):
-            decide_review("tiny", version, "approve", "A. Person")
+            decide_review("tiny", version, ReviewAnswer("approve", "A. Person"))
         with pytest.raises(GateError):
-            find_pending("tiny", version)
-        assert "champion" not in world.aliases()
+            pending_review("tiny", version)
+        assert "champion" not in registry.aliases()
 
 
 class TestVoid:
-    def assert_void(self, world, registered, reason):
-        before = world.aliases()
+    def assert_void(self, registry, registered, reason):
+        before = registry.aliases()
         with pytest.raises(GateError, match=reason):
-            decide_review("tiny", registered.version, "approve", "A. Person")
-        assert world.aliases() == before
-        assert world.tags(registered)["review"] == "void"
-        assert "reviewer" not in world.tags(registered)
+            decide_review("tiny", registered.version, ReviewAnswer("approve", "A. Person"))
+        assert registry.aliases() == before
+        assert registry.tags(registered)["review"] == "void"
+        assert "reviewer" not in registry.tags(registered)
         with pytest.raises(GateError, match="void"):
-            decide_review("tiny", registered.version, "approve", "A. Person")
+            decide_review("tiny", registered.version, ReviewAnswer("approve", "A. Person"))
 
-    def test_when_the_champion_is_another_by_now(self, world, pending):
-        world.champion("faint")
-        self.assert_void(world, pending, "compared with no champion, and the champion is now version 2")
+    def test_another_champion_voids_the_review(self, registry, pending):
+        registry.champion("faint")
+        self.assert_void(registry, pending, "compared with no champion, and the champion is now version 2")
 
-    def test_when_the_champion_is_gone(self, world):
-        first, better = world.champion("faint"), world.version("clear")
-        world.judge(better)
-        world.client.delete_registered_model_alias(MODEL, "champion")
-        self.assert_void(world, better, f"compared with version {first.version}, and the champion is now none")
+    def test_a_deleted_champion_alias_voids_the_review(self, registry):
+        first, better = registry.champion("faint"), registry.version("clear")
+        registry.evaluate(better)
+        registry.client.delete_registered_model_alias(MODEL, "champion")
+        self.assert_void(registry, better, f"compared with version {first.version}, and the champion is now none")
 
     @pytest.mark.parametrize(
         "tag", ["identity", "verdict_champion", "config_sha256", "policy_sha256", "trained_by", "data_sha256"]
     )
-    def test_when_what_was_judged_is_changed(self, world, pending, tag):
-        changed = world.tags(pending).get(tag, "") + "0"
-        world.client.set_model_version_tag(MODEL, pending.version, tag, changed)
-        self.assert_void(world, pending, "changed after the review was filed")
+    def test_a_changed_fact_voids_the_review(self, registry, pending, tag):
+        changed = registry.tags(pending).get(tag, "") + "0"
+        registry.client.set_model_version_tag(MODEL, pending.version, tag, changed)
+        self.assert_void(registry, pending, "changed after the review was requested")
 
-    def test_when_a_verdict_that_is_no_pass_was_filed_by_hand(self, world):
-        world.champion("clear")
-        worse = world.version("faint")
-        verdict, _ = world.judge(worse)
+    def test_a_forged_request_for_a_rejected_version_is_void(self, registry):
+        registry.champion("clear")
+        worse = registry.version("faint")
+        verdict, _ = registry.evaluate(worse)
         forged = verdict.model_copy(update={"outcome": "promote"})
-        file_verdict.fn(PROBLEM, worse, forged)
-        self.assert_void(world, worse, "the gate did not pass it")
+        request_review.fn(PROBLEM, worse, forged)
+        self.assert_void(registry, worse, "the gate did not pass it")
 
-    def test_judged_again_it_can_be_approved(self, world):
-        made, other = world.version("faint", "clear"), world.version("faint")
-        world.judge(made)
+    def test_after_another_verdict_it_can_be_approved(self, registry):
+        made, other = registry.version("faint", "clear"), registry.version("faint")
+        registry.evaluate(made)
         promote_alias(MODEL, other.version, "A. Person", "")
-        self.assert_void(world, made, "compared with no champion")
-        assert world.judge(made)[0].outcome == "promote"
-        assert decide_review("tiny", made.version, "approve", "A. Person").aliases == ("champion",)
+        self.assert_void(registry, made, "compared with no champion")
+        assert registry.evaluate(made)[0].outcome == "promote"
+        assert decide_review("tiny", made.version, ReviewAnswer("approve", "A. Person")).aliases == ("champion",)
 
 
 class TestTerminal:
@@ -171,42 +171,42 @@ class TestTerminal:
     def answer(self, monkeypatch, capsys):
         def run(*lines, **options):
             monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-            review_at_terminal(ReviewRequest(**options))
+            review_at_terminal(ReviewOptions(**options))
             return capsys.readouterr().out
 
         return run
 
-    def test_nothing_waits(self, world, answer):
+    def test_without_a_pending_review_it_only_prints_so(self, registry, answer):
         assert "No review is pending" in answer()
 
-    def test_it_shows_the_case_and_asks_until_it_understands(self, world, pending, answer):
+    def test_it_shows_the_case_and_asks_until_the_answer_is_valid(self, registry, pending, answer):
         shown = answer("y", "approve", "A. Person", "fine")
-        assert "held against" in shown
-        assert "'y' is neither" in shown
+        assert "compared with" in shown
+        assert "'y' is neither approve nor reject" in shown
         assert "approved by A. Person" in shown
-        assert world.aliases() == {"champion": pending.version}
-        assert world.tags(pending)["review_comment"] == "fine"
+        assert registry.aliases() == {"champion": pending.version}
+        assert registry.tags(pending)["review_comment"] == "fine"
 
     @pytest.mark.parametrize("lines", [(), ("",)])
-    def test_no_answer_decides_nothing(self, world, pending, answer, lines):
+    def test_without_an_answer_nothing_is_decided(self, registry, pending, answer, lines):
         assert "Nothing was decided" in answer(*lines)
-        assert world.tags(pending)["review"] == "pending"
+        assert registry.tags(pending)["review"] == "pending"
 
-    def test_an_approval_without_a_name_is_refused(self, world, pending, answer):
+    def test_an_approval_without_a_name_is_refused(self, registry, pending, answer):
         with pytest.raises(GateError, match="name of its reviewer"):
             answer("approve")
-        assert world.tags(pending)["review"] == "pending"
+        assert registry.tags(pending)["review"] == "pending"
 
-    def test_it_asks_which_of_several(self, world, pending, answer):
-        second = world.version("faint", "clear")
-        world.judge(second)
+    def test_it_asks_which_of_several(self, registry, pending, answer):
+        second = registry.version("faint", "clear")
+        registry.evaluate(second)
         with pytest.raises(GateError, match="several reviews"):
             answer(decision="approve", reviewer="A. Person")
         answer("3", "2", "reject", "A. Person", "")
-        assert world.tags(second)["review"] == "rejected"
-        assert world.tags(pending)["review"] == "pending"
+        assert registry.tags(second)["review"] == "rejected"
+        assert registry.tags(pending)["review"] == "pending"
 
-    def test_a_decision_on_nothing_is_an_error(self, world, answer):
+    def test_a_decision_without_a_pending_review_is_an_error(self, registry, answer):
         with pytest.raises(GateError, match="no review is pending"):
             answer(decision="approve", reviewer="A. Person")
 
@@ -217,36 +217,45 @@ class TestCommand:
         def run(*options):
             monkeypatch.setattr(sys, "argv", ["promote", *options])
             with pytest.raises(SystemExit) as stopped:
-                run_command(ReviewRequest, review_at_terminal)
+                run_command(ReviewOptions, review_at_terminal)
             return stopped.value.code, capsys.readouterr()
 
         return run
 
-    def test_options_alone_approve(self, world, pending):
-        told = ["--problem", "tiny", "--version", pending.version, "--decision", "approve", "--reviewer", "A. Person"]
-        command = [sys.executable, "-m", "flows.promote", *told]
+    def test_options_are_enough_to_approve(self, registry, pending):
+        options = [
+            "--problem",
+            "tiny",
+            "--version",
+            pending.version,
+            "--decision",
+            "approve",
+            "--reviewer",
+            "A. Person",
+        ]
+        command = [sys.executable, "-m", "flows.promote", *options]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         assert "approved by A. Person" in done.stdout
-        assert world.aliases() == {"champion": pending.version}
+        assert registry.aliases() == {"champion": pending.version}
 
-    def test_an_error_is_one_paragraph_and_an_exit_code(self, world, pending, command):
+    def test_an_error_is_one_line_and_exit_code_1(self, registry, pending, command):
         code, shown = command("--problem", "tiny", "--version", "9")
         assert code == 1
         assert "evenhand-tiny version 9" in shown.err
         assert "Traceback" not in shown.err
         assert len(shown.err.strip().splitlines()) == 1
 
-    def test_help_explains_every_option(self, command):
+    def test_help_lists_every_option(self, command):
         code, shown = command("--help")
         assert code == 0
-        for option in ReviewRequest.model_fields:
+        for option in ReviewOptions.model_fields:
             assert f"--{option}" in shown.out
         assert "moves alias champion" in " ".join(shown.out.split())
 
 
-def test_without_review_nothing_is_filed(world):
-    made = world.version("clear")
-    world.judge(made, WITHOUT_REVIEW)
+def test_without_a_review_policy_nothing_is_pending(registry):
+    made = registry.version("clear")
+    registry.evaluate(made, WITHOUT_REVIEW)
     assert pending_reviews() == []
-    assert world.aliases() == {"champion": made.version}
+    assert registry.aliases() == {"champion": made.version}

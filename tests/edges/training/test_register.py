@@ -15,7 +15,7 @@ from tasks.training.fit import refit
 from tasks.training.outcome import TrainingData
 from tasks.training.register import register_winner
 from tasks.training.run import open_training
-from tests.edges.registry_world import PROBLEM, rows
+from tests.edges.tiny_registry import PROBLEM, rows
 
 
 def refitted(training):

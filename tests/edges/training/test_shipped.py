@@ -17,10 +17,11 @@ import pytest
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.metrics.scores import score, to_record
 from evenhand.problem import Problem
+from evenhand.report.figures import to_png
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
-from tasks.registry import tracking
-from tasks.registry.model_store import log_model, write_model
+from tasks.registry import training_runs
+from tasks.registry.store_model import log_model, write_model
 from tasks.reporting.candidates import draw
 from tasks.reporting.draw import draw_fit
 from tasks.settings import ROOT, settings
@@ -48,7 +49,7 @@ PROBLEM = Problem.model_validate(
 PREDICT_ELSEWHERE = """
 import sys
 import numpy as np, pandas as pd
-from tasks.registry.model_store import load_model
+from tasks.registry.load_model import load_model
 rows, out = pd.read_parquet(sys.argv[1]), {}
 for i, uri in enumerate(sys.argv[3:]):
     model = load_model(uri)
@@ -84,7 +85,7 @@ def world(tmp_path_factory):
     outer = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
     scored = evaluate_all.fn(context, grid, units)
     results = score_all.fn(context, scored, outer)
-    run_id, wholes = tracking.start_training("toy", "shipped", {"seed": 0}, {}), []
+    run_id, wholes = training_runs.start_training("toy", "shipped", {"seed": 0}, {}), []
     for candidate in grid:
         ending = winning_postprocessing(context, candidate, units[candidate.fit_name])
         wholes.append(fit_on_all(context, candidate, ending))
@@ -130,8 +131,8 @@ def test_the_stored_model_gives_the_judged_probabilities_and_classes_in_a_fresh_
 
 
 def test_every_overconfident_fit_is_corrected_and_better_for_it(world):
-    said = {r.candidate.name: r.shipped.correction for r in world.results}
-    assert said["random_forest / none"] != "none"
+    message = {r.candidate.name: r.shipped.correction for r in world.results}
+    assert message["random_forest / none"] != "none"
     for result in world.results:
         for raw, corrected in ((result.oof, result.shipped.oof), (result.test, result.shipped.test)):
             assert corrected.metrics["log_loss"] < raw.metrics["log_loss"] - 0.1, result.candidate.name
@@ -162,12 +163,12 @@ def test_candidates_of_a_fit_share_its_correction_and_everything_repeats(world):
 
 
 def test_the_figure_of_a_fit_shows_both(world):
-    png = draw_fit(world.context, world.results[0])["calibration"]
+    png = to_png(draw_fit(world.context, world.results[0])["calibration"])
     assert struct.unpack(">II", png[16:24])[0] >= 800
     unchanged = PROBLEM.model_copy(update={"calibration": ("none",)})
     plain = evaluate_all.fn(TrainingContext(world.parts, unchanged, 0, Path()), world.grid[:1], world.units)[0]
     assert plain.shipped.oof is plain.oof
-    assert draw_fit(replace(world.context, problem=unchanged), plain)["calibration"] != png
+    assert to_png(draw_fit(replace(world.context, problem=unchanged), plain)["calibration"]) != png
 
 
 @pytest.mark.parametrize(("at_once", "expected"), [(4_000_000, 2), (1, 1)], ids=["few rows", "many rows"])

@@ -13,8 +13,9 @@ from evenhand.problem import Problem
 from evenhand.problem.models import Stacking
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
-from tasks.registry import tracking
-from tasks.registry.model_store import load_model, log_model
+from tasks.registry import training_runs
+from tasks.registry.load_model import load_model
+from tasks.registry.store_model import log_model
 from tasks.settings import settings
 from tasks.storage.store import read_frame, write_frame
 from tasks.training.context import TrainingContext
@@ -109,7 +110,7 @@ def test_it_has_the_rules_of_fits_without_resampling(world):
 
 
 def test_the_stored_stack_answers_as_it_was_judged(world):
-    run_id = tracking.start_training("toy", "stacked", {"seed": 0}, {})
+    run_id = training_runs.start_training("toy", "stacked", {"seed": 0}, {})
     holdout = read_frame(world.parts.holdout)
     y = pd.Categorical(holdout.kind, categories=world.parts.classes).codes.astype(int)
     for result in stacks(world):

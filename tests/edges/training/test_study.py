@@ -41,11 +41,11 @@ def tuning_of(**changes):
     return Tuning(**{"model": "lightgbm", "trials": TRIALS, "space": SPACE, **changes})
 
 
-def studied(path, inner, tuning=None, space=SPACE, seed=7, tell=lambda trials: None):
+def studied(path, inner, tuning=None, seed=7, report=lambda trials: None):
     tuning = tuning or tuning_of()
     model = ModelSpec(kind="lightgbm", params={"n_estimators": 5}, label="lightgbm tuned")
     candidate = Candidate(model, SimpleStrategy(kind="none"), tuning=tuning)
-    found = run_study(path, inner, candidate, tuning, space, seed, tell)
+    found = run_study(path, inner, candidate, seed, report)
     return [replace(trial, seconds=0.0) for trial in found]
 
 
@@ -55,9 +55,9 @@ def undisturbed(inner, tmp_path_factory):
 
 
 def test_the_same_seed_gives_the_same_trials_and_another_one_others(undisturbed, inner, tmp_path):
-    told = []
-    assert studied(tmp_path / "again.journal", inner, tell=lambda trials: told.append(len(trials))) == undisturbed
-    assert told == list(range(1, TRIALS + 1))
+    counts = []
+    assert studied(tmp_path / "again.journal", inner, report=lambda trials: counts.append(len(trials))) == undisturbed
+    assert counts == list(range(1, TRIALS + 1))
     assert studied(tmp_path / "other.journal", inner, tuning_of(trials=3), seed=8)[1:] != undisturbed[1:3]
     assert [trial.number for trial in undisturbed] == list(range(TRIALS))
     assert undisturbed[0].params == {}
@@ -148,7 +148,7 @@ def test_pruning_is_as_declared_and_as_resumable(inner, tmp_path, pruning):
 
 def test_a_failed_trial_is_kept_with_its_reason_and_the_study_goes_on(inner, tmp_path):
     space = {"num_leaves": Setting(choices=(-1, 7))}
-    found = studied(tmp_path / "failing.journal", inner, tuning_of(space=space, trials=8), space)
+    found = studied(tmp_path / "failing.journal", inner, tuning_of(space=space, trials=8))
     failed = [trial for trial in found if trial.state == "failed"]
     assert failed
     assert all(trial.params == {"num_leaves": -1} and "can't be fitted" in trial.reason for trial in failed)

@@ -15,7 +15,13 @@ from tasks.data.split import split
 from tasks.data.validate import validate
 from tasks.storage.store import read_frame, write_frame
 from tasks.training.context import read_experiment
-from tasks.training.transfer_data import TransferSource, add_transfer_data, check_elsewhere, needs_transfer_data, take
+from tasks.training.transfer_data import (
+    TransferSource,
+    add_transfer_data,
+    check_transfer_data,
+    needs_transfer_data,
+    take,
+)
 
 
 def problem(**changes):
@@ -59,7 +65,7 @@ def test_what_is_taken_is_old_is_new_to_the_training_and_is_trained_on_first():
     assert not taken.merge(own, how="inner").size
     assert found.left_out == len(theirs) - len(taken) == 40 + (theirs.year[:200] == 2021).sum()
 
-    given = parts.model_copy(update={"elsewhere": (found,)})
+    given = parts.model_copy(update={"transfer": (found,)})
     outcome = read_experiment(given, ours, 0).run(candidate({"problem": "o"}), HOLDOUT_FOLD)
     assert outcome.resampling.adaptations == (f"the first 3 rounds saw {len(taken)} rows of o",)
     assert len(outcome.probabilities) == parts.holdout.rows
@@ -73,10 +79,10 @@ def test_data_of_ones_own_and_other_classes_are_refused():
     ours = problem()
     parts = split.fn(write_frame(rows_of(), "good/{sha256}.parquet"), ours)
     own = pd.concat([read_frame(parts.train), read_frame(parts.holdout)], ignore_index=True)
-    with pytest.raises(ProblemError, match="are rows of this training, too"):
+    with pytest.raises(ProblemError, match="are also rows of this training"):
         take(TransferSource("mine.csv", ours, own), ours, parts, own, ["base"])
     strange = rows_of(100, seed=2).replace({"kind": {"rare": "odd"}})
-    with pytest.raises(ProblemError, match="it lacks rare; has besides odd"):
+    with pytest.raises(ProblemError, match="it lacks rare; also has odd"):
         take(TransferSource("o", ours, strange), ours, parts, own, ["base"])
 
 
@@ -84,32 +90,34 @@ def test_another_problem_that_is_not_there_is_refused_before_any_data_is_read():
     assert not needs_transfer_data([candidate("older")])
     assert needs_transfer_data([candidate({"data": "york.csv"})])
     with pytest.raises(ProblemError, match="no problem 'nowhere': known are"):
-        check_elsewhere(problem(), [candidate({"problem": "nowhere"})])
-    with pytest.raises(ProblemError, match="toronto does not read x, year, which p is made of"):
-        check_elsewhere(problem(), [candidate({"problem": "toronto"})])
-    check_elsewhere(problem(), [candidate({"data": "york.csv"})])
+        check_transfer_data(problem(), [candidate({"problem": "nowhere"})])
+    with pytest.raises(ProblemError, match="toronto has no column x, year, which p reads"):
+        check_transfer_data(problem(), [candidate({"problem": "toronto"})])
+    check_transfer_data(problem(), [candidate({"data": "york.csv"})])
 
 
 def test_a_training_fetches_and_validates_what_its_models_begin_on(tmp_path, monkeypatch):
     ours = problem()
     parts = split.fn(write_frame(rows_of(), "good/{sha256}.parquet"), ours)
     rows_of(120, seed=8).to_csv(tmp_path / "york.csv", index=False)
-    # The tasks themselves, without a flow around them; what MLflow is told is kept here.
+    # The tasks themselves, without a flow around them; what MLflow is reported is kept here.
     monkeypatch.setattr("tasks.training.transfer_data.ingest", ingest.fn)
     monkeypatch.setattr("tasks.training.transfer_data.validate", validate.fn)
     logged = []
-    monkeypatch.setattr("tasks.registry.tracking.log_inputs", lambda *told: logged.append(told))
-    said = []
-    training = SimpleNamespace(run_id="r1", problem=ours, say=said.append)
+    monkeypatch.setattr("tasks.training.transfer_data.log_input", lambda *arguments: logged.append(arguments))
+    message = []
+    training = SimpleNamespace(run_id="r1", problem=ours, say=message.append)
     name = str(tmp_path / "york.csv")
     given = add_transfer_data(training, parts, [candidate("older"), candidate({"data": name})])
-    (borrowed,) = given.elsewhere
+    (borrowed,) = given.transfer
     assert (given.train, given.holdout, borrowed.name) == (parts.train, parts.holdout, name)
     assert 0 < borrowed.rows.rows == 120 - borrowed.left_out
-    assert said == [
+    assert message == [
         f"          {borrowed.rows.rows} rows of {name} to begin on; {borrowed.left_out} left out: newer than the "
         "training rows, or this training's own"
     ]
-    assert [(told[0], told[3], told[-1]) for told in logged] == [("r1", borrowed.rows.sha256, "first rounds")]
+    assert [(arguments[0], arguments[3].sha256, arguments[-1]) for arguments in logged] == [
+        ("r1", borrowed.rows.sha256, "first rounds")
+    ]
     outcome = read_experiment(given, ours, 0).run(candidate({"data": name}), HOLDOUT_FOLD)
     assert outcome.resampling.adaptations == (f"the first 3 rounds saw {borrowed.rows.rows} rows of york.csv",)

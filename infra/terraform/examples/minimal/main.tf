@@ -21,6 +21,6 @@ module "storage" {
 }
 
 output "environment" {
-  description = "The settings to use."
+  description = "Settings as environment variables."
   value       = module.storage.environment
 }

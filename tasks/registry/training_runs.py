@@ -1,0 +1,146 @@
+"""MLflow runs of a training: its parent run is opened, logged to and closed here; killed ones are closed later.
+
+Runs of candidates are in :mod:`tasks.registry.candidate_runs`, data sets in :mod:`tasks.registry.run_inputs`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+
+from evenhand.errors import EvenhandError
+from tasks.registry.client import artifact_location, connect
+from tasks.registry.run_owner import is_stale
+from tasks.registry.run_writer import PARENT, create_run, end_run, log_files, log_values
+from tasks.settings import settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+KILLED = "killed: closed by the next start"
+_PAGE_TYPE = "workflowType=machine_learning"
+
+
+def start_training(experiment: str, run_name: str, params: Mapping[str, object], tags: Mapping[str, str]) -> str:
+    """Open the parent run of a training; runs that a killed process left open are closed first.
+
+    Parameters
+    ----------
+    experiment : str
+        Created when it does not exist.
+    run_name : str
+    params, tags : mapping
+
+    Returns
+    -------
+    str
+        Id of the run, in state RUNNING.
+
+    Raises
+    ------
+    EvenhandError
+        When the tracking store can't be used, or the experiment is deleted.
+    """
+    with _store_errors():
+        client = connect()
+        experiment_id = _experiment_id(client, experiment)
+        _close_stale(client, experiment_id)
+        run_id = create_run(client, experiment_id, run_name, tags)
+        log_values(client, run_id, params=params)
+    return run_id
+
+
+def close_stale_runs(experiment: str) -> int:
+    """Set to FAILED the open runs of this host whose process is gone; runs of other hosts are left alone.
+
+    Returns
+    -------
+    int
+        Number of runs that were closed.
+    """
+    client = connect()
+    found = client.get_experiment_by_name(experiment)
+    return _close_stale(client, found.experiment_id) if found else 0
+
+
+def log_training(
+    run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str], folder: Path | None = None
+) -> None:
+    """Add metrics, tags and a folder's files to the parent run."""
+    client = connect()
+    log_values(client, run_id, metrics=metrics, tags=tags)
+    log_files(client, run_id, folder)
+
+
+def end_training(run_id: str, status: Literal["FINISHED", "FAILED", "KILLED"], reason: str | None = None) -> None:
+    """Close the parent run; the reason goes to its tag ``evenhand.ended``."""
+    end_run(connect(), run_id, status, reason)
+
+
+def compare_page(parent_run_id: str) -> str:
+    """Return the path of the MLflow page that compares a training's candidates, without the host."""
+    client = connect()
+    experiment_id = client.get_run(parent_run_id).info.experiment_id
+    runs = _search(client, experiment_id, f"tags.`{PARENT}` = '{parent_run_id}'")
+    ids = json.dumps([run.info.run_id for run in runs], separators=(",", ":"))
+    # Without the type, the page opens with the menu for language models.
+    return f"/#/compare-runs?runs={quote(ids)}&experiments={quote(json.dumps([experiment_id]))}&{_PAGE_TYPE}"
+
+
+@contextlib.contextmanager
+def _store_errors() -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise EvenhandError(f"the tracking store at {public_address()} can't be used: {error}") from error
+
+
+def public_address() -> str:
+    """Return the store's address without user name and password."""
+    return re.sub(r"//[^/@]*@", "//***@", settings().mlflow_uri)
+
+
+def _experiment_id(client: MlflowClient, name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    if client.get_experiment_by_name(name) is None:
+        # Two trainings of a new problem may start at once: one creates the experiment, the other finds it.
+        with contextlib.suppress(MlflowException):
+            client.create_experiment(name, artifact_location=artifact_location())
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        raise EvenhandError(f"experiment {name!r} can't be created in {public_address()}")
+    if found.lifecycle_stage != "active":
+        raise EvenhandError(
+            f"experiment {name!r} is deleted in {public_address()}; restore it with "
+            f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
+        )
+    return found.experiment_id
+
+
+def _close_stale(client: MlflowClient, experiment_id: str) -> int:
+    runs = _search(client, experiment_id, "attributes.status = 'RUNNING'")
+    stale = [run.info.run_id for run in runs if is_stale(run.data.tags)]
+    for run_id in stale:
+        end_run(client, run_id, "FAILED", KILLED)
+    return len(stale)
+
+
+def _search(client: MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], query, order_by=["attributes.start_time DESC"], page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

@@ -1,0 +1,127 @@
+"""Score a file: classes and probabilities of a registered version, with the version and the hashes of the input."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict, Field
+
+from evenhand.errors import GateError, SourceError, StorageError
+from tasks.data.problems import load_problem
+from tasks.data.sources.fetch import fetch
+from tasks.data.sources.fetched import Fetched
+from tasks.registry.champion_alias import champion_was_promoted
+from tasks.registry.client import connect
+from tasks.registry.load_model import load_model
+from tasks.registry.model_versions import Registered, champion, model_name, read_version, registry_errors
+from tasks.scoring.predictions import NOT_SCORED, predict_table, rows_per_class, write_predictions
+from tasks.settings import settings
+
+
+class ScoreRequest(BaseModel):
+    """Predict class and probabilities for the rows of a file, with the champion or with another version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
+    data: str = Field(description="a CSV or Parquet file, or a glob")
+    out: str | None = Field(
+        default=None,
+        description="a .parquet or .csv file; by default in var/predictions/, named after model, version and input",
+    )
+    version: str | None = Field(default=None, description="version of the registered model; the champion if not given")
+    keep: tuple[str, ...] = Field(default=(), description="columns of the input to copy to the output")
+    out_of_band: bool = Field(
+        default=False, description="accept a champion whose alias was moved by hand, without a review"
+    )
+
+
+class ScoringResult(BaseModel):
+    """What was scored with which version; written as JSON next to the predictions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    model: str
+    version: str
+    run_id: str | None
+    input: dict[str, str] = Field(description="SHA-256 of each file that was read")
+    rows: int
+    not_scored: int = Field(description="rows with an unreadable cell; they have a reason and no class")
+    classes: dict[str, int] = Field(description="number of rows of each predicted class")
+    at: str
+
+
+@task(name="score", cache_policy=NO_CACHE)
+def score(request: ScoreRequest) -> ScoringResult:
+    """Score a file.
+
+    Raises
+    ------
+    SourceError
+        When the file can't be read, or lacks a column of the model.
+    GateError
+        When there is no champion, its alias was moved by hand, or the registry can't be used.
+    StorageError
+        When the predictions can't be written; no partial file is left.
+    """
+    problem = load_problem(request.problem, request.data)
+    version = _select_version(problem.name, request)
+    with registry_errors(f"loading {version.name} version {version.version}"):
+        fitted = load_model(f"models:/{version.name}/{version.version}")
+    source = fetch(problem.source, settings().cache)
+    _check_columns(source, [*fitted.encoder.feature_names_in_, *request.keep], request.data, version)
+    table = predict_table(problem, fitted, source.frame, request.keep)
+    path = _output_path(request, version, source)
+    result = ScoringResult(
+        path=str(path),
+        model=version.name,
+        version=version.version,
+        run_id=version.run_id,
+        input={file.name: file.sha256 for file in source.files},
+        rows=table.num_rows,
+        not_scored=table.num_rows - table[NOT_SCORED].null_count,
+        classes=rows_per_class(table),
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    write_predictions(table, result.model_dump_json(), path)
+    return result
+
+
+def _select_version(problem_name: str, request: ScoreRequest) -> Registered:
+    name = model_name(problem_name)
+    if request.version is not None:
+        with registry_errors(f"looking for version {request.version} of {name}"):
+            return read_version(connect(), name, request.version)
+    found = champion(problem_name)
+    if found is None:
+        raise GateError(f"{name} has no champion: approve a version (make review), or choose one with --version")
+    if not request.out_of_band and not champion_was_promoted(problem_name):
+        raise GateError(
+            f"version {found.version} of {name} became champion without a review: its alias was moved by hand (see "
+            "`make ledger`). Restore the promoted version with `make rollback`, or accept this one with --out-of-band"
+        )
+    return found
+
+
+def _check_columns(source: Fetched, needed: list[str], data: str, version: Registered) -> None:
+    missing = [name for name in needed if name not in source.frame.columns]
+    if missing:
+        raise SourceError(
+            f"{data} lacks {', '.join(missing)}; version {version.version} of {version.name} needs "
+            f"{', '.join(needed)}. Found: {', '.join(source.frame.columns)}"
+        )
+
+
+def _output_path(request: ScoreRequest, version: Registered, source: Fetched) -> Path:
+    if request.out is None:
+        digest = hashlib.sha256("".join(file.sha256 for file in source.files).encode()).hexdigest()[:12]
+        return settings().home / "predictions" / f"{version.name}-v{version.version}-{digest}.parquet"
+    path = Path(request.out).expanduser()
+    if path.suffix not in {".parquet", ".csv"}:
+        raise StorageError(f"{path} ends in {path.suffix!r}; allowed: .parquet, .csv")
+    return path

@@ -1,0 +1,256 @@
+"""MLflow runs in a real SQLite store: what is logged, which runs are closed, which are left open."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from evenhand.data.references import Reference
+from evenhand.errors import EvenhandError
+from tasks.registry import run_owner, training_runs
+from tasks.registry.candidate_runs import CandidateRun, log_candidate
+from tasks.registry.client import connect
+from tasks.registry.run_inputs import log_input
+from tasks.settings import settings
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory):
+    """An empty store, created once because creating its tables takes seconds."""
+    file = tmp_path_factory.mktemp("tables") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture(autouse=True)
+def store(home, empty_store):
+    target = settings().home / "mlflow.db"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(empty_store.read_bytes())
+    return target
+
+
+@pytest.fixture
+def training():
+    return training_runs.start_training("toy", "first", {"seed": 42}, {"identity": "abc"})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "figures").mkdir()
+    for i in range(6):
+        (tmp_path / "figures" / f"{i}.png").write_bytes(os.urandom(60_000))
+    return tmp_path
+
+
+def get_run(run_id):
+    return connect().get_run(run_id)
+
+
+def start_process(code):
+    """Run code in a new process with this test's settings; return the process and its first line of output."""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return process, process.stdout.readline().strip()
+
+
+OPEN_AND_HANG = """
+import time
+from tasks.registry.run_writer import create_run
+from tasks.registry.training_runs import start_training
+from tasks.registry.client import connect
+parent = start_training("toy", "killed later", {}, {})
+experiment = connect().get_run(parent).info.experiment_id
+child = create_run(connect(), experiment, "child", {"mlflow.parentRunId": parent})
+print(parent, child, flush=True)
+time.sleep(120)
+"""
+
+
+def test_runs_of_a_killed_training_are_failed_at_the_next_start(training):
+    process, line = start_process(OPEN_AND_HANG)
+    killed = line.split()
+    try:
+        training_runs.start_training("toy", "while it lives", {}, {})
+        assert [get_run(run_id).info.status for run_id in killed] == ["RUNNING", "RUNNING"]
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    training_runs.start_training("toy", "next", {}, {})
+    for run_id in killed:
+        assert get_run(run_id).info.status == "FAILED"
+        assert get_run(run_id).data.tags["evenhand.ended"] == training_runs.KILLED
+    assert get_run(training).info.status == "RUNNING"
+
+
+def test_a_later_process_with_the_same_id_does_not_keep_a_run_open(training):
+    connect().set_tag(training, run_owner.PID_STARTED, "an earlier boot 17")
+    assert training_runs.close_stale_runs("toy") == 1
+    assert get_run(training).info.status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"), [(run_owner.HOST, "elsewhere"), (run_owner.PID, ""), (run_owner.PID_STARTED, "")]
+)
+def test_a_run_whose_process_is_unknown_here_is_left_open(training, tag, value):
+    connect().set_tag(training, run_owner.PID, "999999999")
+    connect().set_tag(training, tag, value)
+    assert training_runs.close_stale_runs("toy") == 0
+    assert get_run(training).info.status == "RUNNING"
+
+
+def test_a_run_without_owner_tags_is_left_open(training):
+    foreign = connect().create_run(get_run(training).info.experiment_id).info.run_id
+    assert training_runs.close_stale_runs("toy") == 0
+    assert get_run(foreign).info.status == "RUNNING"
+
+
+def test_an_experiment_that_does_not_exist_has_no_stale_runs():
+    assert training_runs.close_stale_runs("no such experiment") == 0
+
+
+def test_a_zombie_process_counts_as_ended():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
+    assert run_owner.process_start(process.pid) is None
+    process.wait()
+
+
+def test_the_start_of_a_process_is_read_from_ps_without_proc(monkeypatch):
+    real = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda self: str(self) != "/proc/self/stat" and real(self))
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, "Sun Nov 22 01:44\n", ""))
+    assert run_owner.process_start(os.getpid()) == "Sun Nov 22 01:44"
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 1, "", ""))
+    assert run_owner.process_start(os.getpid()) is None
+
+
+def test_the_embedded_store_keeps_its_files_in_home(training, folder):
+    training_runs.log_training(training, {}, {}, folder)
+    assert len(list(settings().artifacts.rglob("*.png"))) == 6
+    assert get_run(training).data.tags[run_owner.HOST] == socket.gethostname()
+
+
+def test_a_candidate_is_a_finished_child_run_with_its_values_and_files(training, folder):
+    metrics = {f"oof_m{i}": i / 7 for i in range(60)}
+    params = {"model": "lightgbm", "strategy": "smote", "seed": 42}
+    run_id = log_candidate(training, CandidateRun("lightgbm / smote", params, metrics, {"a": "b"}, folder, seconds=90))
+    run = get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "lightgbm / smote"
+    assert run.info.end_time - run.info.start_time >= 90_000
+    assert run.data.metrics == metrics
+    assert run.data.params == {"model": "lightgbm", "strategy": "smote", "seed": "42"}
+    assert run.data.tags["mlflow.parentRunId"] == training
+    assert run.data.tags["a"] == "b"
+    assert len(connect().list_artifacts(run_id, "figures")) == 6
+    assert mlflow.active_run() is None
+
+
+def test_logging_a_candidate_takes_under_half_a_second(training, folder):
+    metrics = {f"m{i}": float(i) for i in range(60)}
+    seconds = []
+    for i in range(3):
+        started = time.perf_counter()
+        log_candidate(training, CandidateRun(f"c{i}", {"model": "m"}, metrics, {}, folder))
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.5
+
+
+def test_candidates_logged_from_several_threads_keep_their_own_values(training, folder):
+    def log(i):
+        return log_candidate(training, CandidateRun(f"c{i}", {"n": i}, {"n": float(i), "twice": 2.0 * i}, {}, folder))
+
+    with ThreadPoolExecutor(4) as pool:
+        runs = [get_run(run_id) for run_id in pool.map(log, range(12))]
+    assert [run.info.status for run in runs] == ["FINISHED"] * 12
+    assert [(r.info.run_name, r.data.params["n"], r.data.metrics["twice"]) for r in runs] == [
+        (f"c{i}", str(i), 2.0 * i) for i in range(12)
+    ]
+
+
+def test_more_metrics_and_params_than_fit_in_one_batch(training):
+    metrics = {f"m{i}": float(i) for i in range(2_100)}
+    params = {f"p{i}": i for i in range(250)}
+    run = get_run(log_candidate(training, CandidateRun("many", params, metrics, {})))
+    assert len(run.data.metrics) == 2_100
+    assert len(run.data.params) == 250
+
+
+def test_class_names_that_mlflow_refuses_stay_distinct(training):
+    metrics = {"oof_f1/Theft (over $5000)": 0.1, "oof_f1/Theft [over €5000]": 0.2, "oof_f1/Vol à l'étalage": 0.3}
+    run = get_run(log_candidate(training, CandidateRun("names", {"weight of A&B": 2}, metrics, {})))
+    assert run.data.metrics == {
+        "oof_f1/Theft _over _5000_": 0.1,
+        "oof_f1/Theft _over _5000__": 0.2,
+        "oof_f1/Vol à l_étalage": 0.3,
+    }
+    assert run.data.params == {"weight of A_B": "2"}
+
+
+def test_a_candidate_whose_logging_fails_is_a_failed_run(training, tmp_path):
+    with pytest.raises(EvenhandError, match="no such folder"):
+        log_candidate(training, CandidateRun("broken", {"a": 1}, {"m": 1.0}, {}, tmp_path / "no such folder"))
+    broken = next(
+        r for r in connect().search_runs([get_run(training).info.experiment_id]) if r.info.run_name == "broken"
+    )
+    assert broken.info.status == "FAILED"
+    assert "no such folder" in broken.data.tags["evenhand.ended"]
+
+
+def test_inputs_have_name_digest_rows_and_context(training):
+    columns = {"place": "text", "age": "number", "when": "time"}
+    first, second = (Reference(key="rows.parquet", sha256=digit * 64, rows=n) for digit, n in (("d", 70), ("e", 30)))
+    log_input(training, "toy training", "/store/rows.parquet", first, columns, "training")
+    log_input(training, "toy held out", "s3://bucket/rows.parquet", second, columns, "held out")
+    inputs = get_run(training).inputs.dataset_inputs
+    found = {i.tags[0].value: i.dataset for i in inputs}
+    assert set(found) == {"training", "held out"}
+    assert found["training"].digest == "d" * 36
+    assert '"num_rows": 70' in found["training"].profile
+    assert mlflow.data.get_source(found["training"]).to_dict() == {"uri": "/store/rows.parquet"}
+    assert mlflow.data.get_source(found["held out"]).to_dict() == {"uri": "s3://bucket/rows.parquet"}
+
+
+def test_a_training_ends_with_the_given_status_and_reason(training):
+    training_runs.log_training(training, {"oof_macro_f1": 0.38}, {"winner": "lightgbm / capped"})
+    training_runs.end_training(training, "FAILED", "ValidationFailed: too many rows in quarantine")
+    run = get_run(training)
+    assert run.info.status == "FAILED"
+    assert run.data.metrics == {"oof_macro_f1": 0.38}
+    assert run.data.tags["winner"] == "lightgbm / capped"
+    assert run.data.tags["evenhand.ended"] == "ValidationFailed: too many rows in quarantine"
+
+
+def test_the_compare_page_lists_every_candidate(training):
+    children = [log_candidate(training, CandidateRun(name, {}, {}, {})) for name in ("a", "b")]
+    page = training_runs.compare_page(training)
+    assert all(child in page for child in children)
+    assert training not in page
+
+
+def test_the_error_for_a_deleted_experiment_has_the_command_that_restores_it(training):
+    connect().delete_experiment(get_run(training).info.experiment_id)
+    with pytest.raises(EvenhandError, match=r"experiment 'toy' is deleted .* `mlflow experiments restore"):
+        training_runs.start_training("toy", "again", {}, {})
+
+
+def test_a_store_that_is_not_a_database_is_a_clear_error(store):
+    store.write_bytes(b"this is not a database at all" * 100)
+    with pytest.raises(EvenhandError, match=r"tracking store at sqlite:.*can't be used"):
+        training_runs.start_training("toy", "t", {}, {})
+
+
+def test_the_password_in_the_address_is_not_shown(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:secret@127.0.0.1:9/runs")
+    settings.cache_clear()
+    assert training_runs.public_address() == "postgresql://***@127.0.0.1:9/runs"
