@@ -26,7 +26,7 @@ from evenhand.training.experiment import Experiment
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.training.context import read_experiment
 
 SEED = 42

@@ -34,7 +34,7 @@ from evenhand.training.racing import (
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.training.context import read_experiment
 
 CHEAP = {"random_forest": {"n_estimators": 12}, "gradient_boosting": {"max_iter": 12}, "lightgbm": {"n_estimators": 12}}

@@ -14,7 +14,7 @@ from evenhand.training.candidates import candidates, fits
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.processes.pool import Workers
 from tasks.settings import cores
 from tasks.training.context import TrainingContext

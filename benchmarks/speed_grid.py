@@ -15,7 +15,7 @@ from benchmarks.variants import SEED, Trained, sampled_rows, train, variant
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.settings import ROOT
 from tasks.storage.store import open_store
 

@@ -30,7 +30,7 @@ from tasks.data.ingest import ingest
 from tasks.data.partition import Parts
 from tasks.data.problems import load_problem
 from tasks.data.split import split
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.registry import training_runs
 from tasks.registry.register_version import register
 from tasks.registry.store_model import log_model

@@ -21,7 +21,7 @@ from evenhand.training.stacking import combined, fit_combiner
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.training.context import read_experiment
 
 SEED, JUDGED = 42, 2020

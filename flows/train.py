@@ -20,7 +20,8 @@ from tasks.data.balance import balance
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
-from tasks.data.validate_task import start_ahead, validate
+from tasks.data.suites import Checker
+from tasks.data.validate import validate
 from tasks.gate.run import run_gate
 from tasks.local.command_line import run_flow
 from tasks.reporting.candidates import draw_all, log_all, wait_all
@@ -67,13 +68,13 @@ class TrainRequest(BaseModel):
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
 
 
-# Imports of seconds, which `--help` and a refusal need not wait for.
+# Imports that take seconds, for which `--help` and a refusal need not wait.
 LARGE = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.sklearn", "skops.io")
 
 
 def import_ahead() -> None:
-    """Import what the steps will ask for, here and where the rows are validated."""
-    start_ahead()
+    """Import what the steps need, while Prefect's server starts."""
+    Checker()
     for name in LARGE:
         import_module(name)
 

@@ -1,4 +1,4 @@
-"""What all parts of a problem share."""
+"""Base class, metric names and constants of all parts of a problem."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ class Frozen(BaseModel):
 
 
 def as_kind(value: Any) -> Any:
-    """Let a kind without settings be written as its name alone."""
+    """Accept the name alone for a kind without settings."""
     return {"kind": value} if isinstance(value, str) else value

@@ -87,7 +87,7 @@ class ExtraCandidate(Frozen):
     label: str | None = Field(default=None, description="name of the model with these settings; needed on `base`")
     params: Params = Field(default={}, description="settings that differ from those of the problem's model")
     half_life_days: float | None = Field(
-        default=None, gt=0, description="a training row's weight halves with every this many days of age"
+        default=None, gt=0, description="age in days at which a training row weighs half"
     )
 
     @property

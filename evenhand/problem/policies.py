@@ -19,7 +19,7 @@ class Freshness(Frozen):
 
 
 class ValidationPolicy(Frozen):
-    """How much bad data is put aside before the flow stops."""
+    """How many rows may be quarantined before the flow stops."""
 
     max_quarantined: float = Field(default=0.02, ge=0, lt=1, description="share of the rows")
     freshness: Freshness | None = Field(default=None, description="off for historical sets")

@@ -213,7 +213,7 @@ class Problem(Frozen):
         if self.quorum > max(1, len(self.reviewers)):
             raise ValueError(f"quorum: {self.quorum} approvals of {len(self.reviewers)} declared reviewers")
         if self.four_eyes and not self.reviewers:
-            raise ValueError("four_eyes: nobody can be told from who trained without declared reviewers")
+            raise ValueError("four_eyes: needs declared reviewers, of whom one did not train the model")
         return self
 
     @field_validator("calibration")

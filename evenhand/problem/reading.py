@@ -1,4 +1,4 @@
-"""From plain data to a problem, or to a paragraph that says what is wrong with it."""
+"""Read a problem from plain data, or raise an error that lists every fault."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _sentence(error: Any) -> str:
         hint = f" (did you mean {near[0]}?)" if near else ""
         return f"{where}: unknown key{hint}; allowed: {', '.join(allowed) or 'none'}"
     if error["type"] == "missing":
-        return f"{where}: required, but not there"
+        return f"{where}: required, but missing"
     message = error["msg"].removeprefix("Value error, ")
     found = "" if isinstance(error.get("input"), dict | list) else f", found {error.get('input')!r}"
     return f"{where}: {message}{found}"

@@ -1,4 +1,4 @@
-"""On which rows: the held-out period and the folds."""
+"""The held-out period, the folds, and the blocks that intervals draw."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class GroupFolds(Frozen):
 
 
 class ForwardFolds(Frozen):
-    """Forward in time: each fold is judged on one period and trained on all before it."""
+    """Forward in time: each fold is trained on all periods before the one that it predicts."""
 
     kind: Literal["forward"]
     column: str
-    n: int = Field(default=5, ge=1, le=20, description="the newest n periods are judged")
+    n: int = Field(default=5, ge=1, le=20, description="the newest n periods are predicted")
     period: Literal["value", "month", "year"] = "value"
 
 
@@ -45,7 +45,7 @@ Folds = Annotated[StratifiedFolds | GroupFolds | ForwardFolds, Field(discriminat
 
 
 class Blocks(Frozen):
-    """Rows that may hang together, such as those of one day or one place: intervals draw them as a whole."""
+    """Related rows, such as those of one day or one place, which intervals draw together."""
 
     column: str
     period: Literal["value", "day", "month", "year"] = "value"
@@ -56,4 +56,4 @@ class Split(Frozen):
 
     holdout: Holdout
     folds: Folds = StratifiedFolds(kind="stratified")
-    blocks: Blocks | None = Field(default=None, description="what intervals draw in the place of single rows")
+    blocks: Blocks | None = Field(default=None, description="what intervals draw instead of single rows")

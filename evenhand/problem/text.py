@@ -1,4 +1,4 @@
-"""Text columns as a problem declares them: what is read from them, and what new rows are made of them."""
+"""Text columns as a problem declares them, and the strategy that makes new rows from them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from evenhand.problem.simple_strategies import NamedStrategy, Ratio
 
 
 def as_text(value: Any) -> Any:
-    """Let a text column be written as its name alone."""
+    """Accept the name alone for a text column."""
     return {"column": value} if isinstance(value, str) else value
 
 
 class TextFeature(Frozen):
     """Free text: weights of its terms (TF-IDF, Spaerck Jones 1972), folded into topics (Deerwester et al. 1990).
 
-    Topics describe what most rows are about. The terms that discriminate the classes best (chi-squared, Yang &
-    Pedersen 1997) are columns beside them: a word that only a rare class has would be lost in topics.
+    Topics describe most rows. The terms that separate the classes best (chi-squared, Yang & Pedersen 1997) are columns
+    of their own: a word that occurs in a rare class only would be lost in topics.
     """
 
     column: str
@@ -41,5 +41,5 @@ class TextAugmentStrategy(NamedStrategy):
     @model_validator(mode="after")
     def _something(self) -> TextAugmentStrategy:
         if self.dropout == 0 and self.swap == 0:
-            raise ValueError("dropout and swap are both 0: nothing would change")
+            raise ValueError("dropout and swap are both 0, which changes nothing")
         return self

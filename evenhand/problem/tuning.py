@@ -97,7 +97,7 @@ class Tuning(Frozen):
         default=None, ge=1, description="boosting rounds or trees of all fits of a study: no trial begins past them"
     )
     max_seconds: float | None = Field(
-        default=None, gt=0, description="no trial begins after so many seconds: the result is not reproducible"
+        default=None, gt=0, description="no trial begins after this time: the result is not reproducible"
     )
     pruning: Literal["median", "halving", "none"] = Field(
         default="median", description="when a trial is given up after some of its folds"

@@ -1,1 +1,1 @@
-"""A data set's way to its training rows: problem file, source, snapshot, validation, split, balanced set."""
+"""From a data set to training rows: problem file, source, snapshot, validation, split, balanced set."""

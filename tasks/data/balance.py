@@ -43,7 +43,7 @@ def balance(parts: Parts, problem: Problem, clear_cache: bool = False) -> tuple[
         Only the training rows are read.
     problem : Problem
     clear_cache : bool
-        Forget what is cached and make it again.
+        Ignore what is cached and make it again.
     """
     store = open_store()
     scaled = [at_scale(strategy, parts.share) for strategy in problem.strategies]

@@ -1,4 +1,4 @@
-"""A source's rows as an immutable snapshot, named by its own hash, with a manifest that says where it came from."""
+"""Ingest: the rows of a source become an immutable snapshot, named by its hash, with a manifest of their origin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.storage.store import open_store, write_frame
 
 
 class Manifest(BaseModel):
-    """Where a snapshot came from; of two ingests of the same rows the first one's is kept."""
+    """Where a snapshot came from. If the same rows are ingested again, the first manifest is kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,14 +41,14 @@ class Manifest(BaseModel):
 def ingest(problem: Problem, clear_cache: bool = False) -> Reference:
     """Fetch a problem's rows into the store.
 
-    The manifest is written last: a snapshot that has one is whole, and one without is completed here.
+    The manifest is written last: a snapshot with a manifest is complete, and one without is completed here.
 
     Raises
     ------
     SourceError
         When the rows can't be fetched, read or trusted; the store is untouched then.
     StorageError
-        When the store can't be written, or holds something else under the snapshot's name.
+        When the store can't be written, or holds something else under the snapshot's key.
     """
     cache = settings().cache
     if clear_cache:
@@ -61,12 +61,12 @@ def ingest(problem: Problem, clear_cache: bool = False) -> Reference:
 
 
 def read_manifest(ref: Reference) -> Manifest:
-    """Where the rows of a snapshot came from.
+    """Read where the rows of a snapshot came from.
 
     Raises
     ------
     StorageError
-        When ``ref`` is no snapshot, or its manifest is absent, unreadable or of other rows.
+        When ``ref`` is not a snapshot, or its manifest is absent, unreadable or of other rows.
     """
     key = _manifest_key(ref)
     try:
@@ -80,7 +80,7 @@ def read_manifest(ref: Reference) -> Manifest:
 
 def _manifest_key(ref: Reference) -> str:
     if ref.key != f"snapshots/{ref.sha256}/rows.parquet":
-        raise StorageError(f"{ref.key} is no snapshot, so it has no manifest")
+        raise StorageError(f"{ref.key} is not a snapshot, so it has no manifest")
     return f"snapshots/{ref.sha256}/manifest.json"
 
 

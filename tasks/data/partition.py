@@ -1,4 +1,4 @@
-"""Parts: where the training rows and the held-out rows are, and what they hold."""
+"""References to the training rows and the held-out rows, and their classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evenhand.data.references import Reference
 
 
 class TransferRows(BaseModel):
-    """Rows of other data that models begin on, in this training's columns and classes."""
+    """Rows of other data on which a model's fit begins, in this training's columns and classes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -40,7 +40,7 @@ def load_problem(name_or_path: str, data: str | None = None) -> Problem:
 
 
 def known_problems() -> list[str]:
-    """Names of the problems that come with the project."""
+    """List the names of the problems in ``problems/``."""
     return sorted(p.stem for p in settings().problems.glob("*.yaml"))
 
 

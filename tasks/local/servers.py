@@ -1,4 +1,4 @@
-"""Servers of this machine for the time that somebody looks: started, waited for, and ended with all they started."""
+"""Servers of this machine: started, waited for, and ended with all processes that they started."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GRACE = 10.0
 QUIET = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes that serve language models only
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes for language models
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
 }
@@ -29,7 +29,7 @@ QUIET = {
 
 @dataclass(frozen=True)
 class Page:
-    """A server of this machine and where its page is."""
+    """A server of this machine and the address of its page."""
 
     name: str
     port: int
@@ -45,14 +45,14 @@ class Page:
 
     @property
     def log(self) -> Path:
-        """What the server says."""
+        """Where the output of the server goes."""
         return settings().home / "ui" / f"{self.name.lower()}.log"
 
 
 def check_port(page: Page) -> None:
-    """Refuse a port that something else has."""
+    """Refuse a port that is in use."""
     with socket.socket() as probe:
-        # As a server does it: a port that a server has just left can be taken again.
+        # As servers do: a port that was just released can be used.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, page.port))
@@ -69,7 +69,7 @@ def served(page: Page) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server while the block lasts."""
     page.log.parent.mkdir(parents=True, exist_ok=True)
     with page.log.open("wb") as log:
-        # A session of its own: ctrl-c comes here alone, and all that the server started is ended with it.
+        # A session of its own: ctrl-c reaches this process only, and all that the server started is ended with it.
         server = subprocess.Popen(
             page.command,
             stdout=log,
@@ -102,11 +102,11 @@ def wait_until_up(running: dict[Page, subprocess.Popen[bytes]], timeout: float) 
 
 
 def check_alive(running: dict[Page, subprocess.Popen[bytes]]) -> None:
-    """Refuse a server that has ended, with the last it said."""
+    """Refuse a server that has ended, with the last lines of its output."""
     for page, server in running.items():
         if server.poll() is not None:
-            said = page.log.read_text(errors="replace").strip().splitlines()[-5:]
-            raise EvenhandError(f"{page.name} ended with exit code {server.returncode}: " + "\n".join([*said, ""]))
+            last = page.log.read_text(errors="replace").strip().splitlines()[-5:]
+            raise EvenhandError(f"{page.name} ended with exit code {server.returncode}: " + "\n".join([*last, ""]))
 
 
 def _answers(page: Page) -> bool:
@@ -118,7 +118,7 @@ def _answers(page: Page) -> bool:
 
 
 def get(url: str) -> bytes:
-    """Ask a server of this machine, past any proxy."""
+    """Request a page from a server of this machine, without any proxy."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(url, timeout=5) as answer:
         return bytes(answer.read())

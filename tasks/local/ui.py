@@ -1,6 +1,6 @@
 """The pages of the embedded stores: MLflow's and Prefect's servers on this machine.
 
-``python -m tasks.local.ui --help`` tells what can be set.
+``python -m tasks.local.ui --help`` lists the options.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class UiRequest(BaseSettings):
 
 
 def show(request: UiRequest) -> None:
-    """Serve the pages until somebody interrupts.
+    """Serve the pages until ctrl-c.
 
     Raises
     ------
@@ -78,20 +78,20 @@ def _shown(address: str) -> str:
 def _mlflow(port: int, store: str) -> Page:
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", store, "--default-artifact-root", settings().artifacts.resolve().as_uri()]
-    # Without its kind of work in the address, MLflow opens with the pages for language models.
+    # Without the workflow type in the address, MLflow opens the pages for language models.
     return Page("MLflow", port, "/health", tuple(command), "/#/experiments?workflowType=machine_learning")
 
 
 def _prefect(port: int) -> Page:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
     home = os.environ.get("PREFECT_HOME", str(settings().home / "prefect"))
-    # The page asks for its data where this says; without it, always on port 4200.
+    # Where the page requests its data; without it, on port 4200.
     environment = {"PREFECT_HOME": home, "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api"}
     return Page("Prefect", port, "/api/health", tuple(command), "/runs", environment)
 
 
 def _newest(mlflow: Page) -> str | None:
-    """Address of the newest training's candidates in charts, best first; MLflow's own tables show no metric unasked."""
+    """Address of the newest training's candidates in charts, best first; MLflow's tables show no metric by default."""
     try:
         summary = json.loads((settings().runs / "latest" / "summary.json").read_text(encoding="utf-8"))
         name = registered_name(summary["problem"], summary["preset"])

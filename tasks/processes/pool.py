@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -26,7 +26,7 @@ from tasks.processes.worker import call, prepare, ready
 T = TypeVar("T")
 
 ATTEMPTS = 2
-FEWER_ROWS = "fit on fewer rows (max_rows of a model or strategy), or run with RUNNER=threads, which needs less"
+IMPORTS = ("tasks.training.units",)  # by a process as it starts
 # Read by every library of threads as it is loaded: one thread per process, never more than cores.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -46,21 +46,10 @@ class Workers:
         Folder for the rows that they share; made and removed with the pool.
     notify : callable
         Takes a message for the user when a process ended and its unit is run again.
-    imports : sequence of str
-        Modules that a process imports as it starts.
-    advice : str
-        What needs less memory; part of the message when a unit ends a second process.
     """
 
-    def __init__(
-        self,
-        n: int,
-        shared: Path | None,
-        notify: Callable[[str], None],
-        imports: Sequence[str] = ("tasks.training.units",),
-        advice: str = FEWER_ROWS,
-    ) -> None:
-        self.n, self.shared, self._notify, self._imports, self._advice = n, shared, notify, imports, advice
+    def __init__(self, n: int, shared: Path | None, notify: Callable[[str], None]) -> None:
+        self.n, self.shared, self._notify = n, shared, notify
         self._executors: set[ProcessPoolExecutor] = set()
         self._idle: queue.SimpleQueue[ProcessPoolExecutor] = queue.SimpleQueue()
         self._closed = threading.Event()
@@ -123,7 +112,7 @@ class Workers:
                         self._notify(f"  {what}: its process ended ({how}); it is run again")
             raise WorkerEnded(
                 f"{what}: its process ended twice ({how}). SIGKILL usually means that memory ran out: give the machine "
-                f"more, {self._advice}"
+                "more, fit on fewer rows (max_rows of a model or strategy), or use RUNNER=threads, which needs less"
             )
         finally:
             self._idle.put(executor)
@@ -134,7 +123,7 @@ class Workers:
             shutil.rmtree(fold_folder(self.shared, fold), ignore_errors=True)
 
     def _start(self) -> ProcessPoolExecutor:
-        executor = ProcessPoolExecutor(max_workers=1, initializer=prepare, initargs=(self._imports,), env=ONE_THREAD)
+        executor = ProcessPoolExecutor(max_workers=1, initializer=prepare, initargs=(IMPORTS,), env=ONE_THREAD)
         self._executors.add(executor)
         # Ctrl-c goes to every process of the terminal. A new process inherits the signal mask of the thread that starts
         # it, so the training alone decides what ends.

@@ -31,7 +31,7 @@ from evenhand.report.table_text import render_markdown, render_text
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
-from tasks.data.validation import Validated
+from tasks.data.validate import Validated
 from tasks.registry import training_runs
 from tasks.registry.client import connect
 from tasks.registry.model_versions import Registered, read_version

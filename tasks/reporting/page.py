@@ -19,7 +19,7 @@ from evenhand.report.training.data import Corrected, Made, Measured, Report
 from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.report.training.page import report_page
 from evenhand.training.experiment import Experiment
-from tasks.data.validation import Validated
+from tasks.data.validate import Validated
 from tasks.reporting.draw import draw_comparison, draw_winner
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared

@@ -1,1 +1,1 @@
-"""The object store: one interface over a folder and S3, and writing files whole or not at all."""
+"""The object store: one interface for a folder and for S3. Files are written completely or not at all."""

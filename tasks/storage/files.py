@@ -1,4 +1,4 @@
-"""Small files, written whole or not at all, and arrays, read by one thread at a time."""
+"""JSON files, written completely or not at all, and arrays, read by one thread at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-reading = threading.Lock()
+_reading = threading.Lock()
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON; a number that is none is refused."""
+    """Write indented JSON; NaN and infinity are refused."""
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(path)
@@ -22,8 +22,8 @@ def write_json(path: Path, content: Any) -> None:
 def read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
     """Read a ``.npy`` file.
 
-    NumPy parses its header as Python. Before Python 3.11.8 and 3.12.2, two threads that do so together now and then end
-    in a ``SystemError`` (CPython's issue 106905).
+    NumPy parses the header as Python. Before Python 3.11.8 and 3.12.2, two threads that do so together may raise a
+    ``SystemError`` (CPython's issue 106905).
     """
-    with reading:
+    with _reading:
         return np.asarray(np.load(path, mmap_mode=mmap_mode, allow_pickle=False))

@@ -1,4 +1,4 @@
-"""What a store is, what its two halves share (valid keys, whole files), and the half that is a folder."""
+"""The interface of a store, valid keys and atomic writes, and the store that is a folder."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ _REASONS = {
 
 
 class Store(Protocol):
-    """Whole objects under keys such as ``snapshots/<sha256>/rows.parquet``; every error is a ``StorageError``."""
+    """Objects under keys such as ``snapshots/<sha256>/rows.parquet``; every error is a ``StorageError``."""
 
     def put(self, local: Path, key: str, overwrite: bool = False) -> None:
-        """Store a file. A key that is taken is left as it is, unless ``overwrite``."""
+        """Store a file. An object that exists is kept, unless ``overwrite``."""
 
     def put_bytes(self, data: bytes, key: str, overwrite: bool = False) -> None:
-        """Store bytes. A key that is taken is left as it is, unless ``overwrite``."""
+        """Store bytes. An object that exists is kept, unless ``overwrite``."""
 
     def local(self, key: str) -> Path:
-        """Give a local file with the object's bytes, to read and not to change."""
+        """Return a local file with the object's bytes, for reading only."""
 
     def exists(self, key: str) -> bool:
-        """Say whether the key is taken; an unreachable store is an error, never a no."""
+        """Return whether the key exists; an unreachable store is an error, never False."""
 
     def list(self, prefix: str) -> list[str]:
-        """Give the sorted keys that start with a prefix; ``""`` lists them all."""
+        """Return the sorted keys that start with a prefix; ``""`` lists all of them."""
 
     def delete(self, key: str) -> None:
-        """Remove an object; one that is absent is no error."""
+        """Remove an object; a missing one is no error."""
 
     def uri(self, key: str) -> str:
-        """Give the full address, for people."""
+        """Return the full address, for messages."""
 
 
 @dataclass(frozen=True)
 class FolderStore(Store):
-    """Objects as files under a folder, which is made on the first write."""
+    """Objects as files below a folder, which is made on the first write."""
 
     root: Path
 
@@ -132,7 +132,7 @@ def check_prefix(prefix: str) -> None:
 
 
 def write_atomically(data: BinaryIO, target: Path, overwrite: bool) -> None:
-    """Write to a name of its own beside ``target``, then put it in place; without ``overwrite`` the first one wins."""
+    """Write to a temporary name in the same folder, then rename it; without ``overwrite`` an existing file stays."""
     partial = target.parent / f".{uuid.uuid4().hex}{_PARTIAL}"
     try:
         with partial.open("xb") as out:
@@ -155,7 +155,7 @@ def _link(partial: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        partial.replace(target)  # a file system without hard links
+        partial.replace(target)  # on a file system without hard links
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The S3 half of the store; :mod:`tasks.storage.store` imports it when an S3 address is set."""
+"""The store in an S3 bucket; :mod:`tasks.storage.store` imports it when an S3 address is set."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from evenhand.errors import StorageError
 from tasks.storage.folder import Store, check_key, check_prefix, write_atomically
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_CREDENTIALS = "Look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE."
+_CREDENTIALS = "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE."
 _WRONG_KEY = "the access key or its secret is wrong or has expired. " + _CREDENTIALS
-_NO_BUCKET = "there is no such bucket. Look at the name in EVENHAND_STORE, or make the bucket (infra/terraform)."
+_NO_BUCKET = "there is no such bucket. Check the name in EVENHAND_STORE, or make the bucket (infra/terraform)."
 _DENIED = (
     "these credentials may not do this. The store needs s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject."
 )
@@ -50,9 +50,9 @@ _REASONS = {
     "InvalidToken": _WRONG_KEY,
     "ExpiredToken": _WRONG_KEY,
     "RequestTimeTooSkewed": "this machine's clock is wrong: set it.",
-    "PermanentRedirect": "the bucket is in another region. Look at AWS_DEFAULT_REGION.",
-    "AuthorizationHeaderMalformed": "the bucket is in another region. Look at AWS_DEFAULT_REGION.",
-    "NotImplemented": "the endpoint can't do what the store needs (conditional writes). Look at EVENHAND_S3_ENDPOINT.",
+    "PermanentRedirect": "the bucket is in another region. Check AWS_DEFAULT_REGION.",
+    "AuthorizationHeaderMalformed": "the bucket is in another region. Check AWS_DEFAULT_REGION.",
+    "NotImplemented": "the endpoint does not support conditional writes. Check EVENHAND_S3_ENDPOINT.",
     "EntityTooLarge": "the object is larger than one S3 upload may be (5 GB).",
 }
 
@@ -72,14 +72,14 @@ def s3_store(uri: str, endpoint: str | None, cache: Path) -> S3Store:
     parts = urlsplit(endpoint or "https://s3")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
         raise StorageError(
-            "EVENHAND_S3_ENDPOINT is no plain http(s)://host:port address; credentials come from the AWS_* settings"
+            "EVENHAND_S3_ENDPOINT is not a plain http(s)://host:port address; credentials come from the AWS_* settings"
         )
     return S3Store(bucket, prefix, endpoint or None, cache)
 
 
 @dataclass(frozen=True)
 class S3Store(Store):
-    """Objects in a bucket, under a prefix that may be empty; ``cache`` keeps what was downloaded."""
+    """Objects in a bucket, under a prefix that may be empty; downloads are kept in ``cache``."""
 
     bucket: str
     prefix: str
@@ -147,7 +147,7 @@ class S3Store(Store):
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def _stat(self, key: str) -> _Stat | None:
-        """List one key: a HEAD can't tell a missing bucket from a missing key, or a wrong secret from a denial."""
+        """List one key: HEAD does not tell a missing bucket from a missing key, or a wrong secret from a denial."""
         full = self._full(check_key(key))
         with self._explained("can't look for", key):
             page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=full, MaxKeys=1)
@@ -164,7 +164,7 @@ class S3Store(Store):
                 raise StorageError(f"{self.uri(key)} can't be kept in {path}: {error.strerror or error}") from None
         if path.stat().st_size != expected.size:
             path.unlink(missing_ok=True)
-            raise StorageError(f"{self.uri(key)} came incomplete: try again")
+            raise StorageError(f"{self.uri(key)} was downloaded incompletely: try again")
 
     def _upload(self, body: BinaryIO, key: str, overwrite: bool) -> None:
         check_key(key)
@@ -184,7 +184,7 @@ class S3Store(Store):
                     code = error.response.get("Error", {}).get("Code")
                     if code in _TAKEN:
                         return
-                    if last or code != "ConditionalRequestConflict":  # another writer of this key was still busy
+                    if last or code != "ConditionalRequestConflict":  # another writer of this key was still active
                         raise
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""The store: the one place that knows a folder from S3. What is written once under a key stays as it is."""
+"""Open the store, a folder or S3, and read and write frames in it. What is stored under a key is not changed."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ def open_store(uri: str | None = None) -> Store:
     """
     where = settings().store_uri if uri is None else uri
     if where.startswith("s3://"):
-        from tasks.storage.s3 import s3_store  # boto3 takes half a second, and a folder needs none of it
+        from tasks.storage.s3 import s3_store  # boto3 takes half a second, and a folder does not need it
 
         return s3_store(where, settings().s3_endpoint, settings().cache / "store")
     if "://" in where or not where.strip():
-        raise StorageError(f"the store {where!r} can't be opened: EVENHAND_STORE is a folder or s3://bucket/prefix")
+        raise StorageError(
+            f"the store {where!r} can't be opened: EVENHAND_STORE must be a folder or s3://bucket/prefix"
+        )
     return FolderStore(Path(where).expanduser().absolute())
 
 
 def sha256_file(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -44,12 +46,12 @@ def sha256_file(path: Path) -> str:
 def write_frame(frame: pd.DataFrame, key: str) -> Reference:
     """Store rows as Parquet; the same frame gives the same bytes. The index is not kept.
 
-    ``{sha256}`` in the key stands for the hash of the bytes: ``snapshots/{sha256}/rows.parquet``.
+    ``{sha256}`` in the key is replaced by the hash of the bytes: ``snapshots/{sha256}/rows.parquet``.
 
     Raises
     ------
     StorageError
-        When a column holds values of mixed types, or the key is taken by other bytes.
+        When a column holds values of mixed types, or other bytes are stored under the key.
     """
     sink = io.BytesIO()
     try:
@@ -60,23 +62,23 @@ def write_frame(frame: pd.DataFrame, key: str) -> Reference:
     key = key.replace("{sha256}", sha256)
     store = open_store()
     store.put_bytes(sink.getvalue(), key)
-    read_verified(store, key, sha256)  # a taken key keeps what it has, which may be something else
+    read_verified(store, key, sha256)  # an object that exists is kept, and may be another
     return Reference(key=key, sha256=sha256, rows=len(frame))
 
 
 def read_frame(ref: Reference, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Rows of a reference, whose hash is checked before a byte of them is parsed.
+    """Read the rows of a reference; their hash is checked before they are parsed.
 
     Parameters
     ----------
     ref : Reference
     columns : sequence of str, optional
-        Read these alone, in this order.
+        Only these, in this order.
 
     Raises
     ------
     StorageError
-        When the object is absent, is not what the reference says, or is no Parquet.
+        When the object is absent, has another hash, or is no Parquet.
     """
     data = read_verified(open_store(), ref.key, ref.sha256)
     try:
@@ -86,12 +88,12 @@ def read_frame(ref: Reference, columns: Sequence[str] | None = None) -> pd.DataF
 
 
 def read_verified(store: Store, key: str, sha256: str) -> bytes:
-    """Bytes of an object, whose hash is checked.
+    """Read the bytes of an object and check their hash.
 
     Raises
     ------
     StorageError
-        When the object is absent or is not what was stored.
+        When the object is absent or has another hash.
     """
     path = store.local(key)
     try:

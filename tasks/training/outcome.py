@@ -12,7 +12,7 @@ from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LeakReport
 from tasks.data.balance import Balanced
 from tasks.data.partition import Parts
-from tasks.data.validation import Validated
+from tasks.data.validate import Validated
 from tasks.registry.model_versions import Registered
 from tasks.training.results import Result
 

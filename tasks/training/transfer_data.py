@@ -23,7 +23,7 @@ from evenhand.training.candidates import Candidate
 from tasks.data.ingest import ingest
 from tasks.data.partition import Parts, TransferRows
 from tasks.data.problems import load_problem, with_data
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.registry.run_inputs import log_input
 from tasks.storage.store import open_store, read_frame, write_frame
 from tasks.training.run import Training

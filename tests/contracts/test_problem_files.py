@@ -50,7 +50,7 @@ def wrong(change):
         (lambda p: p["strategies"][-1].update(per_class={"Assault": 2}), "write 2.0 for a factor"),
         (lambda p: p["strategies"][-1].update(per_class={"Assault": -1}), "positive factor"),
         (lambda p: p["split"]["folds"].update(n=1), "greater than or equal to 2"),
-        (lambda p: p["split"].pop("holdout"), "split.holdout: required, but not there"),
+        (lambda p: p["split"].pop("holdout"), "split.holdout: required, but missing"),
         (lambda p: p["extra"][1].update(features="base"), "is in the grid already"),
         (lambda p: p["extra"].append(p["extra"][0]), "named twice"),
         (lambda p: p["extra"][0].update(label="lightgbm"), "label 'lightgbm' is the name of a model"),

@@ -311,7 +311,7 @@ def test_every_kind_is_named_in_yaml_by_its_kind_alone_or_with_settings():
         ({"kind": "tomek", "max_rows": 20}, "tomek.max_rows: Input should be greater than or equal to 100"),
         ({"kind": "none", "label": "plain"}, "`none` is the name of the baseline"),
         ({"kind": "smote", "label": "none"}, "`none` is the name of the baseline"),
-        ("cost_weight", "cost_weight.costs: required, but not there"),
+        ("cost_weight", "cost_weight.costs: required, but missing"),
     ],
 )
 def test_a_wrong_strategy_is_refused_with_what_is_allowed(strategy, message):

@@ -16,7 +16,7 @@ from evenhand.errors import EvenhandError, ProblemError, SourceError, Validation
 from evenhand.problem import ParquetSource, SyntheticSource, parse_problem
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.settings import settings
 from tasks.storage.store import open_store, read_frame
 from tests.edges.broken_files import FILES, ROWS, clean, toronto_suite
@@ -34,7 +34,7 @@ class Good:
 
 @dataclass(frozen=True)
 class Aside:
-    """Some rows are put aside, for these reasons."""
+    """Some rows are quarantined, for these reasons."""
 
     reasons: dict[str, int]
     rows: int
@@ -413,7 +413,7 @@ def test_west_yorkshire_as_published():
     problem, snapshot = _real("west_yorkshire")
     validated = validate.fn(snapshot, problem)
     assert (validated.good.rows, validated.quarantined, validated.broken) == (87_348, None, {})
-    assert validated.warnings[-1] == "5,709 rows repeat an earlier one and are kept, as the problem says"
+    assert validated.warnings[-1] == "5,709 rows repeat an earlier one and are kept (`duplicates: keep`)"
     assert read_frame(validated.good)["Longitude"].isna().sum() == 3_771
 
 

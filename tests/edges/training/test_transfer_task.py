@@ -12,7 +12,7 @@ from evenhand.problem import ModelSpec, Problem, SimpleStrategy
 from evenhand.training.candidates import Candidate
 from tasks.data.ingest import ingest
 from tasks.data.split import split
-from tasks.data.validate_task import validate
+from tasks.data.validate import validate
 from tasks.storage.store import read_frame, write_frame
 from tasks.training.context import read_experiment
 from tasks.training.transfer_data import (

@@ -1,7 +1,4 @@
-"""Validation: the suite on a snapshot gives its good rows, its quarantined rows, and a report on both.
-
-Nothing here needs Prefect or MLflow.
-"""
+"""Validate: the suite of a problem on a snapshot gives good rows, quarantined rows, and a report on both."""
 
 from __future__ import annotations
 
@@ -12,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.data.broken_rows import (
@@ -38,13 +37,13 @@ _DOCS = {".html", ".css", ".ico", ".svg"}  # the library adds 3 MB of pictures a
 
 
 class Validated(BaseModel):
-    """Good rows, bad rows and the reasons."""
+    """Good rows, quarantined rows and the reasons."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     good: Reference = Field(description="typed columns, in the snapshot's order")
     quarantined: Reference | None = Field(description="raw cells, `row` in the snapshot from 0, `broken_expectations`")
-    broken: dict[str, int] = Field(description="expectation -> rows put aside for it")
+    broken: dict[str, int] = Field(description="expectation -> rows quarantined for it")
     dropped_duplicates: int = Field(ge=0)
     data_docs: str = Field(description="prefix in the store of quality.html and data_docs/index.html")
     suite: str
@@ -52,11 +51,12 @@ class Validated(BaseModel):
     warnings: tuple[str, ...] = ()
 
 
-def validated(snapshot: Reference, problem: Problem) -> Validated:
+@task(name="validate", cache_policy=NO_CACHE)
+def validate(snapshot: Reference, problem: Problem) -> Validated:
     """Run the problem's suite on a snapshot.
 
-    Rows that break a row-level expectation are put aside. What is left are the good rows, and on these the
-    expectations about the whole table and about every class are checked.
+    Rows that break a row-level expectation are quarantined. The others are the good rows, on which the expectations
+    about the table and about every class are checked.
 
     Raises
     ------
@@ -67,15 +67,15 @@ def validated(snapshot: Reference, problem: Problem) -> Validated:
     suite, raw = load_suite(problem), read_frame(snapshot)
     types = _types(raw, suite, problem)
     checker = Checker()
-    found, typed = find(raw, types, suite, problem, checker)
+    found, typed = find_broken(raw, types, suite, problem, checker)
     id_ = _identity(snapshot, suite, problem)
     quarantined = _write_quarantine(found, f"quarantine/{id_}/rows.parquet")
     docs = _write_docs(found, quarantined, checker, f"quality/{id_}")
     if found.failures:
-        where = {"report": f"{docs}/quality.html"} | ({"rows put aside": quarantined.key} if quarantined else {})
+        where = {"report": f"{docs}/quality.html"} | ({"quarantined rows": quarantined.key} if quarantined else {})
         raise ValidationFailed(failures_paragraph(found, [f"{k}: {open_store().uri(v)}" for k, v in where.items()]))
     return Validated(
-        good=write_frame(_left(typed, found.quarantined), f"validated/{id_}/rows.parquet"),
+        good=write_frame(_good(typed, found.quarantined), f"validated/{id_}/rows.parquet"),
         quarantined=quarantined,
         broken=found.counts,
         dropped_duplicates=found.dropped_copies,
@@ -86,16 +86,16 @@ def validated(snapshot: Reference, problem: Problem) -> Validated:
     )
 
 
-def find(
+def find_broken(
     raw: pd.DataFrame, types: dict[str, ColumnType], suite: Suite, problem: Problem, checker: Checker
 ) -> tuple[Findings, pd.DataFrame]:
-    """Run a suite on raw rows, with nothing written.
+    """Run a suite on raw rows without writing anything.
 
     Returns
     -------
     found : Findings
     typed : DataFrame
-        Every row, columns of their types; a cell that would not go is missing.
+        Every row, with columns of their types; a cell that does not fit is missing.
     """
     known = list(types) if suite.closed else list(raw.columns)
     typed, unfit = parse_columns(raw[known], types)
@@ -103,14 +103,14 @@ def find(
     results = checker.run(f"{suite.name}_rows", typed, [e for e in suite.expectations if e.row_level])
     results = without_unfit(results, unfit)
     faults = rows_to_quarantine(results, unfit)
-    aside = any_row(faults, len(raw)) | (copies if problem.duplicates == "drop" else False)
-    results += _check_table(checker, suite, problem, _left(typed, aside))
+    quarantined = any_row(faults, len(raw)) | (copies if problem.duplicates == "drop" else False)
+    results += _check_table(checker, suite, problem, _good(typed, quarantined))
     left_out = [name for name in raw.columns if name not in known]
     return Findings(problem, suite, raw, faults, copies, results, left_out), typed
 
 
-def _left(rows: pd.DataFrame, aside: np.ndarray) -> pd.DataFrame:
-    return rows.loc[~aside] if aside.any() else rows  # which would be a copy of all
+def _good(rows: pd.DataFrame, quarantined: np.ndarray) -> pd.DataFrame:
+    return rows.loc[~quarantined] if quarantined.any() else rows  # without a copy
 
 
 def _types(raw: pd.DataFrame, suite: Suite, problem: Problem) -> dict[str, ColumnType]:
@@ -123,7 +123,7 @@ def _types(raw: pd.DataFrame, suite: Suite, problem: Problem) -> dict[str, Colum
 
 
 def _check_table(checker: Checker, suite: Suite, problem: Problem, good: pd.DataFrame) -> list[CheckedExpectation]:
-    """Check expectations about the whole on the good rows; without any, the row-level failures say it all."""
+    """Check expectations about the table on the good rows; where there are none, the row-level failures are enough."""
     if good.empty:
         return []
     column = problem.target.column
@@ -138,20 +138,22 @@ def _identity(snapshot: Reference, suite: Suite, problem: Problem) -> str:
 
 
 def _write_quarantine(found: Findings, key: str) -> Reference | None:
-    aside = np.flatnonzero(found.quarantined)
-    if not len(aside):
+    quarantined = np.flatnonzero(found.quarantined)
+    if not len(quarantined):
         return None
     taken = {name: f"{name} (raw)" for name in ("row", "broken_expectations")}
-    rows = found.raw.iloc[aside].rename(columns=taken).reset_index(drop=True)
-    rows.insert(0, "row", aside)
-    rows.insert(1, "broken_expectations", pd.Series(names_by_row(found.broken, len(found.raw))[aside], dtype="str"))
+    rows = found.raw.iloc[quarantined].rename(columns=taken).reset_index(drop=True)
+    rows.insert(0, "row", quarantined)
+    rows.insert(
+        1, "broken_expectations", pd.Series(names_by_row(found.broken, len(found.raw))[quarantined], dtype="str")
+    )
     return write_frame(rows, key)
 
 
 def _write_docs(found: Findings, quarantined: Reference | None, checker: Checker, prefix: str) -> str:
     store = open_store()
     for key in store.list(f"{prefix}/"):
-        store.delete(key)  # pages of an earlier run are named by its time
+        store.delete(key)  # the names of an earlier run's pages hold its time
     with tempfile.TemporaryDirectory() as folder:
         checker.build_docs(Path(folder))
         pages = sorted(p for p in Path(folder).rglob("*") if p.suffix in _DOCS)
