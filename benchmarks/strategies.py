@@ -1,7 +1,7 @@
-"""Measure the CPU seconds of strategies, distances on standardised columns, and SMOTENC against imbalanced-learn's.
+"""Measure the CPU seconds of strategies, and distances on standardised columns.
 
-``python -m benchmarks.strategies cost``, ``scale`` and ``smotenc``: Toronto, trained on a stratified sample of the
-years before 2020, evaluated on 2020. The figures are in docs/strategies.md.
+``python -m benchmarks.strategies cost`` and ``scale``: Toronto, trained on a stratified sample of the years before
+2020, evaluated on 2020. The figures are in docs/strategies.md.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from imblearn.over_sampling import SMOTENC
 
 from evenhand.data.stratified_sample import largest_remainder_rows
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
 from evenhand.models import build_model
-from evenhand.problem import AnyStrategy, ModelSpec, NeighbourStrategy, SimpleStrategy, SmoteStrategy
+from evenhand.problem import AnyStrategy, ModelSpec, NeighbourStrategy, SimpleStrategy
 from evenhand.problem.strategies import FULL
 from evenhand.scoring.model import full_probabilities
 from evenhand.strategies import resample
-from evenhand.strategies.neighbour_search import space
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
@@ -30,46 +28,46 @@ from tasks.data.validate_task import validate
 from tasks.training.context import read_experiment
 
 SEED = 42
-JUDGED = 2020
+SCORED_YEAR = 2020
 SEARCHING = [
     strategy.model_copy(update={"max_rows": None}) for strategy in FULL if isinstance(strategy, NeighbourStrategy)
 ]
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class EncodedRows:
     """Encoded rows of both periods; ``n_categorical`` leading columns are categories."""
 
     X: np.ndarray
     y: np.ndarray
-    judged_X: np.ndarray
-    judged_y: np.ndarray
+    scored_X: np.ndarray
+    scored_y: np.ndarray
     classes: list[str]
     n_categorical: int
 
 
-def toronto() -> Rows:
+def toronto() -> EncodedRows:
     """Encode the years before 2020, and 2020."""
     problem = load_problem("toronto", None)
     good = validate.fn(ingest.fn(problem, False), problem).good
     experiment = read_experiment(split.fn(good, problem, None, SEED), problem, SEED)
     year = pd.to_datetime(experiment.frame["occurrencedate"]).dt.year.to_numpy()
-    train, judged = np.flatnonzero(year < JUDGED), np.flatnonzero(year == JUDGED)
+    train, scored = np.flatnonzero(year < SCORED_YEAR), np.flatnonzero(year == SCORED_YEAR)
     features = problem.features["base"]
     encoder = build_encoder(features)
     frame = experiment.frame[list(features.columns)]
     X = encoder.fit_transform(frame.iloc[train], np.asarray(experiment.classes, dtype=object)[experiment.y[train]])
-    return Rows(
+    return EncodedRows(
         X,
         experiment.y[train],
-        encoder.transform(frame.iloc[judged]),
-        experiment.y[judged],
+        encoder.transform(frame.iloc[scored]),
+        experiment.y[scored],
         experiment.classes,
         n_categorical(features),
     )
 
 
-def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
+def cost(rows: EncodedRows, sizes: list[int], only: list[str] | None) -> None:
     """Print the CPU seconds of each strategy, and the power of the number of rows with which they grow."""
     print(f"{'strategy':22s}" + "".join(f"{size:>9,}" for size in sizes) + "   power")
     for strategy in SEARCHING:
@@ -85,7 +83,7 @@ def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
         print(f"{strategy.name:22s}" + "".join(f"{seconds:9.2f}" for seconds in took) + f"{power:8.2f}", flush=True)
 
 
-def scale(rows: Rows, size: int) -> None:
+def scale(rows: EncodedRows, size: int) -> None:
     """Print the scores of LightGBM with distances on the columns as they are, and on standardised ones."""
     here = largest_remainder_rows(rows.y, size, SEED)
     X, y = rows.X[here], rows.y[here]
@@ -97,7 +95,7 @@ def scale(rows: Rows, size: int) -> None:
     for columns, candidate in tried:
         made = resample(candidate, X, y, rows.classes, SEED, rows.n_categorical)
         model = build_model(ModelSpec(kind="lightgbm"), SEED, len(made.y)).fit(made.X, made.y)
-        found = score(rows.judged_y, full_probabilities(model, rows.judged_X, len(rows.classes)), rows.classes).metrics
+        found = score(rows.scored_y, full_probabilities(model, rows.scored_X, len(rows.classes)), rows.classes).metrics
         print(
             f"{candidate.kind} {getattr(candidate, 'version', '')} {columns:14s} rows {len(made.y):6,}  macro-F1 "
             f"{found['macro_f1']:.4f}  average precision {found['average_precision']:.4f}",
@@ -105,35 +103,13 @@ def scale(rows: Rows, size: int) -> None:
         )
 
 
-def smotenc(rows: Rows, sizes: list[int]) -> None:
-    """Print the CPU seconds of SMOTENC and of imbalanced-learn's, and the share of equal categories."""
-    for size in sizes:
-        here = largest_remainder_rows(rows.y, size, SEED)
-        X, y = rows.X[here], rows.y[here]
-        points = space(X, True, rows.n_categorical).points
-        started = time.thread_time()
-        theirs, _ = SMOTENC(list(range(rows.n_categorical)), random_state=SEED).fit_resample(points, y)
-        middle = time.thread_time()
-        strategy = SmoteStrategy(kind="smotenc", standardise=True)
-        ours = resample(strategy, X, y, rows.classes, SEED, rows.n_categorical)
-        took, their = time.thread_time() - middle, middle - started
-        alike = ours.X[:, : rows.n_categorical] == theirs[:, : rows.n_categorical]
-        print(
-            f"{size:,} rows grown to {len(ours.y):,}: {took:.1f} s, imbalanced-learn {their:.1f} s, {their / took:.1f} "
-            f"times; equal categories {alike.mean():.2%}",
-            flush=True,
-        )
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["cost", "scale", "smotenc"])
+    parser.add_argument("what", choices=["cost", "scale"])
     parser.add_argument("--rows", type=int, nargs="+", default=[5_000, 10_000, 20_000])
     parser.add_argument("--only", nargs="*", help="names of strategies, for cost")
     asked = parser.parse_args()
     if asked.what == "cost":
         cost(toronto(), asked.rows, asked.only)
-    elif asked.what == "scale":
-        scale(toronto(), asked.rows[-1])
     else:
-        smotenc(toronto(), asked.rows)
+        scale(toronto(), asked.rows[-1])

@@ -147,9 +147,10 @@ def _unsettled(evidence: Evidence, on: EvaluationSet) -> list[str]:
     stopped = [c for c in open_ones if on == "oof" and c.oof is not None and c.oof.folds is not None]
     named = f"Not settled: {_list(unsettled)}."
     if stopped:
-        who = "They" if len(stopped) == len(open_ones) else f"{len(stopped)} of these {len(open_ones)} candidates"
+        part = f"{len(stopped)} of these {len(open_ones)} candidates {'was' if len(stopped) == 1 else 'were'}"
+        who = "They were" if len(stopped) == len(open_ones) else part
         return [
-            f"{named} {who} were stopped early, too soon to distinguish a gain below {least:.3f} from chance. "
+            f"{named} {who} stopped early, too soon to distinguish a gain below {least:.3f} from chance. "
             "Set `racing: false` to settle it."
         ]
     ground = evidence.grounds[on]

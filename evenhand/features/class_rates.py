@@ -1,10 +1,10 @@
-"""How often each class occurs by place and time: smoothed rates that no row's own label is part of.
+"""How often each class occurs by place and time: smoothed rates, cross-fitted so that no row's own label is in them.
 
-A category column is made of several raw columns (premises x hour), of a grid over coordinates, or of parts of a
-timestamp; scikit-learn's ``TargetEncoder`` turns it into one rate a class, cross-fitted on the training rows.
+A category is a crossing of raw columns (premises x hour), cells of a grid over coordinates, and parts of a timestamp.
+scikit-learn's ``TargetEncoder`` turns it into one rate per class.
 
-Left out, because on Toronto they added nothing that could be told from noise (about .003 of average precision): class
-densities of the nearest neighbours in space, and rates of earlier periods.
+Tried on Toronto and left out, since the gain was within noise (about 0.003 of average precision): class densities of
+the nearest neighbours in space, and rates of earlier periods.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.errors import ProblemError
 from evenhand.problem import Rate
 
-METRES_A_DEGREE = 111_320.0
+METRES_PER_DEGREE = 111_320.0
 UNSEEN = -1
 CROSS_FITTING_FOLDS = 5
 _MOST = 2**62
 
 
 class RateCategories(TransformerMixin, BaseEstimator):
-    """One column of whole numbers, the categories, for each crossing.
+    """One column of category codes per crossing.
 
     A missing value is a category of its own. A value that the training rows lack makes the crossing unseen (-1).
 
     Parameters
     ----------
     parts : list of dict
-        One :class:`~evenhand.problem.Rate` a crossing, as plain data.
+        One :class:`~evenhand.problem.Rate` per crossing, as plain data.
 
     Attributes
     ----------
     values_ : dict of str to list of str
-        Values of each raw column, in steps where the crossing has them, in the training rows, sorted.
+        Sorted values of each raw column in the training rows, rounded to steps where the crossing has them.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class RateCategories(TransformerMixin, BaseEstimator):
         Raises
         ------
         ProblemError
-            When a crossing has more categories than can be counted.
+            When a crossing has more than 2^62 categories.
         """
         named = dict.fromkeys((column, _step(part, column)) for part in self.parts for column in part["columns"])
         self.values_ = {
@@ -76,7 +76,9 @@ class RateCategories(TransformerMixin, BaseEstimator):
         for part in self.parts:
             n = math.prod(size for _, size in self._factors(part, X.iloc[:1]))
             if n > _MOST:
-                raise ProblemError(f"rates by {rate_name(part)}: {n:.1g} categories can't be told apart; cross fewer")
+                raise ProblemError(
+                    f"rates by {rate_name(part)}: {n:.1g} categories are more than 2^62; cross fewer columns"
+                )
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
@@ -95,7 +97,7 @@ class RateCategories(TransformerMixin, BaseEstimator):
         return np.asarray([rate_name(part) for part in self.parts], dtype=object)
 
     def _factors(self, part: dict, X: pd.DataFrame) -> list[tuple[np.ndarray, int]]:
-        """Codes of each thing that is crossed, 0 for missing, and how many codes there can be."""
+        """Return the codes of each part of a crossing, 0 for missing, and the number of possible codes."""
         factors = [self._column_codes(X[column], _step(part, column)) for column in part["columns"]]
         if part["time"]:
             factors += _time_codes(X, part["time"])
@@ -112,20 +114,20 @@ class RateCategories(TransformerMixin, BaseEstimator):
 
 
 class RateEncoder(TargetEncoder):
-    """scikit-learn's target encoder (Micci-Barreca 2001) with names that say what the numbers are.
+    """scikit-learn's target encoder (Micci-Barreca 2001) with readable column names.
 
-    ``fit_transform`` gives every row the rates of the folds that it is not in, ``transform`` those of all training
-    rows. A category that the training rows lack gets the prior.
+    ``fit_transform`` gives every row rates from the folds it is not in, ``transform`` rates from all training rows. A
+    category that the training rows lack gets the class shares.
     """
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Return ``rate of <class> by <crossing>``, crossings first, with two classes the second one alone."""
+        """Return ``rate of <class> by <crossing>``, in the order of the crossings; of two classes, the second alone."""
         classes = self.classes_ if self.target_type_ == "multiclass" else self.classes_[-1:]
         return np.asarray([f"rate of {c} by {name}" for name in np.asarray(input_features) for c in classes], object)
 
 
 def rate_steps(rates: Sequence[Rate]) -> list[tuple[str, Pipeline, list[str]]]:
-    """Make the steps of a ``ColumnTransformer``, one for the rates that are smoothed alike.
+    """Return the steps of a ``ColumnTransformer``, one per value of ``smooth``.
 
     Parameters
     ----------
@@ -147,7 +149,7 @@ def rate_steps(rates: Sequence[Rate]) -> list[tuple[str, Pipeline, list[str]]]:
 
 
 def rate_name(part: dict[str, Any]) -> str:
-    """Name a crossing: ``premises_type x occurrencehour``."""
+    """Return the name of a crossing: ``premises_type x occurrencehour``."""
     names = [_stepped(column, _step(part, column)) for column in part["columns"]]
     if part["time"]:
         names += [f"{part['time']['column']} {unit}" for unit in part["time"]["parts"]]
@@ -165,7 +167,7 @@ def _stepped(column: str, step: float | None) -> str:
 
 
 def _names(column: pd.Series, step: float | None = None) -> tuple[np.ndarray, list[str]]:
-    """Code every cell by its place among the column's distinct values, -1 and "" for missing.
+    """Return every cell's position among the column's distinct values, -1 for missing, and the names of these.
 
     A number has one name however it is written, so that raw text and typed columns agree: ``5``, ``5.0`` and 5.
     """
@@ -198,12 +200,12 @@ def _time_codes(X: pd.DataFrame, time: dict[str, Any]) -> list[tuple[np.ndarray,
 
 
 def _cell_codes(latitude: pd.Series, longitude: pd.Series, metres: float) -> tuple[np.ndarray, int]:
-    """Cells of a grid: bands of equal latitude, each cut by its own length of a degree, so that cells are square."""
+    """Return codes of square grid cells: bands of latitude, cut by the length of a degree of longitude in each."""
     frame = pd.DataFrame({"lat": latitude, "lon": longitude})
     typed, _ = parse_columns(frame, dict.fromkeys(("lat", "lon"), ColumnType("number")))
     points = typed.to_numpy(dtype=float)
     inside = (np.abs(points) <= [90, 180]).all(axis=1)
-    step = metres / METRES_A_DEGREE
+    step = metres / METRES_PER_DEGREE
     band = np.floor((points[:, 0] + 90) / step)
     width = np.cos(np.radians((band + 0.5) * step - 90))
     across = np.floor((points[:, 1] + 180) * np.clip(width, 0, 1) / step)

@@ -1,4 +1,4 @@
-"""From raw columns to the array a model sees; everything learned from data is learned in ``fit``."""
+"""From raw columns to the array that a model is fitted on; everything learned from data is learned in ``fit``."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ class TextCells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return an object array of shape (n_rows, n_columns)."""
         cells = np.empty(X.shape, dtype=object)
-        for i, name in enumerate(X.columns):  # one by one: stripped, all of them side by side are large
+        for i, name in enumerate(X.columns):  # one at a time: all columns as stripped text take much memory
             text, _ = parse_columns(X[[name]], {name: ColumnType("text")})
             cells[:, i] = _shared_cells(text[name])
         return cells
 
 
 def _shared_cells(column: pd.Series) -> np.ndarray:
-    """Turn text into objects, one a category and not one a cell: categories repeat, and an object takes 60 bytes."""
+    """Convert text to objects that equal cells share: an object per cell would take 60 bytes each."""
     codes, categories = pd.factorize(column)
     return np.append(np.asarray(categories, dtype=object), MISSING)[codes]  # a missing cell's code is -1, the last
 
 
 class NumberCells(TransformerMixin, BaseEstimator):
-    """Numbers with codes for missing taken out and outliers clipped or flagged.
+    """Numbers without codes for missing values, with outliers clipped or flagged.
 
     Parameters
     ----------
     parts : list of dict
-        One :class:`~evenhand.problem.Numeric` a column, as plain data.
+        One :class:`~evenhand.problem.Numeric` per column, as plain data.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class NumberCells(TransformerMixin, BaseEstimator):
         self.parts = parts
 
     def fit(self, X: pd.DataFrame, y: object = None) -> NumberCells:
-        """Learn the quantiles that a column asks for."""
+        """Learn the quantiles of columns that are clipped or flagged by quantiles."""
         numbers = self._numbers(X)
         self.bounds_ = [self._bounds(part, numbers[:, i]) for i, part in enumerate(self.parts)]
         self.n_features_in_ = X.shape[1]
@@ -136,7 +136,7 @@ class TimeCells(TransformerMixin, BaseEstimator):
 
 
 class CyclicCells(TransformerMixin, BaseEstimator):
-    """A column that goes in circles, such as the name of a month, as sine and cosine."""
+    """A cyclic column, such as the name of a month, as sine and cosine."""
 
     def __init__(self, period: float, values: Sequence[str] = ()) -> None:
         self.period = period
@@ -152,10 +152,10 @@ class CyclicCells(TransformerMixin, BaseEstimator):
         """Return a float array of shape (n_rows, 2); an unknown name is missing."""
         column = X.columns[0]
         typed, _ = parse_columns(X, {column: ColumnType("text" if self.values else "number")})
-        place = typed[column]
+        position = typed[column]
         if self.values:
-            place = place.map({name: i for i, name in enumerate(self.values)})
-        angle = 2 * np.pi * place.to_numpy(dtype=float, na_value=np.nan) / self.period
+            position = position.map({name: i for i, name in enumerate(self.values)})
+        angle = 2 * np.pi * position.to_numpy(dtype=float, na_value=np.nan) / self.period
         return np.column_stack([np.sin(angle), np.cos(angle)])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
@@ -187,31 +187,31 @@ class CoordinateCells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 class NewGapFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Gaps in columns that had none in training set to the training rows' median.
+    """Missing values of columns that had none in training, set to the training rows' median.
 
-    A model has learned nothing about gaps it never saw, and LightGBM reads such a gap as nought: a missing latitude
-    would be a point on the equator. Gaps in other columns stay, since the models know them.
+    A model has learned nothing about missing values it never saw, and LightGBM reads them as zero: a missing latitude
+    would be a point on the equator. Missing values in other columns stay, since the models have learned from them.
 
     Attributes
     ----------
     medians_ : ndarray of shape (n_features,)
-        Missing where the training rows have gaps.
+        NaN where the training rows have missing values.
     """
 
     def fit(self, X: np.ndarray, y: object = None) -> NewGapFiller:
-        """Learn which columns are whole, and their medians."""
+        """Learn the medians of columns without missing values."""
         self.medians_ = np.median(X, axis=0)
         self.n_features_in_ = X.shape[1]
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return an array of the same shape."""
-        gaps = np.isnan(X)
-        return np.where(gaps, self.medians_, X) if gaps.any() else X
+        missing = np.isnan(X)
+        return np.where(missing, self.medians_, X) if missing.any() else X
 
 
 def build_encoder(features: FeatureSet) -> Encoder:
-    """Make the transformer of a feature set.
+    """Return the transformer of a feature set.
 
     Parameters
     ----------
@@ -220,8 +220,8 @@ def build_encoder(features: FeatureSet) -> Encoder:
     Returns
     -------
     Encoder
-        Unfitted; takes a frame with the raw columns (text or typed) and gives a float array, categories first. A
-        category is a whole number, an unseen one -1, and the rare ones of a column share one number.
+        Unfitted; takes a frame with the raw columns (text or typed) and returns a float array, categories first.
+        Categories are integer codes; unseen ones are -1, and the rare ones of a column share one code.
 
     Examples
     --------
@@ -238,7 +238,7 @@ def build_encoder(features: FeatureSet) -> Encoder:
     steps += rate_steps(features.rates)
     own = features.model_copy(update={"text": (), "rates": (), "anomaly": ()})
     steps += anomaly_steps(features.anomaly, _filled(_own_steps(own)), own.columns, n_categorical(own))
-    steps += text_steps(features.text)  # last: new rows are made by exchanging these columns
+    steps += text_steps(features.text)  # last: text_augment replaces these columns
     return Encoder(_filled(steps).steps)
 
 
@@ -247,7 +247,7 @@ def _filled(steps: list[tuple]) -> Pipeline:
 
 
 def _own_steps(features: FeatureSet) -> list[tuple]:
-    """Make the steps that encode a row by itself, whatever its neighbours or their classes."""
+    """Return the steps that encode a row independently of other rows and of the classes."""
     steps: list[tuple] = _categorical_steps(features.categorical)
     if features.numeric:
         steps.append(("numeric", _numbers(features.numeric), [part.column for part in features.numeric]))
@@ -287,5 +287,5 @@ def _numbers(parts: Sequence[Numeric]) -> NumberCells:
 
 
 def n_categorical(features: FeatureSet) -> int:
-    """Return how many leading columns of the encoded array are categories."""
+    """Return the number of leading columns of the encoded array that are categories."""
     return len(features.categorical)

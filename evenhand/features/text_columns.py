@@ -1,4 +1,4 @@
-"""Free text to a bounded number of columns: topics of its TF-IDF weights, and its most telling terms."""
+"""Free text as a bounded number of columns: topics of its TF-IDF weights, and its most discriminating terms."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from evenhand.problem import FeatureSet, TextFeature
 
 
 class TextColumns(TransformerMixin, BaseEstimator):
-    """One text column as numbers: topics of its TF-IDF weights, and the weights of its most telling terms.
+    """One text column as numbers: topics of its TF-IDF weights, and the weights of its most discriminating terms.
 
-    A missing text, and one without a known term, is nought in every column. With no more terms than ``components``,
-    their weights are all the columns.
+    A missing text, and one without a known term, is zero in every column. With no more terms than ``components``, the
+    columns are the weights of all terms.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ class TextColumns(TransformerMixin, BaseEstimator):
         self.telling = telling
 
     def fit(self, X: pd.DataFrame, y: np.ndarray | None = None) -> TextColumns:
-        """Learn the terms, their weights, the topics and, where classes are given, the telling terms.
+        """Learn the terms, their weights, the topics and, where classes are given, the discriminating terms.
 
         Raises
         ------
         ProblemError
-            When no term is in as many rows as it needs.
+            When no term occurs in ``min_count`` rows.
         """
         self.column_ = str(X.columns[0])
         self.n_features_in_ = X.shape[1]
@@ -81,8 +81,8 @@ class TextColumns(TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return a float array of shape (n_rows, n_topics + n_telling)."""
         weights = self.vectorizer_.transform(texts_of(X))
-        told = weights[:, self.telling_].toarray()
-        return told if self.topics_ is None else np.column_stack([self.topics_.transform(weights), told])
+        terms = weights[:, self.telling_].toarray()
+        return terms if self.topics_ is None else np.column_stack([self.topics_.transform(weights), terms])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return the names of the topics, then the terms."""
@@ -103,19 +103,19 @@ class TextColumns(TransformerMixin, BaseEstimator):
             return self.vectorizer_.fit_transform(texts_of(X))
         except ValueError:  # scikit-learn: empty vocabulary, or no term left
             raise ProblemError(
-                f"features: text column {self.column_!r}: no word of two letters or more is in {self.min_count} of "
-                f"{len(X):,} training rows; min_count says how many it takes"
+                f"features: text column {self.column_!r}: no word of two letters or more occurs in {self.min_count} of "
+                f"{len(X):,} training rows; lower min_count or leave the column out"
             ) from None
 
 
 def texts_of(X: pd.DataFrame) -> list[str]:
-    """Return the first column's cells as text, a missing one empty; numbers are written out."""
+    """Return the first column's cells as text, missing ones as empty strings and numbers as written."""
     typed, _ = parse_columns(X, {X.columns[0]: ColumnType("text")})
     return list(typed[X.columns[0]].fillna(""))
 
 
 def text_steps(parts: Sequence[TextFeature]) -> list[tuple[str, TextColumns, list[str]]]:
-    """Make the steps of a ``ColumnTransformer``, one a column."""
+    """Return the steps of a ``ColumnTransformer``, one per column."""
     return [(f"text {part.column}", _columns(part), [part.column]) for part in parts]
 
 
@@ -125,7 +125,7 @@ def _columns(part: TextFeature) -> TextColumns:
 
 
 class TrainingTexts(NamedTuple):
-    """Texts and classes of a fold's training rows. In the encoded rows the text columns come last."""
+    """Texts and classes of a fold's training rows, whose text columns come last in the encoded rows."""
 
     frame: pd.DataFrame
     y: np.ndarray
@@ -138,7 +138,7 @@ class TrainingTexts(NamedTuple):
         return cls(frame[columns].iloc[rows], y[rows], features.text) if columns else None
 
     def encoded(self, fresh: pd.DataFrame) -> np.ndarray:
-        """Encode other texts as the fold's encoder does, whose text columns depend on nothing but these.
+        """Encode other texts as the fold's encoder does: its text columns depend on these texts and classes alone.
 
         Returns
         -------

@@ -8,24 +8,24 @@ from sklearn.base import BaseEstimator
 
 
 class BagSmote(BaseEstimator):
-    """SMOTE (Chawla et al. 2002) in one bag: the largest class thinned to a bound, every other grown to it.
+    """SMOTE (Chawla et al. 2002) in one bag: all classes undersampled or grown to the same number of rows.
 
-    Neighbours are searched on standardised columns, among as many as the class has. A class of one row is repeated.
+    Neighbours are searched on standardised columns, fewer where the class has fewer. A class of one row is repeated.
 
     Parameters
     ----------
     rows_per_class : int
-        No class gets more rows, and none more than the bag's largest has.
+        Upper bound of the rows of each class; also bounded by the bag's largest class.
     k_neighbors : int
     random_state : int
 
     Attributes
     ----------
     fewest_neighbors_ : int
-        Zero where a class had a single row.
+        Smallest number of neighbours used; zero where a class had a single row.
     """
 
-    _sampling_type = "bypass"  # imblearn would set a strategy for both directions otherwise
+    _sampling_type = "bypass"  # otherwise imblearn checks a sampling strategy
 
     def __init__(self, rows_per_class: int = 4_000, k_neighbors: int = 5, random_state: int | None = None) -> None:
         self.rows_per_class = rows_per_class
@@ -48,7 +48,7 @@ class BagSmote(BaseEstimator):
             return rows[generator.choice(len(rows), target, replace=False)]
         if len(rows) == 1:
             return np.repeat(rows, target, axis=0)
-        # SMOTE wants a second class; only the rows it adds to the first are taken.
+        # SMOTE needs a second class; only the rows of the first are returned.
         other = np.zeros((target, rows.shape[1]))
         y = np.repeat([0, 1], [len(rows), target])
         seed = int(generator.integers(2**31))

@@ -1,4 +1,4 @@
-"""Ensembles that balance inside themselves, and what is kept of them: trees, never a sampler with training rows."""
+"""Ensembles that balance inside themselves, and what is stored of them: trees, never a sampler with training rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from evenhand.models.bag_smote import BagSmote
 
 
 class MeanOfModels(ClassifierMixin, BaseEstimator):
-    """The mean of the members' probabilities; a member that never saw a class gives it zero.
+    """The mean of the members' probabilities; a member that saw no row of a class gives it zero.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class MeanOfModels(ClassifierMixin, BaseEstimator):
 
 
 def balanced_bagging(*, random_state: int, n_estimators: int, max_depth: int | None, min_samples_leaf: int) -> Any:
-    """Make bagging with every bag undersampled (Hido et al. 2009, Breiman 1996)."""
+    """Bagging with every bag undersampled (Hido et al. 2009, Breiman 1996)."""
     tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf)
     return BalancedBaggingClassifier(tree, n_estimators, n_jobs=1, random_state=random_state)
 
@@ -65,7 +65,7 @@ def smote_bagging(
     rows_per_class: int,
     k_neighbors: int,
 ) -> Any:
-    """Make bagging with SMOTE inside each bag (Wang & Yao 2009)."""
+    """Bagging with SMOTE inside each bag (Wang & Yao 2009)."""
     tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf)
     sampler = BagSmote(rows_per_class, k_neighbors)
     return BalancedBaggingClassifier(tree, n_estimators, sampler=sampler, n_jobs=1, random_state=random_state)
@@ -79,7 +79,7 @@ def balanced_random_forest(
     min_samples_leaf: int,
     max_features: str | float | int | None,
 ) -> Any:
-    """Make a random forest with every tree's rows drawn alike from each class (Chen et al. 2004)."""
+    """Make a random forest that draws equally many rows of each class for every tree (Chen et al. 2004)."""
     return BalancedRandomForestClassifier(
         n_estimators,
         max_depth=max_depth,
@@ -96,7 +96,7 @@ def balanced_random_forest(
 def easy_ensemble(
     *, random_state: int, n_estimators: int, rounds: int, max_depth: int | None, learning_rate: float
 ) -> Any:
-    """Make bags of boosted trees, every bag undersampled (Liu et al. 2009)."""
+    """Bags of boosted trees, every bag undersampled (Liu et al. 2009)."""
     boosted = AdaBoostClassifier(
         DecisionTreeClassifier(max_depth=max_depth), n_estimators=rounds, learning_rate=learning_rate
     )
@@ -106,7 +106,7 @@ def easy_ensemble(
 def rusboost(
     *, random_state: int, n_estimators: int, max_depth: int | None, min_samples_leaf: int, learning_rate: float
 ) -> Any:
-    """Make boosting with every round's rows undersampled (Seiffert et al. 2010)."""
+    """Boosting with every round's rows undersampled (Seiffert et al. 2010)."""
     tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf)
     return RUSBoostClassifier(tree, n_estimators=n_estimators, learning_rate=learning_rate, random_state=random_state)
 
@@ -114,13 +114,13 @@ def rusboost(
 def adaboost(
     *, random_state: int, n_estimators: int, max_depth: int | None, min_samples_leaf: int, learning_rate: float
 ) -> Any:
-    """Make boosting by reweighting (Freund & Schapire 1997; SAMME of Zhu et al. 2009 for several classes)."""
+    """Boosting by reweighting (Freund & Schapire 1997; SAMME of Zhu et al. 2009 for several classes)."""
     tree = DecisionTreeClassifier(max_depth=max_depth, min_samples_leaf=min_samples_leaf)
     return AdaBoostClassifier(tree, n_estimators=n_estimators, learning_rate=learning_rate, random_state=random_state)
 
 
 def kept(model: Any) -> Any:
-    """Return what predicts of a fitted ensemble, without its samplers: they hold training rows."""
+    """Return the predicting part of a fitted ensemble, without its samplers, which hold training rows."""
     if isinstance(model, BalancedBaggingClassifier | EasyEnsembleClassifier):
         return MeanOfModels([pipeline[-1] for pipeline in model.estimators_], model.classes_)
     if isinstance(model, BalancedRandomForestClassifier):
@@ -135,7 +135,7 @@ def kept(model: Any) -> Any:
 
 
 def notes(model: Any, y: np.ndarray) -> tuple[str, ...]:
-    """Say what a fitted ensemble did to its rows."""
+    """Return what a fitted ensemble did to its rows, for the resampling record."""
     sampler = getattr(model, "sampler", None)
     if isinstance(sampler, BagSmote):
         fewest = min(pipeline[0].fewest_neighbors_ for pipeline in model.estimators_)
@@ -153,4 +153,4 @@ def notes(model: Any, y: np.ndarray) -> tuple[str, ...]:
     if not isinstance(model, thinned):
         return ()
     _, counts = np.unique(y, return_counts=True)
-    return (f"every member sees about {counts.min():,} rows of each class, as many as the smallest has",)
+    return (f"every member sees about {counts.min():,} rows per class, as many as the smallest has",)

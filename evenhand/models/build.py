@@ -1,4 +1,4 @@
-"""From a model's declaration to an unfitted classifier."""
+"""From a model specification to an unfitted classifier."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from evenhand.models.families import (
     histogram_order,
     wrong_value,
 )
-from evenhand.models.forest import Forest
 from evenhand.models.prepared import Prepared
 from evenhand.models.transfer.first_rows import BALANCED
 from evenhand.problem import DETECTORS, ModelSpec
 
 SMALLEST_BAG = 2_000
-# In draws: a row that was drawn twice weighs what two rows do. Between one and two, as the sum of weights is rounded.
+# In draws: a row drawn twice counts twice. 1.5 and not 2, since sums of weights are rounded.
 SMALLEST_LEAF = 1.5
 SIZES_OF_LEAVES = frozenset({"min_samples_leaf", "min_weight_fraction_leaf"})
 
@@ -32,28 +31,28 @@ SIZES_OF_LEAVES = frozenset({"min_samples_leaf", "min_weight_fraction_leaf"})
 def build_model(
     spec: ModelSpec, seed: int, n_rows: int, classes: Sequence[str] = (), n_categorical: int = 0
 ) -> ClassifierMixin:
-    """Make an unfitted classifier.
+    """Return an unfitted classifier.
 
     Parameters
     ----------
     spec : ModelSpec
     seed : int
     n_rows : int
-        Rows it will be fitted on; a forest's bag is no larger.
+        Number of rows it will be fitted on, an upper bound of a forest's bag.
     classes : sequence of str
         Name of each label; a detector finds its class among them.
     n_categorical : int
-        How many leading columns are categories; detectors read them in their own way.
+        Number of leading columns that are categories, for detectors.
 
     Returns
     -------
     ClassifierMixin
-        Where it does anything but fit the rows it is given, its ``adaptations_`` say so after the fit.
+        Its ``adaptations_``, if any, record after the fit what it did differently from a fit on all rows.
 
     Raises
     ------
     ProblemError
-        On a setting the family does not have, or one that the project sets itself.
+        On a setting that the family does not have or that may not be set.
     """
     family = _family(spec)
     settings = {**DEFAULTS[family], **spec.params}
@@ -71,7 +70,7 @@ def build_model(
     if spec.kind == "random_forest" or family in LIGHTGBM:
         settings["n_jobs"] = 1
     if family in LIGHTGBM:
-        # Of a model that many workers fit, rows of one worker are added up by several threads.
+        # Workers of a distributed fit use several threads: column-wise sums do not depend on their number.
         settings["force_col_wise" if spec.distributed else histogram_order(settings)] = True
     if family in FILLED or n_rows > (spec.max_rows or n_rows):
         return Prepared(family, settings, seed, spec.max_rows)
@@ -79,13 +78,13 @@ def build_model(
 
 
 def _smallest_leaf(bag: float | None, n_rows: int) -> float:
-    """Return the share of a bag that a leaf of a forest holds at least: two draws, unless that is more than half."""
+    """Return the smallest leaf of a forest as a share of its bag: two draws, but at most half."""
     drawn = bag if isinstance(bag, int) else n_rows * (1.0 if bag is None else bag)
     return min(SMALLEST_LEAF / max(drawn, 1.0), 0.5)
 
 
 def at_scale(spec: ModelSpec, share: float) -> ModelSpec:
-    """Shrink a forest's bag to a sample of the training rows, as far as 2,000 rows.
+    """Scale a forest's bag to a sample of the training rows, but not below 2,000 rows.
 
     Examples
     --------
@@ -140,24 +139,9 @@ def _check(spec: ModelSpec, family: str) -> None:
 
 
 def importances(model: ClassifierMixin) -> np.ndarray | None:
-    """Return the model's own feature importances, or None where the family has none; zeros where it never split."""
+    """Return the model's own feature importances, zeros without a split, or None where the family has none."""
     if isinstance(model, Prepared):
         model = model.model_
     booster = getattr(model, "booster_", None)
     gains = getattr(model, "feature_importances_", None) if booster is None else booster.feature_importance("gain")
     return None if gains is None else np.asarray(gains, dtype=float)
-
-
-def judge_first(model: ClassifierMixin, X: np.ndarray, keep: bool) -> None:
-    """Tell an unfitted model which rows' probabilities will be asked for first; a forest saves memory by it.
-
-    Parameters
-    ----------
-    model : ClassifierMixin
-    X : ndarray of shape (n_rows, n_features)
-        The very array that will be asked for.
-    keep : bool
-        Whether others will be asked for, too.
-    """
-    if isinstance(model, Forest | Prepared):
-        model.judge(X, keep)

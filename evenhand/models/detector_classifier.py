@@ -20,7 +20,7 @@ LEARNING_SHARE = 2 / 3
 
 
 def detector_of(spec: ModelSpec) -> AnyDetector:
-    """Read a model's declaration as that of a detector."""
+    """Return the detector that a model specification declares."""
     bound = {} if spec.max_rows is None else {"max_rows": spec.max_rows}
     return DETECTORS[spec.kind].model_validate(
         {"kind": spec.kind, **spec.params, "class_name": spec.class_name, **bound}
@@ -28,7 +28,7 @@ def detector_of(spec: ModelSpec) -> AnyDetector:
 
 
 def wrong_detector(spec: ModelSpec) -> str | None:
-    """Say what is wrong with the value of a setting of a detector, or return None."""
+    """Return what is wrong with a setting of a detector, or None."""
     try:
         detector_of(spec)
     except ValidationError as error:
@@ -38,19 +38,19 @@ def wrong_detector(spec: ModelSpec) -> str | None:
 
 
 class DetectorClassifier(ClassifierMixin, BaseEstimator):
-    """Probabilities from a detector that knows the rows of all classes but one.
+    """Probabilities from a detector that learns from the rows of all classes but one.
 
-    Two thirds of the other classes' rows teach the detector what is normal. On the other third and on all rows of its
-    class, none of which it has seen, Platt's sigmoid (2000) turns its score into the probability of that class; the
-    other classes share the rest as they share the training rows. Where the class looks no stranger than the others,
-    every row gets the classes' shares: an honest detector that detects nothing.
+    The detector is fitted on two thirds of the other classes' rows. On the other third and on all rows of its class,
+    none of which it has seen, Platt's sigmoid (2000) maps its score to the probability of that class; the other classes
+    get the rest in proportion to their training rows. Where the class looks no stranger than the others, every row gets
+    the class shares.
 
     Parameters
     ----------
     spec : dict
         A :class:`~evenhand.problem.Detector` as plain data.
     target : int, optional
-        Label of the class to detect; the one with the fewest rows without it.
+        Label of the class to detect; by default the one with the fewest rows.
     n_categorical : int
         How many leading columns are categories.
     random_state : int
@@ -60,9 +60,9 @@ class DetectorClassifier(ClassifierMixin, BaseEstimator):
     detector_ : FittedDetector
     target_ : int
     slope_, intercept_ : float
-        Of the sigmoid; a slope of 0 means that nothing is detected.
+        Parameters of the sigmoid; a slope of 0 means that nothing is detected.
     others_ : ndarray of shape (n_classes,)
-        Shares of the other classes among themselves.
+        Shares of the other classes, which sum to one.
     classes_ : ndarray of shape (n_classes,)
     adaptations_ : tuple of str
     """
@@ -76,7 +76,7 @@ class DetectorClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> DetectorClassifier:
-        """Learn what is normal, then what a score means.
+        """Fit the detector, then the sigmoid.
 
         Raises
         ------
@@ -104,10 +104,10 @@ class DetectorClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (n_rows, n_classes)."""
-        found = expit(self.slope_ * self.detector_.strangeness(X) + self.intercept_)
-        said = (1 - found)[:, None] * self.others_
-        said[:, self.classes_ == self.target_] = found[:, None]
-        return said
+        target = expit(self.slope_ * self.detector_.strangeness(X) + self.intercept_)
+        probabilities = (1 - target)[:, None] * self.others_
+        probabilities[:, self.classes_ == self.target_] = target[:, None]
+        return probabilities
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the most probable class of each row."""
@@ -117,12 +117,12 @@ class DetectorClassifier(ClassifierMixin, BaseEstimator):
         kind = self.spec["kind"]
         if n_wanted < FEWEST:
             named = self.spec["class_name"] or "the rarest class"
-            raise CannotFit(f"{kind}: {n_wanted} rows of {named}; {FEWEST} are needed to say what a score means")
+            raise CannotFit(f"{kind}: {n_wanted} rows of {named}; {FEWEST} are needed to calibrate its score")
         if n_normal < 3 * FEWEST:
             raise CannotFit(f"{kind}: {n_normal} rows of other classes; {3 * FEWEST} are needed to learn from")
 
     def _calibrate(self, wanted: np.ndarray, judged: np.ndarray, n_wanted: int, n_normal: int) -> None:
-        """Fit the sigmoid on rows that count for as many as there are of them in all the training rows."""
+        """Fit the sigmoid on rows weighted to the class shares of all training rows."""
         scores = self.detector_.strangeness(np.concatenate([wanted, judged]))
         truth = np.repeat([1, 0], [len(wanted), len(judged)])
         weight = np.where(truth == 1, n_wanted / len(wanted), n_normal / len(judged))
@@ -135,7 +135,7 @@ class DetectorClassifier(ClassifierMixin, BaseEstimator):
 
     def _notes(self, n_learned: int) -> tuple[str, ...]:
         named = self.spec["class_name"] or "the rarest class"
-        learned = f"{n_learned:,} rows of other classes taught what is normal"
+        learned = f"{n_learned:,} rows of other classes defined what is normal"
         if self.slope_ > 0:
             return (learned,)
-        return (learned, f"rows of {named} look no stranger than others: every row gets the classes' shares")
+        return (learned, f"rows of {named} look no stranger than others: every row gets the class shares")

@@ -1,4 +1,4 @@
-"""A model that several machines fit together."""
+"""Fits that are spread over several machines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evenhand.strategies import TrainingRows
 
 
 class DistributedFit(Protocol):
-    """Fits a model on rows that are spread over several machines."""
+    """Fits a model on rows that are distributed over several machines."""
 
     def __call__(self, model: ClassifierMixin, rows: TrainingRows) -> ClassifierMixin:
-        """Return a fitted model of the same family, for use on one machine."""
+        """Return a fitted model of the same family that runs on one machine."""

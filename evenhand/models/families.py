@@ -1,4 +1,4 @@
-"""Every model family: how it is made, its defaults and the settings it takes."""
+"""All model families: constructors, defaults and allowed settings."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from lightgbm import LGBMClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from evenhand.models import balanced_ensembles as bags
-from evenhand.models.boosted import HistogramBoosting, LightGBM
 from evenhand.models.focal import FocalLightGBM
-from evenhand.models.forest import Forest
 from evenhand.models.imputation import FilledGradientBoosting
 from evenhand.models.transfer.continued_lightgbm import ContinuedLightGBM
 from evenhand.models.transfer.first_rows import BALANCED, is_wrong_first
 from evenhand.problem.detectors import DETECTORS, SHARED
 
-# Half the trees on smaller bags, with more columns a split and no leaf of a row that was drawn once: on Toronto a
-# fraction of the cost of full-grown trees, and scores no worse (`python -m benchmarks.forests`).
+# Half the trees on smaller bags, with more columns per split and no leaf of a single draw: on Toronto half the cost of
+# full-grown trees or less, and scores no worse (docs/models.md).
 FOREST_TREES, FOREST_BAG, FOREST_COLUMNS = 50, 80_000, 0.5
 _LIGHTGBM = {"n_estimators": 100, "verbose": -1, "deterministic": True}
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -54,23 +53,23 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def lightgbm_focal(*, random_state: int, gamma: float, alpha: Any, **settings: Any) -> FocalLightGBM:
-    """Make LightGBM with focal loss."""
+    """LightGBM with focal loss."""
     return FocalLightGBM(gamma, alpha, {**settings, "random_state": random_state})
 
 
 def lightgbm_continued(
     *, random_state: int, first: Any, first_rounds: int, older_share: float, **settings: Any
 ) -> ContinuedLightGBM:
-    """Make LightGBM that starts on other rows."""
+    """LightGBM that begins on other rows."""
     return ContinuedLightGBM(first, first_rounds, random_state, settings, older_share)
 
 
 FAMILIES: dict[str, Callable[..., Any]] = {
-    "random_forest": Forest,
-    "random_forest exact": Forest,
-    "gradient_boosting": HistogramBoosting,
+    "random_forest": RandomForestClassifier,
+    "random_forest exact": RandomForestClassifier,
+    "gradient_boosting": HistGradientBoostingClassifier,
     "gradient_boosting exact": FilledGradientBoosting,
-    "lightgbm": LightGBM,
+    "lightgbm": LGBMClassifier,
     "balanced_bagging": bags.balanced_bagging,
     "balanced_random_forest": bags.balanced_random_forest,
     "easy_ensemble": bags.easy_ensemble,
@@ -80,7 +79,7 @@ FAMILIES: dict[str, Callable[..., Any]] = {
     "lightgbm_focal": lightgbm_focal,
     "lightgbm_continued": lightgbm_continued,
 }
-# Families whose rows need filling, or sampling of their own, before they are fitted.
+# Families whose missing values are filled before they are fitted.
 FILLED = frozenset(
     {"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "adaboost", "smote_bagging"}
 )
@@ -91,9 +90,9 @@ _OURS = frozenset({"random_state", "n_jobs", "class_weight", "num_threads", "ver
 
 
 def histogram_order(settings: dict[str, Any]) -> str:
-    """Name the order in which LightGBM adds up its histograms, which it otherwise chooses by a stopwatch.
+    """Return the order in which LightGBM builds its histograms, which it otherwise chooses by timing.
 
-    Row by row takes a tenth less time where every column is read, but reads them all where a tree asks for few.
+    Row-wise is a tenth faster where all columns are read, but it also reads the columns that a tree does not use.
 
     Examples
     --------
@@ -105,7 +104,7 @@ def histogram_order(settings: dict[str, Any]) -> str:
 
 
 def allowed_settings(family: str) -> list[str]:
-    """Name the settings of a family, apart from those that the project sets itself.
+    """Return the settings of a family that a problem may set.
 
     Examples
     --------
@@ -123,7 +122,7 @@ def allowed_settings(family: str) -> list[str]:
 
 
 def wrong_value(family: str, settings: dict[str, Any]) -> str | None:
-    """Say what is wrong with the value of a setting of our own families, or return None."""
+    """Return what is wrong with a setting of the families defined here, or None."""
     gamma, alpha = settings.get("gamma", 0), settings.get("alpha")
     if not _is_number(gamma) or gamma < 0:
         return f"gamma: {gamma!r}; allowed: a number of 0 or more"

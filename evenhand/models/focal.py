@@ -1,4 +1,4 @@
-"""LightGBM with focal loss (Lin et al. 2017): rows that are already told apart count for less."""
+"""LightGBM with focal loss (Lin et al. 2017): well-classified rows count for less."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def focal_gradient(scores: np.ndarray, y: np.ndarray, gamma: float, alpha: np.nd
 
 
 def best_constant(totals: np.ndarray, gamma: float, alpha: np.ndarray) -> np.ndarray:
-    """Find the scores that minimise the focal loss if every row gets the same ones.
+    """Return the constant scores that minimise the focal loss.
 
-    From the logarithm of the classes' shares, which is the answer at ``gamma`` zero without ``alpha``. A start away
-    from it makes the first steps of boosting far too large where a class is rare.
+    The search starts from the logarithm of the class shares, the solution for ``gamma`` zero without ``alpha``.
+    Boosting that starts elsewhere takes far too large first steps where a class is rare.
 
     Parameters
     ----------
     totals : ndarray of shape (n_classes,)
-        Weight of each class's rows, none of them zero.
+        Total weight of each class's rows, none of them zero.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def best_constant(totals: np.ndarray, gamma: float, alpha: np.ndarray) -> np.nda
 
 
 def class_alpha(alpha: str | Sequence[float] | None, y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Work out the weight of each class.
+    """Return the weight of each class.
 
     Parameters
     ----------
@@ -120,23 +120,23 @@ def class_alpha(alpha: str | Sequence[float] | None, y: np.ndarray, n_classes: i
 
 
 class FocalLightGBM(ClassifierMixin, BaseEstimator):
-    """LightGBM trained on the focal loss; what is kept is a booster and numbers, no function.
+    """LightGBM trained on the focal loss; a fitted model holds a booster and numbers, no function.
 
     Parameters
     ----------
     gamma : float
-        How much less an easy row counts; zero is cross-entropy.
+        How much less well-classified rows count; zero is cross-entropy.
     alpha : {"balanced"}, sequence of float or None
         Weight of each class.
     settings : dict
-        Of LightGBM.
+        Parameters of ``LGBMClassifier``.
 
     Attributes
     ----------
     booster_ : Booster
     classes_ : ndarray of shape (n_classes,)
     start_ : ndarray of shape (n_classes,)
-        Where the scores start: the best constant.
+        Initial scores: the best constant.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class FocalLightGBM(ClassifierMixin, BaseEstimator):
         self.settings = settings
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> FocalLightGBM:
-        """Start from the best constant and boost."""
+        """Boost from the best constant."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         n = len(self.classes_)
         alpha = class_alpha(self.alpha, codes, n)
@@ -175,7 +175,7 @@ class FocalLightGBM(ClassifierMixin, BaseEstimator):
 
 
 class _Objective:
-    """The focal loss in the form that LightGBM asks for."""
+    """The focal loss in the form that LightGBM expects."""
 
     def __init__(self, gamma: float, alpha: np.ndarray) -> None:
         self.gamma = gamma
@@ -186,10 +186,10 @@ class _Objective:
         weights = 1.0 if weight is None else weight[:, None]
         gradient, hessian = gradient * weights, hessian * weights
         n = len(self.alpha)
-        # n / (n - 1) as in LightGBM's own multiclass loss, so that the same settings mean the same.
+        # n / (n - 1) as in LightGBM's own multiclass loss, so that settings have the same effect.
         return (gradient[:, 1], hessian[:, 1]) if n == 2 else (gradient, hessian * n / (n - 1))
 
 
 def _columns(scores: np.ndarray) -> np.ndarray:
-    """Of two classes LightGBM boosts one score; the other's is zero."""
+    """Return one column per class: for two classes LightGBM boosts one score, and the other's is zero."""
     return np.column_stack([np.zeros(len(scores)), scores]) if scores.ndim == 1 else scores

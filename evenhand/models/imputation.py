@@ -1,4 +1,4 @@
-"""Missing numbers for families whose trees take none."""
+"""Median imputation for families whose trees take no missing values."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def column_medians(X: np.ndarray) -> np.ndarray:
 
 
 def filled(X: np.ndarray, medians: np.ndarray) -> np.ndarray:
-    """Return the rows with every missing number set to its column's median."""
+    """Return the rows with missing values set to their column's median."""
     return np.where(np.isnan(X), medians, X)
 
 
 class FilledGradientBoosting(GradientBoostingClassifier):
-    """Exact gradient boosting, whose trees take no missing numbers: they are set to the training rows' medians.
+    """Exact gradient boosting with missing values set to the training rows' medians, since its trees take none.
 
     Attributes
     ----------
@@ -44,5 +44,5 @@ class FilledGradientBoosting(GradientBoostingClassifier):
         return super().fit(filled(X, self.medians_), y, sample_weight, monitor)
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:
-        """Return raw scores, which the classes and probabilities are made of."""
+        """Return raw scores, which classes and probabilities are computed from."""
         return super().decision_function(filled(X, self.medians_))

@@ -1,4 +1,4 @@
-"""What has to be done to the rows before a family can take them."""
+"""Sampling and imputation before a family is fitted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from evenhand.data.stratified_sample import stratified_rows
 from evenhand.models.balanced_ensembles import kept, notes
 from evenhand.models.cannot_fit import CannotFit
 from evenhand.models.families import FAMILIES, FILLED
-from evenhand.models.forest import Forest
+from evenhand.models.forest import predict_only
 from evenhand.models.imputation import column_medians, filled
 
 
 class Prepared(ClassifierMixin, BaseEstimator):
-    """A family on a sample of the rows, with missing numbers filled where its trees take none.
+    """A family fitted on a sample of the rows, with missing values filled where its trees take none.
 
     Parameters
     ----------
@@ -26,16 +26,16 @@ class Prepared(ClassifierMixin, BaseEstimator):
     settings : dict
     random_state : int
     max_rows : int, optional
-        More rows are sampled, every class at its share.
+        With more rows, a sample is drawn, each class in proportion.
 
     Attributes
     ----------
     model_ : ClassifierMixin
     classes_ : ndarray of shape (n_classes,)
     medians_ : ndarray of shape (n_features,)
-        Of the rows it was fitted on; unused where the family takes missing numbers.
+        Medians of the fitted rows; unused where the family takes missing values.
     adaptations_ : tuple of str
-        What was done differently from a fit on all the rows.
+        Differences from a fit on all rows, for the resampling record.
     """
 
     def __init__(self, family: str, settings: dict[str, Any], random_state: int, max_rows: int | None = None) -> None:
@@ -44,15 +44,15 @@ class Prepared(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.max_rows = max_rows
 
-    _judged: tuple[np.ndarray, bool] | None = None
+    _only: np.ndarray | None = None
 
-    def judge(self, X: np.ndarray, keep: bool = False) -> Prepared:
-        """Have a forest's trees judge these rows, (n_rows, n_features), as they grow; see :meth:`Forest.judge`."""
-        self._judged = X, keep
+    def predict_only(self, rows: np.ndarray) -> Prepared:
+        """Ask for the probabilities of these rows alone, (n_rows, n_features): a random forest then keeps no tree."""
+        self._only = rows
         return self
 
     def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Prepared:
-        """Take the sample, fill it and fit the family.
+        """Draw the sample, fill it and fit the family.
 
         Raises
         ------
@@ -64,8 +64,8 @@ class Prepared(ClassifierMixin, BaseEstimator):
         rows = stratified_rows(y, self.max_rows or len(y), self.random_state)
         self.medians_ = column_medians(X[rows])
         model = FAMILIES[self.family](random_state=self.random_state, **self.settings)
-        if isinstance(model, Forest) and self._judged is not None:
-            model.judge(*self._judged)
+        if self._only is not None:
+            model = predict_only(model, self._only)
         given = {} if sample_weight is None else {"sample_weight": sample_weight[rows]}
         if given and not has_fit_parameter(model, "sample_weight"):
             raise ValueError(f"{self.family} balances by itself and takes no weights")
@@ -79,10 +79,6 @@ class Prepared(ClassifierMixin, BaseEstimator):
         bounded = (f"fitted on {len(rows):,} of {len(y):,} rows",) if len(rows) < len(y) else ()
         self.adaptations_ = (*bounded, *notes(model, y[rows]), *getattr(model, "adaptations_", ()))
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a file holds: not the rows that were judged."""
-        return {name: value for name, value in super().__getstate__().items() if name != "_judged"}
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities of shape (n_rows, n_classes)."""

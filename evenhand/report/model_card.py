@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from evenhand.problem import BASE, LOWER_IS_BETTER
+from evenhand.report.candidate_row import row_name
 from evenhand.report.rendering import render_document, render_page
 from evenhand.report.table_model import decimal, interval_cell, percentage
-from evenhand.report.training.data import Report, row_name
+from evenhand.report.training.answer import answer
+from evenhand.report.training.data import Report
 from evenhand.report.training.sentences import (
     SYNTHETIC,
     WHAT_IT_IS,
-    answer,
     caveats,
     chosen_settings,
     metric_name,

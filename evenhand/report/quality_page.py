@@ -1,4 +1,4 @@
-"""What validation found, as one page that needs nothing else to be read."""
+"""What validation found, as one short page that opens offline; Data Docs hold every detail."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ STATES = {
     "failed": Cell("failed", css="fail"),
     "quarantined": Cell("rows quarantined", css="undecided"),
     "kept": Cell("rows tolerated", css="undecided"),
-    "met": Cell("met", css="pass"),
 }
 
 
 def quality_page(found: Findings, quarantined: str | None, details: Sequence[str] = ()) -> str:
-    """Write the outcome, then every expectation with its rows and examples, as self-contained HTML.
+    """Write the outcome, and the expectations that rows broke with examples, as self-contained HTML.
 
     Parameters
     ----------
@@ -29,7 +28,8 @@ def quality_page(found: Findings, quarantined: str | None, details: Sequence[str
     details : sequence of str
         Relative links to the pages of Great Expectations.
     """
-    rows = sorted([*_quarantined(found), *(_result(found, one) for one in found.results)], key=lambda row: row[0])
+    broken = [one for one in found.results if one.failed or one.rows.any()]
+    rows = sorted([*_quarantined(found), *(_result(found, one) for one in broken)], key=lambda row: row[0])
     columns = (*words("expectation", "asked", "result"), Column("rows", True), *words("raw cells, or what was found"))
     return render_page(
         "quality.html.j2",
@@ -44,7 +44,8 @@ def quality_page(found: Findings, quarantined: str | None, details: Sequence[str
         quarantined=int(found.quarantined.sum()),
         copies=found.dropped_copies,
         where=quarantined,
-        table=Table("Every expectation, what failed first", columns, [row for _, row in rows], "wide"),
+        table=Table("Expectations that rows broke, what failed first", columns, [row for _, row in rows], "wide"),
+        met=len(found.results) - len(broken),
         details=[(link, link.rpartition("/")[2]) for link in details],
     )
 
@@ -62,10 +63,9 @@ def _quarantined(found: Findings) -> list[tuple[int, list[str | Cell]]]:
 def _result(found: Findings, result: CheckedExpectation) -> tuple[int, list[str | Cell]]:
     expectation, count = result.expectation, int(result.rows.sum())
     broken = "kept" if expectation.meta.rows == "keep" else "quarantined"
-    state = "failed" if result.failed else broken if count else "met"
-    shown = found.examples(expectation.columns, result.rows) if count else ""
-    if not expectation.row_level:
-        shown = cell_text(result.observed)
+    state = "failed" if result.failed else broken
+    row_level = expectation.row_level
+    shown = found.examples(expectation.columns, result.rows) if row_level else cell_text(result.observed)
     return _row([expectation.name, asked(expectation)], state, count, result.error or shown)
 
 

@@ -29,7 +29,7 @@ def render_text(frame: pd.DataFrame, title: str = "") -> str:
     What does not fit is left out in a fixed order, the least informative numbers first, and named below the table; so
     are candidates without scores, with their reason.
     """
-    shown, skipped = _without_skipped(frame)
+    shown, skipped = without_skipped(frame)
     shown, left_out = _narrowed(shown)
     console = Console(file=io.StringIO(), width=WIDTH, color_system=None, force_terminal=False, force_jupyter=False)
     with console.capture() as capture:
@@ -43,7 +43,7 @@ def render_text(frame: pd.DataFrame, title: str = "") -> str:
 
 def render_markdown(frame: pd.DataFrame) -> str:
     """Write a comparison as a Markdown table; candidates without scores are listed below it."""
-    shown, skipped = _without_skipped(frame)
+    shown, skipped = without_skipped(frame)
     below = ["", "Without scores:", "", *(f"- {plain_markdown(line)}" for line in skipped)] if skipped else []
     return "\n".join([markdown_table(frame_table(shown)), *below])
 
@@ -80,7 +80,8 @@ def _markdown_line(cells: Sequence[str | Cell]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _without_skipped(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def without_skipped(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Split a comparison into the candidates with scores, and lines that name the others with their reason."""
     if "skipped" not in frame:
         return frame, []
     skipped = frame[frame["skipped"] != ""]

@@ -1,4 +1,4 @@
-"""At most so many rows of each class, without copies."""
+"""The strategy `capped`: at most a given number of rows per class, without copies."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from evenhand.strategies.training_rows import CannotResample, TrainingRows, clas
 
 
 def capped_targets(strategy: CappedStrategy, available: Mapping[str, int]) -> dict[str, int]:
-    """Work out how many rows of each class the capped strategy keeps.
+    """Return how many rows of each class the capped strategy keeps.
 
-    A float for a named class is a factor of the cap, a whole number is a number of rows, and no class gets more than it
+    For a named class, a float is a factor of the cap and an integer a number of rows. No class gets more rows than it
     has.
 
     Raises
     ------
     CannotResample
-        When ``per_class`` names a class that the rows do not have.
+        When ``per_class`` names a class without rows.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def capped_targets(strategy: CappedStrategy, available: Mapping[str, int]) -> di
 
 
 def capped_rows(strategy: CappedStrategy, y: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Choose the rows that the capped strategy keeps, without copies.
+    """Draw the rows that the capped strategy keeps, without copies.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def capped_rows(strategy: CappedStrategy, y: np.ndarray, classes: Sequence[str])
 
 
 def at_scale(strategy: AnyStrategy, share: float) -> AnyStrategy:
-    """Shrink a strategy's numbers of rows to a sample of the training rows.
+    """Scale a strategy's numbers of rows to a sample of the training rows.
 
     Examples
     --------
@@ -85,8 +85,8 @@ def at_scale(strategy: AnyStrategy, share: float) -> AnyStrategy:
 
 
 def capped(strategy: CappedStrategy, X: np.ndarray, y: np.ndarray, classes: Sequence[str]) -> TrainingRows:
-    """Keep at most so many rows of each class."""
+    """Apply the strategy `capped`."""
     rows = capped_rows(strategy, y, classes)
     weight = compute_sample_weight("balanced", y[rows]) if strategy.class_weight else None
-    notes = ("no class is above its cap: nothing left out",) if len(rows) == len(y) else ()
+    notes = ("no class is above its cap: no row left out",) if len(rows) == len(y) else ()
     return TrainingRows(X[rows], y[rows], rows, weight, notes)

@@ -1,4 +1,4 @@
-"""How many rows of each class an over- or undersampler aims at."""
+"""Target number of rows per class of over- and undersamplers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ Ratio = float | Mapping[str, float] | None
 
 
 def over_targets(ratio: Ratio, counts: np.ndarray, classes: Sequence[str]) -> dict[int, int]:
-    """Work out the classes that grow, and to how many rows.
+    """Return the classes that grow, and to how many rows.
 
     Parameters
     ----------
     ratio : float, mapping of class name to float, or None
-        Target as a share of the largest class; a class that a mapping leaves out stays as it is. None means 1.
+        Target as a share of the largest class; a class missing from a mapping is not changed. None means 1.
     counts : ndarray of int, shape (n_classes,)
-        Rows of each class. A class without rows can't grow.
+        Rows of each class. A class without rows does not grow.
     classes : sequence of str
 
     Returns
     -------
     dict of int to int
-        By class code, ascending; no class with its target already is in it.
+        By class code, ascending; without classes that have their target already.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def over_targets(ratio: Ratio, counts: np.ndarray, classes: Sequence[str]) -> di
 
 
 def under_targets(ratio: Ratio, counts: np.ndarray, classes: Sequence[str]) -> dict[int, int]:
-    """Work out the classes that are thinned, and to how many rows; None means to the smallest class.
+    """Return the classes that shrink, and to how many rows; None means to the smallest class.
 
     Examples
     --------

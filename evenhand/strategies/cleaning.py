@@ -1,4 +1,4 @@
-"""Rows of the larger classes left out by where they lie."""
+"""Undersampling by neighbours: Tomek links, edited nearest neighbours and NearMiss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evenhand.strategies.random_sampling import UNCHANGED
 from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 Cleaning = TomekStrategy | EnnStrategy | SmoteTomekStrategy | SmoteEnnStrategy
-# NearMiss-2 holds the distance of every row of a class to every row of the smallest: 16 bytes a pair.
+# NearMiss-2 holds the distance of every row of a class to every row of the smallest: 16 bytes per pair.
 MOST_PAIRS = 100_000_000
 
 # Recorded as an adaptation: NearMiss-3 found fewer rows than asked for.
@@ -23,7 +23,7 @@ warnings.filterwarnings("ignore", message="The number of the samples to be selec
 
 
 def clean(strategy: Cleaning, rows: TrainingRows, classes: Sequence[str]) -> TrainingRows:
-    """Leave out the rows that their neighbours contradict; without synthetic rows, none of the smallest class.
+    """Leave out the rows that their neighbours contradict, but no row of the smallest class unless rows are synthetic.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def clean(strategy: Cleaning, rows: TrainingRows, classes: Sequence[str]) -> Tra
     Returns
     -------
     TrainingRows
-        A class that would be left with fewer rows than the smallest class has real ones stays whole.
+        A class that would keep fewer rows than the smallest class has real ones stays whole.
 
     Raises
     ------
     CannotResample
-        When there are too few rows to have neighbours.
+        When there are no more rows than neighbours wanted.
     """
     given = space(rows.X, strategy.standardise)
     n_real = len(rows.y) - rows.n_synthetic
@@ -64,7 +64,7 @@ def _kept(
     whole = (left < smallest) & (left < before)
     keep = np.flatnonzero(~contradicted | whole[y])
     notes = [
-        f"{name}: {n} rows would be left, fewer than the smallest class has; it stays whole"
+        f"{name}: {n} rows would be left, fewer than the smallest class has; the class stays whole"
         for name, n, stays in zip(classes, left, whole, strict=True)
         if stays
     ]
@@ -84,10 +84,10 @@ def _contradicted(strategy: Cleaning, points: np.ndarray, y: np.ndarray) -> np.n
 
 
 def near_miss(strategy: NearMissStrategy, X: np.ndarray, y: np.ndarray, classes: Sequence[str]) -> TrainingRows:
-    """Thin the larger classes to rows near the smallest one.
+    """Undersample the larger classes to rows near the smallest one.
 
-    Version 1 keeps the rows nearest to their nearest rows of the smallest class, version 2 those nearest to its
-    farthest rows, version 3 those that are among the nearest of its rows and far from them.
+    Version 1 keeps the rows with the smallest mean distance to their nearest rows of the smallest class, version 2 to
+    their farthest rows of it; version 3 keeps, among the nearest rows of each of its rows, those farthest from it.
     """
     counts = np.bincount(y, minlength=len(classes))
     targets = under_targets(strategy.ratio, counts, classes)

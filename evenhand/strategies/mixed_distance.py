@@ -6,26 +6,27 @@ import numpy as np
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
-BUCKETS = 8  # that the categories of a column are folded into for the first search
-TRIED = 4  # times as many candidates as neighbours
+BUCKETS = 8  # that the categories of a column are hashed into for the first search
+TRIED = 4  # candidates per neighbour
 _ROWS_AT_ONCE = 8_192
 _PAIRS_AT_ONCE = 4_000_000
 
 
 class MixedRows:
-    """Rows of one class, between which ``|numbers - numbers|^2 + mismatch^2 * (categories that differ)`` is measured.
+    """Rows of one class with the squared distance of SMOTENC (Chawla et al. 2002).
 
-    That is the squared distance of SMOTENC (Chawla et al. 2002). Indices want coordinates, and a category of 140 values
-    has 140 of them, one each. Folded into a few buckets it has few: rows then are as far apart as they truly are, or
-    nearer where two values share a bucket. So the nearest rows by that distance are candidates. They are ranked by the
-    true one, and where the farthest candidate is nearer than the last neighbour found, every row is looked at.
+    The squared distance is ``|numbers - numbers|^2 + mismatch^2 * (number of categories that differ)``. A search tree
+    needs coordinates, and a category with 140 values would take 140 of them. Hashed into a few buckets it takes few,
+    and the hashed distance is never larger than the true one. So the nearest rows by the hashed distance are
+    candidates, which are ranked by the true distance. Where a row outside the candidates could still be nearer than the
+    last neighbour found, the distances to all rows are computed.
 
     Parameters
     ----------
     numbers : ndarray of shape (n_rows, n_numbers)
     codes : ndarray of int, shape (n_rows, n_categories)
     mismatch : float
-        What two rows are apart for a category in which they differ.
+        Distance between two rows that differ in one category and nothing else.
 
     Examples
     --------
@@ -35,11 +36,11 @@ class MixedRows:
     """
 
     def __init__(self, numbers: np.ndarray, codes: np.ndarray, mismatch: float) -> None:
-        self.numbers = numbers - numbers.mean(axis=0)  # products of large numbers would cost digits
+        self.numbers = numbers - numbers.mean(axis=0)  # centred, so that products of large numbers lose no digits
         self.codes = codes
         self.mismatch = mismatch
-        self._folded = np.column_stack([self.numbers, *(_buckets(column) * mismatch / 2**0.5 for column in codes.T)])
-        self._rounding = 1e-12 * float(np.square(self._folded).sum(axis=1).max())
+        self._hashed = np.column_stack([self.numbers, *(_buckets(column) * mismatch / 2**0.5 for column in codes.T)])
+        self._rounding = 1e-12 * float(np.square(self._hashed).sum(axis=1).max())
 
     def neighbours(self, k: int, of: np.ndarray | None = None) -> np.ndarray:
         """Find the k nearest other rows of every row, or of the rows at positions ``of``, nearest first.
@@ -50,18 +51,18 @@ class MixedRows:
         """
         of = np.arange(len(self.numbers)) if of is None else of
         tried = min(TRIED * k + 1, len(self.numbers))
-        search = NearestNeighbors(n_neighbors=tried).fit(self._folded)
+        search = NearestNeighbors(n_neighbors=tried).fit(self._hashed)
         parts = [self._nearest(search, of[i : i + _ROWS_AT_ONCE], k) for i in range(0, len(of), _ROWS_AT_ONCE)]
         return np.vstack([np.empty((0, k), dtype=int), *parts])
 
     def _nearest(self, search: NearestNeighbors, of: np.ndarray, k: int) -> np.ndarray:
-        folded, tried = search.kneighbors(self._folded[of])
+        hashed, tried = search.kneighbors(self._hashed[of])
         true = self._squared(of, tried)
         order = true.argsort(axis=1, kind="stable")[:, :k]
         found = np.take_along_axis(tried, order, axis=1)
         last = np.take_along_axis(true, order[:, -1:], axis=1)[:, 0]
         if tried.shape[1] < len(self.numbers):
-            doubtful = np.flatnonzero(last > folded[:, -1] ** 2 - self._rounding)
+            doubtful = np.flatnonzero(last > hashed[:, -1] ** 2 - self._rounding)
             at_once = max(1, _PAIRS_AT_ONCE // len(self.numbers))
             for i in range(0, len(doubtful), at_once):
                 found[doubtful[i : i + at_once]] = self._among_all(of[doubtful[i : i + at_once]], k)
@@ -84,7 +85,7 @@ class MixedRows:
 
 
 def _buckets(codes: np.ndarray) -> np.ndarray:
-    """One column for each bucket; the most frequent categories are in different ones."""
+    """Return one column per bucket; the most frequent categories are in different buckets."""
     _, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
     rank = np.empty(len(counts), dtype=int)
     rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))

@@ -1,4 +1,4 @@
-"""Encoded rows made fit for distances: gaps filled, columns on one scale. What is trained on keeps its gaps."""
+"""Nearest neighbours of encoded rows: missing values filled and columns on one scale, for the search alone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from scipy.spatial import KDTree
 from sklearn.neighbors import NearestNeighbors
 
-MOST_COLUMNS = 15  # on which a tree is quicker than looking at every row
+MOST_COLUMNS = 15  # up to which a tree is faster than brute force
 
 
 def filled(X: np.ndarray) -> tuple[np.ndarray, int]:
-    """Set missing values to the column's median, or to 0 in a column without a value; count them."""
+    """Set missing values to the column's median, or to 0 in a column without values; return their number too."""
     gaps = np.isnan(X)
     n_gaps = int(gaps.sum())
     if n_gaps == 0:
@@ -30,7 +30,7 @@ class Space:
     Attributes
     ----------
     points, filled : ndarray of shape (n_rows, n_features)
-        Where distances are measured, and the rows with their gaps filled.
+        The points between which distances are measured, and the rows with missing values filled, unscaled.
     notes : tuple of str
     """
 
@@ -40,15 +40,15 @@ class Space:
 
 
 def space(X: np.ndarray, standardise: bool, n_left: int = 0) -> Space:
-    """Make rows into points.
+    """Turn rows into points.
 
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_features)
     standardise : bool
-        Whether columns are brought to mean 0 and deviation 1; a constant one to 0.
+        Whether columns are scaled to mean 0 and standard deviation 1; a constant one becomes 0.
     n_left : int
-        How many leading columns are left on their scale.
+        How many leading columns keep their scale.
     """
     full, n_gaps = filled(X)
     points = full
@@ -69,7 +69,7 @@ def neighbours(points: np.ndarray, k: int, of: np.ndarray | None = None) -> np.n
     """
     of = np.arange(len(points)) if of is None else of
     found = _nearest(points, points[of], k + 1)
-    # A row is among its own nearest; of several at one point it may not be the first.
+    # A row is among its own nearest; among several at the same point it may not be the first.
     own = found == of[:, None]
     own[~own.any(axis=1), -1] = True
     return found[~own].reshape(len(of), k)
@@ -78,5 +78,5 @@ def neighbours(points: np.ndarray, k: int, of: np.ndarray | None = None) -> np.n
 def _nearest(points: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
     if points.shape[1] > MOST_COLUMNS:
         return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points).kneighbors(asked, return_distance=False)
-    # A quarter of the time of scikit-learn's tree on 13 columns. Splits at the middle, since many rows share a value.
+    # SciPy's tree takes a quarter of the time of scikit-learn's on 13 columns. Unbalanced: many rows share values.
     return KDTree(points, leafsize=40, balanced_tree=False).query(asked, k)[1]

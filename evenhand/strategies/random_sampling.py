@@ -1,4 +1,4 @@
-"""Rows copied, left out at random, or copied with noise."""
+"""Random over- and undersampling, and ROSE (copies with noise)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evenhand.strategies.class_targets import over_targets, under_targets
 from evenhand.strategies.neighbour_search import filled
 from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
-UNCHANGED = "every class has its ratio already: nothing changed"
+UNCHANGED = "every class already has its ratio: nothing changed"
 
 
 def random_over(
@@ -29,7 +29,7 @@ def random_under(
 ) -> TrainingRows:
     """Leave out rows of the larger classes at random."""
     targets = under_targets(strategy.ratio, np.bincount(y, minlength=len(classes)), classes)
-    # "auto" is what these targets say; it draws for classes of the smallest size too, as it always has.
+    # "auto" has these targets; it also draws for classes of the smallest size, which keeps seeded results unchanged.
     aim = "auto" if strategy.ratio is None else targets
     return _drawn(RandomUnderSampler(sampling_strategy=aim, random_state=seed), X, y, targets)
 
@@ -45,7 +45,7 @@ def _drawn(
 def rose(
     strategy: RoseStrategy, X: np.ndarray, y: np.ndarray, classes: Sequence[str], seed: int, n_categorical: int
 ) -> TrainingRows:
-    """Copy rows of the smaller classes with noise on their numbers; categories and gaps are copied as they are."""
+    """Copy rows of the smaller classes with noise on their numbers; categories and missing values are kept."""
     if n_categorical == X.shape[1]:
         raise CannotResample(f"{strategy.name}: no numeric column to put noise on")
     counts = np.bincount(y, minlength=len(classes))

@@ -1,4 +1,4 @@
-"""Newer rows count for more: a row's weight halves with its age."""
+"""Weights that halve with the age of a row."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def recency_weights(when: pd.Series, half_life_days: float) -> np.ndarray:
     Parameters
     ----------
     when : Series of timestamps, shape (n_rows,)
-        A row without one is as old as the oldest.
+        A row without one counts as the oldest.
     half_life_days : float
 
     Returns
     -------
     ndarray of shape (n_rows,)
-        One on average.
+        Mean 1.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def aged(rows: TrainingRows, when: pd.Series, half_life_days: float) -> Training
     ----------
     rows : TrainingRows
     when : Series of timestamps, shape (n_given_rows,)
-        Of the rows that the strategy was given.
+        Time of the rows that the strategy was given.
     half_life_days : float
     """
     weight = recency_weights(when, half_life_days)[rows.source]

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from evenhand.features.text_columns import TrainingTexts
 from evenhand.problem import (
     AdasynStrategy,
     AnyStrategy,
@@ -28,9 +27,8 @@ from evenhand.problem import (
 from evenhand.strategies.capped import capped
 from evenhand.strategies.cleaning import clean, near_miss
 from evenhand.strategies.random_sampling import random_over, random_under, rose
-from evenhand.strategies.row_limit import limited_rows
+from evenhand.strategies.row_limit import sampled_rows
 from evenhand.strategies.synthetic_rows import synthetic
-from evenhand.strategies.text_augment import text_augment
 from evenhand.strategies.training_rows import TrainingRows
 from evenhand.strategies.weights import weigh
 
@@ -42,9 +40,8 @@ def resample(
     classes: Sequence[str],
     seed: int,
     n_categorical: int = 0,
-    texts: TrainingTexts | None = None,
 ) -> TrainingRows:
-    """Apply a strategy to the training rows of one fold.
+    """Apply a strategy to the training rows of one fold; ``text_augment`` is applied by :func:`text_augment`.
 
     Parameters
     ----------
@@ -55,42 +52,34 @@ def resample(
         Codes into ``classes``.
     classes : sequence of str
     seed : int
-        Of the sampler; the capped strategy has a seed of its own.
+        Seed of the sampler; the capped strategy has its own.
     n_categorical : int
         How many leading columns are categories.
-    texts : TrainingTexts, optional
-        The rows' texts, whose columns come last in ``X``.
 
     Returns
     -------
     TrainingRows
-        Of a sample of the rows, if there are more than the strategy's ``max_rows``.
+        From a sample of the rows, if there are more than the strategy's ``max_rows``.
 
     Raises
     ------
     CannotResample
         When the strategy can't run on these rows.
     """
-    here = limited_rows(strategy, y, seed)
-    if here is None:
-        return replace(_resample(strategy, X, y, classes, seed, n_categorical, texts), given=X)
-    rows = _resample(strategy, X[here], y[here], classes, seed, n_categorical)
-    note = f"fitted on {len(here):,} of {len(y):,} rows"
-    return replace(rows, source=here[rows.source], adaptations=(note, *rows.adaptations), given=X)
+    sample = sampled_rows(strategy, y, seed)
+    if sample is None:
+        return replace(_resample(strategy, X, y, classes, seed, n_categorical), given=X)
+    rows = _resample(strategy, X[sample], y[sample], classes, seed, n_categorical)
+    note = f"fitted on {len(sample):,} of {len(y):,} rows"
+    return replace(rows, source=sample[rows.source], adaptations=(note, *rows.adaptations), given=X)
 
 
-def _resample(  # noqa: PLR0911  one return a family
-    strategy: AnyStrategy,
-    X: np.ndarray,
-    y: np.ndarray,
-    classes: Sequence[str],
-    seed: int,
-    n_categorical: int,
-    texts: TrainingTexts | None = None,
+def _resample(  # noqa: PLR0911 - one return per family
+    strategy: AnyStrategy, X: np.ndarray, y: np.ndarray, classes: Sequence[str], seed: int, n_categorical: int
 ) -> TrainingRows:
     match strategy:
         case TextAugmentStrategy():
-            return text_augment(strategy, X, y, classes, seed, texts)
+            raise TypeError("text_augment needs the texts: call text_augment")
         case CappedStrategy():
             return capped(strategy, X, y, classes)
         case RoseStrategy():

@@ -1,4 +1,4 @@
-"""Synthetic rows between a row and a neighbour of its class."""
+"""Oversampling by synthetic rows between a row and a neighbour of its class: SMOTE and its kin."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def synthetic(
 ) -> TrainingRows:
     """Grow the smaller classes by points between neighbours.
 
-    A class of one row stays as it is. A synthetic row has the categories of the row it starts from; plain SMOTE
-    interpolates their codes as it does numbers, and SMOTENC takes those most frequent among the neighbours.
+    A class of one row is not grown. A synthetic row has the categories of the row it starts from, except that plain
+    SMOTE interpolates their codes as numbers, and SMOTENC takes the most frequent ones among the neighbours.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def synthetic(
     grown = {code: n for code, n in targets.items() if counts[code] > 1}
     if not grown:
         raise CannotResample(f"{strategy.name}: no class has two rows or more and fewer than its target")
-    notes = [f"{classes[c]}: a single row has no neighbour and stays as it is" for c in targets if counts[c] == 1]
+    notes = [f"{classes[c]}: a single row has no neighbour and is not grown" for c in targets if counts[c] == 1]
     k, k_notes = _fewer_neighbours(strategy, int(min(counts[code] for code in grown)))
     given = space(X, strategy.standardise, n_categorical if strategy.kind == "smotenc" else 0)
     sampler = _sampler(strategy, grown, k, seed, n_categorical, len(y))
@@ -49,17 +49,17 @@ def synthetic(
     after = counts + np.bincount(drawn.y, minlength=len(classes))
     still = [classes[code] for code in grown if after[code] == counts[code]]
     if len(still) == len(grown):
-        raise CannotResample(f"{strategy.name}: no row of a class to grow has foreign neighbours enough to start from")
-    notes += [f"{name}: no row has foreign neighbours enough to start from; it stays as it is" for name in still]
+        raise CannotResample(f"{strategy.name}: no row of a class to grow has foreign neighbours to start from")
+    notes += [f"{name}: no row has foreign neighbours to start from; it is not grown" for name in still]
     notes += [*k_notes, *given.notes]
     source = np.concatenate([np.arange(len(y)), drawn.start])
-    # Real rows keep their missing values: only what is interpolated needs them filled.
+    # Real rows keep their missing values; only the interpolation needs them filled.
     return TrainingRows(np.vstack([X, fresh]), y[source], source, adaptations=tuple(notes), n_synthetic=len(fresh))
 
 
 def _between(strategy: Synthetic, X: np.ndarray, full: np.ndarray, drawn: Drawn, n_categorical: int) -> np.ndarray:
-    # Drawn among points, computed from the rows: what two rows share, their synthetic row has to the last digit.
-    # A digit off, and a tree tells synthetic rows from real ones, and with them the classes that were grown.
+    # Drawn in the scaled space but computed from the rows, so that a value shared by two rows is exactly that of their
+    # synthetic row. With a rounding error, trees would recognise synthetic rows, and with them the grown classes.
     fresh = full[drawn.start] + drawn.step * (full[drawn.end] - full[drawn.start])
     if strategy.kind == "smotenc":
         fresh[:, :n_categorical] = drawn.X[:, :n_categorical]

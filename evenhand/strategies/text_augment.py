@@ -1,4 +1,4 @@
-"""New rows of the smaller classes from texts with words left out and swapped."""
+"""New rows of the smaller classes, made from texts with words left out and swapped."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 
 def altered(words: list[str], dropout: float, swap: float, generator: np.random.Generator) -> list[str]:
-    """Leave words out and let words change places; at least one of the two happens, and a word is left.
+    """Leave out and swap words; at least one of the two happens, and at least one word is left.
 
     Parameters
     ----------
     words : list of str
-        Two or more; fewer are returned as they are.
+        With fewer than two words, they are returned unchanged.
     dropout : float
-        Probability of each word to be left out.
+        Probability that a word is left out.
     swap : float
-        Swaps, as a share of the number of words.
+        Number of swaps as a share of the number of words.
     generator : Generator
 
     Examples
@@ -56,9 +56,20 @@ def text_augment(
     seed: int,
     texts: TrainingTexts | None,
 ) -> TrainingRows:
-    """Grow the smaller classes by rows with altered texts; in every other column they are as the row they come from.
+    """Grow the smaller classes by copies of their rows with altered texts; all other columns stay as they are.
 
-    Rows whose texts have a single word or none are not started from.
+    Rows whose texts have fewer than two words are not copied.
+
+    Parameters
+    ----------
+    strategy : TextAugmentStrategy
+    X : ndarray of shape (n_rows, n_features)
+        Encoded columns, those of the texts last.
+    y : ndarray of int, shape (n_rows,)
+    classes : sequence of str
+    seed : int
+    texts : TrainingTexts or None
+        Texts of the same rows.
 
     Raises
     ------
@@ -69,11 +80,11 @@ def text_augment(
         raise CannotResample(f"{strategy.name}: the feature set has no text column")
     targets = over_targets(strategy.ratio, np.bincount(y, minlength=len(classes)), classes)
     if not targets:
-        return TrainingRows(X, y, np.arange(len(y)), adaptations=(UNCHANGED,))
+        return TrainingRows(X, y, np.arange(len(y)), adaptations=(UNCHANGED,), given=X)
     cells = {column: [text.split() for text in texts_of(texts.frame[[column]])] for column in texts.frame}
-    tellable = np.array([[len(words) > 1 for words in column] for column in cells.values()]).any(axis=0)
+    alterable = np.array([[len(words) > 1 for words in column] for column in cells.values()]).any(axis=0)
     generator = np.random.default_rng(seed)
-    starts = [_starts(np.flatnonzero((y == code) & tellable), code, y, n, generator) for code, n in targets.items()]
+    starts = [_starts(np.flatnonzero((y == code) & alterable), code, y, n, generator) for code, n in targets.items()]
     bare = [classes[code] for code, rows in zip(targets, starts, strict=True) if len(rows) == 0]
     if len(bare) == len(targets):
         raise CannotResample(f"{strategy.name}: no row of {', '.join(bare)} has a text of two words")
@@ -83,11 +94,12 @@ def text_augment(
     made, encoded = X[start], texts.encoded(fresh)
     made[:, -encoded.shape[1] :] = encoded
     source = np.concatenate([np.arange(len(y)), start])
-    notes = tuple(f"{name}: no row has a text of two words; it stays as it is" for name in bare)
-    return TrainingRows(np.vstack([X, made]), y[source], source, adaptations=notes, n_synthetic=len(start))
+    notes = tuple(f"{name}: no row has a text of two words; the class is not grown" for name in bare)
+    rows = np.vstack([X, made])
+    return TrainingRows(rows, y[source], source, adaptations=notes, n_synthetic=len(start), given=X)
 
 
 def _starts(rows: np.ndarray, code: int, y: np.ndarray, target: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw the rows to start from, each as often as any other, as far as the numbers allow."""
+    """Draw the rows to copy, each equally often as far as the numbers allow."""
     n = target - int((y == code).sum()) if len(rows) else 0
     return np.resize(generator.permutation(rows), n)

@@ -1,4 +1,4 @@
-"""Samplers of synthetic rows that tell which row each one starts from; imbalanced-learn's keep no record of it."""
+"""Samplers that record which row each synthetic row starts from, which imbalanced-learn's do not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evenhand.strategies.neighbour_search import neighbours
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Synthetic rows as what was drawn for them: ``start + step * (end - start)``.
+    """The draws behind synthetic rows: each is ``start + step * (end - start)``.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Drawn:
         Positions in the given rows.
     step : ndarray of shape (n_new, 1)
     X : ndarray of shape (n_new, n_features)
-        As the sampler made them.
+        The rows as the sampler made them.
     """
 
     y: np.ndarray
@@ -35,7 +35,7 @@ class Drawn:
 
 
 def joined(parts: Sequence[Drawn]) -> Drawn:
-    """Put the rows drawn for several classes one after the other."""
+    """Concatenate the rows drawn for several classes."""
     return Drawn(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Drawn)))
 
 
@@ -48,11 +48,11 @@ class Traced(Protocol):
 
 
 class _Recorder:
-    """Writes down what imbalanced-learn draws."""
+    """Records what imbalanced-learn draws."""
 
     draws_: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
 
-    def _generate_samples(
+    def _generate_samples(  # noqa: PLR0913 - overrides a method of imbalanced-learn
         self, X: Any, nn_data: Any, nn_num: Any, rows: Any, cols: Any, steps: Any, y_type: Any, y: Any = None
     ) -> Any:
         self.draws_.append((y_type, rows, nn_num[rows, cols], steps))
@@ -83,9 +83,10 @@ class SMOTE(_Recorder, over_sampling.SMOTE):
 
 
 class SMOTENC:
-    """SMOTENC with lineage (Chawla et al. 2002): the rows that imbalanced-learn draws, found in a tenth of its time.
+    """SMOTENC with lineage (Chawla et al. 2002): the same draws as imbalanced-learn's, with a faster neighbour search.
 
-    A synthetic row has of each category the value most frequent among the neighbours of the row it starts from.
+    A synthetic row has, in each category column, the most frequent value among the neighbours of the row it starts
+    from. What the search saves is in docs/decisions/0004-own-machines.md (`python -m benchmarks.own_machines smotenc`).
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ class SMOTENC:
     def _of_class(self, X: np.ndarray, y: np.ndarray, code: int, target: int) -> Drawn:
         members = np.flatnonzero(y == code)
         categories, numbers = np.split(X[members], [self.n_categorical], axis=1)
-        # A new generator a class, and another for the categories: as imbalanced-learn draws.
+        # A new generator per class, and another one for the categories, as in imbalanced-learn.
         generator = np.random.RandomState(self.random_state)
         drawn = generator.randint(len(members) * self.k_neighbors, size=target - len(members))
         step = generator.uniform(size=(len(drawn), 1))
@@ -127,7 +128,7 @@ class SMOTENC:
 
 
 def most_frequent(values: np.ndarray, generator: np.random.RandomState) -> np.ndarray:
-    """Return the most frequent value of each row, a random one of equally frequent ones.
+    """Return the most frequent value of each row, a random one where several are equally frequent.
 
     Parameters
     ----------
@@ -158,8 +159,9 @@ class BorderlineSMOTE(_Recorder, over_sampling.BorderlineSMOTE):
 class ADASYN:
     """ADASYN with lineage (He et al. 2008), one class against the rest.
 
-    A class without foreign neighbours is left as it is, where imbalanced-learn's sampler refuses the whole set, and
-    counts are shared out to the last row, where it rounds each (all of them to nought, if few rows are wanted).
+    Unlike imbalanced-learn's, it does not refuse all rows because one class has no foreign neighbours, and it
+    distributes the wanted number of rows exactly instead of rounding each row's count, which gives none where few rows
+    are wanted.
 
     Parameters
     ----------
@@ -183,7 +185,7 @@ class ADASYN:
             foreign = (y[neighbours(X, self.n_neighbors, members)] != code).sum(axis=1)
             if not foreign.any():
                 continue
-            rows = np.repeat(np.arange(len(members)), _shared_out(target - len(members), foreign))
+            rows = np.repeat(np.arange(len(members)), _proportional_counts(target - len(members), foreign))
             near = neighbours(X[members], self.n_neighbors)
             starts.append(members[rows])
             ends.append(members[near[rows, generator.integers(self.n_neighbors, size=len(rows))]])
@@ -192,7 +194,7 @@ class ADASYN:
         return Drawn(y[start], start, end, step, X[start] + step * (X[end] - X[start]))
 
 
-def _shared_out(n: int, weight: np.ndarray) -> np.ndarray:
+def _proportional_counts(n: int, weight: np.ndarray) -> np.ndarray:
     share = n * weight / weight.sum()
     whole = np.floor(share).astype(int)
     whole[np.argsort(whole - share, kind="stable")[: n - whole.sum()]] += 1

@@ -36,7 +36,7 @@ class ResamplingRecord:
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """The rows a model is fitted on.
+    """The rows that a model is fitted on.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Weights: every row stays, and the rows of a rare or costly class count for more."""
+"""Weight strategies: all rows are kept, and rows of rare or costly classes weigh more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WeightStrategy = SimpleStrategy | EffectiveNumberStrategy | CostWeightStrategy
 
 
 def class_weights(strategy: WeightStrategy, counts: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Work out the weight of a row of each class.
+    """Return the weight of a row of each class.
 
     Parameters
     ----------
@@ -26,18 +26,19 @@ def class_weights(strategy: WeightStrategy, counts: np.ndarray, classes: Sequenc
     Returns
     -------
     ndarray of shape (n_classes,)
-        Of mean 1 over the rows; 0 for a class without rows.
+        Mean 1 over the rows; 0 for a class without rows.
 
     Raises
     ------
     CannotResample
-        When mistakes about a class that has rows cost nothing: it would not be learned.
+        When mistakes about a class with rows cost nothing: it would not be learned.
 
     Notes
     -----
-    With n the rows of a class: balanced weights go by 1 / n (King & Zeng 2001), their square root by 1 / sqrt(n),
-    the effective number by (1 - beta) / (1 - beta^n) (Cui et al. 2019), and costs by the sum of the costs of a class's
-    mistakes, whatever n (Elkan 2001; with more than two classes the sum is Breiman et al.'s 1984 approximation).
+    With n rows of a class, balanced weights are proportional to 1 / n (King & Zeng 2001), their square root to
+    1 / sqrt(n), the effective number to (1 - beta) / (1 - beta^n) (Cui et al. 2019), and cost weights to the sum of the
+    costs of the class's mistakes, whatever n (Elkan 2001; for more than two classes the approximation of Breiman et al.
+    1984).
 
     Examples
     --------

@@ -23,16 +23,18 @@ from evenhand.data.split import Fold, rows_at
 from evenhand.errors import ProblemError
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.features.text_columns import TrainingTexts
-from evenhand.models import CannotFit, build_model, fit_rows, importances, judge_first
+from evenhand.models import CannotFit, build_model, fit_rows, importances
 from evenhand.models.distributed_fit import DistributedFit
 from evenhand.models.fit_work import above_row_limit
+from evenhand.models.forest import predict_only
 from evenhand.models.transfer.first_rows import FirstRows
 from evenhand.models.transfer.transfer_data import TransferData, first_rows_of
 from evenhand.postprocess.rules import DecisionRule
-from evenhand.problem import FeatureSet
+from evenhand.problem import FeatureSet, TextAugmentStrategy
 from evenhand.scoring.model import FittedCandidate, full_probabilities
 from evenhand.strategies import CannotResample, ResamplingRecord, TrainingRows, resample, resampling_record
 from evenhand.strategies.recency_weights import aged
+from evenhand.strategies.text_augment import text_augment
 from evenhand.training.candidates import Candidate
 from evenhand.training.fold_cache import (
     Cache,
@@ -103,7 +105,7 @@ class Experiment:
         Other data sets that a model may begin on, by name. It is never evaluated.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a constructor like scikit-learn's: one argument per setting
         self,
         frame: pd.DataFrame | Callable[[], pd.DataFrame],
         y: np.ndarray,
@@ -187,7 +189,8 @@ class Experiment:
             leaks += study_leaks(fold, chosen.seen if chosen else None)
             first = n_categorical(self.features[candidate.features])
             model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
-            judge_first(model, encoded.valid, keep_model)
+            if not keep_model:
+                model = predict_only(model, encoded.valid)
             try:
                 model, seconds = self._fit(model, candidate, fold, rows, together)
             except CannotFit as reason:
@@ -270,7 +273,10 @@ class Experiment:
         y = self.y[fold.train]
         first_numbers = n_categorical(self.features[candidate.features])
         texts = TrainingTexts.of(self.features[candidate.features], self.frame, self._names(), fold.train)
-        rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers, texts)
+        if isinstance(candidate.strategy, TextAugmentStrategy):
+            rows = text_augment(candidate.strategy, encoded.train, y, self.classes, self.seed, texts)
+        else:
+            rows = resample(candidate.strategy, encoded.train, y, self.classes, self.seed, first_numbers)
         if candidate.half_life_days is not None:
             if self.when is None or not pd.api.types.is_datetime64_any_dtype(self.when):
                 raise ProblemError("half_life_days: the rows have no time column")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from evenhand.gate.verdict import Case, Verdict
 from evenhand.problem import Problem
-from evenhand.report.gate.page import About, Change, gate_report
+from evenhand.report.gate.page import gate_report
+from evenhand.report.gate.verdict_view import About, Change
 from tasks.registry.model_versions import Registered, in_one_line, now, tag_version
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from evenhand.data.schema import column_types
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import flat
 from evenhand.report.calibration_table import calibration_table
+from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard, shortened
 from evenhand.report.evidence_text import as_markdown, as_text
 from evenhand.report.figures import to_png
 from evenhand.report.summary import (
@@ -27,7 +28,6 @@ from evenhand.report.summary import (
     summed_up,
 )
 from evenhand.report.table_text import render_markdown, render_text
-from evenhand.report.tables import baseline_against_resampled, leaderboard, shortened
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts

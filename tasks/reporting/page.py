@@ -12,10 +12,10 @@ from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.groups import groups_of
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.predictions import Predictions
+from evenhand.report.candidate_row import Row, is_baseline, row_name
 from evenhand.report.model_card import model_card, model_card_page
 from evenhand.report.summary import Summary
-from evenhand.report.tables import Row, is_baseline
-from evenhand.report.training.data import Corrected, Made, Measured, Report, row_name
+from evenhand.report.training.data import Corrected, Made, Measured, Report
 from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.report.training.page import report_page
 from evenhand.training.experiment import Experiment

@@ -24,7 +24,7 @@ from evenhand.postprocess.choose_calibration import (
 from evenhand.postprocess.fit_rules import AnyDecision, period_groups, share_of
 from evenhand.postprocess.postprocessing import Postprocessing, cross_decided, fit_postprocessing
 from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
-from evenhand.report.tables import is_baseline
+from evenhand.report.candidate_row import is_baseline
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.racing import Stopped

@@ -15,7 +15,7 @@ from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import Scores
 from evenhand.postprocess.choose_calibration import CrossFittedCalibration, Shares, with_natural_proba
 from evenhand.report.calibration_table import Calibrated
-from evenhand.report.tables import Row
+from evenhand.report.candidate_row import Row
 from evenhand.strategies import ResamplingRecord
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment

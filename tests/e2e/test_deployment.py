@@ -165,7 +165,7 @@ def filed(deployment, **rules):
     """Create a version with a pending review of the tiny problem; return it and its flow run."""
     registry = TinyRegistry({("clear",): log(["clear"])})
     made = registry.version("clear")
-    _, status = registry.judge(made, PROBLEM.model_copy(update=rules))
+    _, status = registry.evaluate(made, PROBLEM.model_copy(update=rules))
     return made.version, next(run["id"] for run in deployment.flow_runs("promote") if run["id"] in status)
 
 

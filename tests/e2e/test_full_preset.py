@@ -8,8 +8,8 @@ import pytest
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.problem import parse_problem
 from evenhand.problem.strategies import FULL
+from evenhand.report.candidate_tables import baseline_against_resampled, shortened
 from evenhand.report.evidence_text import METHODS_SHOWN, as_text
-from evenhand.report.tables import baseline_against_resampled, shortened
 from evenhand.training.candidates import fits
 from evenhand.training.presets import preset_candidates, preset_stacking
 from tasks.data.split import split

@@ -141,7 +141,8 @@ class TinyRegistry:
         tags = {"training": "20260101-tiny", "validation": "passed", "leak_sentinel": "clean"}
         return register(uri, run_id, "tiny", identity or uuid.uuid4().hex, tags)
 
-    def judge(self, registered, problem=PROBLEM):
+    def evaluate(self, registered, problem=PROBLEM):
+        """Run the gate and request a review; return the verdict and the status message."""
         verdict = run_gate.fn(problem, self.holdout, registered)
         return verdict, request_review.fn(problem, registered, verdict)
 

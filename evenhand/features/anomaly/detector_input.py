@@ -1,4 +1,4 @@
-"""Encoded rows as points between which a distance means something."""
+"""Encoded rows as standardised points, which detectors measure distances between."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sklearn.preprocessing import StandardScaler
 
 
 class Points(TransformerMixin, BaseEstimator):
-    """Gaps filled, a category as how seldom it is, and every column at mean 0 and deviation 1.
+    """Missing values filled, categories by their rarity, and every column at mean 0 and standard deviation 1.
 
-    A category's number is the negative logarithm of its share: a code says nothing about distance, and a seldom one is
-    what sets a row apart. A category that the rows lack counts as one row of them.
+    A category becomes the negative logarithm of its share: its code says nothing about distance, and rare categories
+    set a row apart. A category that the rows lack counts as one row.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Points(TransformerMixin, BaseEstimator):
     medians_ : ndarray of shape (n_features,)
     scaler_ : StandardScaler
     codes_, rarity_ : list of ndarray
-        Of each category column, its codes, ascending, and their numbers.
+        Of each category column, its codes, ascending, and their rarities.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class Points(TransformerMixin, BaseEstimator):
         self.n_categorical = n_categorical
 
     def fit(self, X: np.ndarray, y: object = None) -> Points:
-        """Learn the numbers of categories, and each column's median and scale."""
+        """Learn the rarity of categories, and each column's median and scale."""
         self.n_rows_, self.n_features_in_ = X.shape
         found = [np.unique(column, return_counts=True) for column in X[:, : self.n_categorical].T]
         self.codes_ = [codes for codes, _ in found]

@@ -51,7 +51,7 @@ def calibration(
 
 def _reliability(axes: Axes, positive: np.ndarray, values: np.ndarray, corrected: np.ndarray | None) -> None:
     given = [("raw", values, SECOND if corrected is not None else ACCENT)]
-    given += [] if corrected is None else [("corrected", corrected, ACCENT)]
+    given += [] if corrected is None else [("calibrated", corrected, ACCENT)]
     points = [(name, colour, *_means(positive, some)) for name, some, colour in given]
     top = min(1.0, max(0.01, *(max(*predicted, *observed) for _, _, predicted, observed in points)) * 1.08)
     counts, edges = np.histogram(given[-1][1], bins=25, range=(0, top))

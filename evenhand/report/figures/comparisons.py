@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from evenhand.problem import LOWER_IS_BETTER
+from evenhand.report.candidate_row import Row, is_baseline
 from evenhand.report.figures.style import ACCENT, GREY, INK, PALE, SECOND, SIZE, new_figure, panels, short, tidy
-from evenhand.report.tables import Row, is_baseline
 
 MOST = 30  # strategies that are readable in one figure
 

@@ -10,15 +10,17 @@ from evenhand.evidence.types import EvaluationSet
 from evenhand.gate.conditions import percent
 from evenhand.metrics.scores import Scores
 from evenhand.problem import LOWER_IS_BETTER
+from evenhand.report.candidate_row import Row, row_name
+from evenhand.report.candidate_tables import baseline_against_resampled
 from evenhand.report.evidence_tables import by_method
 from evenhand.report.evidence_text import METHODS_SHOWN, simplest
 from evenhand.report.figures import ranked_candidates, to_svg
 from evenhand.report.figures.intervals import Ranked
-from evenhand.report.gate.page import MEANINGS, counted, tone
+from evenhand.report.gate.verdict_view import MEANINGS, counted, tone
 from evenhand.report.table_model import Cell, Table, decimal, frame_table, interval_cell, numbers, percentage, words
-from evenhand.report.tables import Row, baseline_against_resampled
-from evenhand.report.training.data import Report, row_name
-from evenhand.report.training.drawn import drawn
+from evenhand.report.table_text import without_skipped
+from evenhand.report.training.data import Report
+from evenhand.report.training.inline_figures import drawn
 from evenhand.report.training.sentences import WHAT_IT_IS, judged_rarest, metric_name
 
 SHOWN = 12  # candidates before the rest is folded
@@ -69,7 +71,7 @@ def resampling(report: Report) -> dict[str, Any]:
     if methods is not None and not methods.empty:
         best = frame_table(methods.head(METHODS_SHOWN), "Methods of handling imbalance, against the same model without")
         rest = frame_table(methods.iloc[METHODS_SHOWN:], "Further methods") if len(methods) > METHODS_SHOWN else None
-    every = baseline_against_resampled(report.rows, metric)
+    every, _ = without_skipped(baseline_against_resampled(report.rows, metric))
     held_out = found.grounds.get("test") if found else None
     return {
         "evidence": found,

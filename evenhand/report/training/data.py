@@ -12,9 +12,9 @@ from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.cost_curves import CostCurve
 from evenhand.metrics.scores import Scores
-from evenhand.problem import ARGMAX, BASE, Problem
+from evenhand.problem import Problem
+from evenhand.report.candidate_row import Row
 from evenhand.report.summary import Summary
-from evenhand.report.tables import Row
 from evenhand.strategies import ResamplingRecord
 
 BASELINE_CURVES = "baseline_precision_recall"  # the figure of the reference, shown with that of the winner
@@ -126,16 +126,3 @@ class Report:
     """One entry per strategy, on all training rows."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """Of the chosen model and of all candidates, by the names of their files; ``BASELINE_CURVES``, too."""
-
-
-def row_name(row: Row) -> str:
-    """Name a candidate as the runs do.
-
-    Examples
-    --------
-    >>> row_name(Row("lightgbm", "none", "enriched", "multipliers", None, None, 1.0, None))
-    'lightgbm / none / enriched / multipliers'
-    """
-    features = [] if row.features == BASE else [row.features]
-    decision = [] if row.decision == ARGMAX.name else [row.decision]
-    return " / ".join([row.model, row.strategy, *features, *decision])

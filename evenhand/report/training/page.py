@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from evenhand.report.gate.page import tone
+from evenhand.report.gate.verdict_view import tone
 from evenhand.report.rendering import render_page
 from evenhand.report.training import candidates, provenance, winner
+from evenhand.report.training.answer import answer, next_step, unconfirmed
 from evenhand.report.training.data import Report
-from evenhand.report.training.sentences import SYNTHETIC, answer, next_step, scarce, unconfirmed
+from evenhand.report.training.sentences import SYNTHETIC, scarce
 
 # Each section: its link, and what its template ``templates/training/<name>.html.j2`` shows; None leaves it out.
 SECTIONS: dict[str, tuple[str, Callable[[Report], dict[str, Any] | None]]] = {
@@ -50,7 +51,8 @@ def report_page(report: Report) -> str:
     notes = (QUICK if report.summary.preset == "quick" else "", unconfirmed(report), scarce(report), *warnings)
     return render_page(
         "training/page.html.j2",
-        title=report.problem.title,
+        title=f"{report.problem.title}: {report.summary.id}",
+        heading=report.problem.title,
         synthetic=SYNTHETIC if report.problem.synthetic else "",
         sections=sections,
         summary=report.summary,

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from evenhand.data.fold_names import HOLDOUT
+from evenhand.report.candidate_row import row_name
 from evenhand.report.summary import TuningSummary
 from evenhand.report.table_model import Cell, Table, decimal, facts, numbers, words
-from evenhand.report.training.data import Report, row_name
-from evenhand.report.training.drawn import drawn
+from evenhand.report.training.data import Report
+from evenhand.report.training.inline_figures import drawn
 from evenhand.report.training.sentences import caveats, chosen_settings, metric_name, rows_of_study
 
 

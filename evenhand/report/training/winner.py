@@ -7,12 +7,12 @@ from typing import Any
 from evenhand.evidence.slices import SLICE_METRICS
 from evenhand.metrics.scores import Scores
 from evenhand.problem import ARGMAX
+from evenhand.report.candidate_row import Row, row_name
 from evenhand.report.figures import cost_curves, to_svg
-from evenhand.report.gate.tables import confusion
+from evenhand.report.gate.models_view import confusion
 from evenhand.report.table_model import Cell, Table, decimal, interval_cell, numbers, percentage, words
-from evenhand.report.tables import Row
-from evenhand.report.training.data import BASELINE_CURVES, GroupTable, Report, row_name
-from evenhand.report.training.drawn import drawn
+from evenhand.report.training.data import BASELINE_CURVES, GroupTable, Report
+from evenhand.report.training.inline_figures import drawn
 from evenhand.report.training.intervals import CLASS_METRICS
 from evenhand.report.training.sentences import described, metric_name, scarce, suited, widest_gap, worth
 

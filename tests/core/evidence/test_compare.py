@@ -25,6 +25,7 @@ from evenhand.evidence.fold_variance import fold_spread
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.evidence.multiplicity import conclusion_of, detectable, holm
+from evenhand.evidence.sentences import conclusion
 from evenhand.metrics.confusion_metrics import metric_over
 from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
@@ -278,7 +279,35 @@ def test_no_warning_where_they_agree(evidence):
     assert evidence.warnings == ()
 
 
-# --- baselines and simplicity ---------------------------------------------------------------
+# --- what is not settled -------------------------------------------------------------------------------------------
+
+
+def unsettled(evidence, stopped=()):
+    """The same evidence, but no difference is shown, and some candidates were stopped after one fold."""
+    candidates = []
+    for candidate in evidence.candidates:
+        metric, oof = candidate.oof.metrics["macro_f1"], candidate.oof
+        if metric.difference is not None:
+            none = replace(metric.difference, conclusion="no difference shown", detectable=0.063)
+            metrics = {**oof.metrics, "macro_f1": replace(metric, difference=none)}
+            oof = replace(oof, metrics=metrics, folds=1 if candidate.name in stopped else None)
+        candidates.append(replace(candidate, oof=oof))
+    return conclusion(replace(evidence, candidates=tuple(candidates)), ())
+
+
+def test_what_is_not_settled_says_why_and_how_to_settle_it(evidence):
+    compared = [c.name for c in evidence.candidates if c.difference("oof", "macro_f1")]
+    text = unsettled(evidence)
+    assert "Not settled: " in text
+    assert "A gain below 0.063 can't be distinguished from chance with 5 folds." in text
+    assert "racing" not in text
+    assert "They were stopped early, too soon to distinguish a gain below 0.063" in unsettled(evidence, compared)
+    some = unsettled(evidence, compared[:1])
+    assert f"1 of these {len(compared)} candidates was stopped early" in some
+    assert "Set `racing: false` to settle it." in some
+
+
+# --- baselines and simplicity --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,9 @@ def test_few_terms_are_columns_themselves():
 @pytest.mark.parametrize("cells", [[None] * 20, ["a b"] * 20, [f"word{i}" for i in range(20)]])
 def test_a_column_without_a_term_is_a_clear_error(cells):
     frame = pd.DataFrame({"notes": pd.Series(cells, dtype="str")})
-    with pytest.raises(ProblemError, match=r"text column 'notes': no word .* is in 5 of 20 training rows; min_count"):
+    with pytest.raises(
+        ProblemError, match=r"text column 'notes': no word .* occurs in 5 of 20 training rows; lower min_count"
+    ):
         TextColumns().fit(frame)
 
 

@@ -92,7 +92,7 @@ def test_a_class_that_is_no_stranger_gets_its_share_of_every_row(kind):
     model = model_of(kind).fit(X, y)
     assert model.slope_ == 0
     np.testing.assert_allclose(model.predict_proba(X), np.tile(np.bincount(y) / len(y), (len(y), 1)))
-    assert "rows of the rarest class look no stranger than others: every row gets the classes' shares" in (
+    assert "rows of the rarest class look no stranger than others: every row gets the class shares" in (
         model.adaptations_
     )
 
@@ -124,7 +124,7 @@ def test_a_sample_of_the_rows_is_told_and_keeps_the_classes_shares(kind):
     X, y = rows_of(3_000)
     model = model_of(kind, max_rows=2_000).fit(X, y)
     assert model.adaptations_[0] == "fitted on 2,000 of 3,000 rows"
-    assert model.adaptations_[1].endswith("rows of other classes taught what is normal")
+    assert model.adaptations_[1].endswith("rows of other classes defined what is normal")
     assert model.predict_proba(X)[:, 2].mean() == pytest.approx((y == 2).mean(), abs=0.01)
 
 

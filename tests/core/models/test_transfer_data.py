@@ -66,9 +66,9 @@ def test_the_older_half_is_trained_on_first_and_is_recorded():
     outcome = rows.run(continued("older"), -1, keep_model=True)
     model = outcome.fitted.classifier
     assert model.booster_.num_trees() == (6 + 5) * 3
-    (said,) = outcome.resampling.adaptations
-    older = int(said.split(" rounds saw the ")[1].split()[0])
-    assert said == f"the first 6 rounds saw the {older} older of 200 rows, the others the rest"
+    (note,) = outcome.resampling.adaptations
+    older = int(note.split(" rounds saw the ")[1].split()[0])
+    assert note == f"the first 6 rounds saw the {older} older of 200 rows, the other rounds the newer ones"
     assert 80 <= older <= 100
     assert outcome.leaks == ()
     reversed_times = experiment()

@@ -17,6 +17,7 @@ from evenhand.gate.verdict import Verdict
 from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
 from evenhand.problem import parse_problem
+from evenhand.report.candidate_row import Row, row_name
 from evenhand.report.figures.style import ACCENT, new_figure
 from evenhand.report.summary import (
     CandidateSummary,
@@ -28,8 +29,7 @@ from evenhand.report.summary import (
     WinnerSummary,
     metric_values,
 )
-from evenhand.report.tables import Row
-from evenhand.report.training.data import BASELINE_CURVES, Made, Report, row_name
+from evenhand.report.training.data import BASELINE_CURVES, Made, Report
 from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.strategies import ResamplingRecord
 

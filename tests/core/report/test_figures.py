@@ -20,10 +20,10 @@ from evenhand.evidence.bootstrap import Interval
 from evenhand.metrics.cost_curves import cost_curve
 from evenhand.metrics.scores import score
 from evenhand.report import figures
+from evenhand.report.candidate_row import Row
 from evenhand.report.figures.intervals import Bar, Ranked
 from evenhand.report.figures.style import POINTS, STATUS, thinned
 from evenhand.report.gate.details import reliability
-from evenhand.report.tables import Row
 from evenhand.report.training.data import ClassCosts
 
 LONG = [f"Class {i} of things that go on and on" for i in range(14)]
@@ -318,5 +318,5 @@ def test_threads_draw_at_once_and_get_what_one_gets_alone():
 
 
 def test_pyplot_is_never_imported():
-    code = "import sys, evenhand.report.figures, evenhand.report.tables; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, evenhand.report.training.page; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,7 +11,8 @@ from evenhand.gate.decide import decide, no_evaluation_left
 from evenhand.gate.verdict import VersionPredictions, error_verdict
 from evenhand.metrics.scores import score
 from evenhand.report.gate.details import describe, reliability
-from evenhand.report.gate.page import About, Change, gate_report
+from evenhand.report.gate.page import gate_report
+from evenhand.report.gate.verdict_view import About, Change
 from tests.core.gate.test_decide import CLASSES, QUICK, case, clean, scored, truth
 
 VOID = {"meta", "line", "circle", "path", "use"}

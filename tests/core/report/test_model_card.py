@@ -8,7 +8,8 @@ import pytest
 from evenhand.problem.postprocessing import CapacityDecision, SimpleDecision
 from evenhand.report.model_card import RULES, model_card, model_card_page
 from evenhand.report.table_model import decimal, percentage
-from evenhand.report.training.sentences import SYNTHETIC, answer
+from evenhand.report.training.answer import answer
+from evenhand.report.training.sentences import SYNTHETIC
 from tests.core.report.report_of_training import CLASSES, report
 from tests.core.report.test_training_report import EVIL, read
 

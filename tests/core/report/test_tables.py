@@ -11,8 +11,9 @@ from rich.cells import cell_len
 
 from evenhand.metrics.scores import Scores, score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
+from evenhand.report.candidate_row import Row
+from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard, shortened
 from evenhand.report.table_text import render_markdown, render_text
-from evenhand.report.tables import Row, baseline_against_resampled, leaderboard, shortened
 
 CLASSES = ["Common", "Rare", "Rarest"]
 TRUTH = np.array([0] * 60 + [1] * 30 + [2] * 10)

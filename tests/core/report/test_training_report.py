@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from evenhand.evidence.bootstrap import Interval
+from evenhand.report.candidate_row import row_name
 from evenhand.report.table_model import decimal, percentage
+from evenhand.report.training.answer import answer, next_step
 from evenhand.report.training.candidates import interval
-from evenhand.report.training.data import Corrected, row_name
+from evenhand.report.training.data import Corrected
 from evenhand.report.training.intervals import CLASS_METRICS, HeldOut, measure
 from evenhand.report.training.page import SECTIONS, report_page
-from evenhand.report.training.sentences import SYNTHETIC, answer, next_step, scarce, widest_gap
+from evenhand.report.training.sentences import SYNTHETIC, scarce, widest_gap
 from tests.core.report.report_of_training import CLASSES, ROWS, answers, evidence_of, figures, report, row
 from tests.core.report.test_gate_report import Reader
 

@@ -72,7 +72,7 @@ def test_the_same_strategy_with_and_without_a_half_life_share_no_rows():
 
 
 def test_without_a_time_it_is_refused():
-    with pytest.raises(ProblemError, match="no time to go by"):
+    with pytest.raises(ProblemError, match="no time column"):
         experiment(with_time=False).run(candidate(half_life=60), 0)
 
 

@@ -194,7 +194,7 @@ def test_adasyn_leaves_an_easy_class_and_grows_the_others():
     found = resample(AdasynStrategy(kind="adasyn"), X, y, CLASSES, 0)
     assert np.bincount(found.y)[2] == 15
     assert np.bincount(found.y)[1] > 80
-    assert "c: no row has foreign neighbours enough" in found.adaptations[0]
+    assert "c: no row has foreign neighbours to start from" in found.adaptations[0]
 
 
 def test_borderline_smote_starts_from_rows_with_foreign_neighbours_alone():

@@ -1,4 +1,4 @@
-"""New rows from altered texts: who they come from, what changes in them, and what never does."""
+"""New rows from altered texts: which rows they are copies of, what changes in them and what does not."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from evenhand.features.text_columns import TrainingTexts, texts_of
 from evenhand.problem import FeatureSet, SmoteStrategy, TextAugmentStrategy, TextFeature
 from evenhand.strategies import CannotResample, resample
 from evenhand.strategies.random_sampling import UNCHANGED
-from evenhand.strategies.text_augment import altered
+from evenhand.strategies.text_augment import altered, text_augment
 from evenhand.training.candidates import Candidate
 from evenhand.training.presets import preset_candidates
 from tasks.data.problems import load_problem
@@ -39,7 +39,7 @@ def test_altered_words_are_words_of_the_text_in_some_order(given_words, dropout,
         assert all(word in rest for word in left), "without swaps the order stays"
 
 
-def test_so_many_words_go_and_change_places_as_asked():
+def test_words_are_left_out_and_swapped_at_the_given_rates():
     generator, text = np.random.default_rng(0), [f"w{i}" for i in range(20)]
     gone = [20 - len(altered(text, 0.3, 0.0, generator)) for _ in range(300)]
     assert np.mean(gone) == pytest.approx(6, abs=0.4)
@@ -54,7 +54,9 @@ def test_so_many_words_go_and_change_places_as_asked():
 def made_of(frame, y, strategy=AUGMENT, features=FEATURES, classes=CLASSES, seed=0):
     encoded = build_encoder(features).fit_transform(frame, np.asarray(classes, dtype=object)[y])
     texts = TrainingTexts.of(features, frame, np.asarray(classes, dtype=object)[y], np.arange(len(frame)))
-    return resample(strategy, encoded, y, classes, seed, len(features.categorical), texts), encoded
+    if strategy.kind == "text_augment":
+        return text_augment(strategy, encoded, y, classes, seed, texts), encoded
+    return resample(strategy, encoded, y, classes, seed, len(features.categorical)), encoded
 
 
 counts_of_classes = st.lists(st.integers(1, 30), min_size=2, max_size=4)
@@ -62,7 +64,7 @@ counts_of_classes = st.lists(st.integers(1, 30), min_size=2, max_size=4)
 
 @settings(max_examples=25, deadline=None)
 @given(counts_of_classes, st.sampled_from([None, 0.5, {"k1": 1.0}]), st.integers(0, 5))
-def test_every_new_row_comes_from_a_row_of_its_class_and_only_its_text_columns_differ(counts, ratio, seed):
+def test_every_new_row_is_a_copy_of_a_row_of_its_class_but_for_its_text_columns(counts, ratio, seed):
     y = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
     frame = rows_of(len(y), seed=seed)[0].assign(notes=lambda rows: rows["notes"].fillna("officers left the street"))
     classes = [f"k{i}" for i in range(len(counts))]
@@ -83,10 +85,10 @@ def test_every_new_row_comes_from_a_row_of_its_class_and_only_its_text_columns_d
     for code, name in enumerate(classes):
         assert after[code] == max(counts[code], round(share.get(name, 0) * largest))
         used = np.bincount(rows.source[len(y) :], minlength=len(y))[y == code]
-        assert np.ptp(used) <= 1, "no row is started from twice before every row was"
+        assert np.ptp(used) <= 1, "no row is copied twice before every row was copied once"
 
 
-def test_new_rows_differ_from_the_one_they_come_from():
+def test_new_rows_differ_from_their_parents():
     frame, y = rows_of()
     rows, given_X = made_of(frame, y)
     made = rows.X[len(y) :]
@@ -97,13 +99,13 @@ def test_new_rows_differ_from_the_one_they_come_from():
 
 
 def test_rates_of_a_new_row_are_the_cross_fitted_ones_of_its_parent():
-    """Encoded anew, its own label would be in them, and a model would know new rows by that."""
+    """Encoded again, they would contain its own label, and a model would recognise new rows by that."""
     frame, y = rows_of()
     rows, given_X = made_of(frame, y)
     np.testing.assert_array_equal(rows.X[len(y) :, :4], given_X[rows.source[len(y) :], :4])
 
 
-def test_rows_without_two_words_are_not_started_from():
+def test_rows_without_two_words_are_not_copied():
     frame, y = rows_of()
     frame.loc[(y == 2) & (np.arange(len(y)) % 2 == 0), "notes"] = "robbery"
     rows, _ = made_of(frame, y)
@@ -112,13 +114,13 @@ def test_rows_without_two_words_are_not_started_from():
     assert rows.adaptations == ()
     frame.loc[y == 2, "notes"] = None
     rows, _ = made_of(frame, y)
-    assert rows.adaptations == ("robbery: no row has a text of two words; it stays as it is",)
+    assert rows.adaptations == ("robbery: no row has a text of two words; the class is not grown",)
     frame.loc[y > 0, "notes"] = "word"
     with pytest.raises(CannotResample, match="text_augment: no row of fraud, robbery has a text of two words"):
         made_of(frame, y)
 
 
-def test_without_a_text_column_it_is_skipped_with_its_reason_and_balanced_rows_are_left():
+def test_without_a_text_column_it_is_skipped_with_a_reason_and_balanced_rows_stay():
     frame, y = rows_of()
     outcome = experiment_of(frame, y, FeatureSet(categorical=["place"])).run(Candidate(PLAIN, AUGMENT), 0)
     assert outcome.skipped == "text_augment: the feature set has no text column"

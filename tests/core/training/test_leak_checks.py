@@ -157,27 +157,27 @@ class NoRecord(Experiment):
 
 
 @pytest.mark.parametrize(
-    ("kind", "candidate", "said"),
+    ("kind", "candidate", "message"),
     [
         (EncoderOnAllRows, NONE, "its encoder was fitted on 600 rows that are not the fold's 400 training rows"),
-        (PlainEncoder, NONE, "which rows its encoder was fitted on is not known"),
+        (PlainEncoder, NONE, "the rows that its encoder was fitted on are not known"),
         (SamplerOnAllRows, OVER, "its sampler was given 600 rows that are not the fold's 400 training rows"),
         (SamplerOnAllRows, SMOTED, "its sampler was given 600 rows that are not the fold's 400 training rows"),
         (NoRecord, SMOTED, "its sampler was given unknown rows that are not the fold's 400 training rows"),
     ],
 )
-def test_a_leak_inside_the_pipeline_is_found_in_every_fold(kind, candidate, said):
+def test_a_leak_inside_the_pipeline_is_found_in_every_fold(kind, candidate, message):
     leaking = planted(kind)
     for number in leaking.folds:
         outcome = leaking.run(candidate, number)
         assert outcome.probabilities is not None
-        assert outcome.leaks == (said,)
+        assert outcome.leaks == (message,)
 
 
 def test_rows_that_are_trained_and_judged_on_are_named():
     experiment = planted(Experiment)
     experiment.folds[0] = Fold(0, np.arange(400), np.arange(397, 600))
-    assert experiment.run(NONE, 0).leaks == ("trained and judged on 3 rows (397, 398, 399)",)
+    assert experiment.run(NONE, 0).leaks == ("trained and evaluated on 3 rows (397, 398, 399)",)
 
 
 class TestLineage:
@@ -187,14 +187,14 @@ class TestLineage:
     def lineage(self, **changes):
         rows = TrainingRows(self.X, self.y[:4], np.arange(4), given=self.X)
         seen = rows_seen(pd.DataFrame(index=self.fold.train))
-        return Lineage(**{"encoder": seen, "encoded": self.X, "fitted": replace(rows, **changes), "n_judged": 2})
+        return Lineage(**{"encoder": seen, "encoded": self.X, "fitted": replace(rows, **changes), "n_predicted": 2})
 
     def test_sound_rows_pass_synthetic_ones_too(self):
         assert unit_leaks(self.fold, self.y, self.lineage()) == ()
         assert unit_leaks(self.fold, self.y, self.lineage(source=np.array([0, 1, 2, -1]), n_synthetic=1)) == ()
 
     @pytest.mark.parametrize(
-        ("changes", "said"),
+        ("changes", "message"),
         [
             ({"given": X.copy()}, "its sampler was given 4 rows that are not the fold's 4 training rows"),
             ({"source": np.array([0, 1, 2, 4])}, "4 fitted rows come from rows that the fold does not have"),
@@ -202,25 +202,25 @@ class TestLineage:
             ({"source": np.array([0, 2, 2, 3])}, "1 fitted row (1) of another class than the row it comes from"),
         ],
     )
-    def test_rows_that_do_not_fit_their_source_are_told(self, changes, said):
-        assert unit_leaks(self.fold, self.y, self.lineage(**changes)) == (said,)
+    def test_rows_that_do_not_fit_their_source_are_reported(self, changes, message):
+        assert unit_leaks(self.fold, self.y, self.lineage(**changes)) == (message,)
 
-    def test_another_number_of_rows_than_the_fold_has_is_told(self):
-        told = unit_leaks(self.fold, self.y, self.lineage()._replace(n_judged=3))
-        assert told == ("4 encoded and 3 judged rows where the fold has 4 and 2",)
+    def test_another_number_of_rows_than_the_fold_has_is_reported(self):
+        reported = unit_leaks(self.fold, self.y, self.lineage()._replace(n_predicted=3))
+        assert reported == ("4 encoded and 3 predicted rows where the fold has 4 and 2",)
 
     def test_another_set_of_as_many_rows_is_another_set(self):
         other = rows_seen(pd.DataFrame(index=[0, 1, 2, 4]))
-        told = unit_leaks(self.fold, self.y, self.lineage()._replace(encoder=other))
-        assert told == ("its encoder was fitted on 4 rows that are not the fold's 4 training rows",)
+        reported = unit_leaks(self.fold, self.y, self.lineage()._replace(encoder=other))
+        assert reported == ("its encoder was fitted on 4 rows that are not the fold's 4 training rows",)
 
 
-def test_a_fold_that_holds_held_out_rows_is_told():
+def test_a_fold_that_holds_held_out_rows_is_reported():
     folds = [Fold(0, np.arange(4), np.array([4, 5])), Fold(1, np.array([2, 7]), np.array([6, 0]))]
     assert list(fold_leaks(folds, np.array([8, 9]))) == []
     assert list(fold_leaks(folds, np.array([6, 7]))) == [
         "fold 2 trains on 1 held-out row (7)",
-        "fold 2 is judged on 1 held-out row (6)",
+        "fold 2 is evaluated on 1 held-out row (6)",
     ]
 
 

@@ -117,7 +117,7 @@ def test_a_space_with_a_setting_that_the_model_lacks_is_refused_before_any_data(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"model": "catboost"}, "tuning: no model 'catboost'; there is: lightgbm, random_forest, rusboost"),
         ({"model": "lightgbm", "features": "rich"}, "tuning: no features 'rich'; there is: base"),
@@ -131,8 +131,8 @@ def test_a_space_with_a_setting_that_the_model_lacks_is_refused_before_any_data(
         ({"model": "lightgbm", "trials": 1}, "greater than or equal to 2"),
     ],
 )
-def test_a_wrong_tuning_is_refused_with_what_is_allowed(change, said):
-    with pytest.raises(ProblemError, match=said):
+def test_a_wrong_tuning_is_refused_with_what_is_allowed(change, message):
+    with pytest.raises(ProblemError, match=message):
         parse_problem({**RAW, "tuning": [change]}, "small.yaml")
 
 
@@ -181,7 +181,7 @@ def test_inner_folds_are_of_the_outer_kind_and_within_the_outer_training_rows(fo
                 assert inner.frame["month"].iloc[fold.train].max() < inner.frame["month"].iloc[fold.valid].min()
 
 
-def test_too_few_periods_for_inner_folds_are_said():
+def test_too_few_periods_for_inner_folds_are_reported():
     frame, y = frame_of()
     forward = ForwardFolds(kind="forward", column="month", n=3)
     few, notes = inner_folds(frame[frame["month"] < 3], y[frame["month"] < 3], forward, 3, 0)
@@ -214,14 +214,14 @@ def test_settings_chosen_on_the_rows_that_judge_them_are_a_leak():
 
 
 def test_a_candidate_without_its_study_is_not_fitted():
-    with pytest.raises(ProblemError, match="lightgbm tuned / none is to be tuned, and no study was made for fold 0"):
+    with pytest.raises(ProblemError, match="lightgbm tuned / none is to be tuned, but there is no study for fold 0"):
         experiment_of().run(candidate(), 0)
 
 
 def test_a_study_without_a_judged_trial_skips_the_candidate_with_the_reason():
     trials = tuple(TrialRecord(n, "failed", {}, None, reason="too few rows") for n in range(2))
     tuned = Candidate(**{**vars(candidate()), "chosen": (Chosen(0, "mcc", trials, RowsSeen(1, "")),)})
-    assert experiment_of().run(tuned, 0).skipped == "none of 2 trials could be judged: too few rows"
+    assert experiment_of().run(tuned, 0).skipped == "none of 2 trials could be evaluated: too few rows"
 
 
 # --- trials ----------------------------------------------------------------------------------------------------------
@@ -233,11 +233,13 @@ def inner_of(whole):
 
 def test_a_trial_is_judged_by_the_mean_over_its_folds_and_counts_its_rounds():
     inner = inner_of(experiment_of())
-    told = []
-    done = judged_trial(inner, candidate(), 1, {"num_leaves": 4}, lambda step, mean: told.append((step, mean)) or True)
+    reported = []
+    done = judged_trial(
+        inner, candidate(), 1, {"num_leaves": 4}, lambda step, mean: reported.append((step, mean)) or True
+    )
     assert (done.state, done.rounds, len(done.fold_values)) == ("complete", 30, 3)
     assert done.value == sum(done.fold_values) / 3
-    assert told == [(n, sum(done.fold_values[:n]) / n) for n in (1, 2, 3)]
+    assert reported == [(n, sum(done.fold_values[:n]) / n) for n in (1, 2, 3)]
 
 
 def test_a_trial_that_is_not_worth_it_stops_and_the_declared_model_never_does():

@@ -6,7 +6,8 @@ import pytest
 from evenhand.evidence.baselines import ComparedCandidate, baseline_of, method_of, simplicity
 from evenhand.metrics.scores import score
 from evenhand.problem import parse_problem
-from evenhand.report.tables import Row, baseline_against_resampled, is_baseline
+from evenhand.report.candidate_row import Row, is_baseline
+from evenhand.report.candidate_tables import baseline_against_resampled
 from evenhand.training.candidates import candidates, fits
 
 RAW = {

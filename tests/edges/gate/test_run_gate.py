@@ -33,13 +33,13 @@ class TestEvaluations:
         numbers = []
         for columns in (("clear",), ("faint", "clear"), ("faint",)):
             made = registry.version(*columns)
-            numbers += [registry.judge(made)[0].evaluation for _ in range(2)]
+            numbers += [registry.evaluate(made)[0].evaluation for _ in range(2)]
         assert numbers == [1, 1, 2, 2, 3, 3]
 
     def test_each_evaluation_is_stricter_and_after_the_last_nothing_is_decided(self, registry):
         problem = with_gate(evaluations=2)
         registry.champion("faint")
-        verdicts = [registry.judge(registry.version("clear"), problem)[0] for _ in range(3)]
+        verdicts = [registry.evaluate(registry.version("clear"), problem)[0] for _ in range(3)]
         assert [v.outcome for v in verdicts] == ["promote", "promote", "insufficient evidence"]
         assert [v.evaluations_left for v in verdicts] == [1, 0, 0]
         assert verdicts[1].low < verdicts[0].low < verdicts[0].estimate == verdicts[1].estimate
@@ -48,32 +48,32 @@ class TestEvaluations:
 
     def test_another_policy_or_champion_is_another_evaluation(self, registry):
         made = registry.version("clear")
-        assert registry.judge(made)[0].evaluation == 1
-        assert registry.judge(made, with_gate(margin=0.0))[0].evaluation == 2
+        assert registry.evaluate(made)[0].evaluation == 1
+        assert registry.evaluate(made, with_gate(margin=0.0))[0].evaluation == 2
         registry.champion("faint")
-        assert registry.judge(made)[0].evaluation == 3
-        assert registry.judge(made)[0].evaluation == 3
+        assert registry.evaluate(made)[0].evaluation == 3
+        assert registry.evaluate(made)[0].evaluation == 3
 
     def test_deleting_a_version_gives_no_evaluation_back(self, registry):
-        registry.judge(made := registry.version("faint"))
+        registry.evaluate(made := registry.version("faint"))
         registry.client.delete_model_version(MODEL, made.version)
-        assert registry.judge(registry.version("clear"))[0].evaluation == 2
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 2
 
     def test_other_rows_have_a_count_of_their_own(self, registry):
-        registry.judge(registry.version("clear"))
+        registry.evaluate(registry.version("clear"))
         registry.holdout = write_frame(rows(3, counts=(510, 300, 150)), "splits/{sha256}/holdout.parquet")
-        assert registry.judge(registry.version("clear"))[0].evaluation == 1
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 1
 
     def test_an_extra_column_or_another_order_are_the_same_rows(self, registry):
-        registry.judge(registry.version("clear"))
+        registry.evaluate(registry.version("clear"))
         frame = rows(2).sample(frac=1, random_state=0, ignore_index=True).assign(more=1.0)
         registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
-        assert registry.judge(registry.version("clear"))[0].evaluation == 2
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 2
 
     def test_a_version_that_could_not_be_scored_is_not_counted(self, registry):
         broken = registry.version(logged=log(["older"], renamed={"faint": "older"}))
-        assert registry.judge(broken)[0].outcome == "reject"
-        assert registry.judge(registry.version("clear"))[0].evaluation == 1
+        assert registry.evaluate(broken)[0].outcome == "reject"
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 1
 
     def test_an_evaluation_is_stored_before_it_is_used(self, registry):
         made = registry.version("clear")
@@ -97,7 +97,7 @@ class TestReport:
     def test_it_is_an_artifact_of_the_run_and_linked_from_the_version(self, registry):
         registry.champion("faint")
         made = registry.version("faint", "clear")
-        verdict, _ = registry.judge(made)
+        verdict, _ = registry.evaluate(made)
         page, tags = read_report(registry, made), registry.tags(made)
         assert tags["gate_report_sha256"] == hashlib.sha256(page.encode()).hexdigest()
         assert tags["gate_report"] == f"runs:/{made.run_id}/gate_report.html"
@@ -108,14 +108,14 @@ class TestReport:
 
     def test_it_lists_the_changes_since_the_champion(self, registry):
         first = registry.version("faint")
-        registry.judge(first, with_gate(margin=0.02))
+        registry.evaluate(first, with_gate(margin=0.02))
         made = registry.version("clear")
         registry.client.set_model_version_tag(MODEL, made.version, "winner", "lightgbm / none")
         registry.client.set_registered_model_alias(MODEL, "champion", first.version)
-        registry.judge(made)
+        registry.evaluate(made)
         page = read_report(registry, made)
-        assert re.search(r"<td>winner</td><td>not set</td><td>lightgbm / none</td>", page)
-        assert re.search(r"<td>problem\.gate\.margin</td><td>0\.02</td><td>0\.005</td>", page)
+        assert re.search(r'<th scope="row">winner</th><td>not set</td><td>lightgbm / none</td>', page)
+        assert re.search(r'<th scope="row">problem\.gate\.margin</th><td>0\.02</td><td>0\.005</td>', page)
         assert "other settings are the same" in page
 
     def test_an_error_has_one_too(self, registry):
@@ -126,16 +126,16 @@ class TestReport:
 
     def test_the_same_case_does_not_rewrite_it(self, registry):
         made = registry.version("clear")
-        registry.judge(made)
+        registry.evaluate(made)
         before = registry.tags(made)
-        registry.judge(made)
+        registry.evaluate(made)
         assert registry.tags(made) == before
 
 
 class TestFacts:
     def test_a_challenger_that_needs_a_missing_column_is_rejected_with_its_name(self, registry):
         registry.champion("clear")
-        verdict, _ = registry.judge(registry.version(logged=log(["older"], renamed={"faint": "older"})))
+        verdict, _ = registry.evaluate(registry.version(logged=log(["older"], renamed={"faint": "older"})))
         assert verdict.outcome == "reject"
         assert "needs older, which the data does not have" in verdict.reasons[0]
 
@@ -146,7 +146,7 @@ class TestFacts:
         good = {"validation": "passed", "leak_sentinel": "clean"}[tag]
         for value, outcome in ((bad, "reject"), (good, "promote")):
             registry.client.set_model_version_tag(MODEL, made.version, tag, value)
-            assert registry.judge(made)[0].outcome == outcome
+            assert registry.evaluate(made)[0].outcome == outcome
 
     @pytest.mark.parametrize(
         ("tag", "reason"),
@@ -158,19 +158,19 @@ class TestFacts:
     def test_a_version_without_the_tag_does_not_pass(self, registry, tag, reason):
         made = registry.version("clear")
         registry.client.delete_model_version_tag(MODEL, made.version, tag)
-        verdict, _ = registry.judge(made)
+        verdict, _ = registry.evaluate(made)
         assert verdict.outcome == "insufficient evidence"
         assert reason in " ".join(verdict.reasons)
 
     def test_size_and_speed_are_measured(self, registry):
         made = registry.version("clear")
-        generous = registry.judge(made, with_gate(max_model_mb=100, min_rows_per_second=1))[0]
+        generous = registry.evaluate(made, with_gate(max_model_mb=100, min_rows_per_second=1))[0]
         assert {c.kind: c.status for c in generous.conditions if c.kind in ("size", "speed")} == {
             "size": "pass",
             "speed": "pass",
         }
-        assert registry.judge(made, with_gate(max_model_mb=1e-6))[0].outcome == "reject"
-        assert registry.judge(made, with_gate(min_rows_per_second=1e12))[0].outcome == "reject"
+        assert registry.evaluate(made, with_gate(max_model_mb=1e-6))[0].outcome == "reject"
+        assert registry.evaluate(made, with_gate(min_rows_per_second=1e12))[0].outcome == "reject"
 
     def test_the_age_of_the_training_rows_is_read_from_their_file(self, registry):
         frame = rows(1).assign(when=pd.Timestamp("2020-06-01", tz="UTC"))
@@ -178,30 +178,30 @@ class TestFacts:
         made = registry.version("clear")
         rule = {"column": "when", "as_of": "2021-06-01", "max_age_days": 400}
         gate = GatePolicy.model_validate({"resamples": 200, "training_age": rule})
-        unknown = registry.judge(made, PROBLEM.model_copy(update={"gate": gate}))[0]
+        unknown = registry.evaluate(made, PROBLEM.model_copy(update={"gate": gate}))[0]
         assert unknown.outcome == "insufficient evidence"
         registry.client.set_model_version_tag(MODEL, made.version, "train_sha256", train.sha256)
         made = registry.version("clear")
         registry.client.set_model_version_tag(MODEL, made.version, "train_sha256", train.sha256)
-        assert registry.judge(made, PROBLEM.model_copy(update={"gate": gate}))[0].passes
+        assert registry.evaluate(made, PROBLEM.model_copy(update={"gate": gate}))[0].passes
         strict = GatePolicy.model_validate({"resamples": 200, "training_age": {**rule, "max_age_days": 300}})
-        assert registry.judge(made, PROBLEM.model_copy(update={"gate": strict}))[0].outcome == "reject"
+        assert registry.evaluate(made, PROBLEM.model_copy(update={"gate": strict}))[0].outcome == "reject"
 
     def test_declared_groups_are_compared(self, registry):
         frame = rows(2).assign(sex=np.where(np.arange(950) % 2, "F", "M"))
         registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
         problem = with_gate(slices=("sex",), min_slice_rows=200)
         registry.champion("faint")
-        verdict = registry.judge(registry.version("clear"), problem)[0]
+        verdict = registry.evaluate(registry.version("clear"), problem)[0]
         assert [c.subject for c in verdict.conditions if c.kind == "slices"] == ["sex", "sex"]
-        missing = registry.judge(registry.version("clear"), with_gate(slices=("race",)))[0]
+        missing = registry.evaluate(registry.version("clear"), with_gate(slices=("race",)))[0]
         assert missing.outcome == "error"
         assert "lack the columns race" in missing.reasons[0]
 
 
 def test_the_stored_verdict_reads_back(registry):
     made = registry.version("clear")
-    verdict, _ = registry.judge(made)
+    verdict, _ = registry.evaluate(made)
     assert Verdict.model_validate_json(registry.tags(made)["verdict_json"]) == verdict
     assert verdict.evaluation == 1
     assert verdict.evaluations_left == PROBLEM.gate.evaluations - 1

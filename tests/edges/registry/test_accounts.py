@@ -46,7 +46,7 @@ def make_pending_review(folder):
         settings.cache_clear()
         local = TinyRegistry(logged)
         local.champion("faint")
-        verdict, _ = local.judge(local.version("clear"), problem())
+        verdict, _ = local.evaluate(local.version("clear"), problem())
         assert verdict.passes
     settings.cache_clear()
 

@@ -34,7 +34,7 @@ def promoted(registry):
     def make():
         first, second = registry.version("faint"), registry.version("faint", "clear")
         for made in (first, second):
-            registry.judge(made)
+            registry.evaluate(made)
             decide_review("tiny", made.version, ReviewAnswer("approve", "A. Person", "looks right"))
         return first, second
 
@@ -77,21 +77,21 @@ class TestRecords:
     def test_a_rejection_by_the_gate_is_recorded(self, registry):
         registry.champion("clear")
         worse = registry.version("faint")
-        registry.judge(worse)
+        registry.evaluate(worse)
         (record,) = registry.records("verdict")
         assert (record.version, record.facts["outcome"]) == (worse.version, "reject")
 
     def test_a_verdict_whose_tag_was_edited_is_not_used(self, registry):
         first, worse = registry.champion("clear"), registry.version("faint")
-        registry.judge(worse)
+        registry.evaluate(worse)
         forged = registry.tags(worse)["verdict_json"].replace('"reject"', '"promote"', 1)
         registry.client.set_model_version_tag(MODEL, worse.version, "verdict_json", forged)
-        assert registry.judge(worse, PROBLEM)[0].outcome == "reject"
+        assert registry.evaluate(worse, PROBLEM)[0].outcome == "reject"
         assert registry.aliases()["champion"] == first.version
 
     def test_a_rejection_by_a_person_is_recorded(self, registry):
         made = registry.version("clear")
-        registry.judge(made)
+        registry.evaluate(made)
         decide_review("tiny", made.version, ReviewAnswer("reject", "A. Person", "too slow"))
         (record,) = registry.records("rejection")
         assert (record.version, record.by, record.reason) == (made.version, "A. Person", "too slow")
@@ -105,7 +105,7 @@ class TestRecords:
     def test_the_same_version_and_verdict_add_no_record(self, registry, promoted):
         before = registry.records()
         again = registry.version("faint", "clear", identity=registry.tags(promoted[1])["identity"])
-        registry.judge(again)
+        registry.evaluate(again)
         assert registry.records() == before
 
     def test_a_record_that_mlflow_would_truncate_is_refused(self, registry, promoted):
@@ -245,10 +245,10 @@ class TestRollback:
 
     def test_a_rolled_back_version_is_not_promoted_again_on_the_same_verdict(self, registry):
         first, second = registry.champion("faint"), registry.version("faint", "clear")
-        registry.judge(second, WITHOUT_REVIEW)
+        registry.evaluate(second, WITHOUT_REVIEW)
         roll_back(RollbackRequest(problem="tiny", **DECISION))
         again = registry.version("faint", "clear", identity=registry.tags(second)["identity"])
-        assert "was promoted on this verdict" in registry.judge(again, WITHOUT_REVIEW)[1]
+        assert "was promoted on this verdict" in registry.evaluate(again, WITHOUT_REVIEW)[1]
         assert registry.aliases() == {"champion": first.version, "challenger": second.version}
 
     def test_a_killed_rollback_is_finished_and_not_done_twice(self, registry, promoted):
@@ -275,7 +275,7 @@ class TestOutOfBand:
 
     def test_the_gate_records_a_deleted_alias(self, registry, promoted):
         registry.client.delete_registered_model_alias(MODEL, "champion")
-        registry.judge(registry.version("clear"))
+        registry.evaluate(registry.version("clear"))
         (record,) = registry.records("out of band")
         assert record.version == ""
 

@@ -105,14 +105,14 @@ class TestChampion:
 class TestGate:
     def test_the_first_model_passes_and_waits_for_a_review(self, registry):
         made = registry.version("clear")
-        verdict, status = registry.judge(made)
+        verdict, status = registry.evaluate(made)
         assert verdict.outcome == "promote (first)"
         assert "waits for a review" in status
         assert registry.aliases() == {"challenger": made.version}
 
     def test_the_verdict_is_stored_with_the_version_and_the_run(self, registry):
         made = registry.version("clear")
-        verdict, _ = registry.judge(made)
+        verdict, _ = registry.evaluate(made)
         tags = registry.tags(made)
         assert tags["verdict"] == "promote (first)"
         assert tags["verdict_reasons"] == " ".join(verdict.reasons)
@@ -122,25 +122,25 @@ class TestGate:
 
     def test_a_better_challenger_passes_and_waits_for_a_review(self, registry):
         first, better = registry.champion("faint"), registry.version("faint", "clear")
-        verdict, _ = registry.judge(better)
+        verdict, _ = registry.evaluate(better)
         assert verdict.outcome == "promote"
         assert verdict.estimate > 0.1
         assert registry.aliases() == {"champion": first.version, "challenger": better.version}
 
     def test_an_equal_challenger_is_rejected(self, registry):
         first, same = registry.champion("clear"), registry.version("clear")
-        verdict, status = registry.judge(same, WITHOUT_REVIEW)
+        verdict, status = registry.evaluate(same, WITHOUT_REVIEW)
         assert (verdict.outcome, verdict.estimate) == ("reject", 0.0)
         assert "not promoted" in status
         assert registry.aliases()["champion"] == first.version
 
     def test_a_worse_challenger_is_rejected(self, registry):
         registry.champion("clear")
-        assert registry.judge(registry.version("faint"))[0].outcome == "reject"
+        assert registry.evaluate(registry.version("faint"))[0].outcome == "reject"
 
     def test_without_a_review_a_pass_moves_the_alias(self, registry):
         made = registry.version("clear")
-        verdict, status = registry.judge(made, WITHOUT_REVIEW)
+        verdict, status = registry.evaluate(made, WITHOUT_REVIEW)
         assert "without a reviewer" in verdict.reasons[-1]
         assert "champion now, without a review" in status
         assert registry.aliases() == {"champion": made.version}
@@ -148,22 +148,22 @@ class TestGate:
 
     def test_the_same_case_is_evaluated_once(self, registry):
         made = registry.version("clear")
-        first, _ = registry.judge(made)
+        first, _ = registry.evaluate(made)
         shutil.rmtree(settings().store_uri)  # a second evaluation would need the rows
-        assert registry.judge(made)[0] == first
+        assert registry.evaluate(made)[0] == first
 
     def test_a_champion_keeps_its_verdict(self, registry):
         made = registry.version("clear")
-        verdict, _ = registry.judge(made, WITHOUT_REVIEW)
-        again, status = registry.judge(made, WITHOUT_REVIEW)
+        verdict, _ = registry.evaluate(made, WITHOUT_REVIEW)
+        again, status = registry.evaluate(made, WITHOUT_REVIEW)
         assert again == verdict
         assert "is the champion" in status
 
     def test_with_another_champion_the_case_is_another(self, registry):
         made = registry.version("clear")
-        assert registry.judge(made)[0].outcome == "promote (first)"
+        assert registry.evaluate(made)[0].outcome == "promote (first)"
         registry.champion("clear")
-        assert registry.judge(made)[0].outcome == "reject"
+        assert registry.evaluate(made)[0].outcome == "reject"
 
 
 class TestErrorsNeverPass:
@@ -171,7 +171,7 @@ class TestErrorsNeverPass:
         first, better = registry.champion(logged=log(["faint"])), registry.version("clear")
         files = registry.client.get_model_version_download_uri(MODEL, first.version)
         shutil.rmtree(files.removeprefix("file://"))
-        verdict, status = registry.judge(better, WITHOUT_REVIEW)
+        verdict, status = registry.evaluate(better, WITHOUT_REVIEW)
         assert (verdict.outcome, verdict.passes) == ("error", False)
         assert f"champion {MODEL} version {first.version} can't be loaded" in verdict.reasons[0]
         assert "Traceback" not in verdict.reasons[0]
@@ -181,7 +181,7 @@ class TestErrorsNeverPass:
 
     def test_a_champion_that_needs_other_columns_is_an_error(self, registry):
         first = registry.champion(logged=log(["older"], renamed={"faint": "older"}))
-        verdict, _ = registry.judge(registry.version("clear"), WITHOUT_REVIEW)
+        verdict, _ = registry.evaluate(registry.version("clear"), WITHOUT_REVIEW)
         assert verdict.outcome == "error"
         assert "can't score the held-out rows" in verdict.reasons[0]
         assert registry.aliases()["champion"] == first.version
@@ -201,7 +201,7 @@ class TestErrorsNeverPass:
     def test_after_an_error_the_case_is_evaluated_again(self, registry):
         made = registry.version("clear")
         assert run_gate.fn(PROBLEM, registry.holdout.model_copy(update={"key": "gone"}), made).outcome == "error"
-        assert registry.judge(made)[0].outcome == "promote (first)"
+        assert registry.evaluate(made)[0].outcome == "promote (first)"
 
 
 def point_to(monkeypatch, address):

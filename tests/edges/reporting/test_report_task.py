@@ -25,7 +25,7 @@ def training(folder):
 def test_a_page_that_cannot_be_written_is_reported_and_undoes_nothing(tmp_path, monkeypatch):
     tags = {}
     monkeypatch.setattr(report, "write_page", lambda *args: 1 / 0)
-    monkeypatch.setattr(report.tracking, "log_training", lambda run, metrics, tags_: tags.update(tags_))
+    monkeypatch.setattr(report.training_runs, "log_training", lambda run, metrics, tags_: tags.update(tags_))
     line = report._write_pages(training(tmp_path), *[SimpleNamespace(parts=None, validated=None)] * 4)
     assert line.startswith("warning: report.html could not be written (ZeroDivisionError: division by zero)")
     assert "Registration, verdict and summary.json stand" in line

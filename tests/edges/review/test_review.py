@@ -27,7 +27,7 @@ def pending(registry):
 
     def make():
         made = registry.version("clear")
-        registry.judge(made)
+        registry.evaluate(made)
         return made
 
     return cached_state("pending", make)
@@ -45,13 +45,13 @@ class TestRequests:
 
     def test_the_same_review_is_requested_once(self, registry, pending):
         filed_at = registry.tags(pending)["review_filed_at"]
-        registry.judge(pending)
+        registry.evaluate(pending)
         assert registry.tags(pending)["review_filed_at"] == filed_at
         assert len(pending_reviews()) == 1
 
     def test_a_version_that_did_not_pass_has_no_review(self, registry):
         registry.champion("clear")
-        registry.judge(registry.version("faint"))
+        registry.evaluate(registry.version("faint"))
         assert pending_reviews() == []
 
     def test_a_later_verdict_that_does_not_pass_closes_the_review(self, registry, pending):
@@ -83,7 +83,7 @@ class TestApproval:
 
     def test_the_previous_champion_is_a_tag_of_the_model(self, registry):
         first, better = registry.champion("faint"), registry.version("clear")
-        registry.judge(better)
+        registry.evaluate(better)
         decide_review("tiny", better.version, ReviewAnswer("approve", "A. Person"))
         assert registry.aliases() == {"champion": better.version}
         assert registry.client.get_registered_model(MODEL).tags["previous_champion"] == first.version
@@ -98,7 +98,7 @@ class TestRejection:
 
     def test_the_same_verdict_does_not_request_another_review(self, registry, pending):
         decide_review("tiny", pending.version, ReviewAnswer("reject", "A. Person"))
-        assert "was rejected by A. Person" in registry.judge(pending)[1]
+        assert "was rejected by A. Person" in registry.evaluate(pending)[1]
         assert pending_reviews() == []
 
 
@@ -137,7 +137,7 @@ class TestVoid:
 
     def test_a_deleted_champion_alias_voids_the_review(self, registry):
         first, better = registry.champion("faint"), registry.version("clear")
-        registry.judge(better)
+        registry.evaluate(better)
         registry.client.delete_registered_model_alias(MODEL, "champion")
         self.assert_void(registry, better, f"compared with version {first.version}, and the champion is now none")
 
@@ -152,17 +152,17 @@ class TestVoid:
     def test_a_forged_request_for_a_rejected_version_is_void(self, registry):
         registry.champion("clear")
         worse = registry.version("faint")
-        verdict, _ = registry.judge(worse)
+        verdict, _ = registry.evaluate(worse)
         forged = verdict.model_copy(update={"outcome": "promote"})
         request_review.fn(PROBLEM, worse, forged)
         self.assert_void(registry, worse, "the gate did not pass it")
 
     def test_after_another_verdict_it_can_be_approved(self, registry):
         made, other = registry.version("faint", "clear"), registry.version("faint")
-        registry.judge(made)
+        registry.evaluate(made)
         promote_alias(MODEL, other.version, "A. Person", "")
         self.assert_void(registry, made, "compared with no champion")
-        assert registry.judge(made)[0].outcome == "promote"
+        assert registry.evaluate(made)[0].outcome == "promote"
         assert decide_review("tiny", made.version, ReviewAnswer("approve", "A. Person")).aliases == ("champion",)
 
 
@@ -199,7 +199,7 @@ class TestTerminal:
 
     def test_it_asks_which_of_several(self, registry, pending, answer):
         second = registry.version("faint", "clear")
-        registry.judge(second)
+        registry.evaluate(second)
         with pytest.raises(GateError, match="several reviews"):
             answer(decision="approve", reviewer="A. Person")
         answer("3", "2", "reject", "A. Person", "")
@@ -256,6 +256,6 @@ class TestCommand:
 
 def test_without_a_review_policy_nothing_is_pending(registry):
     made = registry.version("clear")
-    registry.judge(made, WITHOUT_REVIEW)
+    registry.evaluate(made, WITHOUT_REVIEW)
     assert pending_reviews() == []
     assert registry.aliases() == {"champion": made.version}

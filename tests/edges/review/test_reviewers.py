@@ -54,7 +54,7 @@ def filed(registry, keys):
     def file(spec, name):
         def make():
             made = registry.version("clear")
-            registry.judge(made, spec)
+            registry.evaluate(made, spec)
             return made
 
         return cached_state(f"reviewers-{name}", make)
@@ -153,7 +153,7 @@ class TestKeys:
         assert decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob", request=shown)).state == "approved"
 
     def test_without_declared_reviewers_there_is_no_code(self, registry):
-        registry.judge(made := registry.version("clear"))
+        registry.evaluate(made := registry.version("clear"))
         with pytest.raises(GateError, match="declares no reviewers"):
             approval_code("tiny", made.version, "approve", "Bob")
 
@@ -189,7 +189,7 @@ class TestRequiredApprovals:
     def test_when_the_trainer_is_unknown_nobody_approves_alone(self, registry, keys):
         made = registry.version("clear")
         registry.client.delete_model_version_tag(MODEL, made.version, "trained_by")
-        registry.judge(made, problem("Ann", "Bob"))
+        registry.evaluate(made, problem("Ann", "Bob"))
         assert decide_review("tiny", made.version, ReviewAnswer("approve", "Bob")).state == "pending"
         assert "champion" not in registry.aliases()
 
@@ -264,7 +264,7 @@ class TestExpiry:
         assert registry.tags(late)["review"] == "rejected"
 
     def test_the_next_training_does_not_request_it_again(self, registry, late):
-        assert "nobody decided within 7 days" in registry.judge(late, problem("Ann", "Bob", expires_days=7))[1]
+        assert "nobody decided within 7 days" in registry.evaluate(late, problem("Ann", "Bob", expires_days=7))[1]
         assert len(registry.records("request")) == 1
 
 
@@ -277,7 +277,7 @@ class TestBinding:
 
     def test_an_approval_is_bound_to_the_files_of_the_model(self, registry, keys):
         made = registry.version(logged=log(["clear"]))
-        registry.judge(made)
+        registry.evaluate(made)
         folder = registry.client.get_model_version_download_uri(MODEL, made.version).removeprefix("file://")
         with Path(folder, "MLmodel").open("a") as file:
             file.write("\n")
@@ -285,7 +285,7 @@ class TestBinding:
 
     def test_an_approval_is_bound_to_the_gate_report(self, registry, keys):
         made = registry.version(logged=log(["clear"]))
-        verdict, _ = registry.judge(made)
+        verdict, _ = registry.evaluate(made)
         registry.client.log_text(made.run_id, "<p>fine</p>", "gate_report.html")
         request_review.fn(PROBLEM, made, verdict)
         registry.client.log_text(made.run_id, "<p>better than fine</p>", "gate_report.html")
@@ -301,7 +301,7 @@ class TestBinding:
         settings.cache_clear()
         (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(raw))
         made = registry.version("clear")
-        registry.judge(made)
+        registry.evaluate(made)
         (tmp_path / "tiny.yaml").write_text(yaml.safe_dump({**raw, **change}))
         self.assert_void(registry, made, f"its {what} changed")
 
@@ -322,10 +322,10 @@ class TestBypasses:
             for variable in (name, f"EVENHAND_{name}", f"EVENHAND_GATE__{name}", f"GATE_{name}"):
                 monkeypatch.setenv(variable.upper(), values.get(name, "1"))
         settings.cache_clear()
-        registry.judge(made := registry.version("clear"))
+        registry.evaluate(made := registry.version("clear"))
         assert registry.aliases() == {"challenger": made.version}
         first = registry.champion("clear")
-        assert registry.judge(registry.version("faint"))[0].outcome == "reject"
+        assert registry.evaluate(registry.version("faint"))[0].outcome == "reject"
         assert registry.aliases()["champion"] == first.version
 
     def test_only_keys_and_accounts_are_read_from_the_environment(self):
@@ -341,7 +341,7 @@ class TestBypasses:
 
     def test_the_gate_does_not_approve_its_own_verdict(self, registry, pending):
         for _ in range(3):
-            _, status = registry.judge(pending, problem("Ann", "Bob", "Cy"))
+            _, status = registry.evaluate(pending, problem("Ann", "Bob", "Cy"))
         assert "waits for a review" in status
         assert registry.records("approval", "promotion") == []
         assert registry.aliases() == {"challenger": pending.version}

@@ -74,7 +74,7 @@ def stopped(training, changed=lambda frame: frame, leak=lambda given: given):
     return str(caught.value)
 
 
-def told(training):
+def reported(training):
     return json.loads((training.folder / "leak_sentinel.json").read_text())
 
 
@@ -82,24 +82,24 @@ def told(training):
 def test_a_clean_training_says_so_with_the_twins_that_the_data_came_with(training, sample):
     rows = good()
     report = find_leaks.fn(*trained(training, rows, split.fn(rows, PROBLEM, sample, 0)))
-    assert told(training) == report.to_record()
+    assert reported(training) == report.to_record()
     assert (report.leak_sentinel, report.fits, report.rows > 300) == ("clean", 6, sample is None)
     held_out = report.twins["held-out period"]
     assert held_out.judged > held_out.twins > 10
 
 
 def test_copies_made_between_validation_and_the_folds(training):
-    said = stopped(training, lambda frame: pd.concat([frame, frame[frame["kind"] == "car"]]))
-    assert re.search(r"before the folds: \d+ rows \([\d, .]+\) copied or made up", said)
-    assert told(training)["leak_sentinel"] == "leak found"
+    message = stopped(training, lambda frame: pd.concat([frame, frame[frame["kind"] == "car"]]))
+    assert re.search(r"before the folds: \d+ rows \([\d, .]+\) copied or made up", message)
+    assert reported(training)["leak_sentinel"] == "leak found"
 
 
 def test_a_row_whose_label_was_changed_is_not_in_the_data(training):
-    said = stopped(training, lambda frame: frame.replace({"kind": {"fist": "car"}}))
-    assert "copied or made up, which the validated data does not have" in said
+    message = stopped(training, lambda frame: frame.replace({"kind": {"fist": "car"}}))
+    assert "copied or made up: the validated data does not have them" in message
 
 
-def test_an_encoder_fitted_on_all_rows_is_told_by_candidate_and_fold(training, monkeypatch):
+def test_an_encoder_fitted_on_all_rows_is_reported_by_candidate_and_fold(training, monkeypatch):
     def leaking(self, features, fold):
         encoder, frame = build_encoder(self.features[features]), self.frame[list(self.features[features].columns)]
         encoder.fit(frame)
@@ -108,10 +108,10 @@ def test_an_encoder_fitted_on_all_rows_is_told_by_candidate_and_fold(training, m
     # Without it the rows that another test encoded would be used again.
     monkeypatch.setattr("tasks.training.context._experiments", OnceCache(size=1))
     monkeypatch.setattr(Experiment, "_encode_now", leaking)
-    said = stopped(training)
-    assert "lightgbm / none, fold 1: its encoder was fitted on" in said
-    assert "and 3 more in" in said
-    findings = told(training)["findings"]
+    message = stopped(training)
+    assert "lightgbm / none, fold 1: its encoder was fitted on" in message
+    assert "and 3 more in" in message
+    findings = reported(training)["findings"]
     assert len(findings) == 6
     assert any(finding.startswith("lightgbm / random_over, held-out period: ") for finding in findings)
 
@@ -122,7 +122,7 @@ def test_a_fit_that_nobody_checked_is_no_clean_one(training):
         lost = tuple(replace(unit, leaks=None) for unit in results[0].units)
         return *rest, [replace(results[0], units=lost)]
 
-    assert "lightgbm / none, held-out period: nobody looked for leaks" in stopped(training, leak=unchecked)
+    assert "lightgbm / none, held-out period: it was not checked for leaks" in stopped(training, leak=unchecked)
 
 
 def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and_its_run_says_so(training, registry):
@@ -142,9 +142,11 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
 
     with pytest.raises(LeakFound) as caught:
         train()
-    said = str(caught.value)
-    assert said.startswith("lightgbm / none / multipliers: correction and decision rule multipliers, held-out period: ")
+    message = str(caught.value)
+    assert message.startswith(
+        "lightgbm / none / multipliers: correction and decision rule multipliers, held-out period: "
+    )
     experiment = registry.client.get_experiment_by_name("tiny")
     (run,) = registry.client.search_runs([experiment.experiment_id], "tags.leak_sentinel LIKE '%'")
-    assert (run.info.status, run.data.tags["leak_sentinel"]) == ("FAILED", said)
+    assert (run.info.status, run.data.tags["leak_sentinel"]) == ("FAILED", message)
     assert not refitted[0].exists(), "no model of a training that leaks stays behind"

@@ -9,7 +9,7 @@ import pytest
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.problem import parse_problem
-from evenhand.report.tables import baseline_against_resampled, leaderboard
+from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.reporting.candidates import _write_files
@@ -65,13 +65,13 @@ PROBLEM = parse_problem(
 RULE_OUT = race.rule_out.fn
 
 
-class Told:
+class Printed:
     def __init__(self, folder):
-        self.folder, self.said = folder, []
+        self.folder, self.lines = folder, []
         self.problem, self.preset, self.seed = PROBLEM, "standard", SEED
 
     def say(self, text):
-        self.said.append(text)
+        self.lines.append(text)
 
 
 class AtOnce:
@@ -97,7 +97,7 @@ def raced(folder, monkeypatch, racing=True):
     parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), PROBLEM)
     problem = PROBLEM.model_copy(update={"racing": racing})
     context = TrainingContext(parts, problem, SEED, folder)
-    training, grid = Told(folder), candidates(PROBLEM)
+    training, grid = Printed(folder), candidates(PROBLEM)
     inner, stopped = race.run_race(UnitRunner(training, context, None), grid, context.fold_numbers)
     return training, context, grid, inner, stopped
 
@@ -121,7 +121,7 @@ def test_a_stopped_fit_gets_no_more_folds_and_what_others_are_compared_with_gets
         FAR: stopped[FAR].folds,
     }
     assert stopped[FAR].folds in (2, 3)
-    assert training.said == [f"           {FAR}: {stopped[FAR].message}"]
+    assert training.lines == [f"           {FAR}: {stopped[FAR].message}"]
 
 
 def test_no_race_runs_every_fold_and_the_winner_is_the_same(trained, tmp_path, monkeypatch):

@@ -131,8 +131,8 @@ def test_the_stored_model_gives_the_judged_probabilities_and_classes_in_a_fresh_
 
 
 def test_every_overconfident_fit_is_corrected_and_better_for_it(world):
-    said = {r.candidate.name: r.shipped.correction for r in world.results}
-    assert said["random_forest / none"] != "none"
+    message = {r.candidate.name: r.shipped.correction for r in world.results}
+    assert message["random_forest / none"] != "none"
     for result in world.results:
         for raw, corrected in ((result.oof, result.shipped.oof), (result.test, result.shipped.test)):
             assert corrected.metrics["log_loss"] < raw.metrics["log_loss"] - 0.1, result.candidate.name

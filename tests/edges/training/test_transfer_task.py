@@ -100,19 +100,19 @@ def test_a_training_fetches_and_validates_what_its_models_begin_on(tmp_path, mon
     ours = problem()
     parts = split.fn(write_frame(rows_of(), "good/{sha256}.parquet"), ours)
     rows_of(120, seed=8).to_csv(tmp_path / "york.csv", index=False)
-    # The tasks themselves, without a flow around them; what MLflow is told is kept here.
+    # The tasks themselves, without a flow around them; what MLflow is reported is kept here.
     monkeypatch.setattr("tasks.training.transfer_data.ingest", ingest.fn)
     monkeypatch.setattr("tasks.training.transfer_data.validate", validate.fn)
     logged = []
     monkeypatch.setattr("tasks.training.transfer_data.log_input", lambda *arguments: logged.append(arguments))
-    said = []
-    training = SimpleNamespace(run_id="r1", problem=ours, say=said.append)
+    message = []
+    training = SimpleNamespace(run_id="r1", problem=ours, say=message.append)
     name = str(tmp_path / "york.csv")
     given = add_transfer_data(training, parts, [candidate("older"), candidate({"data": name})])
     (borrowed,) = given.transfer
     assert (given.train, given.holdout, borrowed.name) == (parts.train, parts.holdout, name)
     assert 0 < borrowed.rows.rows == 120 - borrowed.left_out
-    assert said == [
+    assert message == [
         f"          {borrowed.rows.rows} rows of {name} to begin on; {borrowed.left_out} left out: newer than the "
         "training rows, or this training's own"
     ]

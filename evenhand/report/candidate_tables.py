@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,36 +11,11 @@ import pandas as pd
 
 from evenhand.metrics.scores import Scores
 from evenhand.problem import LOWER_IS_BETTER, METRICS
+from evenhand.report.candidate_row import PLAIN, Row, is_baseline
 from evenhand.report.table_model import DIFFERENCE, NAMES
 
-PLAIN = ("none", "base", "argmax")
 ACCURACY = "accuracy (misleading)"
 Rows = Literal["oof", "test"]
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One candidate and its scores, out of fold and on the held-out period; ``skipped`` says why it has none."""
-
-    model: str
-    strategy: str
-    features: str
-    decision: str
-    oof: Scores | None
-    test: Scores | None
-    fit_seconds: float
-    skipped: str | None
-    variant_of: str | None = None
-    folds: int = 0
-    stopped: str | None = None
-    """Why it got no more folds; ``oof`` is of the folds done until then."""
-    beside: Scores | None = None
-    """If it was stopped early: scores of its baseline on the same rows."""
-
-    @property
-    def group(self) -> str:
-        """The model whose rows a table keeps together; a variant with other settings belongs to it."""
-        return self.variant_of or self.model
 
 
 def baseline_against_resampled(rows: Sequence[Row], metric: str, on: Rows = "oof") -> pd.DataFrame:
@@ -205,11 +179,6 @@ def _shown(rows: Sequence[Row]) -> list[str]:
 def _folds(rows: Sequence[Row], on: Rows) -> list[str]:
     """Show folds if a candidate was stopped early: its scores are of fewer rows than the others'."""
     return ["folds"] if on == "oof" and any(row.stopped for row in rows) else []
-
-
-def is_baseline(row: Row) -> bool:
-    """Return whether a candidate is the baseline of its model."""
-    return (row.strategy, row.features, row.decision) == PLAIN and row.variant_of is None
 
 
 def _compared(scores: Scores, baseline: Scores | None, metric: str) -> dict[str, float]:

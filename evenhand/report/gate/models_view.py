@@ -98,11 +98,11 @@ def _calibration(details: Details) -> dict[str, Any]:
             model.reliability.confidence, model.reliability.accuracy, model.reliability.rows, strict=True
         )
     ]
-    look = {"champion": "grey", "challenger": "dot"}
+    marks = {"champion": "grey", "challenger": "dot"}
     return {
         "drawn": to_svg(plot, "reliability", "How often each model is right against how confident it is"),
         "key": [
-            (look[name], f"{name}: calibration error {ece:.4f}, log-loss {loss:.4f}")
+            (marks[name], f"{name}: calibration error {ece:.4f}, log-loss {loss:.4f}")
             for name, model in models.items()
             for ece, loss in [(model.scores.metrics["ece"], model.scores.metrics["log_loss"])]
         ],
