@@ -39,11 +39,11 @@ class ModelSpec(Frozen):
     exact: bool = Field(
         default=False,
         description="gradient_boosting without histograms, slow past 50,000 rows; random_forest of full-grown trees "
-        "on full bags, as scikit-learn has it",
+        "on full bags, with scikit-learn's defaults",
     )
     params: Params = Field(default={})
     max_rows: int | None = Field(
-        default=None, ge=2_000, description="fit on a sample of so many training rows, every class at its share"
+        default=None, ge=2_000, description="fit on a sample of at most this many training rows, classes in proportion"
     )
     class_name: str | None = Field(
         default=None, description="of a detector: the class to detect; the rarest without it"
@@ -87,7 +87,7 @@ class ExtraCandidate(Frozen):
     label: str | None = Field(default=None, description="name of the model with these settings; needed on `base`")
     params: Params = Field(default={}, description="settings that differ from those of the problem's model")
     half_life_days: float | None = Field(
-        default=None, gt=0, description="a training row weighs half as much for every so many days of age"
+        default=None, gt=0, description="a training row's weight halves with every this many days of age"
     )
 
     @property

@@ -18,8 +18,8 @@ def as_text(value: Any) -> Any:
 class TextFeature(Frozen):
     """Free text: weights of its terms (TF-IDF, Spaerck Jones 1972), folded into topics (Deerwester et al. 1990).
 
-    Topics are about what most rows say. The terms that tell the classes apart best (chi-squared, Yang & Pedersen 1997)
-    are columns beside them: a word that only a rare class has would be lost in topics.
+    Topics describe what most rows are about. The terms that discriminate the classes best (chi-squared, Yang &
+    Pedersen 1997) are columns beside them: a word that only a rare class has would be lost in topics.
     """
 
     column: str
@@ -27,7 +27,7 @@ class TextFeature(Frozen):
     min_count: int = Field(default=5, ge=1, description="rows that a term needs to be read")
     max_features: int = Field(default=5_000, ge=10, le=100_000, description="terms read, the most frequent first")
     components: int = Field(default=50, ge=1, le=500, description="topics; fewer terms are columns themselves")
-    telling: int = Field(default=50, ge=0, le=500, description="terms that tell the classes apart, as columns")
+    top_terms: int = Field(default=50, ge=0, le=500, description="terms that discriminate the classes best, as columns")
 
 
 class TextAugmentStrategy(NamedStrategy):
