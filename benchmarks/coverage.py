@@ -32,7 +32,7 @@ METRIC = "macro_f1"
 
 
 @dataclass(frozen=True)
-class Setting:
+class SimulationSetting:
     """The number of rows of each class, and the skill of the two models."""
 
     name: str
@@ -46,10 +46,10 @@ class Setting:
         return tuple(f"{size} rows" for size in self.sizes)
 
 
-SETTINGS = (Setting("two classes", (950, 50)), Setting("five classes", (1500, 600, 400, 200, 50)))
+SETTINGS = (SimulationSetting("two classes", (950, 50)), SimulationSetting("five classes", (1500, 600, 400, 200, 50)))
 
 
-def answered(y: np.ndarray, setting: Setting, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def answered(y: np.ndarray, setting: SimulationSetting, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Predict by both models; their errors are correlated, as those of two fits on the same data are."""
     k = len(setting.sizes)
     shared = rng.normal(size=(len(y), k))
@@ -65,7 +65,7 @@ def answered(y: np.ndarray, setting: Setting, rng: np.random.Generator) -> tuple
     return proba(setting.plain), proba(setting.other)
 
 
-def truth_of(setting: Setting) -> tuple[Scores, Scores]:
+def truth_of(setting: SimulationSetting) -> tuple[Scores, Scores]:
     """Score both models on the population."""
     share = np.array(setting.sizes) / sum(setting.sizes)
     y = np.repeat(np.arange(len(share)), np.round(share * POPULATION).astype(int))
@@ -73,7 +73,7 @@ def truth_of(setting: Setting) -> tuple[Scores, Scores]:
     return score(y, a, setting.classes), score(y, b, setting.classes)
 
 
-def evidence_of(setting: Setting, rng: np.random.Generator) -> Evidence:
+def evidence_of(setting: SimulationSetting, rng: np.random.Generator) -> Evidence:
     """Draw rows and compute the evidence, as a training does for its held-out period."""
     y = np.repeat(np.arange(len(setting.sizes)), setting.sizes)
     rows = EvaluationRows(y, setting.classes)
@@ -114,7 +114,7 @@ def intervals_of(found: Evidence, truth: tuple[Scores, Scores]) -> Iterator[tupl
             yield f"recall, difference, class of {one.name}", one.recall_difference, b - a
 
 
-def coverage(setting: Setting, simulations: int, seed: int = 0) -> dict[str, float]:
+def coverage(setting: SimulationSetting, simulations: int, seed: int = 0) -> dict[str, float]:
     """Return the share of simulations in which each interval contains the true value."""
     truth = truth_of(setting)
     held: defaultdict[str, int] = defaultdict(int)

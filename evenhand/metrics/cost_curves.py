@@ -49,8 +49,8 @@ class CostCurve:
     def suits(self) -> float:
         """Return the x at which the rule loses least against the best threshold; the middle of a stretch.
 
-        The loss is a part of what calling no row or every row costs, so that the ends, where all is cheap, are no use.
-        A rule over several classes is no threshold on one of them: it may even cost less than the best one.
+        The loss is relative to the cost of calling no row or every row, so that the ends, where all costs are low, do
+        not count. A rule over several classes is no threshold on one of them: it may even cost less than the best one.
         """
         x = np.union1d(self.x[(self.x > 0) & (self.x < 1)], INSIDE)
         loss = (self.of_rule(x) - np.interp(x, self.x, self.cost)) / np.minimum(x, 1 - x)
@@ -66,11 +66,11 @@ class CostCurve:
         return low, (1 - self.false_alarms) / (1 - self.false_alarms + self.misses)
 
     def times(self, x: float) -> float:
-        """Return how many times dearer than a false alarm a miss is at ``x``; infinite at 1."""
+        """Return the cost of a miss as a multiple of that of a false alarm at ``x``; infinite at 1."""
         return float("inf") if x >= 1 else x * (1 - self.share) / ((1 - x) * self.share)
 
     def at(self, times: float) -> float:
-        """Return the x at which a miss costs so many false alarms.
+        """Return the x at which a miss costs ``times`` as much as a false alarm.
 
         Examples
         --------

@@ -27,7 +27,7 @@ from evenhand.problem import (
 from evenhand.strategies.capped import capped
 from evenhand.strategies.cleaning import clean, near_miss
 from evenhand.strategies.random_sampling import random_over, random_under, rose
-from evenhand.strategies.row_limit import limited_rows
+from evenhand.strategies.row_limit import sampled_rows
 from evenhand.strategies.synthetic_rows import synthetic
 from evenhand.strategies.training_rows import TrainingRows
 from evenhand.strategies.weights import weigh
@@ -66,7 +66,7 @@ def resample(
     CannotResample
         When the strategy can't run on these rows.
     """
-    sample = limited_rows(strategy, y, seed)
+    sample = sampled_rows(strategy, y, seed)
     if sample is None:
         return replace(_resample(strategy, X, y, classes, seed, n_categorical), given=X)
     rows = _resample(strategy, X[sample], y[sample], classes, seed, n_categorical)

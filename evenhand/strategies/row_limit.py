@@ -1,4 +1,4 @@
-"""The stratified sample that a strategy works on, where it searches neighbours in a limited number of rows."""
+"""The stratified sample that a strategy works on where there are more rows than its ``max_rows``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from evenhand.strategies.expected_rows import above_search_limit
 from evenhand.strategies.training_rows import CannotResample
 
 
-def limited_rows(strategy: AnyStrategy, y: np.ndarray, seed: int) -> np.ndarray | None:
-    """Return the positions of the rows that a strategy works on, or None for all rows.
+def sampled_rows(strategy: AnyStrategy, y: np.ndarray, seed: int) -> np.ndarray | None:
+    """Draw the rows that a strategy works on; None means all of them.
 
     Raises
     ------

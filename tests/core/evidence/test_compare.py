@@ -307,7 +307,7 @@ def test_what_is_not_settled_says_why_and_how_to_settle_it(evidence):
     assert "Set `racing: false` to settle it." in some
 
 
-# --- baselines and simplicity ---------------------------------------------------------------
+# --- baselines and simplicity --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
