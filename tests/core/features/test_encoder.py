@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.features.encoder import TextCells, build_encoder
+from evenhand.features.column_cells import TextCells
+from evenhand.features.encoder import build_encoder
 from evenhand.problem import FeatureSet
 
 

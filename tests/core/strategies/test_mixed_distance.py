@@ -11,7 +11,7 @@ from evenhand.strategies import mixed_distance as mixed
 from evenhand.strategies import resample
 from evenhand.strategies.mixed_distance import MixedRows
 from evenhand.strategies.neighbour_search import neighbours
-from evenhand.strategies.traced_samplers import most_frequent
+from evenhand.strategies.smotenc import most_frequent
 
 CLASSES = ["a", "b"]
 
