@@ -17,8 +17,8 @@ import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from evenhand.data.split import Fold
+from evenhand.data.stratified_sample import stratified_rows
 from evenhand.metrics.scores import score
-from evenhand.models.prepared import stratified_rows
 from evenhand.postprocess.rules import LargestWeighted
 from evenhand.problem import DETECTORS, FeatureSet, ModelSpec, SimpleStrategy
 from evenhand.training.candidates import Candidate

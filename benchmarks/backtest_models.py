@@ -1,7 +1,7 @@
 """Real models for the backtest of the gate, fitted on bootstrap samples of the years before the evaluated one.
 
-Their probabilities are kept below the cache. Rows of the problem's held-out period are left out: the evaluated year is
-the last one before it.
+Their probabilities are kept below the cache. Rows of the problem's held-out period are left out: the evaluated year
+is the last one before it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MODEL = ModelSpec(kind="lightgbm", params={"n_estimators": 40})
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class LabelledRows:
     """A problem's labelled rows before its held-out period."""
 
     problem: Problem
@@ -42,12 +42,12 @@ class Rows:
     sha256: str
 
     @property
-    def judged(self) -> int:
+    def evaluated(self) -> int:
         """The last year before the held-out period."""
         return int(self.year.max())
 
 
-def read_rows(name: str) -> Rows:
+def read_rows(name: str) -> LabelledRows:
     """Read a problem's rows, typed and labelled, without those of its held-out period."""
     problem = load_problem(name)
     snapshot = ingest.fn(problem)
@@ -61,26 +61,26 @@ def read_rows(name: str) -> Rows:
     classes = tuple(sorted(label[kept].unique()))
     y = pd.Categorical(label[kept], categories=list(classes)).codes.astype(np.int64)
     features = frame.loc[kept].drop(columns=problem.target.column).reset_index(drop=True)
-    return Rows(problem, features, year[kept].to_numpy(dtype=int), y, classes, snapshot.sha256)
+    return LabelledRows(problem, features, year[kept].to_numpy(dtype=int), y, classes, snapshot.sha256)
 
 
 def _years(column: pd.Series) -> pd.Series:
     return column.dt.year if pd.api.types.is_datetime64_any_dtype(column) else column
 
 
-def bootstrap_models(rows: Rows, n: int, seed: int = 0) -> np.ndarray:
+def bootstrap_models(rows: LabelledRows, n: int, seed: int = 0) -> np.ndarray:
     """Return the probabilities of ``n`` models for the evaluated year, shape (n, rows, K); kept ones are read."""
-    return np.stack([kept_model(rows, rows.judged, rows.judged, seed=seed + number + 1) for number in range(n)])
+    return np.stack([kept_model(rows, rows.evaluated, rows.evaluated, seed=seed + number + 1) for number in range(n)])
 
 
-def kept_model(rows: Rows, before: int, judged: int, seed: int | None = None) -> np.ndarray:
+def kept_model(rows: LabelledRows, before: int, judged: int, seed: int | None = None) -> np.ndarray:
     """Return the probabilities for year ``judged`` of a model fitted on the years before ``before``.
 
     Kept probabilities are read instead of fitted again.
 
     Parameters
     ----------
-    rows : Rows
+    rows : LabelledRows
     before, judged : int
     seed : int, optional
         Of a bootstrap sample of the training rows; without it every row is used once.
@@ -98,7 +98,7 @@ def kept_model(rows: Rows, before: int, judged: int, seed: int | None = None) ->
     return proba
 
 
-def _fitted(rows: Rows, train: np.ndarray, judged: np.ndarray, seed: int | None) -> np.ndarray:
+def _fitted(rows: LabelledRows, train: np.ndarray, judged: np.ndarray, seed: int | None) -> np.ndarray:
     """Fit with balanced class weights, as suits macro F1; a row drawn twice counts twice."""
     encoder = build_encoder(rows.problem.features["base"])
     X, y = encoder.fit_transform(rows.frame[train]), rows.y[train]

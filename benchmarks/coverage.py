@@ -32,7 +32,7 @@ METRIC = "macro_f1"
 
 
 @dataclass(frozen=True)
-class World:
+class SimulationSetting:
     """The number of rows of each class, and the skill of the two models."""
 
     name: str
@@ -46,14 +46,14 @@ class World:
         return tuple(f"{size} rows" for size in self.sizes)
 
 
-WORLDS = (World("two classes", (950, 50)), World("five classes", (1500, 600, 400, 200, 50)))
+SETTINGS = (SimulationSetting("two classes", (950, 50)), SimulationSetting("five classes", (1500, 600, 400, 200, 50)))
 
 
-def answered(y: np.ndarray, world: World, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def answered(y: np.ndarray, setting: SimulationSetting, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Predict by both models; their errors are correlated, as those of two fits on the same data are."""
-    k = len(world.sizes)
+    k = len(setting.sizes)
     shared = rng.normal(size=(len(y), k))
-    prior = np.log(np.array(world.sizes) / sum(world.sizes))
+    prior = np.log(np.array(setting.sizes) / sum(setting.sizes))
 
     def proba(skill: float) -> np.ndarray:
         z = 0.5 * prior + 0.8 * shared + 0.6 * rng.normal(size=shared.shape)
@@ -62,31 +62,31 @@ def answered(y: np.ndarray, world: World, rng: np.random.Generator) -> tuple[np.
         found: np.ndarray = e / e.sum(axis=1, keepdims=True)
         return found
 
-    return proba(world.plain), proba(world.other)
+    return proba(setting.plain), proba(setting.other)
 
 
-def truth_of(world: World) -> tuple[Scores, Scores]:
+def truth_of(setting: SimulationSetting) -> tuple[Scores, Scores]:
     """Score both models on the population."""
-    share = np.array(world.sizes) / sum(world.sizes)
+    share = np.array(setting.sizes) / sum(setting.sizes)
     y = np.repeat(np.arange(len(share)), np.round(share * POPULATION).astype(int))
-    a, b = answered(y, world, np.random.default_rng(1))
-    return score(y, a, world.classes), score(y, b, world.classes)
+    a, b = answered(y, setting, np.random.default_rng(1))
+    return score(y, a, setting.classes), score(y, b, setting.classes)
 
 
-def evidence_of(world: World, rng: np.random.Generator) -> Evidence:
+def evidence_of(setting: SimulationSetting, rng: np.random.Generator) -> Evidence:
     """Draw rows and compute the evidence, as a training does for its held-out period."""
-    y = np.repeat(np.arange(len(world.sizes)), world.sizes)
-    rows = EvaluationRows(y, world.classes)
-    entries = [ComparedCandidate(name, "model", "model", name, name, "base", "argmax") for name in ("none", "other")]
-    known = np.ones(len(world.sizes), dtype=bool)
-    answers = {
+    y = np.repeat(np.arange(len(setting.sizes)), setting.sizes)
+    rows = EvaluationRows(y, setting.classes)
+    compared = [ComparedCandidate(name, "model", "model", name, name, "base", "argmax") for name in ("none", "other")]
+    known = np.ones(len(setting.sizes), dtype=bool)
+    measured = {
         entry.name: MeasuredCandidate(
             p.argmax(axis=1), {"average_precision": influences(rows, p, "average_precision", known)}
         )
-        for entry, p in zip(entries, answered(y, world, rng), strict=True)
+        for entry, p in zip(compared, answered(y, setting, rng), strict=True)
     }
     return compare_candidates(
-        entries, {"test": EvaluatedCandidates(rows, answers)}, METRIC, EvidencePolicy(seed=int(rng.integers(2**31)))
+        compared, {"test": EvaluatedCandidates(rows, measured)}, METRIC, EvidencePolicy(seed=int(rng.integers(2**31)))
     )
 
 
@@ -114,23 +114,23 @@ def intervals_of(found: Evidence, truth: tuple[Scores, Scores]) -> Iterator[tupl
             yield f"recall, difference, class of {one.name}", one.recall_difference, b - a
 
 
-def coverage(world: World, simulations: int, seed: int = 0) -> dict[str, float]:
+def coverage(setting: SimulationSetting, simulations: int, seed: int = 0) -> dict[str, float]:
     """Return the share of simulations in which each interval contains the true value."""
-    truth = truth_of(world)
+    truth = truth_of(setting)
     held: defaultdict[str, int] = defaultdict(int)
     for simulation in range(simulations):
         rng = np.random.default_rng([seed, simulation])
-        for name, interval, true in intervals_of(evidence_of(world, rng), truth):
+        for name, interval, true in intervals_of(evidence_of(setting, rng), truth):
             held[name] += bool(interval.low <= true <= interval.high)
     return {name: count / simulations for name, count in held.items()}
 
 
 def checked(simulations: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield for every interval whether its coverage is within the limits."""
-    for world in WORLDS:
-        for name, share in coverage(world, simulations).items():
-            line = {"world": world.name, "interval": name, "coverage": share, "met": LOWEST <= share <= HIGHEST}
-            yield f"{world.name:13s} {name:42s} {share:7.2%}", line
+    for setting in SETTINGS:
+        for name, share in coverage(setting, simulations).items():
+            line = {"setting": setting.name, "interval": name, "coverage": share, "met": LOWEST <= share <= HIGHEST}
+            yield f"{setting.name:13s} {name:42s} {share:7.2%}", line
 
 
 if __name__ == "__main__":

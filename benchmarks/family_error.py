@@ -47,7 +47,7 @@ def refitted(rng: np.random.Generator) -> Evidence:
             drawn = rng.choice(train, len(train))
             model[valid] = discriminant(X[drawn], y[drawn], X[valid])
     rows = EvaluationRows(y, CLASSES, fold, (1 / (FOLDS - 1),) * FOLDS)
-    return judged("oof", rows, proba, rng)
+    return evidence_on("oof", rows, proba, rng)
 
 
 def equal(rng: np.random.Generator) -> Evidence:
@@ -56,7 +56,7 @@ def equal(rng: np.random.Generator) -> Evidence:
     z = 0.7 * rng.normal(size=(1 + STRATEGIES, len(y), len(SIZES))) + rng.normal(size=(len(y), len(SIZES)))
     z[:, np.arange(len(y)), y] += 1.2
     e = np.exp(z)
-    return judged("test", EvaluationRows(y, CLASSES), e / e.sum(axis=2, keepdims=True), rng)
+    return evidence_on("test", EvaluationRows(y, CLASSES), e / e.sum(axis=2, keepdims=True), rng)
 
 
 def discriminant(X: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -70,19 +70,19 @@ def discriminant(X: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
     return proba
 
 
-def judged(place: EvaluationSet, rows: EvaluationRows, proba: np.ndarray, rng: np.random.Generator) -> Evidence:
+def evidence_on(where: EvaluationSet, rows: EvaluationRows, proba: np.ndarray, rng: np.random.Generator) -> Evidence:
     """Compute the evidence, as a training does; the first model is the baseline."""
     names = ["none", *(f"strategy {number}" for number in range(1, len(proba)))]
-    entries = [ComparedCandidate(name, "model", "model", name, name, "base", "argmax") for name in names]
+    compared = [ComparedCandidate(name, "model", "model", name, name, "base", "argmax") for name in names]
     known = np.ones(len(CLASSES), dtype=bool)
-    answers = {
+    measured = {
         name: MeasuredCandidate(
             p.argmax(axis=1), {"average_precision": influences(rows, p, "average_precision", known)}
         )
         for name, p in zip(names, proba, strict=True)
     }
-    rules = EvidencePolicy(resamples=1000, seed=int(rng.integers(2**31)))
-    return compare_candidates(entries, {place: EvaluatedCandidates(rows, answers)}, METRICS[0], rules)
+    policy = EvidencePolicy(resamples=1000, seed=int(rng.integers(2**31)))
+    return compare_candidates(compared, {where: EvaluatedCandidates(rows, measured)}, METRICS[0], policy)
 
 
 SCENARIOS: dict[str, tuple[EvaluationSet, Callable[[np.random.Generator], Evidence]]] = {
@@ -93,12 +93,12 @@ SCENARIOS: dict[str, tuple[EvaluationSet, Callable[[np.random.Generator], Eviden
 
 def false_claims(scenario: str, simulations: int, seed: int = 0) -> dict[str, int]:
     """Count the simulations in which at least one strategy is found to help, by metric."""
-    place, draw = SCENARIOS[scenario]
+    where, draw = SCENARIOS[scenario]
     claims = dict.fromkeys(METRICS, 0)
     for simulation in range(simulations):
         found = draw(np.random.default_rng([seed, simulation]))
         for metric in METRICS:
-            differences = [candidate.difference(place, metric) for candidate in found.candidates]
+            differences = [candidate.difference(where, metric) for candidate in found.candidates]
             claims[metric] += any(one is not None and one.conclusion == "helps" for one in differences)
     return claims
 

@@ -17,6 +17,7 @@ from lightgbm import LGBMClassifier
 
 from benchmarks.families import load_experiment
 from evenhand.data.split import make_folds
+from evenhand.data.stratified_sample import largest_remainder_rows
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
 from evenhand.models import at_scale as model_at_scale
@@ -24,7 +25,6 @@ from evenhand.models import build_model, fit_rows
 from evenhand.problem import AnyStrategy, ModelSpec, StratifiedFolds
 from evenhand.scoring.model import full_probabilities
 from evenhand.strategies import TrainingRows, at_scale, resample
-from evenhand.strategies.stratified_sample import bounded_rows
 from evenhand.training.experiment import Experiment
 from tasks.data.problems import load_problem
 
@@ -46,7 +46,7 @@ HISTOGRAM = {
 }
 
 
-class Fold(NamedTuple):
+class EncodedFold(NamedTuple):
     """The encoded rows of one fold."""
 
     X: np.ndarray
@@ -66,7 +66,7 @@ def main() -> None:
     asked = parser.parse_args()
     problem, experiment = load_problem("toronto"), load_experiment("toronto")
     training = experiment.folds[-1].train
-    here = training[bounded_rows(experiment.y[training], min(asked.rows, len(training)), SEED)]
+    here = training[largest_remainder_rows(experiment.y[training], min(asked.rows, len(training)), SEED)]
     share, first_numbers = len(here) / len(training), n_categorical(problem.features["base"])
     folds = list(encoded(experiment, here, asked.folds))[: asked.judged]
     print(f"{len(here):,} rows, {len(folds)} of {asked.folds} folds\n")
@@ -85,7 +85,7 @@ def main() -> None:
             print(f"| {strategy.name} | {forest} | {figures} | {fit:.1f} | {predict:.1f} |", flush=True)
 
 
-def encoded(experiment: Experiment, here: np.ndarray, n_folds: int) -> Iterator[Fold]:
+def encoded(experiment: Experiment, here: np.ndarray, n_folds: int) -> Iterator[EncodedFold]:
     """Encode every fold of the sampled rows."""
     features = experiment.features["base"]
     frame, y = experiment.frame[list(features.columns)], experiment.y
@@ -94,15 +94,17 @@ def encoded(experiment: Experiment, here: np.ndarray, n_folds: int) -> Iterator[
         train, valid = here[fold.train], here[fold.valid]
         encoder = build_encoder(features)
         X = encoder.fit_transform(frame.iloc[train], names[y[train]])
-        yield Fold(X, y[train], encoder.transform(frame.iloc[valid]), y[valid])
+        yield EncodedFold(X, y[train], encoder.transform(frame.iloc[valid]), y[valid])
 
 
-def resampled(strategy: AnyStrategy, share: float, fold: Fold, classes: list[str], first_numbers: int) -> TrainingRows:
+def resampled(
+    strategy: AnyStrategy, share: float, fold: EncodedFold, classes: list[str], first_numbers: int
+) -> TrainingRows:
     """Resample a fold; numbers of rows in the strategy are scaled to the sample."""
     return resample(at_scale(strategy, share), fold.X, fold.y, classes, SEED, first_numbers)
 
 
-def line(forest: str, share: float, rows: TrainingRows, fold: Fold, classes: list[str]) -> list[float]:
+def line(forest: str, share: float, rows: TrainingRows, fold: EncodedFold, classes: list[str]) -> list[float]:
     """Fit and evaluate one forest; return its scores, and the CPU seconds of fitting and predicting."""
     spec = model_at_scale(ModelSpec(kind="random_forest", exact=forest == "exact"), share)
     histogram = forest == "histogram"

@@ -21,13 +21,14 @@ import numpy as np
 from scipy.stats import beta
 from threadpoolctl import threadpool_limits
 
-from benchmarks.backtest_models import Rows, bootstrap_models, kept_model, read_rows
+from benchmarks.backtest_models import LabelledRows, bootstrap_models, kept_model, read_rows
 from benchmarks.injections import macro_f1, made_right, made_wrong, recall, share_for
 from evenhand.data.groups import groups_of
-from evenhand.evidence.bootstrap import Predictions, paired_class_differences, paired_difference
+from evenhand.evidence.bootstrap import Resampling, paired_class_differences, paired_difference
 from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.decide import decide
-from evenhand.gate.verdict import Case, Facts, Scored, Verdict
+from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions
+from evenhand.metrics.predictions import Predictions
 from evenhand.problem import GatePolicy
 from tasks.settings import settings
 
@@ -40,7 +41,7 @@ PERIODS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class BacktestRows:
     """Evaluated rows, and the probabilities of every model for them."""
 
     y: np.ndarray
@@ -81,7 +82,7 @@ def scenarios(pairs: int, better: int) -> tuple[Scenario, ...]:
     )
 
 
-def simulated(world: World, scenario: Scenario, seed: int) -> tuple[str, ...]:
+def simulated(world: BacktestRows, scenario: Scenario, seed: int) -> tuple[str, ...]:
     """Return what holds back one pair: two models, the second one changed, on a bootstrap sample of the rows."""
     rng = np.random.default_rng([seed, *scenario.name.encode()])
     first, second = rng.choice(len(world.proba), size=2, replace=False)
@@ -90,7 +91,7 @@ def simulated(world: World, scenario: Scenario, seed: int) -> tuple[str, ...]:
     return held_back(_drawn(world, rows), world.proba[first][rows], challenger[rows])
 
 
-def _drawn(world: World, rows: np.ndarray) -> World:
+def _drawn(world: BacktestRows, rows: np.ndarray) -> BacktestRows:
     groups = {name: group[rows] for name, group in world.groups.items()}
     return replace(world, y=world.y[rows], groups=groups)
 
@@ -112,7 +113,7 @@ def injected(y: np.ndarray, proba: np.ndarray, scenario: Scenario, rarest: int, 
     return proba
 
 
-def held_back(world: World, champion: np.ndarray, challenger: np.ndarray) -> tuple[str, ...]:
+def held_back(world: BacktestRows, champion: np.ndarray, challenger: np.ndarray) -> tuple[str, ...]:
     """Decide as the gate does, and name what does not pass.
 
     The slower conditions are skipped where the primary metric or a recall fails.
@@ -122,25 +123,25 @@ def held_back(world: World, champion: np.ndarray, challenger: np.ndarray) -> tup
     tuple of str
         The kinds of the conditions that do not pass, or the metric; empty for a promotion.
     """
-    y, policy, k = world.y, world.policy, len(world.classes)
-    a, b = (Predictions(proba, proba.argmax(axis=1)) for proba in (champion, challenger))
-    confidence = evaluation_confidence(policy.confidence, 1)
-    if paired_difference(y, a, b, "macro_f1", k, confidence, policy.resamples).low <= policy.margin:
+    policy = world.policy
+    a, b = (Predictions(world.y, proba) for proba in (champion, challenger))
+    resampling = Resampling(evaluation_confidence(policy.confidence, 1), policy.resamples)
+    if paired_difference(a, b, "macro_f1", resampling).low <= policy.margin:
         return ("macro_f1",)
-    recalls = paired_class_differences(y, a, b, "recall", k, confidence, policy.resamples)
+    recalls = paired_class_differences(a, b, "recall", resampling)
     if any(found.low <= -policy.tolerance for found in recalls):
         return ("recall",)
-    verdict = judged(world, champion, challenger)
+    verdict = verdict_on(world, champion, challenger)
     open_ = {condition.kind for condition in verdict.conditions if condition.status != "pass"}
     return () if verdict.passes else tuple(sorted(open_)) or (verdict.outcome,)
 
 
-def judged(world: World, champion: np.ndarray, challenger: np.ndarray) -> Verdict:
+def verdict_on(world: BacktestRows, champion: np.ndarray, challenger: np.ndarray) -> Verdict:
     """Let the gate decide on the case."""
     names = np.array(world.classes)
 
-    def scored(proba: np.ndarray, name: str) -> Scored:
-        return Scored(name, world.classes, proba, names[proba.argmax(axis=1)], "simulated")
+    def scored(proba: np.ndarray, name: str) -> VersionPredictions:
+        return VersionPredictions(name, world.classes, proba, names[proba.argmax(axis=1)], "simulated")
 
     case = Case(
         truth=names[world.y],
@@ -153,22 +154,22 @@ def judged(world: World, champion: np.ndarray, challenger: np.ndarray) -> Verdic
     return decide(case, world.policy)
 
 
-def past_periods(rows: Rows, policy: GatePolicy) -> list[dict[str, Any]]:
+def past_periods(rows: LabelledRows, policy: GatePolicy) -> list[dict[str, Any]]:
     """Replay the last years: a challenger trained on all years before, against the one promoted last."""
-    years = range(rows.judged - PERIODS + 1, rows.judged + 1)
+    years = range(rows.evaluated - PERIODS + 1, rows.evaluated + 1)
     champion, lines = years[0] - 1, []
     for year in years:
         a, b = (kept_model(rows, before, year) for before in (champion, year))
-        verdict = judged(_world_of(rows, year, policy, np.stack([a, b])), a, b)
+        verdict = verdict_on(_world_of(rows, year, policy, np.stack([a, b])), a, b)
         lines.append({"year": year, "champion": f"before {champion}", **verdict.model_dump(mode="json")})
         champion = year if verdict.passes else champion
     return lines
 
 
-def _world_of(rows: Rows, year: int, policy: GatePolicy, proba: np.ndarray) -> World:
+def _world_of(rows: LabelledRows, year: int, policy: GatePolicy, proba: np.ndarray) -> BacktestRows:
     there = rows.year == year
     groups = groups_of(rows.problem, rows.frame[there])
-    return World(rows.y[there], proba, rows.classes, policy, groups)
+    return BacktestRows(rows.y[there], proba, rows.classes, policy, groups)
 
 
 def upper_bound(promoted: int, pairs: int) -> float:
@@ -198,8 +199,8 @@ def run(problem: str, models: int, pairs: int, better: int, resamples: int | Non
     begun = time.monotonic()
     rows = read_rows(problem)
     policy = rows.problem.gate.model_copy(update={"resamples": resamples} if resamples else {})
-    world = _world_of(rows, rows.judged, policy, bootstrap_models(rows, models).astype(float))
-    print(f"{models} models, evaluated on {len(world.y):,} rows of {rows.judged}", flush=True)
+    world = _world_of(rows, rows.evaluated, policy, bootstrap_models(rows, models).astype(float))
+    print(f"{models} models, evaluated on {len(world.y):,} rows of {rows.evaluated}", flush=True)
     lines = []
     with ProcessPoolExecutor(jobs, initializer=_start, initargs=(world,)) as pool:
         for scenario in scenarios(pairs, better):
@@ -212,7 +213,7 @@ def run(problem: str, models: int, pairs: int, better: int, resamples: int | Non
         print(f"  {line['year']}: champion trained {line['champion']}: {line['outcome']}, {interval}", flush=True)
     return {
         "problem": problem,
-        "judged_year": rows.judged,
+        "judged_year": rows.evaluated,
         "judged_rows": len(world.y),
         "models": models,
         "policy": policy.model_dump(mode="json"),
@@ -222,10 +223,10 @@ def run(problem: str, models: int, pairs: int, better: int, resamples: int | Non
     }
 
 
-_world: list[World] = []
+_world: list[BacktestRows] = []
 
 
-def _start(world: World) -> None:
+def _start(world: BacktestRows) -> None:
     threadpool_limits(1)
     _world[:] = [world]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
-from evenhand.metrics.bootstrap_metrics import FROM_CONFUSION
+from evenhand.metrics.confusion_metrics import CONFUSION_METRICS
 
 
 def macro_f1(y: np.ndarray, proba: np.ndarray) -> float:
@@ -73,4 +73,4 @@ def _confusion(y: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:
 
 
 def _macro_f1(confusion: np.ndarray) -> float:
-    return float(FROM_CONFUSION["macro_f1"](confusion)[0])
+    return float(CONFUSION_METRICS["macro_f1"](confusion)[0])

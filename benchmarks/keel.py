@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.keel_sets import KeelSet, read_sets
-from benchmarks.keel_tables import HEADLINE, Scored, write_results
+from benchmarks.keel_tables import HEADLINE, MethodScores, write_results
 from evenhand.data.split import make_folds
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
 from evenhand.postprocess.fit_rules import cross_fitted
 from evenhand.problem import FULL_MODELS, ModelSpec, MultipliersDecision, PriorPowerDecision, SimpleStrategy
@@ -90,7 +91,7 @@ def main() -> None:
     print(folder)
 
 
-def scores(data: KeelSet, repeat: int, kept: Path) -> Iterator[Scored]:
+def scores(data: KeelSet, repeat: int, kept: Path) -> Iterator[MethodScores]:
     """Score every method on one set and one repeat of its folds."""
     folds = make_folds(data.frame, data.y, Stratified(kind="stratified", n=FOLDS), SEED + repeat)
     experiment = Experiment(data.frame, data.y, data.classes, folds, {"base": data.features}, SEED + repeat)
@@ -103,11 +104,11 @@ def scores(data: KeelSet, repeat: int, kept: Path) -> Iterator[Scored]:
     for candidate in (*fitted(), *ruled()):
         proba = answers[candidate.fit_name]
         if isinstance(proba, str):
-            yield Scored(data.name, repeat, method(candidate), proba, dict.fromkeys(METRICS, float("nan")))
+            yield MethodScores(data.name, repeat, method(candidate), proba, dict.fromkeys(METRICS, float("nan")))
             continue
-        codes = cross_fitted(candidate.decision, proba, y, number, data.classes, "macro_f1")
+        codes = cross_fitted(candidate.decision, Predictions(y, proba, folds=number), data.classes, "macro_f1")
         found = score(y, proba, data.classes, codes).metrics
-        yield Scored(data.name, repeat, method(candidate), "", {name: found[name] for name in METRICS})
+        yield MethodScores(data.name, repeat, method(candidate), "", {name: found[name] for name in METRICS})
 
 
 def answer(experiment: Experiment, candidate: Candidate, folder: Path) -> np.ndarray | str:

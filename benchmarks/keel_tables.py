@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.ranks import Ranking, draw, ranking
+from benchmarks.ranks import StrategyRanks, draw, ranking
 
 HEADLINE = ("macro_f1", "average_precision")
 RECOMMENDED = ("random_over 0.5", "none / prior_power", "none / multipliers macro_f1")
@@ -16,7 +16,7 @@ WITHIN = 2.0  # mean ranks behind the best
 
 
 @dataclass(frozen=True)
-class Scored:
+class MethodScores:
     """One method on one set and one repeat; metrics are nan where it was skipped, with the reason."""
 
     set: str
@@ -26,7 +26,7 @@ class Scored:
     metrics: dict[str, float]
 
 
-def write_results(folder: Path, scored: Sequence[Scored], sources: Mapping[str, str], repeats: int) -> None:
+def write_results(folder: Path, scored: Sequence[MethodScores], sources: Mapping[str, str], repeats: int) -> None:
     """Write ``scores.csv``, ``ranks.csv``, one diagram per metric and ``keel.md``; ``sources`` is by set."""
     folder.mkdir(parents=True, exist_ok=True)
     frame = pd.DataFrame([{"set": s.set, "method": s.method, "skipped": s.skipped, **s.metrics} for s in scored])
@@ -44,7 +44,7 @@ def write_results(folder: Path, scored: Sequence[Scored], sources: Mapping[str, 
     _replace(folder / "keel.md", page(found, mean, len(set(sources.values())), repeats).encode())
 
 
-def rank_table(found: Mapping[str, Ranking]) -> pd.DataFrame:
+def rank_table(found: Mapping[str, StrategyRanks]) -> pd.DataFrame:
     """Return the mean ranks of the methods, sorted by the first metric."""
     first = next(iter(found.values()))
     columns: dict[str, object] = {"method": first.methods}
@@ -54,7 +54,7 @@ def rank_table(found: Mapping[str, Ranking]) -> pd.DataFrame:
     return table.iloc[first.order].reset_index(drop=True)
 
 
-def page(found: Mapping[str, Ranking], mean: pd.DataFrame, n_sources: int, repeats: int) -> str:
+def page(found: Mapping[str, StrategyRanks], mean: pd.DataFrame, n_sources: int, repeats: int) -> str:
     """Write the page in markdown: what was compared, the ranks, and the ranks of the recommended methods."""
     first = next(iter(found.values()))
     lines = [
@@ -75,7 +75,7 @@ def page(found: Mapping[str, Ranking], mean: pd.DataFrame, n_sources: int, repea
     return "\n".join([*lines, "", *_verdicts(found), "", *_skips(mean)]) + "\n"
 
 
-def _verdicts(found: Mapping[str, Ranking]) -> list[str]:
+def _verdicts(found: Mapping[str, StrategyRanks]) -> list[str]:
     methods = next(iter(found.values())).methods
     behind = {name: [found[metric].behind(name) for metric in HEADLINE] for name in methods}
     holds = sorted((name for name in methods if max(behind[name]) <= WITHIN), key=lambda name: sum(behind[name]))

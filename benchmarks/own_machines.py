@@ -28,6 +28,7 @@ from sklearn.base import ClassifierMixin
 
 from benchmarks.families import load_experiment
 from evenhand.data.split import rows_at
+from evenhand.data.stratified_sample import largest_remainder_rows
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
 from evenhand.models.build import build_model
@@ -37,7 +38,6 @@ from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy, SmoteStrateg
 from evenhand.scoring.model import full_probabilities
 from evenhand.strategies.neighbour_search import space
 from evenhand.strategies.resample import resample
-from evenhand.strategies.stratified_sample import bounded_rows
 from evenhand.strategies.training_rows import TrainingRows
 from tasks.data.problems import load_problem
 from tasks.data.sources.synthetic.us_homicides import us_homicides
@@ -95,8 +95,8 @@ def write(
     (folder / "about.json").write_text(json.dumps({"classes": classes, "n_categorical": n_categorical(features)}))
 
 
-class Rows:
-    """Rows that were written."""
+class MeasuredRows:
+    """Rows that were written to files."""
 
     def __init__(self, folder: Path) -> None:
         about = json.loads((folder / "about.json").read_text())
@@ -106,14 +106,14 @@ class Rows:
         )
 
 
-def fit_forest(rows: Rows, drop_trees: bool) -> Callable[[], Figures]:
+def fit_forest(rows: MeasuredRows, drop_trees: bool) -> Callable[[], Figures]:
     """Return what fits and scores a forest."""
     model = build_model(ModelSpec(kind="random_forest"), SEED, len(rows.y))
     model = predict_only(model, rows.scored_X) if drop_trees else model
     return lambda: scored(rows, model.fit(rows.X, rows.y))
 
 
-def fit_boosting(rows: Rows, kind: str, counts: bool) -> Callable[[], Figures]:
+def fit_boosting(rows: MeasuredRows, kind: str, counts: bool) -> Callable[[], Figures]:
     """Return what fits and scores boosting on oversampled rows."""
     made = resample(SimpleStrategy(kind="random_over"), np.asarray(rows.X), np.asarray(rows.y), rows.classes, SEED)
     model = build_model(ModelSpec(kind=kind), SEED, len(made.y))
@@ -121,9 +121,9 @@ def fit_boosting(rows: Rows, kind: str, counts: bool) -> Callable[[], Figures]:
     return lambda: scored(rows, fit_rows(model, made if counts else copies))
 
 
-def smotenc(rows: Rows, size: int, own: bool) -> Callable[[], Figures]:
+def smotenc(rows: MeasuredRows, size: int, own: bool) -> Callable[[], Figures]:
     """Return what grows a sample of the rows."""
-    chosen = bounded_rows(np.asarray(rows.y), size, SEED)
+    chosen = largest_remainder_rows(np.asarray(rows.y), size, SEED)
     X, y = rows.X[chosen], rows.y[chosen]
     if own:
         strategy = SmoteStrategy(kind="smotenc", standardise=True)
@@ -133,14 +133,14 @@ def smotenc(rows: Rows, size: int, own: bool) -> Callable[[], Figures]:
     return lambda: {"rows": len(sampler.fit_resample(points, y)[1])}
 
 
-def scored(rows: Rows, model: ClassifierMixin) -> Figures:
+def scored(rows: MeasuredRows, model: ClassifierMixin) -> Figures:
     """Score a fitted model."""
     probabilities = full_probabilities(model, rows.scored_X, len(rows.classes))
     metrics = score(np.asarray(rows.scored_y), probabilities, rows.classes).metrics
     return {name: metrics[name] for name in ("macro_f1", "average_precision")}
 
 
-def sides(part: str) -> Iterator[tuple[str, str, str, Callable[[Rows], Callable[[], Figures]]]]:
+def sides(part: str) -> Iterator[tuple[str, str, str, Callable[[MeasuredRows], Callable[[], Figures]]]]:
     """Yield, for each comparison of a part: its rows, its name, the side's name and what makes its work."""
     if part == "forest":
         for name in ("toronto", "homicides"):
@@ -181,7 +181,7 @@ def main() -> None:
     every = list(sides(asked.part))
     if asked.one:
         *_, make = every[int(asked.one[1])]
-        print(json.dumps(measure(make(Rows(Path(asked.one[0]))))))
+        print(json.dumps(measure(make(MeasuredRows(Path(asked.one[0]))))))
         return
     with tempfile.TemporaryDirectory() as kept:
         for name in dict.fromkeys(rows for rows, *_ in every):

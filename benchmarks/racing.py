@@ -16,8 +16,9 @@ import numpy as np
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
-from evenhand.postprocess.choose_calibration import Known, Shares
+from evenhand.postprocess.choose_calibration import Shares
 from evenhand.problem import Problem
 from evenhand.training.candidates import Candidate, candidates, fits
 from evenhand.training.experiment import Experiment, Outcome
@@ -148,7 +149,7 @@ def answered(
             raw = np.concatenate([outcome.probabilities for outcome in outcomes])
             shares = {fold: Shares.of(one.resampling) for fold, one in zip(folds, outcomes, strict=True)}
             trained = np.mean([one.trained for one in shares.values()], axis=0)
-            known = Known.of(y, raw, of_row, shares)
+            known = Predictions(y, raw, folds=of_row)
             answer = measured_candidate(rows, known, candidate.decision, problem.metric, trained)
             answers.setdefault(candidate.fit_name, {})[candidate.name] = answer
     return rows, answers

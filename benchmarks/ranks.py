@@ -18,7 +18,7 @@ DIGITS = 9  # scores are rounded to these decimals: sums in another order differ
 
 
 @dataclass(frozen=True, eq=False)
-class Ranking:
+class StrategyRanks:
     """Mean ranks over data sets; 1 is best.
 
     Attributes
@@ -74,7 +74,7 @@ def ranks(scores: np.ndarray) -> np.ndarray:
     return rankdata(-np.nan_to_num(np.round(scores, DIGITS), nan=-np.inf), axis=1)
 
 
-def ranking(scores: np.ndarray, methods: Sequence[str], sources: Sequence[str]) -> Ranking:
+def ranking(scores: np.ndarray, methods: Sequence[str], sources: Sequence[str]) -> StrategyRanks:
     """Compare methods over data sets.
 
     Parameters
@@ -87,7 +87,7 @@ def ranking(scores: np.ndarray, methods: Sequence[str], sources: Sequence[str]) 
     """
     of_set = ranks(scores)
     groups = [of_set[np.asarray(sources) == source].mean(axis=0) for source in dict.fromkeys(sources)]
-    return Ranking(
+    return StrategyRanks(
         tuple(methods),
         of_set.mean(axis=0),
         np.mean(groups, axis=0),
@@ -109,7 +109,7 @@ def critical_difference(k: int, n_sets: int, level: float = 0.05) -> float:
     return float(studentized_range.ppf(1 - level, k, np.inf) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n_sets)))
 
 
-def draw(found: Ranking, metric: str, recommended: Sequence[str]) -> bytes:
+def draw(found: StrategyRanks, metric: str, recommended: Sequence[str]) -> bytes:
     """Draw every method's mean rank and half a critical difference to each side, as a PNG.
 
     Methods whose bars do not overlap differ significantly. Those that do not differ from the best are dark.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from evenhand.data.stratified_sample import largest_remainder_rows
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
 from evenhand.models import build_model
@@ -20,7 +21,6 @@ from evenhand.problem import AnyStrategy, ModelSpec, NeighbourStrategy, SimpleSt
 from evenhand.problem.strategies import FULL
 from evenhand.scoring.model import full_probabilities
 from evenhand.strategies import resample
-from evenhand.strategies.stratified_sample import bounded_rows
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.split import split
@@ -35,7 +35,7 @@ SEARCHING = [
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class EncodedRows:
     """Encoded rows of both periods; ``n_categorical`` leading columns are categories."""
 
     X: np.ndarray
@@ -46,7 +46,7 @@ class Rows:
     n_categorical: int
 
 
-def toronto() -> Rows:
+def toronto() -> EncodedRows:
     """Encode the years before 2020, and 2020."""
     problem = load_problem("toronto", None)
     good = validate.fn(ingest.fn(problem, False), problem).good
@@ -57,7 +57,7 @@ def toronto() -> Rows:
     encoder = build_encoder(features)
     frame = experiment.frame[list(features.columns)]
     X = encoder.fit_transform(frame.iloc[train], np.asarray(experiment.classes, dtype=object)[experiment.y[train]])
-    return Rows(
+    return EncodedRows(
         X,
         experiment.y[train],
         encoder.transform(frame.iloc[scored]),
@@ -67,7 +67,7 @@ def toronto() -> Rows:
     )
 
 
-def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
+def cost(rows: EncodedRows, sizes: list[int], only: list[str] | None) -> None:
     """Print the CPU seconds of each strategy, and the power of the number of rows with which they grow."""
     print(f"{'strategy':22s}" + "".join(f"{size:>9,}" for size in sizes) + "   power")
     for strategy in SEARCHING:
@@ -75,7 +75,7 @@ def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
             continue
         took = []
         for size in sizes:
-            here = bounded_rows(rows.y, size, SEED)
+            here = largest_remainder_rows(rows.y, size, SEED)
             started = time.thread_time()
             resample(strategy, rows.X[here], rows.y[here], rows.classes, SEED, rows.n_categorical)
             took.append(time.thread_time() - started)
@@ -83,9 +83,9 @@ def cost(rows: Rows, sizes: list[int], only: list[str] | None) -> None:
         print(f"{strategy.name:22s}" + "".join(f"{seconds:9.2f}" for seconds in took) + f"{power:8.2f}", flush=True)
 
 
-def scale(rows: Rows, size: int) -> None:
+def scale(rows: EncodedRows, size: int) -> None:
     """Print the scores of LightGBM with distances on the columns as they are, and on standardised ones."""
-    here = bounded_rows(rows.y, size, SEED)
+    here = largest_remainder_rows(rows.y, size, SEED)
     X, y = rows.X[here], rows.y[here]
     tried: list[tuple[str, AnyStrategy]] = [("", SimpleStrategy(kind="none"))]
     kinds = {strategy.model_copy(update={"label": None}).name: strategy for strategy in SEARCHING}

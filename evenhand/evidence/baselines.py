@@ -1,4 +1,4 @@
-"""Candidates as the evidence knows them: what each is compared with, and how simple it is."""
+"""Baselines: what each candidate is compared with, in what it differs, and how simple it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evenhand.problem import BASE, LOWER_IS_BETTER
 
 PLAIN_STRATEGY, PLAIN_DECISION = "none", "argmax"
 
-# Families that balance inside themselves, and the kind that does the same without it.
+# Families that balance internally, and the kind of the same model without it.
 PLAIN_KINDS = {
     "balanced_random_forest": "random_forest",
     "balanced_bagging": "random_forest",
@@ -26,7 +26,7 @@ _WEIGHTS = ("class_weight", "effective_number", "sqrt_weight", "cost_weight")
 _UNDER = ("random_under", "near_miss", "tomek", "enn", "capped")
 _LEVELS = {PLAIN_STRATEGY: 0, **dict.fromkeys(_WEIGHTS, 1), **dict.fromkeys(_UNDER, 3), "random_over": 4, "stack": 7}
 _RULE, _SYNTHETIC, _ENSEMBLE = 2, 5, 6
-_WEIGHTING_KINDS = ("lightgbm_focal",)
+_WEIGHTED_KINDS = ("lightgbm_focal",)
 
 
 @dataclass(frozen=True)
@@ -41,32 +41,33 @@ class ComparedCandidate:
     features: str
     decision: str
     variant_of: str | None = None
-    """The model that this one is with other settings."""
+    """Name of the model of which this one is a variant with other settings."""
 
 
-def baseline_of(entry: ComparedCandidate, entries: Iterable[ComparedCandidate]) -> ComparedCandidate | None:
-    """Find what a candidate is compared with, so that the difference is that of one thing.
+def baseline_of(candidate: ComparedCandidate, candidates: Iterable[ComparedCandidate]) -> ComparedCandidate | None:
+    """Find what a candidate is compared with, so that the difference has one cause.
 
-    As a rule it is the same model on the same features, with strategy ``none`` and ``argmax``. Where that is the
-    candidate itself or does not exist: the same on ``base``; then the model that it is with other settings; and for a
-    family that balances inside itself, the plain family. None where there is nothing of the kind.
+    Usually it is the same model on the same features with strategy ``none`` and ``argmax``. Where that is the candidate
+    itself or does not exist: the same on ``base``; then the model of which it is a variant; and for a family that
+    balances internally, the plain family. None where there is no such candidate.
     """
-    plain = [e for e in entries if (e.strategy_kind, e.decision) == (PLAIN_STRATEGY, PLAIN_DECISION) and e != entry]
-    sibling = PLAIN_KINDS.get(entry.model_kind)
-    for model_fits in (
-        lambda e: e.model == entry.model,
-        lambda e: e.model == entry.variant_of,
-        lambda e: e.model_kind == sibling,
+    rule = (PLAIN_STRATEGY, PLAIN_DECISION)
+    plain = [one for one in candidates if (one.strategy_kind, one.decision) == rule and one != candidate]
+    plain_kind = PLAIN_KINDS.get(candidate.model_kind)
+    for same_model in (
+        lambda one: one.model == candidate.model,
+        lambda one: one.model == candidate.variant_of,
+        lambda one: one.model_kind == plain_kind,
     ):
-        for features in dict.fromkeys((entry.features, BASE)):
-            found = next((e for e in plain if e.features == features and model_fits(e)), None)
+        for features in dict.fromkeys((candidate.features, BASE)):
+            found = next((one for one in plain if one.features == features and same_model(one)), None)
             if found is not None:
                 return found
     return None
 
 
-def method_of(entry: ComparedCandidate, reference: ComparedCandidate) -> str:
-    """Name what a candidate does that its reference does not.
+def method_of(candidate: ComparedCandidate, baseline: ComparedCandidate) -> str:
+    """Name what a candidate does that its baseline does not.
 
     Examples
     --------
@@ -75,32 +76,36 @@ def method_of(entry: ComparedCandidate, reference: ComparedCandidate) -> str:
     >>> method_of(smote, plain)
     'smote + prior_correction'
     """
-    strategy = reference.strategy if entry.model_kind == "stack" else entry.strategy  # there it names the members
+    # The strategy of a stack names its members, which is no method.
+    strategy = baseline.strategy if candidate.model_kind == "stack" else candidate.strategy
     pairs = (
-        (entry.model, reference.model),
-        (strategy, reference.strategy),
-        (entry.features, reference.features),
-        (entry.decision, reference.decision),
+        (candidate.model, baseline.model),
+        (strategy, baseline.strategy),
+        (candidate.features, baseline.features),
+        (candidate.decision, baseline.decision),
     )
-    return " + ".join(mine for mine, other in pairs if mine != other) or entry.name
+    return " + ".join(own for own, other in pairs if own != other) or candidate.name
 
 
-def simplicity(entry: ComparedCandidate) -> tuple[int, int, bool, bool, str]:
-    """Sort the simplest first: by the most involved part, how many parts, features, settings, name.
+def simplicity(candidate: ComparedCandidate) -> tuple[int, int, bool, bool, str]:
+    """Return a sort key, the simplest first: most complex part, number of parts, features, settings, name.
 
-    none < weights < decision rule < undersampling < oversampling < synthetic rows < ensembles that balance inside <
-    stacks; an unknown strategy counts as one that makes rows up.
+    none < weights < decision rule < undersampling < oversampling < synthetic rows < ensembles that balance internally <
+    stacks; an unknown strategy counts as synthetic rows.
     """
-    parts = [_LEVELS.get(entry.strategy_kind, _SYNTHETIC)]
-    parts += [_RULE] if entry.decision != PLAIN_DECISION else []
-    if entry.model_kind in PLAIN_KINDS:
-        parts.append(1 if entry.model_kind in _WEIGHTING_KINDS else _ENSEMBLE)
-    moving = sum(level > 0 for level in parts) + ("+" in entry.strategy)
-    return max(parts), moving, entry.features != BASE, entry.variant_of is not None, entry.name
+    parts = [_LEVELS.get(candidate.strategy_kind, _SYNTHETIC)]
+    parts += [_RULE] if candidate.decision != PLAIN_DECISION else []
+    if candidate.model_kind in PLAIN_KINDS:
+        parts.append(1 if candidate.model_kind in _WEIGHTED_KINDS else _ENSEMBLE)
+    n_parts = sum(level > 0 for level in parts) + ("+" in candidate.strategy)
+    return max(parts), n_parts, candidate.features != BASE, candidate.variant_of is not None, candidate.name
 
 
 def simplest(
-    entries: Sequence[ComparedCandidate], found: Mapping[str, MetricEvidence], errors: Mapping[str, float], metric: str
+    candidates: Sequence[ComparedCandidate],
+    found: Mapping[str, MetricEvidence],
+    errors: Mapping[str, float],
+    metric: str,
 ) -> Simplest | None:
     """Apply the one-standard-error rule: the simplest candidate within one standard error of the best.
 
@@ -108,7 +113,7 @@ def simplest(
 
     Parameters
     ----------
-    entries : sequence of ComparedCandidate
+    candidates : sequence of ComparedCandidate
     found : mapping of candidate name to MetricEvidence
         The primary metric out of fold.
     errors : mapping of candidate name to float
@@ -116,12 +121,12 @@ def simplest(
     metric : str
     """
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-    ranked = [e for e in entries if e.name in found and np.isfinite([found[e.name].estimate, errors[e.name]]).all()]
+    ranked = [c for c in candidates if c.name in found and np.isfinite([found[c.name].estimate, errors[c.name]]).all()]
     if not ranked:
         return None
-    best = max(ranked, key=lambda e: (sign * found[e.name].estimate, tuple(-v for v in simplicity(e)[:4])))
+    best = max(ranked, key=lambda c: (sign * found[c.name].estimate, tuple(-v for v in simplicity(c)[:4])))
     bound = sign * found[best.name].estimate - errors[best.name]
-    within = sorted((e for e in ranked if sign * found[e.name].estimate >= bound), key=simplicity)
+    within = sorted((c for c in ranked if sign * found[c.name].estimate >= bound), key=simplicity)
     return Simplest(
         within[0].name, best.name, errors[best.name], sign * bound, tuple(candidate.name for candidate in within)
     )

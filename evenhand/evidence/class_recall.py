@@ -1,4 +1,4 @@
-"""Class by class: the recall, its change, and what so few rows can't show."""
+"""Recall of each class, its difference to the baseline, and the smallest change that its rows can show."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from evenhand.evidence.evaluation_rows import EvaluationRows, variance_of
 from evenhand.evidence.multiplicity import detectable
 from evenhand.evidence.types import ClassEvidence, ClassSupport
 
-FEWEST_CHANGED = 6  # rows that change, all one way, before a sign test at .05 can tell: 2 * .5^6 < .05 < 2 * .5^5
+FEWEST_CHANGED = 6  # rows that change in one direction for a sign test to reach 0.05: 2 * 0.5^6 < 0.05 < 2 * 0.5^5
 
 
 def class_evidence(
-    rows: EvaluationRows, predicted: np.ndarray, reference: np.ndarray | None, min_positives: int, confidence: float
+    rows: EvaluationRows, predicted: np.ndarray, baseline: np.ndarray | None, min_positives: int, confidence: float
 ) -> tuple[ClassEvidence, ...]:
-    """Recall of every class with its interval, and its difference to the reference.
+    """Return the recall of every class with its interval, and its difference to the baseline.
 
-    Recall: Wilson's interval (1927). Difference: that of Bonett & Price (2012) for paired proportions. Both hold for
-    rare hits, where a bootstrap's does not. Where rows come in blocks, they count as fewer rows, by the design effect.
+    Recall: Wilson's interval (1927). Difference: that of Bonett & Price (2012) for paired proportions. Both keep their
+    level with few hits, where a bootstrap does not. Rows in blocks count as fewer rows, by the design effect.
 
     Parameters
     ----------
     rows : EvaluationRows
-    predicted, reference : ndarray of int, shape (n,)
+    predicted, baseline : ndarray of int, shape (n,)
+        Class codes.
     min_positives : int
-        A class with fewer rows gets no number.
+        A class with fewer rows gets no value.
     confidence : float
     """
     z, found = float(ndtri((1 + confidence) / 2)), []
@@ -41,8 +42,8 @@ def class_evidence(
         hit = (predicted == code).astype(float)
         recall = wilson(hit[held].mean(), positives / _design_effect(rows, hit, held), z)
         change = None
-        if reference is not None:
-            gain = hit - (reference == code)
+        if baseline is not None:
+            gain = hit - (baseline == code)
             won, lost = (gain[held] > 0).mean(), (gain[held] < 0).mean()
             change = bonett_price(won, lost, positives / _design_effect(rows, gain, held), z)
         found.append(ClassEvidence(name, positives, recall, change))
@@ -50,7 +51,7 @@ def class_evidence(
 
 
 def wilson(share: float, n: float, z: float) -> Interval:
-    """Score interval of a proportion (Wilson 1927).
+    """Return the score interval of a proportion (Wilson 1927).
 
     Examples
     --------
@@ -64,9 +65,7 @@ def wilson(share: float, n: float, z: float) -> Interval:
 
 
 def bonett_price(won: float, lost: float, n: float, z: float) -> Interval:
-    """Interval of a difference of paired proportions, as if one more row had been won and one lost.
-
-    Bonett & Price (2012).
+    """Return the interval of a difference of paired proportions (Bonett & Price 2012): one row is added on either side.
 
     Examples
     --------
@@ -86,10 +85,20 @@ def class_support(
     min_positives: int,
     confidence: float,
 ) -> tuple[ClassSupport, ...]:
-    """Say how large a change in recall must be to be seen in each class.
+    """Return the smallest change in recall that can be detected in each class.
 
-    It hangs on how many rows two models answer differently: the median over all ``pairs`` compared, or, where there are
-    none, what two unrelated models of such a recall would differ in.
+    It depends on the share of rows that two models predict differently: the median over all ``pairs`` compared or,
+    without any, what two independent models with the recall of ``singles`` would differ in.
+
+    Parameters
+    ----------
+    rows : EvaluationRows
+    pairs : sequence of (ndarray of int, ndarray of int), each of shape (n,)
+        Classes predicted by a candidate and by its baseline.
+    singles : sequence of ndarray of int, shape (n,)
+        Classes predicted by each candidate.
+    min_positives : int
+    confidence : float
     """
     found = []
     for code, name in enumerate(rows.classes):
@@ -107,7 +116,7 @@ def class_support(
 
 
 def _design_effect(rows: EvaluationRows, values: np.ndarray, held: np.ndarray) -> float:
-    """Variance of a class's mean when blocks are drawn, by that when rows are; at least 1."""
+    """Return the variance of a class's mean when blocks are drawn, divided by that when rows are; at least 1."""
     if rows.block_codes is None:
         return 1.0
     n, mean = held.sum(), values[held].mean()

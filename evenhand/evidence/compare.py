@@ -1,4 +1,4 @@
-"""All the evidence of a training, from what its candidates said out of fold and on the held-out period."""
+"""All the evidence of a training, from the predictions of its candidates out of fold and on the held-out period."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from evenhand.evidence.baselines import ComparedCandidate, baseline_of, method_of, simplest
-from evenhand.evidence.evaluation_set import EvaluatedCandidates, Judged, compare_on
+from evenhand.evidence.evaluation_set import Comparisons, EvaluatedCandidates, compare_on
 from evenhand.evidence.measure import EvidencePolicy
 from evenhand.evidence.sentences import conclusion, disagreements
 from evenhand.evidence.types import CandidateEvidence, EvaluationSet, Evidence
@@ -18,22 +18,22 @@ def headline(metric: str) -> tuple[str, ...]:
 
 
 def compare_candidates(
-    entries: Sequence[ComparedCandidate],
-    heard: Mapping[EvaluationSet, EvaluatedCandidates],
+    candidates: Sequence[ComparedCandidate],
+    evaluated: Mapping[EvaluationSet, EvaluatedCandidates],
     metric: str,
-    rules: EvidencePolicy | None = None,
+    policy: EvidencePolicy | None = None,
     folds_kind: str = "stratified",
 ) -> Evidence:
-    """Find which way of handling imbalance helps, and how sure that is.
+    """Find which method of handling imbalance helps, with its uncertainty.
 
     Parameters
     ----------
-    entries : sequence of ComparedCandidate
-        The grid; those without answers in a place have no evidence there.
-    heard : mapping of {"oof", "test"} to EvaluatedCandidates
+    candidates : sequence of ComparedCandidate
+        The grid; those without predictions on an evaluation set have no evidence there.
+    evaluated : mapping of {"oof", "test"} to EvaluatedCandidates
     metric : str
         The problem's primary metric.
-    rules : EvidencePolicy, optional
+    policy : EvidencePolicy, optional
     folds_kind : {"stratified", "group", "forward"}
         For the advice when folds and held-out period disagree.
 
@@ -41,27 +41,35 @@ def compare_candidates(
     -------
     Evidence
     """
-    rules, metrics = rules or EvidencePolicy(), headline(metric)
-    found = {entry.name: baseline_of(entry, entries) for entry in entries}
-    references = {name: reference.name for name, reference in found.items() if reference}
-    judged: dict[EvaluationSet, Judged] = {
-        place: compare_on(place, said, references, metrics, rules) for place, said in heard.items()
+    policy, metrics = policy or EvidencePolicy(), headline(metric)
+    found = {one.name: baseline_of(one, candidates) for one in candidates}
+    baselines = {name: baseline.name for name, baseline in found.items() if baseline}
+    compared: dict[EvaluationSet, Comparisons] = {
+        where: compare_on(where, given, baselines, metrics, policy) for where, given in evaluated.items()
     }
-    candidates = tuple(_candidate(entry, found[entry.name], judged) for entry in entries)
     chosen = None
-    if "oof" in judged:
-        all_folds = judged["oof"].errors[metric]
-        known = {name: judged["oof"].found[name].metrics[metric] for name in all_folds}
-        chosen = simplest(entries, known, all_folds, metric)
-    grounds = {place: one.ground for place, one in judged.items()}
-    bare = Evidence(metric, metrics, rules.confidence, rules.min_positives, grounds, candidates, chosen, "", ())
+    if "oof" in compared:
+        errors = compared["oof"].errors[metric]
+        known = {name: compared["oof"].found[name].metrics[metric] for name in errors}
+        chosen = simplest(candidates, known, errors, metric)
+    bare = Evidence(
+        metric,
+        metrics,
+        policy.confidence,
+        policy.min_positives,
+        {where: one.ground for where, one in compared.items()},
+        tuple(_candidate(one, found[one.name], compared) for one in candidates),
+        chosen,
+        "",
+        (),
+    )
     warnings = disagreements(bare, folds_kind)
     return replace(bare, conclusion=conclusion(bare, warnings), warnings=warnings)
 
 
 def _candidate(
-    entry: ComparedCandidate, reference: ComparedCandidate | None, judged: Mapping[EvaluationSet, Judged]
+    c: ComparedCandidate, baseline: ComparedCandidate | None, compared: Mapping[EvaluationSet, Comparisons]
 ) -> CandidateEvidence:
-    oof, test = (judged[place].found.get(entry.name) if place in judged else None for place in ("oof", "test"))
-    way = method_of(entry, reference) if reference else ""
-    return CandidateEvidence(entry.name, entry.model, entry.strategy, entry.features, entry.decision, oof, test, way)
+    oof, test = (compared[where].found.get(c.name) if where in compared else None for where in ("oof", "test"))
+    method = method_of(c, baseline) if baseline else ""
+    return CandidateEvidence(c.name, c.model, c.strategy, c.features, c.decision, oof, test, method)

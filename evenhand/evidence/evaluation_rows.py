@@ -1,32 +1,27 @@
-"""How sure a metric is on the rows it was judged on: draws of rows, or of whole blocks of them."""
+"""Rows that candidates are evaluated on, and the uncertainty of a metric from drawing these rows or blocks of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from evenhand.evidence.bootstrap import BEYOND, Interval, intervals, resampled_confusions
-from evenhand.metrics.bootstrap_metrics import FROM_CONFUSION
+from evenhand.evidence.bootstrap import DRAWS_BEYOND, Interval, intervals, resampled_confusions
 
 RESAMPLES = 2000
-FEWEST_BLOCKS = 20  # with fewer the draws know too little of how blocks differ (Cameron, Gelbach & Miller 2008)
+FEWEST_BLOCKS = 20  # with fewer, draws show too little of how blocks differ (Cameron, Gelbach & Miller 2008)
 BLOCK_CELLS = 20_000_000  # draws x blocks held at once
-MEAN_OVER_CLASSES = {
-    "macro_f1": "f1 by class",
-    "macro_precision": "precision by class",
-    "macro_recall": "recall by class",
-    "balanced_accuracy": "recall by class",
-    "g_mean": "recall by class",
-}
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationRows:
-    """Rows that no judged model was trained on.
+    """Truth, folds and blocks of rows that no evaluated model was fitted on, shared by all candidates.
+
+    It is not :class:`evenhand.metrics.predictions.Predictions`: probabilities are read once per fit and not kept, so
+    that those of many fits are never in memory together.
 
     Attributes
     ----------
@@ -34,9 +29,9 @@ class EvaluationRows:
         Class codes.
     classes : tuple of K str
     folds : ndarray of int, shape (n,), optional
-        Fold in which each row was judged.
+        Fold in which each row was predicted.
     ratios : tuple of float
-        Judged rows by training rows, of each fold.
+        Evaluated rows divided by training rows, of each fold.
     blocks : ndarray of int, shape (n,), optional
         Day or place that each row belongs to; negative where unknown: such a row is a block of its own.
     """
@@ -68,32 +63,8 @@ class EvaluationRows:
 
     @property
     def n_blocks(self) -> int | None:
-        """How many blocks there are."""
+        """Number of blocks."""
         return None if self.block_codes is None else int(self.block_codes.max()) + 1
-
-
-def metric_of_confusions(metric: str, known: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the metric of confusions (..., K, K), shape (...); means over classes are over the ``known`` ones."""
-    if metric not in MEAN_OVER_CLASSES:
-        return lambda confusions: FROM_CONFUSION[metric](confusions)[..., 0]
-    by_class = FROM_CONFUSION[MEAN_OVER_CLASSES[metric]]
-
-    def mean(confusions: np.ndarray) -> np.ndarray:
-        values = by_class(confusions)[..., known]
-        if metric != "g_mean":
-            return _mean(values)
-        with np.errstate(divide="ignore"):  # a recall of 0 makes the mean 0
-            return np.exp(_mean(np.log(values)))
-
-    return mean
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the last axis, of what is defined; nan where nothing is."""
-    defined = ~np.isnan(values)
-    count = defined.sum(-1)
-    total = np.where(defined, values, 0).sum(-1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def drawn_confusions(
@@ -119,7 +90,7 @@ def drawn_confusions(
 
 
 def fold_confusions(rows: EvaluationRows, predicted: np.ndarray) -> np.ndarray:
-    """Confusion of each fold, shape (folds, K, K)."""
+    """Return the confusion of each fold, shape (folds, K, K)."""
     if rows.fold_codes is None:
         return np.empty((0, len(rows.classes), len(rows.classes)))
     k, n = len(rows.classes), int(rows.fold_codes.max()) + 1
@@ -128,7 +99,7 @@ def fold_confusions(rows: EvaluationRows, predicted: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Spread:
+class RowSpread:
     """An estimate with its interval, standard error and two-sided p value (that it is 0), from drawing rows."""
 
     interval: Interval
@@ -136,45 +107,45 @@ class Spread:
     p: float
 
 
-def spread_of_draws(draws: np.ndarray, confidence: float) -> Spread:
+UNDEFINED = RowSpread(Interval(np.nan, np.nan, np.nan), np.nan, np.nan)
+
+
+def spread_of_draws(draws: np.ndarray, confidence: float) -> RowSpread:
     """Read a spread off draws, shape (1 + resamples,), the estimate first; p agrees with the percentile interval."""
     drawn = draws[1:][np.isfinite(draws[1:])]
     if not np.isfinite(draws[0]) or len(drawn) < len(draws) / 2:
-        return NOTHING
+        return UNDEFINED
     interval = intervals(np.append(draws[0], drawn)[:, None], confidence)[0]
-    return Spread(interval, float(drawn.std(ddof=1)), _p_of_draws(drawn))
+    return RowSpread(interval, float(drawn.std(ddof=1)), _p_of_draws(drawn))
 
 
 def _p_of_draws(drawn: np.ndarray) -> float:
     tail = min((drawn <= 0).mean(), (drawn >= 0).mean())
-    told = min(BEYOND / len(drawn), 0.25)
-    if tail >= told:
+    readable = min(DRAWS_BEYOND / len(drawn), 0.25)
+    if tail >= readable:
         return float(min(1.0, 2 * tail))
-    low, middle, high = np.quantile(drawn, [told, 0.5, 1 - told])
+    low, middle, high = np.quantile(drawn, [readable, 0.5, 1 - readable])
     edge = low if middle > 0 else high
-    # Further out than the draws can tell: as the normal distribution would, like the bounds of an interval.
-    return float(2 * ndtr(ndtri(told) * middle / (middle - edge))) if middle != edge else 0.0
+    # Too few draws are beyond 0 to count them: extrapolated as the bounds of an interval are.
+    return float(2 * ndtr(ndtri(readable) * middle / (middle - edge))) if middle != edge else 0.0
 
 
-def spread_of_influence(rows: EvaluationRows, estimate: float, influence: np.ndarray, confidence: float) -> Spread:
-    """Make a spread of the influence of each row: the bootstrap of endless draws, to first order (Efron 1982)."""
+def spread_of_influence(rows: EvaluationRows, estimate: float, influence: np.ndarray, confidence: float) -> RowSpread:
+    """Make a spread of the influence of each row: to first order, a bootstrap with any number of draws (Efron 1982)."""
     variance = variance_of(rows, influence)
     if not np.isfinite(estimate) or not np.isfinite(variance):
-        return NOTHING
+        return UNDEFINED
     se = float(np.sqrt(variance))
     half = -ndtri((1 - confidence) / 2) * se
     p = 1.0 if estimate == 0 else float(2 * ndtr(-abs(estimate) / se)) if se else 0.0
-    return Spread(Interval(estimate, estimate - half, estimate + half), se, p)
+    return RowSpread(Interval(estimate, estimate - half, estimate + half), se, p)
 
 
 def variance_of(rows: EvaluationRows, influence: np.ndarray) -> float:
-    """Variance of a sum of influences when rows are drawn class by class, or blocks as a whole."""
+    """Return the variance of a sum of influences when rows are drawn class by class, or blocks as a unit."""
     strata = rows.y if rows.block_codes is None else np.zeros(rows.n_blocks or 0, dtype=np.int64)
     values = influence if rows.block_codes is None else np.bincount(rows.block_codes, influence)
     size = np.bincount(strata)
     mean = np.bincount(strata, values) / np.maximum(size, 1)
     spread = np.bincount(strata, (values - mean[strata]) ** 2)
     return float((spread * size / np.maximum(size - 1, 1)).sum())
-
-
-NOTHING = Spread(Interval(np.nan, np.nan, np.nan), np.nan, np.nan)

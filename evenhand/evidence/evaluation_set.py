@@ -1,4 +1,4 @@
-"""The evidence of one place: every candidate against its reference, on the same rows."""
+"""The evidence on one evaluation set: every candidate against its baseline, on the same rows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from evenhand.evidence.class_recall import class_evidence, class_support
 from evenhand.evidence.evaluation_rows import FEWEST_BLOCKS, EvaluationRows
 from evenhand.evidence.fold_variance import FEWEST_FOLDS, borrowed_spread, fold_variance
-from evenhand.evidence.measure import Compared, EvidencePolicy, MeasuredCandidate, Measurement, measure
-from evenhand.evidence.multiplicity import concluded, detectable, holm
+from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate, MeasuredDifference, Measurement, measure
+from evenhand.evidence.multiplicity import conclusion_of, detectable, holm
 from evenhand.evidence.types import (
     Basis,
     ClassEvidence,
@@ -24,8 +24,18 @@ from evenhand.evidence.types import (
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """All of one place: what it stands on, each candidate's evidence, and standard errors by metric and candidate."""
+class EvaluatedCandidates:
+    """Candidates by name, measured on the same rows."""
+
+    rows: EvaluationRows
+    candidates: Mapping[str, MeasuredCandidate]
+    partial: tuple[EvaluatedCandidates, ...] = ()
+    """Candidates that racing stopped, grouped by their folds, each group with its baselines on the same rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparisons:
+    """All comparisons on one evaluation set, and the standard errors by metric and candidate."""
 
     ground: Ground
     found: dict[str, EvaluationSetEvidence]
@@ -33,150 +43,136 @@ class Judged:
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluatedCandidates:
-    """Rows of one place, and what each candidate said of them, by candidate name."""
+class _Group:
+    """Candidates on the same rows, with their baselines, measurements and classes by name."""
 
-    rows: EvaluationRows
-    answers: Mapping[str, MeasuredCandidate]
-    partial: tuple[EvaluatedCandidates, ...] = ()
-    """Candidates that were stopped after fewer folds, each group with its references, on the rows that both have."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Measured:
-    """Candidates on the same rows."""
-
-    heard: EvaluatedCandidates
+    evaluated: EvaluatedCandidates
     pairs: dict[str, str]
     measured: dict[str, dict[str, Measurement]]
     classes: dict[str, tuple[ClassEvidence, ...]]
 
 
 def compare_on(
-    place: EvaluationSet,
-    heard: EvaluatedCandidates,
-    references: Mapping[str, str],
+    evaluation_set: EvaluationSet,
+    evaluated: EvaluatedCandidates,
+    baselines: Mapping[str, str],
     metrics: Sequence[str],
-    rules: EvidencePolicy,
-) -> Judged:
-    """Judge all candidates of one place. Their comparisons are one family, on however many folds.
+    policy: EvidencePolicy,
+) -> Comparisons:
+    """Compare all candidates on one evaluation set; all comparisons are one family, whatever their number of folds.
 
     Parameters
     ----------
-    place : {"oof", "test"}
-    heard : EvaluatedCandidates
-    references : mapping of candidate name to the name of its reference
-        Without those that have none.
+    evaluation_set : {"oof", "test"}
+    evaluated : EvaluatedCandidates
+    baselines : mapping of candidate name to the name of its baseline
+        Without candidates that have none.
     metrics : sequence of str
-    rules : EvidencePolicy
+    policy : EvidencePolicy
     """
-    whole = _measure(heard, references, metrics, rules)
-    groups = [whole]
-    for part in heard.partial:
-        stopped = [name for name in part.answers if name not in heard.answers]
-        groups.append(_borrowing(_measure(part, references, metrics, rules, stopped), whole, rules))
+    complete = _measure(evaluated, baselines, metrics, policy)
+    groups = [complete]
+    for part in evaluated.partial:
+        stopped = [name for name in part.candidates if name not in evaluated.candidates]
+        groups.append(_borrowing(_measure(part, baselines, metrics, policy, stopped), complete, policy))
     measured = {name: one for group in groups for name, one in group.measured.items()}
     pairs = {name: other for group in groups for name, other in group.pairs.items()}
-    by_metric = {metric: _family(metric, measured, pairs, rules) for metric in metrics}
-    found = {
-        name: EvaluationSetEvidence({metric: by_metric[metric][name] for metric in metrics}, group.classes[name], folds)
-        for group, folds in ((group, None if group is whole else len(group.heard.rows.ratios)) for group in groups)
-        for name in group.measured
+    by_metric = {metric: _family(metric, measured, pairs, policy) for metric in metrics}
+    found = {}
+    for group in groups:
+        folds = None if group is complete else len(group.evaluated.rows.ratios)
+        for name in group.measured:
+            values = {metric: by_metric[metric][name] for metric in metrics}
+            found[name] = EvaluationSetEvidence(values, group.classes[name], folds)
+    errors = {
+        metric: {name: one[metric].standard_error for name, one in complete.measured.items()} for metric in metrics
     }
-    errors = {metric: {name: one[metric].standard_error for name, one in whole.measured.items()} for metric in metrics}
-    return Judged(_ground(place, heard, whole.pairs, len(pairs), rules), found, errors)
+    return Comparisons(_ground(evaluation_set, complete, len(pairs), policy), found, errors)
 
 
 def _measure(
-    heard: EvaluatedCandidates,
-    references: Mapping[str, str],
+    evaluated: EvaluatedCandidates,
+    baselines: Mapping[str, str],
     metrics: Sequence[str],
-    rules: EvidencePolicy,
+    policy: EvidencePolicy,
     names: Sequence[str] | None = None,
-) -> _Measured:
-    """Measure the candidates of one group, or those that are named."""
-    rows, answers = heard.rows, heard.answers
-    wanted = list(answers) if names is None else list(names)
-    pairs = {name: references[name] for name in wanted if references.get(name) in answers}
-    known, order = rows.support >= rules.min_positives, _order_of_classes(rows, answers)
-    # Classes in an order of their own: neither their names nor their codes then make a difference to a draw.
+) -> _Group:
+    """Measure the candidates of one group, or those in ``names``."""
+    rows, candidates = evaluated.rows, evaluated.candidates
+    wanted = list(candidates) if names is None else list(names)
+    pairs = {name: baselines[name] for name in wanted if baselines.get(name) in candidates}
+    known, order = rows.support >= policy.min_positives, _order_of_classes(rows, candidates)
+    # Classes are ordered by what was found, so that neither their names nor their codes change a draw.
     to = np.argsort(order)
     ordered = replace(rows, y=to[rows.y])
-    recoded = {name: MeasuredCandidate(to[said.codes], said.judged) for name, said in answers.items()}
+    recoded = {name: MeasuredCandidate(to[one.codes], one.metrics) for name, one in candidates.items()}
     measured, classes = {}, {}
     for name in wanted:
         other = pairs.get(name, "")
-        measured[name] = measure(ordered, recoded[name], recoded.get(other), known[order], metrics, rules)
-        codes = answers[other].codes if other else None
-        classes[name] = class_evidence(rows, answers[name].codes, codes, rules.min_positives, rules.confidence)
-    return _Measured(heard, pairs, measured, classes)
+        measured[name] = measure(ordered, recoded[name], recoded.get(other), known[order], metrics, policy)
+        codes = candidates[other].codes if other else None
+        classes[name] = class_evidence(rows, candidates[name].codes, codes, policy.min_positives, policy.confidence)
+    return _Group(evaluated, pairs, measured, classes)
 
 
-def _borrowing(part: _Measured, whole: _Measured, rules: EvidencePolicy) -> _Measured:
-    """Give comparisons on too few folds the largest fold variance that one on all folds has."""
-    return replace(part, measured={name: _widened(one, part, whole, rules) for name, one in part.measured.items()})
+def _borrowing(part: _Group, complete: _Group, policy: EvidencePolicy) -> _Group:
+    """Give comparisons on too few folds the largest fold variance of the comparisons on all folds."""
+    return replace(part, measured={name: _widened(one, part, complete, policy) for name, one in part.measured.items()})
 
 
 def _widened(
-    one: Mapping[str, Measurement], part: _Measured, whole: _Measured, rules: EvidencePolicy
+    one: Mapping[str, Measurement], part: _Group, complete: _Group, policy: EvidencePolicy
 ) -> dict[str, Measurement]:
-    ratios, found = whole.heard.rows.ratios, dict(one)
+    ratios, found = complete.evaluated.rows.ratios, dict(one)
     for metric, measured in one.items():
-        compared = measured.compared
-        spreads = [other[metric].compared for other in whole.measured.values()]
-        known = [spread.folds for spread in spreads if spread is not None and spread.folds is not None]
-        if compared is None or compared.folds is not None or not known:
+        difference = measured.difference
+        others = [other[metric].difference for other in complete.measured.values()]
+        known = [other.folds for other in others if other is not None and other.folds is not None]
+        if difference is None or difference.folds is not None or not known:
             continue
         variance = max(fold_variance(spread, ratios) for spread in known)
         borrowed = borrowed_spread(
-            compared.fold_gains, part.heard.rows.ratios, variance, known[0].degrees, rules.confidence
+            difference.fold_gains, part.evaluated.rows.ratios, variance, known[0].degrees, policy.confidence
         )
-        found[metric] = replace(measured, compared=replace(compared, folds=borrowed))
+        found[metric] = replace(measured, difference=replace(difference, folds=borrowed))
     return found
 
 
-def _order_of_classes(rows: EvaluationRows, answers: Mapping[str, MeasuredCandidate]) -> np.ndarray:
+def _order_of_classes(rows: EvaluationRows, candidates: Mapping[str, MeasuredCandidate]) -> np.ndarray:
     hits = np.zeros(len(rows.classes), dtype=np.int64)
-    for said in answers.values():
-        hits += np.bincount(rows.y[said.codes == rows.y], minlength=len(hits))
+    for one in candidates.values():
+        hits += np.bincount(rows.y[one.codes == rows.y], minlength=len(hits))
     return np.lexsort((hits, rows.support))
 
 
 def _family(
-    metric: str, measured: Mapping[str, Mapping[str, Measurement]], pairs: Mapping[str, str], rules: EvidencePolicy
+    metric: str, measured: Mapping[str, Mapping[str, Measurement]], pairs: Mapping[str, str], policy: EvidencePolicy
 ) -> dict[str, MetricEvidence]:
-    compared = {name: one[metric].compared for name, one in measured.items() if name in pairs}
-    adjusted = dict(zip(compared, holm([_p(one) for one in compared.values()]), strict=True))
-    found = {}
-    for name, one in measured.items():
-        difference = None
+    differences = {name: one[metric].difference for name, one in measured.items() if name in pairs}
+    adjusted = dict(zip(differences, holm([_p(one) for one in differences.values()]), strict=True))
+    level, found = policy.alpha / max(1, len(differences)), {}
+    for name, all_metrics in measured.items():
+        one, difference = all_metrics[metric], None
         if name in pairs:
-            level = rules.alpha / max(1, len(compared))
-            difference = _difference(pairs[name], one[metric].compared, adjusted[name], level, rules.alpha)
-        metric_of = one[metric]
-        found[name] = MetricEvidence(
-            metric,
-            metric_of.rows.interval.estimate,
-            metric_of.rows.interval,
-            metric_of.folds.interval if metric_of.folds else None,
-            metric_of.fold_values,
-            difference,
-        )
+            difference = _difference(pairs[name], one.difference, adjusted[name], level, policy.alpha)
+        folds = one.folds.interval if one.folds else None
+        interval = one.rows.interval
+        found[name] = MetricEvidence(metric, interval.estimate, interval, folds, one.fold_values, difference)
     return found
 
 
-def _p(compared: Compared | None) -> float:
-    if compared is None:
+def _p(difference: MeasuredDifference | None) -> float:
+    if difference is None:
         return np.nan
-    return compared.folds.p if compared.folds else compared.rows.p
+    return difference.folds.p if difference.folds else difference.rows.p
 
 
 def _difference(
-    versus: str, compared: Compared | None, adjusted: float, level: float, alpha: float
+    versus: str, found: MeasuredDifference | None, adjusted: float, level: float, alpha: float
 ) -> Difference | None:
-    if compared is None:
+    if found is None:
         return None
-    rows, folds = compared.rows, compared.folds
+    rows, folds = found.rows, found.folds
     estimates = [rows.interval.estimate, *([folds.interval.estimate] if folds else [])]
     seen = detectable(folds.standard_error, level, folds.degrees) if folds else detectable(rows.standard_error, level)
     return Difference(
@@ -184,51 +180,49 @@ def _difference(
         estimate=rows.interval.estimate,
         interval=folds.interval if folds else rows.interval,
         basis="folds" if folds else "rows",
-        p=_p(compared),
+        p=_p(found),
         p_adjusted=adjusted,
         detectable=seen,
-        conclusion=concluded(estimates, adjusted, alpha),
+        conclusion=conclusion_of(estimates, adjusted, alpha),
         rows=rows.interval,
         folds=folds.interval if folds else None,
     )
 
 
-def _ground(
-    place: EvaluationSet, heard: EvaluatedCandidates, pairs: Mapping[str, str], comparisons: int, rules: EvidencePolicy
-) -> Ground:
-    rows, answers = heard.rows, heard.answers
+def _ground(evaluation_set: EvaluationSet, group: _Group, comparisons: int, policy: EvidencePolicy) -> Ground:
+    rows = group.evaluated.rows
     basis: Basis = "folds" if len(rows.ratios) >= FEWEST_FOLDS else "rows"
-    codes = {name: said.codes for name, said in answers.items()}
-    compared = [(codes[name], codes[other]) for name, other in pairs.items()]
-    support = class_support(rows, compared, list(codes.values()), rules.min_positives, rules.confidence)
-    ground = Ground(place, len(rows.y), len(rows.ratios), basis, rows.n_blocks, comparisons, support, ())
-    return replace(ground, notes=(*_notes(ground, rules), *_of_stopped(heard)))
+    codes = {name: one.codes for name, one in group.evaluated.candidates.items()}
+    pairs = [(codes[name], codes[other]) for name, other in group.pairs.items()]
+    support = class_support(rows, pairs, list(codes.values()), policy.min_positives, policy.confidence)
+    ground = Ground(evaluation_set, len(rows.y), len(rows.ratios), basis, rows.n_blocks, comparisons, support, ())
+    return replace(ground, notes=(*_notes(ground, policy), *_stopped_note(group.evaluated)))
 
 
-def _of_stopped(heard: EvaluatedCandidates) -> list[str]:
-    stopped = {name for part in heard.partial for name in part.answers if name not in heard.answers}
+def _stopped_note(evaluated: EvaluatedCandidates) -> list[str]:
+    stopped = {name for part in evaluated.partial for name in part.candidates if name not in evaluated.candidates}
     if not stopped:
         return []
     many = "1 candidate was" if len(stopped) == 1 else f"{len(stopped)} candidates were"
     return [
-        f"{many} stopped after some folds: compared on the rows of those alone; with fewer than three folds, folds are "
-        "taken to vary as much as those of the comparison on all folds that varies most"
+        f"{many} stopped early: compared on the rows of the finished folds; with fewer than three folds, the variance "
+        "over folds is the largest one of the comparisons on all folds"
     ]
 
 
-def _notes(ground: Ground, rules: EvidencePolicy) -> list[str]:
-    said = []
-    if ground.place == "test":
-        said.append("one fit a candidate: intervals say how sure the difference between these fits is on this period")
+def _notes(ground: Ground, policy: EvidencePolicy) -> list[str]:
+    notes = []
+    if ground.evaluation_set == "test":
+        notes.append("one fit per candidate: intervals are of the difference between these fits on this period")
     elif ground.basis == "rows":
         many = "1 fold" if ground.folds == 1 else f"{ground.folds} folds"
-        said.append(f"{many}, three are needed to tell how much fits vary: intervals hold for these fits alone")
-    few = [support for support in ground.classes if 0 < support.positives < rules.min_positives]
+        notes.append(f"{many}, three are needed to measure how much fits vary: intervals are of these fits only")
+    few = [support for support in ground.classes if 0 < support.positives < policy.min_positives]
     if few:
         named = ", ".join(f"{support.name} ({support.positives:,})" for support in few)
-        said.append(
-            f"not enough data, so left out of means over classes: fewer than {rules.min_positives} rows of {named}"
+        notes.append(
+            f"not enough data, so left out of means over classes: fewer than {policy.min_positives} rows of {named}"
         )
     if ground.blocks is not None and ground.blocks < FEWEST_BLOCKS:
-        said.append(f"{ground.blocks} blocks are too few to draw from: {FEWEST_BLOCKS} are needed")
-    return said
+        notes.append(f"{ground.blocks} blocks are too few to draw from: {FEWEST_BLOCKS} are needed")
+    return notes

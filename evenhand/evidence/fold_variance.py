@@ -1,7 +1,7 @@
-"""How sure a cross-validated metric is: the spread of the folds, corrected for training rows they share.
+"""Uncertainty of a cross-validated metric: the variance over folds, corrected for the training rows that folds share.
 
-Folds share training rows, so that their metrics agree more than those of fresh data would. Nadeau & Bengio (2003)
-widen the variance of their mean from ``s^2 / k`` to ``(1 / k + n_test / n_train) s^2``, with t on k - 1 degrees.
+Because folds share training rows, their metrics vary less than those of independent data. Nadeau & Bengio (2003)
+increase the variance of their mean from ``s^2 / k`` to ``(1 / k + n_test / n_train) s^2``, with t on k - 1 degrees.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ class FoldSpread:
 
 
 def fold_spread(values: Sequence[float] | np.ndarray, ratios: Sequence[float], confidence: float) -> FoldSpread | None:
-    """Make the corrected interval of a metric, or of a difference, that was measured in each fold.
+    """Make the corrected interval of a metric, or of a difference, from its values in the folds.
 
     Parameters
     ----------
-    values : sequence of float, one a fold
+    values : sequence of float
+        Of each fold.
     ratios : sequence of float
-        Judged rows by training rows of each fold; their mean counts.
+        Evaluated rows divided by training rows, of each fold; their mean is used.
     confidence : float
 
     Returns
     -------
     FoldSpread or None
-        None where the folds can't tell: fewer than three, an undefined value, or not the least spread although the
-        mean is not 0.
+        None with fewer than three folds, with an undefined value, or without any spread although the mean is not 0.
 
     Examples
     --------
@@ -68,15 +68,16 @@ def borrowed_spread(
     degrees: int,
     confidence: float,
 ) -> FoldSpread | None:
-    """Make the interval of a difference that too few folds measured, by a variance that others' folds gave.
+    """Make the interval of a difference on too few folds, by the variance over folds of another comparison.
 
     Parameters
     ----------
-    values : sequence of float, one a fold
+    values : sequence of float
+        Of each fold.
     ratios : sequence of float
-        Judged rows by training rows of each fold.
+        Evaluated rows divided by training rows, of each fold.
     variance : float
-        Of one fold. That of ``values`` counts where it is larger.
+        Of one fold. That of ``values`` is used where it is larger.
     degrees : int
         Degrees of freedom of the variance.
     confidence : float
@@ -103,5 +104,5 @@ def borrowed_spread(
 
 
 def fold_variance(spread: FoldSpread, ratios: Sequence[float]) -> float:
-    """Return the variance of one fold that a corrected interval was made of."""
+    """Return the variance of one fold that a corrected interval was made from."""
     return spread.standard_error**2 / (1 / len(ratios) + float(np.mean(ratios)))

@@ -1,7 +1,8 @@
-"""How much each row moves a metric of probabilities: its influence, whose spread is the metric's.
+"""Influence functions of metrics of probabilities: how much each row moves a metric.
 
 The influence of a row is the derivative of the metric by the row's weight (the infinitesimal jackknife, Jaeckel 1972,
-Efron 1982). It gives, to first order, the variance that a bootstrap of endless draws would, for one sort a class.
+Efron 1982). Its spread is, to first order, that of a bootstrap with any number of draws, for one sort per class. The
+metrics of :mod:`evenhand.metrics.weighted_metrics` give the draws themselves, which the gate's conditions need.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.evidence.evaluation_rows import EvaluationRows
-from evenhand.metrics.bootstrap_metrics import log_losses, squared_errors
-from evenhand.metrics.scores import BINS
+from evenhand.metrics.losses import BINS, confidence_bins, log_losses, squared_errors
+from evenhand.metrics.ranking import Ranking
 
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """One metric of one model's probabilities: on all rows, in each fold, and by row."""
+    """One metric of one model's probabilities: on all rows, the influence of each row, and in each fold."""
 
     estimate: float
     by_row: np.ndarray
@@ -26,7 +27,7 @@ class Influence:
 
 
 def influences(rows: EvaluationRows, proba: np.ndarray, metric: str, known: np.ndarray) -> Influence:
-    """Measure a metric that judges probabilities.
+    """Measure a metric of probabilities.
 
     Parameters
     ----------
@@ -51,28 +52,28 @@ Measured = tuple[float, np.ndarray]
 
 
 def average_precision(positive: np.ndarray, values: np.ndarray) -> Measured:
-    """Average precision of one class against the rest, and the influence of each row; ties share a threshold."""
-    order, group, tp, seen = _ranked(positive, values)
-    positives = tp[-1]
-    step, precision = np.diff(tp, prepend=0), tp / seen
-    estimate = float((step * precision).sum() / positives)
+    """Return the average precision of one class against the rest, and the influence of each row; shape (n,)."""
+    ranking = Ranking.of(positive, values)
+    order, group, seen = ranking.order, ranking.threshold_of_ranked, ranking.seen
+    step, precision, estimate = ranking.step, ranking.precision, ranking.average_precision
     lost = np.cumsum((step * precision / seen)[::-1])[::-1]  # by one more row at or above each threshold
     gained = np.cumsum((step / seen)[::-1])[::-1] + precision - estimate
     by_row = np.empty(len(values))
-    by_row[order] = (np.where(positive[order], gained[group], 0.0) - lost[group]) / positives
+    by_row[order] = (np.where(positive[order], gained[group], 0.0) - lost[group]) / ranking.true_positives[-1]
     return estimate, by_row
 
 
 def roc_auc(positive: np.ndarray, values: np.ndarray) -> Measured:
-    """Area under the ROC curve, and the influence of each row (DeLong et al. 1988)."""
-    order, group, tp, seen = _ranked(positive, values)
-    fp = seen - tp
+    """Return the area under the ROC curve, and the influence of each row (DeLong et al. 1988); shape (n,)."""
+    ranking = Ranking.of(positive, values)
+    order, group = ranking.order, ranking.threshold_of_ranked
+    tp, fp = ranking.true_positives, ranking.false_positives
     positives, negatives = tp[-1], fp[-1]
     if not negatives:
         return np.nan, np.full(len(values), np.nan)
     below = 1 - (fp - np.diff(fp, prepend=0) / 2) / negatives  # negatives ranked lower, ties half
-    above = (tp - np.diff(tp, prepend=0) / 2) / positives
-    estimate = float((np.diff(tp, prepend=0) * below).sum() / positives)
+    above = (tp - ranking.step / 2) / positives
+    estimate = float((ranking.step * below).sum() / positives)
     by_row = np.empty(len(values))
     by_row[order] = np.where(
         positive[order], (below[group] - estimate) / positives, (above[group] - estimate) / negatives
@@ -80,21 +81,12 @@ def roc_auc(positive: np.ndarray, values: np.ndarray) -> Measured:
     return estimate, by_row
 
 
-def _ranked(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Order of the rows from the highest value down, threshold of each, and positives and rows up to each threshold."""
-    order = np.argsort(values)[::-1]
-    change = np.append(np.diff(values[order]) != 0, True)
-    group = np.cumsum(change) - change
-    last = np.flatnonzero(change)
-    return order, group, np.cumsum(positive[order])[last], last + 1
-
-
 def _over_classes(area: Callable[[np.ndarray, np.ndarray], Measured]) -> Callable[..., Measured]:
     def of(y: np.ndarray, proba: np.ndarray, known: np.ndarray) -> Measured:
         present = [code for code in np.flatnonzero(known) if (y == code).any()]
         if not present:
             return np.nan, np.full(len(y), np.nan)
-        values, total = [], np.zeros(len(y))  # class by class: those of fifteen classes side by side are large
+        values, total = [], np.zeros(len(y))  # added up class by class: those of all classes together are large
         for code in present:
             value, by_row = area(y == code, proba[:, code])
             values.append(value)
@@ -113,10 +105,9 @@ def _mean_of(loss: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[.
 
 
 def _calibration_gap(y: np.ndarray, proba: np.ndarray) -> np.ndarray:
-    """Each row's part of the calibration error, with the sign of its bin's gap."""
-    confidence = proba.max(axis=1)
-    gap = confidence - (proba.argmax(axis=1) == y)
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    """Return each row's part of the calibration error, with the sign of its bin's gap, shape (n,)."""
+    bins, confidence, right = confidence_bins(y, proba)
+    gap = confidence - right
     return gap * np.sign(np.bincount(bins, gap, BINS))[bins]
 
 

@@ -1,4 +1,4 @@
-"""Many comparisons at once: which of them count, and what none of them could have seen."""
+"""Multiple comparisons: adjusted p values, conclusions, and the smallest difference that can be detected."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from scipy.special import ndtri, stdtrit
 
 from evenhand.evidence.types import Conclusion
 
-POWER = 0.8  # four times in five
+POWER = 0.8
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Adjust p values so that the chance of any false claim in the family is bounded (Holm 1979).
+    """Adjust p values so that the chance of any false positive in the family is bounded (Holm 1979).
 
     Parameters
     ----------
     p : sequence of float
-        nan where there was nothing to compare; it stays nan and does not count.
+        nan where there was nothing to compare; it stays nan and is not counted.
 
     Returns
     -------
@@ -39,14 +39,14 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def detectable(standard_error: float, alpha: float, degrees: int | None = None) -> float:
-    """Return the least true difference that is found with power .8 by a two-sided test at level ``alpha``.
+    """Return the smallest true difference found with a power of 80 % by a two-sided test at level ``alpha``.
 
     Parameters
     ----------
     standard_error : float
     alpha : float
     degrees : int, optional
-        Degrees of freedom of t; normal without it.
+        Degrees of freedom of a t distribution; the normal one without it.
 
     Examples
     --------
@@ -58,8 +58,8 @@ def detectable(standard_error: float, alpha: float, degrees: int | None = None) 
     return float((stdtrit(degrees, 1 - alpha / 2) + stdtrit(degrees, POWER)) * standard_error)
 
 
-def concluded(estimates: Sequence[float], p_adjusted: float, alpha: float) -> Conclusion:
-    """Put a comparison in words; the ``estimates`` of one difference (pooled, over folds) must agree in sign."""
+def conclusion_of(estimates: Sequence[float], p_adjusted: float, alpha: float) -> Conclusion:
+    """Conclude from one comparison; the ``estimates`` of its difference (pooled, over folds) must agree in sign."""
     if not np.isfinite([*estimates, p_adjusted]).all():
         return "not enough data"
     if p_adjusted >= alpha:

@@ -81,9 +81,9 @@ def _methods(evidence: Evidence, on: EvaluationSet, metric: str, wanted: Conclus
         found = candidate.difference(on, metric)
         if found is None:
             continue
-        tried[candidate.way] = tried.get(candidate.way, 0) + 1
+        tried[candidate.method] = tried.get(candidate.method, 0) + 1
         if found.conclusion == wanted:
-            names.setdefault(candidate.way, []).append(found)
+            names.setdefault(candidate.method, []).append(found)
     methods = [_Method(name, tuple(found), tried[name]) for name, found in names.items()]
     return sorted(methods, key=lambda one: (-max(abs(d.estimate) for d in one.differences), one.name))
 

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.evidence.bootstrap import (
-    Interval,
-    Predictions,
-    checked_predictions,
-    class_codes,
-    intervals,
-    resampled_confusions,
-)
+from evenhand.evidence.bootstrap import Interval, intervals, on_same_rows, resampled_confusions
+from evenhand.metrics.predictions import Predictions
 
 SLICE_METRICS = ("macro recall", "macro F1")
 
@@ -29,13 +23,13 @@ class Slices:
     classes: tuple[int, ...]
     """Codes of the classes compared."""
     left_out: dict[str, int]
-    """Group -> rows, fewer than were asked for."""
+    """Group -> rows, of groups with fewer rows than the minimum."""
     draws: np.ndarray
     """Shape (models, 1 + resamples, groups, 2): ``SLICE_METRICS``, the rows as they are first."""
 
     @property
     def comparable(self) -> bool:
-        """Whether there is a gap to speak of."""
+        """Whether there are two groups and a class to compare them on."""
         return len(self.groups) > 1 and len(self.classes) > 0
 
     @property
@@ -44,11 +38,11 @@ class Slices:
         return self.draws[:, 0]
 
     def gap(self, model: int, confidence: float) -> tuple[Interval, ...]:
-        """How far the best group is from the worst, for each metric."""
+        """Return the difference between the best and the worst group, for each metric."""
         return intervals(self._gaps()[model], confidence, centred=True)
 
     def narrowed(self, confidence: float) -> tuple[Interval, ...]:
-        """How much smaller the gap of the second model is than the first's, for each metric."""
+        """Return how much smaller the gap of the second model is than that of the first, for each metric."""
         gaps = self._gaps()
         return intervals(gaps[0] - gaps[1], confidence, centred=True)
 
@@ -56,50 +50,54 @@ class Slices:
         return self.draws.max(axis=2) - self.draws.min(axis=2)
 
 
+@dataclass(frozen=True)
+class SliceLimits:
+    """Rows that a group needs to be compared at all, and rows of a class that every group needs for the class.
+
+    Groups with other classes are not alike, so only classes that all of them have enough rows of are compared.
+    """
+
+    min_rows: int
+    min_positives: int
+
+
 def slices(
-    y: np.ndarray,
-    groups: np.ndarray,
-    models: Sequence[Predictions],
-    n_classes: int,
-    min_rows: int,
-    min_positives: int,
-    resamples: int = 2000,
-    seed: int = 0,
+    models: Sequence[Predictions], groups: np.ndarray, limits: SliceLimits, resamples: int = 2000, seed: int = 0
 ) -> Slices:
     """Score every group of a column, on draws of its rows class by class.
 
     Parameters
     ----------
-    y : ndarray of int, shape (n,)
-    groups : ndarray of str, shape (n,)
     models : sequence of Predictions
-        Of the same rows.
-    n_classes : int
-    min_rows : int
-        Of a group, for it to be compared at all.
-    min_positives : int
-        Of a class in every group, for the class to be compared: groups with other classes are not alike.
+        Of the same n rows.
+    groups : ndarray of str, shape (n,)
+    limits : SliceLimits
     resamples, seed : int
 
     Returns
     -------
     Slices
-        Recall and F1 are means over the classes compared; F1 counts false alarms from every row of the group.
+        Recall and F1 are means over the classes compared; F1 counts false positives from every row of the group.
+
+    Raises
+    ------
+    MetricsError
+        As :func:`evenhand.evidence.bootstrap.paired_difference`.
     """
-    y = class_codes("truth", y, len(y), n_classes)
-    predicted = [checked_predictions(len(y), model, n_classes).predicted for model in models]
+    checked = on_same_rows(models)
+    y, k = checked[0].y, checked[0].n_classes
     names, code = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     size = np.bincount(code, minlength=len(names))
-    kept = np.flatnonzero(size >= min_rows)
-    counts = np.array([np.bincount(y[code == group], minlength=n_classes) for group in kept])
-    classes = np.flatnonzero((counts >= min_positives).all(axis=0)) if len(kept) else np.array([], dtype=int)
+    kept = np.flatnonzero(size >= limits.min_rows)
+    counts = np.array([np.bincount(y[code == group], minlength=k) for group in kept])
+    classes = np.flatnonzero((counts >= limits.min_positives).all(axis=0)) if len(kept) else np.array([], dtype=int)
     rng = np.random.default_rng(seed)
     draws = np.full((len(models), 1 + resamples, len(kept), 2), np.nan)
-    for place, group in enumerate(kept if len(classes) else []):
+    for i, group in enumerate(kept if len(classes) else []):
         rows = code == group
-        drawn = resampled_confusions(y[rows], [codes[rows] for codes in predicted], n_classes, resamples, rng)
-        draws[:, :, place] = _means(drawn, classes)
-    left_out = {str(names[group]): int(size[group]) for group in np.flatnonzero(size < min_rows)}
+        drawn = resampled_confusions(y[rows], [one.codes[rows] for one in checked], k, resamples, rng)
+        draws[:, :, i] = _means(drawn, classes)
+    left_out = {str(names[group]): int(size[group]) for group in np.flatnonzero(size < limits.min_rows)}
     return Slices(
         tuple(str(names[group]) for group in kept),
         tuple(int(size[group]) for group in kept),
@@ -111,5 +109,5 @@ def slices(
 
 def _means(confusions: np.ndarray, classes: np.ndarray) -> np.ndarray:
     hits = np.diagonal(confusions, axis1=-2, axis2=-1)[..., classes]
-    truth, said = confusions.sum(-1)[..., classes], confusions.sum(-2)[..., classes]
-    return np.stack([(hits / truth).mean(-1), (2 * hits / (truth + said)).mean(-1)], axis=-1)
+    truth, predicted = confusions.sum(-1)[..., classes], confusions.sum(-2)[..., classes]
+    return np.stack([(hits / truth).mean(-1), (2 * hits / (truth + predicted)).mean(-1)], axis=-1)

@@ -1,4 +1,4 @@
-"""What the evidence of a training says, as plain data."""
+"""The evidence of a training as plain data: comparisons, intervals and conclusions."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ EVALUATION_SET_NAMES: dict[EvaluationSet, str] = {"oof": "out of fold", "test": 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better a candidate is than its reference; positive is better, whatever the metric."""
+    """How much better a candidate is than its baseline; positive is better, whatever the metric."""
 
     versus: str
-    """Name of the reference: as a rule the same model and features with nothing done about imbalance."""
+    """Name of the baseline: usually the same model and features without a method of handling imbalance."""
     estimate: float
-    """On all rows together, as the tables show it."""
+    """On all rows together, as in the tables."""
     interval: Interval
-    """The interval that goes with ``p``."""
+    """The interval that belongs to ``p``."""
     basis: Basis
     """Whether interval and p value come from the spread of the folds or from drawing rows."""
     p: float
-    """Two-sided, of this comparison alone."""
+    """Two-sided, of this comparison only."""
     p_adjusted: float
-    """Holm's, over all comparisons of this training on this metric in this place."""
+    """By Holm, over all comparisons of this training on this metric and evaluation set."""
     detectable: float
-    """The least true difference that would be found four times in five, at the level of this family."""
+    """The smallest true difference found with a power of 80 %, at the level of this family."""
     conclusion: Conclusion
     rows: Interval
-    """From drawing rows: how sure the difference between these very fits is."""
+    """From drawing rows: uncertainty of the difference between these fits."""
     folds: Interval | None
-    """From the spread of the folds: what it would be for other fits, too. None with fewer than three folds."""
+    """From the spread of the folds: covers the variation from refitting, too. None with fewer than three folds."""
 
 
 @dataclass(frozen=True)
 class MetricEvidence:
-    """One metric of one candidate in one place; nan and no difference where there is not enough data."""
+    """One metric of one candidate on one evaluation set; nan and no difference where there is not enough data."""
 
     metric: str
     estimate: float
@@ -53,27 +53,27 @@ class MetricEvidence:
     """From the spread of the folds, Nadeau-Bengio corrected; None with fewer than three folds."""
     fold_values: tuple[float, ...]
     difference: Difference | None
-    """None for a candidate that is its own reference or has none."""
+    """None for a candidate without a baseline."""
 
     @property
     def interval(self) -> Interval:
-        """The one that allows for other fits where there is one."""
+        """The one that covers the variation from refitting where there is one."""
         return self.folds or self.rows
 
 
 @dataclass(frozen=True)
 class ClassEvidence:
-    """Recall of one class; None where the class has too few rows to say."""
+    """Recall of one class; None where the class has too few rows."""
 
     name: str
     positives: int
     recall: Interval | None
     recall_difference: Interval | None
-    """Against the reference, on the same rows; None for a reference, too."""
+    """Against the baseline, on the same rows; None without a baseline, too."""
 
     @property
-    def said(self) -> str:
-        """The recall in words."""
+    def text(self) -> str:
+        """The recall for people."""
         if self.recall is None:
             return "not enough data"
         return f"{self.recall.estimate:.3f} ({self.recall.low:.3f} to {self.recall.high:.3f})"
@@ -81,12 +81,12 @@ class ClassEvidence:
 
 @dataclass(frozen=True)
 class EvaluationSetEvidence:
-    """One candidate in one place: every headline metric, and every class."""
+    """One candidate on one evaluation set: every headline metric, and every class."""
 
     metrics: dict[str, MetricEvidence]
     classes: tuple[ClassEvidence, ...]
     folds: int | None = None
-    """Folds done where the race stopped it; None for a candidate that has them all."""
+    """Folds done where racing stopped it; None for a candidate with all folds."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,16 @@ class CandidateEvidence:
     decision: str
     oof: EvaluationSetEvidence | None
     test: EvaluationSetEvidence | None
-    way: str = ""
-    """What it does that its reference does not; empty where it has none."""
+    method: str = ""
+    """What it does that its baseline does not; empty where it has none."""
 
-    def at(self, place: EvaluationSet) -> EvaluationSetEvidence | None:
-        """Return the evidence of one place."""
-        return self.oof if place == "oof" else self.test
+    def on(self, evaluation_set: EvaluationSet) -> EvaluationSetEvidence | None:
+        """Return the evidence on one evaluation set."""
+        return self.oof if evaluation_set == "oof" else self.test
 
-    def difference(self, place: EvaluationSet, metric: str) -> Difference | None:
-        """Return the comparison with the reference, if there is one."""
-        found = self.at(place)
+    def difference(self, evaluation_set: EvaluationSet, metric: str) -> Difference | None:
+        """Return the comparison with the baseline, if there is one."""
+        found = self.on(evaluation_set)
         return found.metrics[metric].difference if found else None
 
 
@@ -122,43 +122,43 @@ class ClassSupport:
     enough: bool
     """Whether there are ``gate.min_positives`` rows."""
     detectable: float
-    """The least change in recall that would be found four times in five; nan where the class has no rows."""
+    """The smallest change in recall found with a power of 80 %; nan where the class has no rows."""
 
     @property
-    def said(self) -> str:
-        """What can't be seen, in words."""
+    def text(self) -> str:
+        """The smallest change that can be detected, for people."""
         if not self.positives:
             return f"{self.name}: no rows"
         many = "1 positive" if self.positives == 1 else f"{self.positives:,} positives"
         end = "" if self.enough else ": not enough data"
-        return f"{self.name}: with {many} a recall change under {self.detectable:.3f} can't be seen{end}"
+        return f"{self.name}: with {many}, a change in recall below {self.detectable:.3f} can't be detected{end}"
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What all comparisons of one place stand on."""
+    """The data that all comparisons on one evaluation set rest on."""
 
-    place: EvaluationSet
+    evaluation_set: EvaluationSet
     rows: int
     folds: int
-    """Folds that tell how much refits vary; 0 on the held-out period."""
+    """Folds that the variation from refitting is measured by; 0 on the held-out period."""
     basis: Basis
     blocks: int | None
-    """Days or places drawn in the place of rows, where the problem declares them."""
+    """Days or places drawn instead of rows, where the problem declares them."""
     comparisons: int
-    """Size of each family, over which Holm's correction runs."""
+    """Size of each family that Holm's correction is over."""
     classes: tuple[ClassSupport, ...]
     notes: tuple[str, ...]
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Classes with too few rows: metrics that count every class alike are judged without them."""
+        """Classes with too few rows: means over classes leave them out."""
         return tuple(support.name for support in self.classes if not support.enough)
 
 
 @dataclass(frozen=True)
 class Simplest:
-    """The one-standard-error rule beside the winner (Breiman et al. 1984); it replaces nothing."""
+    """The one-standard-error rule (Breiman et al. 1984): reported with the winner, which it does not change."""
 
     name: str
     best: str
@@ -172,7 +172,7 @@ class Simplest:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Which way of handling imbalance helps, and how sure that is."""
+    """Which method of handling imbalance helps, with its uncertainty."""
 
     metric: str
     """The primary one."""

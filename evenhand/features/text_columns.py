@@ -25,14 +25,14 @@ class TextColumns(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    words, min_count, max_features, components, telling
+    words, min_count, max_features, components, top_terms
         See :class:`~evenhand.problem.TextFeature`.
 
     Attributes
     ----------
     vectorizer_ : TfidfVectorizer
     topics_ : TruncatedSVD or None
-    telling_ : ndarray of int, shape (n_telling,)
+    top_terms_ : ndarray of int, shape (n_top_terms,)
         Positions of the terms that are columns.
 
     Examples
@@ -51,13 +51,13 @@ class TextColumns(TransformerMixin, BaseEstimator):
         min_count: int = 5,
         max_features: int = 5_000,
         components: int = 50,
-        telling: int = 50,
+        top_terms: int = 50,
     ) -> None:
         self.words = words
         self.min_count = min_count
         self.max_features = max_features
         self.components = components
-        self.telling = telling
+        self.top_terms = top_terms
 
     def fit(self, X: pd.DataFrame, y: np.ndarray | None = None) -> TextColumns:
         """Learn the terms, their weights, the topics and, where classes are given, the discriminating terms.
@@ -71,24 +71,24 @@ class TextColumns(TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         weights = self._learned_terms(X)
         n_terms = weights.shape[1]
-        self.topics_, self.telling_ = None, np.arange(n_terms)
+        self.topics_, self.top_terms_ = None, np.arange(n_terms)
         if n_terms > self.components:
             self.topics_ = TruncatedSVD(min(self.components, len(X)), random_state=0).fit(weights)
             scores = np.empty(0) if y is None else chi2(weights, y)[0]
-            self.telling_ = np.sort(np.argsort(-scores, kind="stable")[: self.telling])
+            self.top_terms_ = np.sort(np.argsort(-scores, kind="stable")[: self.top_terms])
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
-        """Return a float array of shape (n_rows, n_topics + n_telling)."""
+        """Return a float array of shape (n_rows, n_topics + n_top_terms)."""
         weights = self.vectorizer_.transform(texts_of(X))
-        terms = weights[:, self.telling_].toarray()
+        terms = weights[:, self.top_terms_].toarray()
         return terms if self.topics_ is None else np.column_stack([self.topics_.transform(weights), terms])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return the names of the topics, then the terms."""
         n = 0 if self.topics_ is None else len(self.topics_.components_)
         topics = [f"{self.column_} topic {i}" for i in range(1, n + 1)]
-        terms = self.vectorizer_.get_feature_names_out()[self.telling_]
+        terms = self.vectorizer_.get_feature_names_out()[self.top_terms_]
         return np.asarray([*topics, *(f"{self.column_}: {term}" for term in terms)], dtype=object)
 
     def _learned_terms(self, X: pd.DataFrame) -> Any:

@@ -1,4 +1,4 @@
-"""Both models' answers in one order of classes, checked to be about the same rows."""
+"""Both versions' predictions with one order of classes, checked to be of the same rows."""
 
 from __future__ import annotations
 
@@ -7,58 +7,58 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.errors import GateError
-from evenhand.evidence.bootstrap import Predictions
-from evenhand.gate.verdict import Case, Scored
+from evenhand.gate.verdict import Case, VersionPredictions
+from evenhand.metrics.predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)
-class Aligned:
-    """A case as codes; n rows, K classes."""
+class AlignedCase:
+    """A case with class codes; n rows, K classes."""
 
     classes: tuple[str, ...]
-    """In the order of their names, so that the order of a model's columns can't matter."""
-    y: np.ndarray
-    support: np.ndarray
-    """Rows of each class, shape (K,)."""
+    """Sorted by name, so that the order of a model's columns makes no difference."""
     challenger: Predictions
     champion: Predictions | None
 
     @property
-    def k(self) -> int:
-        """Number of classes."""
-        return len(self.classes)
+    def y(self) -> np.ndarray:
+        """True class codes, shape (n,)."""
+        return self.challenger.y
+
+    @property
+    def support(self) -> np.ndarray:
+        """Rows of each class, shape (K,)."""
+        return np.bincount(self.y, minlength=len(self.classes))
 
 
-def align(case: Case) -> Aligned:
-    """Put the truth and both answers in one order of classes.
+def align(case: Case) -> AlignedCase:
+    """Give the truth and both versions' predictions one order of classes.
 
     Raises
     ------
     GateError
-        When the models were scored on other rows, know other classes, or gave answers of another shape.
+        When the versions were scored on other rows, know other classes, or gave probabilities of another shape.
     """
     classes = tuple(sorted(case.challenger.classes))
     y = _codes(case.truth, classes, "the held-out rows")
-    champion = None if case.champion is None else _predictions(case.champion, classes, case)
-    support = np.bincount(y, minlength=len(classes))
-    return Aligned(classes, y, support, _predictions(case.challenger, classes, case), champion)
+    champion = None if case.champion is None else _predictions(case.champion, y, classes, case)
+    return AlignedCase(classes, _predictions(case.challenger, y, classes, case), champion)
 
 
-def _predictions(scored: Scored, classes: tuple[str, ...], case: Case) -> Predictions:
-    if scored.rows_sha256 != case.challenger.rows_sha256:
-        raise GateError(f"{scored.name} was scored on other rows than {case.challenger.name}: not comparable")
-    if len(set(scored.classes)) != len(scored.classes) or set(scored.classes) != set(classes):
+def _predictions(version: VersionPredictions, y: np.ndarray, classes: tuple[str, ...], case: Case) -> Predictions:
+    if version.rows_sha256 != case.challenger.rows_sha256:
+        raise GateError(f"{version.name} was scored on other rows than {case.challenger.name}: not comparable")
+    if len(set(version.classes)) != len(version.classes) or set(version.classes) != set(classes):
         raise GateError(
-            f"{scored.name} knows the classes {', '.join(scored.classes)}; {case.challenger.name} knows "
+            f"{version.name} knows the classes {', '.join(version.classes)}; {case.challenger.name} knows "
             f"{', '.join(case.challenger.classes)}: not comparable"
         )
-    if np.shape(scored.proba) != (len(case.truth), len(classes)):
+    if np.shape(version.proba) != (len(y), len(classes)):
         raise GateError(
-            f"{scored.name} gave probabilities of shape {np.shape(scored.proba)}, "
-            f"needed {(len(case.truth), len(classes))}"
+            f"{version.name} gave probabilities of shape {np.shape(version.proba)}, needed {(len(y), len(classes))}"
         )
-    order = [scored.classes.index(name) for name in classes]
-    return Predictions(np.asarray(scored.proba)[:, order], _codes(scored.predicted, classes, scored.name))
+    order = [version.classes.index(name) for name in classes]
+    return Predictions(y, np.asarray(version.proba)[:, order], _codes(version.predicted, classes, version.name))
 
 
 def _codes(names: np.ndarray, classes: tuple[str, ...], origin: str) -> np.ndarray:

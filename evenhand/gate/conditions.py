@@ -1,7 +1,7 @@
-"""What must hold beside the primary metric: class by class, calibrated, fair between groups, fit to be used.
+"""Conditions of the gate in addition to the primary metric: classes, calibration, groups; and the facts.
 
-Each condition passes only when its whole interval is on the allowed side, fails only when all of it is on the other,
-and is undecided in between.
+A condition passes when its entire interval is on the allowed side, fails when all of it is on the other side, and is
+undecided in between.
 """
 
 from __future__ import annotations
@@ -14,31 +14,32 @@ from evenhand.errors import GateError
 from evenhand.evidence.bootstrap import (
     ClassMetric,
     Interval,
+    Resampling,
+    class_intervals,
+    metric_interval,
     paired_class_differences,
     paired_difference,
-    single,
-    single_by_class,
 )
-from evenhand.evidence.slices import SLICE_METRICS, slices
-from evenhand.gate.alignment import Aligned
+from evenhand.evidence.slices import SLICE_METRICS, SliceLimits, slices
+from evenhand.gate.alignment import AlignedCase
 from evenhand.gate.facts import fact_conditions
 from evenhand.gate.verdict import Case, Condition, Kind, Status
 from evenhand.problem import GatePolicy
 
 CLASS_METRICS: tuple[tuple[ClassMetric, Kind], ...] = (("recall", "recall"), ("average_precision", "average precision"))
 Side = Literal["above", "at most"]
-CALIBRATE = "correct the model's probabilities, or judge by the chosen classes alone (docs/gate.md, Calibration)"
-MOST_TIMES = 1000  # the rows there are: what would take more is not told by labelling
+CALIBRATE = "calibrate the model's probabilities, or decide by the predicted classes only (docs/gate.md, Calibration)"
+MOST_TIMES = 1000  # the present number of rows; what needs more is not reported
 
 
-def conditions_of(case: Case, aligned: Aligned, policy: GatePolicy, confidence: float) -> tuple[Condition, ...]:
-    """Check everything that a policy asks for.
+def conditions_of(case: Case, aligned: AlignedCase, policy: GatePolicy, confidence: float) -> tuple[Condition, ...]:
+    """Check all conditions of a policy.
 
     Parameters
     ----------
     case : Case
-    aligned : Aligned
-        The same case as codes.
+    aligned : AlignedCase
+        The same case with class codes.
     policy : GatePolicy
     confidence : float
         Of every interval.
@@ -48,24 +49,24 @@ def conditions_of(case: Case, aligned: Aligned, policy: GatePolicy, confidence: 
     GateError
         When a floor names a class that no model knows, or a value is not defined.
     """
-    judge = Judge(aligned, policy, confidence)
-    by_class = judge.against_chance() if aligned.champion is None else judge.against_champion()
-    found = [*by_class, *judge.floors(), *judge.calibration(), *judge.slices(case)]
+    on_rows = RowConditions(aligned, policy, confidence)
+    by_class = on_rows.against_chance() if aligned.champion is None else on_rows.against_champion()
+    found = [*by_class, *on_rows.floors(), *on_rows.calibration(), *on_rows.slices(case)]
     return (*found, *fact_conditions(case.facts, policy))
 
 
-class Judge:
-    """The conditions that rest on the held-out rows."""
+class RowConditions:
+    """The conditions on the predictions for the held-out rows."""
 
-    def __init__(self, aligned: Aligned, policy: GatePolicy, confidence: float) -> None:
+    def __init__(self, aligned: AlignedCase, policy: GatePolicy, confidence: float) -> None:
         self.aligned, self.policy, self.confidence = aligned, policy, confidence
         self.n = len(aligned.y)
-        self.draws = (aligned.k, confidence, policy.resamples)
+        self.resampling = Resampling(confidence, policy.resamples)
 
     def against_chance(self) -> Iterator[Condition]:
-        """Ask that the average precision of each class is above its share of the rows."""
+        """Check that the average precision of each class is above its share of the rows."""
         a = self.aligned
-        found = single_by_class(a.y, a.challenger, "average_precision", *self.draws)
+        found = class_intervals(a.challenger, "average_precision", self.resampling)
         for name, interval, rows in zip(a.classes, map(_reflected, found), a.support, strict=True):
             prior = rows / self.n
             gain = Interval(interval.estimate - prior, interval.low - prior, interval.high - prior)
@@ -73,17 +74,17 @@ class Judge:
             yield self._of_class(title, "chance", name, gain, 0.0, int(rows))
 
     def against_champion(self) -> Iterator[Condition]:
-        """Ask that no class loses more than the tolerance in recall or in average precision."""
+        """Check that no class loses more than the tolerance in recall or in average precision."""
         a = self.aligned
         assert a.champion is not None  # noqa: S101 - for the type checker
         for metric, kind in CLASS_METRICS:
-            found = paired_class_differences(a.y, a.champion, a.challenger, metric, *self.draws)
+            found = paired_class_differences(a.champion, a.challenger, metric, self.resampling)
             for name, interval, rows in zip(a.classes, found, a.support, strict=True):
                 title = f"{kind} of {name} against the champion"
                 yield self._of_class(title, kind, name, interval, -self.policy.tolerance, int(rows))
 
     def floors(self) -> Iterator[Condition]:
-        """Ask that declared classes reach a value of their own."""
+        """Check that classes reach the floors that the policy declares."""
         a, declared = self.aligned, self.policy.floors
         strangers = sorted(set(declared) - set(a.classes))
         if strangers:
@@ -92,7 +93,7 @@ class Judge:
             wanted = {name: getattr(floor, metric) for name, floor in declared.items()}
             if all(value is None for value in wanted.values()):
                 continue
-            found = single_by_class(a.y, a.challenger, metric, *self.draws)
+            found = class_intervals(a.challenger, metric, self.resampling)
             for code, name in enumerate(a.classes):
                 if wanted.get(name) is not None:
                     interval = _reflected(found[code]) if metric == "average_precision" else found[code]
@@ -100,28 +101,27 @@ class Judge:
                     yield self._of_class(f"{kind} of {name}, its floor", "floor", name, interval, wanted[name], rows)
 
     def calibration(self) -> Iterator[Condition]:
-        """Ask that the calibration error is not too large and has not grown too much."""
+        """Check that the calibration error is not too large and has not grown too much."""
         a, policy = self.aligned, self.policy
         if a.champion is not None and policy.ece_tolerance is not None:
-            gain = paired_difference(a.y, a.champion, a.challenger, "ece", *self.draws, centred=True)
+            gain = paired_difference(a.champion, a.challenger, "ece", self.resampling, centred=True)
             growth = Interval(-gain.estimate, -gain.high, -gain.low)
             title = "growth of the calibration error against the champion"
             yield _advised(self._decided(title, "calibration", "", growth, policy.ece_tolerance, "at most"))
         if policy.max_ece is not None:
-            found = single(a.y, a.challenger, "ece", *self.draws, centred=True)
+            found = metric_interval(a.challenger, "ece", self.resampling, centred=True)
             yield _advised(self._decided("calibration error", "calibration", "", found, policy.max_ece, "at most"))
 
     def slices(self, case: Case) -> Iterator[Condition]:
-        """Ask that the gap between the best and the worst served group is not too large and has not grown too much."""
+        """Check that the gap between the best and the worst group is not too large and has not grown too much."""
         a, policy = self.aligned, self.policy
         against = a.champion is not None and policy.slice_tolerance is not None
         if not against and policy.max_slice_gap is None:
             return
         models = [model for model in (a.champion, a.challenger) if model is not None]
         for column in sorted(case.groups):
-            found = slices(
-                a.y, case.groups[column], models, a.k, policy.min_slice_rows, policy.min_positives, policy.resamples
-            )
+            limits = SliceLimits(policy.min_slice_rows, policy.min_positives)
+            found = slices(models, case.groups[column], limits, policy.resamples)
             if not found.comparable:
                 yield self._no_groups(column, found.groups)
                 continue
@@ -181,28 +181,28 @@ class Judge:
 
 
 def _advised(calibration: Condition) -> Condition:
-    """Say beside a calibration that is not good enough what can be done about it."""
+    """Add what can be done about a calibration that does not pass."""
     if calibration.status == "pass":
         return calibration
     return calibration.model_copy(update={"detail": f"{calibration.detail}; {CALIBRATE}"})
 
 
 def finite(interval: Interval, what: str) -> Interval:
-    """Refuse an interval that is not defined.
+    """Return an interval that is defined.
 
     Raises
     ------
     GateError
     """
     if not all(map(math.isfinite, (interval.estimate, interval.low, interval.high))):
-        raise GateError(f"{what} is not defined on these rows, so nothing can be decided by it")
+        raise GateError(f"{what} is not defined on these rows: the gate can't decide by it")
     return interval
 
 
 def rows_to_decide(interval: Interval, bound: float, n: int) -> int | None:
-    """Rows beside the ``n`` there are until ``bound`` lies outside, if the estimate holds: width goes as 1/sqrt(n).
+    """Return how many more than ``n`` rows would move ``bound`` outside, if the estimate stays: width as 1/sqrt(n).
 
-    None where the estimate is so close to the bound that no number of rows worth naming would do.
+    None where the estimate is so close to the bound that more than 1,000 times ``n`` rows would be needed.
     """
     distance = interval.estimate - bound
     width = interval.estimate - interval.low if distance > 0 else interval.high - interval.estimate
@@ -229,7 +229,7 @@ def percent(confidence: float) -> str:
 def _reflected(interval: Interval) -> Interval:
     """Lower the low bound to the reflected one where that is lower (Davison & Hinkley 1997, section 5.2).
 
-    A row drawn twice lifts average precision, so the percentile bound alone is too kind.
+    Rows drawn twice raise average precision, so that the percentile bound is too high.
     """
     low = min(interval.low, 2 * interval.estimate - interval.high)
     return Interval(interval.estimate, low, interval.high)

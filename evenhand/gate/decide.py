@@ -1,6 +1,6 @@
-"""The promotion gate: what a challenger must prove before anybody is asked to approve it.
+"""The promotion gate: the decision on a challenger, before a reviewer is asked to approve it.
 
-Every doubt counts against the challenger: a tie, a class with too few rows and an error are never a pass.
+Every doubt counts against the challenger: a tie, a class with too few rows or an error never passes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evenhand.errors import EvenhandError
-from evenhand.evidence.bootstrap import Interval, paired_difference
+from evenhand.evidence.bootstrap import Interval, Resampling, paired_difference
 from evenhand.gate.alignment import align
 from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.conditions import bounds, conditions_of, finite, rows_to_decide
@@ -19,12 +19,12 @@ from evenhand.problem import GatePolicy
 
 
 def decide(case: Case, policy: GatePolicy) -> Verdict:
-    """Judge a challenger.
+    """Decide on a challenger.
 
     Parameters
     ----------
     case : Case
-        Both models' answers to the same held-out rows; without a champion the challenger must beat chance.
+        Both versions' predictions for the same held-out rows; without a champion the challenger must beat chance.
     policy : GatePolicy
 
     Returns
@@ -32,15 +32,15 @@ def decide(case: Case, policy: GatePolicy) -> Verdict:
     Verdict
         ``promote`` when the lower bound of the paired difference is above the margin and every condition passes;
         ``reject`` when the upper bound is not above the margin or a condition fails; ``insufficient evidence``
-        otherwise; ``error`` when the case can't be judged. The order of rows and classes makes no difference.
+        otherwise; ``error`` when the case can't be decided. The order of rows and classes makes no difference.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from evenhand.gate.verdict import Facts, Scored
+    >>> from evenhand.gate.verdict import Facts, VersionPredictions
     >>> truth = np.repeat(["Assault", "Robbery"], 200)
     >>> good = np.where(truth[:, None] == ["Assault", "Robbery"], 0.8, 0.2)
-    >>> challenger = Scored("version 1", ("Assault", "Robbery"), good, truth, "ab" * 32)
+    >>> challenger = VersionPredictions("version 1", ("Assault", "Robbery"), good, truth, "ab" * 32)
     >>> known = Facts(columns=("hour",), available=("hour",), validated=True, leak_free=True)
     >>> decide(Case(truth, challenger, None, "macro_f1", facts=known), GatePolicy()).outcome
     'promote (first)'
@@ -48,7 +48,7 @@ def decide(case: Case, policy: GatePolicy) -> Verdict:
     'insufficient evidence'
     """
     try:
-        if case.look > policy.looks:
+        if case.evaluation > policy.evaluations:
             return no_evaluation_left(case.metric, case.review, policy, case.challenger.rows_sha256, len(case.truth))
         return _decide(case, policy)
     except EvenhandError as error:
@@ -56,10 +56,10 @@ def decide(case: Case, policy: GatePolicy) -> Verdict:
 
 
 def no_evaluation_left(metric: str, review: Review, policy: GatePolicy, rows_sha256: str, rows: int) -> Verdict:
-    """Give the verdict on a challenger for whom the held-out rows have judged too often already."""
+    """Return the verdict on a challenger after the last allowed evaluation on the held-out rows."""
     reason = (
-        f"These {rows:,} held-out rows have judged {policy.looks} times, as often as the policy allows: one more look "
-        "would pass somebody by luck. Rows that have judged nobody decide: hold a newer period out."
+        f"These {rows:,} held-out rows were used for {policy.evaluations} evaluations, as many as the policy allows "
+        "(gate.evaluations): with more of them, a challenger would pass by chance. Hold a newer period out."
     )
     reasons = (reason, *_what_follows("insufficient evidence", review))
     facts: dict[str, Any] = {"metric": metric, "review": review, "rows": rows, "rows_sha256": rows_sha256}
@@ -67,7 +67,7 @@ def no_evaluation_left(metric: str, review: Review, policy: GatePolicy, rows_sha
 
 
 def unfit(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verdict | None:
-    """Reject a challenger that can't be scored because it asks for columns that the data does not have."""
+    """Reject a challenger that can't be scored because it needs columns that the data does not have."""
     conditions = tuple(fact_conditions(facts, policy))
     failed = _with([c for c in conditions if c.kind == "signature"], "fail")
     if not failed:
@@ -77,21 +77,20 @@ def unfit(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verd
 
 
 def _decide(case: Case, policy: GatePolicy) -> Verdict:
-    aligned, confidence = align(case), evaluation_confidence(policy.confidence, case.look)
+    aligned, confidence = align(case), evaluation_confidence(policy.confidence, case.evaluation)
     facts: dict[str, Any] = {
         "metric": case.metric,
         "review": case.review,
         "rows": len(aligned.y),
         "rows_sha256": case.challenger.rows_sha256,
         "confidence": confidence,
-        "look": case.look,
-        "evaluations_left": policy.looks - case.look,
+        "evaluation": case.evaluation,
+        "evaluations_left": policy.evaluations - case.evaluation,
     }
     gain = None
     if aligned.champion is not None:
-        rivals = (aligned.y, aligned.champion, aligned.challenger)
-        gain = paired_difference(*rivals, case.metric, aligned.k, confidence, policy.resamples)
-        gain = finite(gain, case.metric)
+        resampling = Resampling(confidence, policy.resamples)
+        gain = finite(paired_difference(aligned.champion, aligned.challenger, case.metric, resampling), case.metric)
         facts |= {"estimate": gain.estimate, "low": gain.low, "high": gain.high, "margin": policy.margin}
     conditions = conditions_of(case, aligned, policy, confidence)
     if gain is None:
@@ -106,7 +105,7 @@ def _decide(case: Case, policy: GatePolicy) -> Verdict:
 
 
 def _first_outcome(conditions: tuple[Condition, ...], classes: Sequence[str]) -> tuple[Outcome, list[str], int | None]:
-    reasons = ["No champion yet: the challenger is held against chance."]
+    reasons = ["No champion yet: the challenger is compared with chance."]
     failed, open_ = _with(conditions, "fail"), _with(conditions, "undecided")
     if failed:
         return "reject", reasons + failed, None
@@ -151,11 +150,13 @@ def _with(conditions: Sequence[Condition], status: Status) -> list[str]:
 
 def _wanted(more: int | None) -> list[str]:
     return (
-        [f"About {more:,} more labelled rows would decide."] if more else ["How many more rows would decide is open."]
+        [f"About {more:,} more labelled rows would decide."]
+        if more
+        else ["How many more rows would decide is not known."]
     )
 
 
 def _most(conditions: Sequence[Condition], needed: Sequence[int | None] = ()) -> int | None:
-    """Rows that decide everything that is open; None as soon as one of them can't be told."""
+    """Return the rows that would decide all that is undecided; None where one of them is not known."""
     counts = [*needed, *(c.more_rows for c in conditions if c.status == "undecided")]
     return max((c for c in counts if c is not None), default=None) if None not in counts else None

@@ -1,4 +1,4 @@
-"""What the gate is given, and what it answers."""
+"""Input and output of the gate: the case, its conditions and the verdict."""
 
 from __future__ import annotations
 
@@ -30,8 +30,12 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """One model's answer to the held-out rows."""
+class VersionPredictions:
+    """Predictions of one registered version for the held-out rows, before they are checked.
+
+    It is not :class:`evenhand.metrics.predictions.Predictions`: classes are names, since two versions may order them
+    differently, and the hash of the rows shows whether both were scored on the same ones.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -46,16 +50,16 @@ class Scored:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of the challenger beside its answers; None is not known."""
+    """What is known of the challenger apart from its predictions; None where it is not known."""
 
     columns: tuple[str, ...] | None = None
-    """Raw columns it takes."""
+    """Raw columns that it needs."""
     available: tuple[str, ...] | None = None
     """Raw columns that the data has."""
     validated: bool | None = None
-    """Whether its training data passed validation; None where nobody says so, and then it is undecided."""
+    """Whether its training data passed validation; None (undecided) where no tag says so."""
     leak_free: bool | None = None
-    """Whether the leak sentinel found nothing; None where nobody says so, and then it is undecided."""
+    """Whether the leak sentinel found nothing; None (undecided) where no tag says so."""
     newest: date | None = None
     """Of its training rows."""
     rows_per_second: float | None = None
@@ -64,16 +68,16 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Everything the gate looks at."""
+    """Everything the gate decides by."""
 
     truth: np.ndarray
     """True class names, shape (n,)."""
-    challenger: Scored
-    champion: Scored | None
+    challenger: VersionPredictions
+    champion: VersionPredictions | None
     metric: str
     review: Review = "required"
-    look: int = 1
-    """Which look at these rows it is, from 1."""
+    evaluation: int = 1
+    """Number of the evaluation on these rows, from 1."""
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Column -> group of every row, each of shape (n,)."""
     facts: Facts = Facts()
@@ -84,7 +88,7 @@ class _Frozen(BaseModel):
 
 
 class Condition(_Frozen):
-    """One thing that must hold beside the primary metric."""
+    """One thing that must hold in addition to the primary metric."""
 
     name: str
     status: Status
@@ -99,7 +103,7 @@ class Condition(_Frozen):
 
 
 class Verdict(_Frozen):
-    """What the gate decided, and why."""
+    """The gate's decision, and its reasons."""
 
     outcome: Outcome
     reasons: tuple[str, ...] = Field(min_length=1)
@@ -108,12 +112,14 @@ class Verdict(_Frozen):
     low: float | None = None
     high: float | None = None
     margin: float | None = None
-    confidence: float | None = Field(default=None, description="of every interval in it: the part that this look has")
+    confidence: float | None = Field(default=None, description="of every interval in it, as this evaluation requires")
     conditions: tuple[Condition, ...] = ()
     review: Review = "required"
     rows: int = Field(default=0, description="held-out rows both models were scored on")
     rows_sha256: str = ""
-    look: int = Field(default=0, description="which look at these rows it was, from 1; 0 if none was taken")
+    evaluation: int = Field(
+        default=0, description="number of the evaluation on these rows, from 1; 0 if there was none"
+    )
     evaluations_left: int | None = None
     more_rows: int | None = Field(default=None, description="labelled rows that would decide; None if not known")
 
@@ -124,5 +130,5 @@ class Verdict(_Frozen):
 
 
 def error_verdict(reason: str, metric: str, review: Review = "required") -> Verdict:
-    """Give the verdict on a case that could not be judged; it never passes."""
+    """Return the verdict on a case that could not be decided; it never passes."""
     return Verdict(outcome="error", reasons=(reason,), metric=metric, review=review)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.metrics.ranking import threshold_counts
+from evenhand.metrics.ranking import Ranking
 
 EQUAL = 1e-12
 INSIDE = np.linspace(0, 1, 201)[1:-1]
@@ -49,8 +49,8 @@ class CostCurve:
     def suits(self) -> float:
         """Return the x at which the rule loses least against the best threshold; the middle of a stretch.
 
-        The loss is a part of what calling no row or every row costs, so that the ends, where all is cheap, are no use.
-        A rule over several classes is no threshold on one of them: it may even cost less than the best one.
+        The loss is relative to the cost of calling no row or every row, so that the ends, where all costs are low, do
+        not count. A rule over several classes is no threshold on one of them: it may even cost less than the best one.
         """
         x = np.union1d(self.x[(self.x > 0) & (self.x < 1)], INSIDE)
         loss = (self.of_rule(x) - np.interp(x, self.x, self.cost)) / np.minimum(x, 1 - x)
@@ -66,11 +66,11 @@ class CostCurve:
         return low, (1 - self.false_alarms) / (1 - self.false_alarms + self.misses)
 
     def times(self, x: float) -> float:
-        """Return how many times dearer than a false alarm a miss is at ``x``; infinite at 1."""
+        """Return the cost of a miss as a multiple of that of a false alarm at ``x``; infinite at 1."""
         return float("inf") if x >= 1 else x * (1 - self.share) / ((1 - x) * self.share)
 
     def at(self, times: float) -> float:
-        """Return the x at which a miss costs so many false alarms.
+        """Return the x at which a miss costs ``times`` as much as a false alarm.
 
         Examples
         --------
@@ -102,8 +102,8 @@ def cost_curve(positive: np.ndarray, values: np.ndarray, called: np.ndarray) -> 
     n_rest = len(positive) - n_positive
     if not n_positive or not n_rest:
         raise ValueError(f"a cost curve needs rows of the class and of the rest, found {n_positive} and {n_rest}")
-    tp, fp = threshold_counts(positive, values)
-    hull = _hull(np.append(0, fp) / n_rest, np.append(0, tp) / n_positive)
+    found = Ranking.of(positive, values)
+    hull = _hull(np.append(0, found.false_positives) / n_rest, np.append(0, found.true_positives) / n_positive)
     false_alarms, misses = hull[:, 0], 1 - hull[:, 1]
     # Two neighbours on the hull cost the same where one line crosses the other.
     steps = np.diff(false_alarms), -np.diff(misses)

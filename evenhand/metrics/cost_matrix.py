@@ -60,7 +60,7 @@ def _named(
             f"{where}: {spec.name}: no class {', '.join(map(repr, strangers))}; allowed: {', '.join(classes)}"
         )
     return tuple(
-        tuple(float(costs.get(truth, {}).get(said, 0.0 if said == truth else spec.other)) for said in classes)
+        tuple(float(costs.get(truth, {}).get(name, 0.0 if name == truth else spec.other)) for name in classes)
         for truth in classes
     )
 

@@ -3,41 +3,90 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 
-def average_precision_and_roc_auc(positive: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Average precision and area under the ROC curve out of one sort; rows with equal values share a threshold.
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Rows sorted from the highest value down; rows with equal values share a threshold. n rows, t thresholds.
 
     Parameters
     ----------
-    positive : ndarray of bool, shape (n,)
-    values : ndarray of float, shape (n,)
-        The higher, the more likely positive.
-
-    Returns
-    -------
-    average_precision, roc_auc : float
-        As scikit-learn's ``average_precision_score`` and ``roc_auc_score``; nan where there is no positive, and
-        ``roc_auc`` also where there is no negative.
+    order : ndarray of int, shape (n,)
+        Positions of the rows.
+    last : ndarray of int, shape (t,)
+        Index in ``order`` of the last row of each threshold.
+    true_positives : ndarray of int, shape (t,)
+        Positives at or above each threshold.
     """
-    tp, fp = threshold_counts(positive, values)
-    positives, negatives = tp[-1], fp[-1]
-    if not positives:
-        return math.nan, math.nan
-    average_precision = float(np.sum(np.diff(tp, prepend=0) * (tp / (tp + fp))) / positives)
-    if not negatives:
-        return average_precision, math.nan
-    height = tp + np.concatenate(([0], tp[:-1]))  # twice the mean height of each step, in whole numbers
-    area = int(np.sum(np.diff(fp, prepend=0) * height))
-    return average_precision, area / (2 * int(positives) * int(negatives))
 
+    order: np.ndarray
+    last: np.ndarray
+    true_positives: np.ndarray
 
-def threshold_counts(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count true and false positives at every distinct threshold, from the highest value down, each of shape (t,)."""
-    order = np.argsort(values)[::-1]
-    ranked = values[order]
-    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    tp = np.cumsum(positive[order])[last]
-    return tp, last + 1 - tp
+    @classmethod
+    def of(cls, positive: np.ndarray, values: np.ndarray) -> Ranking:
+        """Sort rows.
+
+        Parameters
+        ----------
+        positive : ndarray of bool, shape (n,)
+        values : ndarray of float, shape (n,)
+            The higher, the more likely positive.
+
+        Examples
+        --------
+        >>> found = Ranking.of(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))
+        >>> found.true_positives.tolist(), found.seen.tolist(), round(found.average_precision, 3)
+        ([1, 2], [1, 3], 0.833)
+        """
+        order = np.argsort(values)[::-1]
+        ranked = values[order]
+        last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+        return cls(order, last, np.cumsum(positive[order])[last])
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Rows at or above each threshold, shape (t,)."""
+        return self.last + 1
+
+    @property
+    def false_positives(self) -> np.ndarray:
+        """Negatives at or above each threshold, shape (t,)."""
+        return self.seen - self.true_positives
+
+    @cached_property
+    def step(self) -> np.ndarray:
+        """Positives that each threshold adds, shape (t,)."""
+        return np.diff(self.true_positives, prepend=0)
+
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """Share of positives at or above each threshold, shape (t,)."""
+        return self.true_positives / self.seen
+
+    @property
+    def threshold_of_ranked(self) -> np.ndarray:
+        """Number of the threshold of each row in ``order``, shape (n,)."""
+        ends = np.zeros(len(self.order), dtype=np.int64)
+        ends[self.last] = 1
+        return np.cumsum(ends) - ends
+
+    @property
+    def average_precision(self) -> float:
+        """As scikit-learn's ``average_precision_score``; nan where there is no positive."""
+        positives = self.true_positives[-1]
+        return float((self.step * self.precision).sum() / positives) if positives else math.nan
+
+    @property
+    def roc_auc(self) -> float:
+        """As scikit-learn's ``roc_auc_score``; nan where there is no positive or no negative."""
+        tp, fp = self.true_positives, self.false_positives
+        if not tp[-1] or not fp[-1]:
+            return math.nan
+        height = tp + np.concatenate(([0], tp[:-1]))  # twice the mean height of each step, in whole numbers
+        area = int(np.sum(np.diff(fp, prepend=0) * height))
+        return area / (2 * int(tp[-1]) * int(fp[-1]))

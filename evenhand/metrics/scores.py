@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import matthews_corrcoef, precision_recall_fscore_support
 
-from evenhand.metrics.ranking import average_precision_and_roc_auc
+from evenhand.metrics.checks import MetricsError, checked_predictions
+from evenhand.metrics.losses import BINS, confidence_bins, log_losses, squared_errors
+from evenhand.metrics.predictions import Predictions
+from evenhand.metrics.ranking import Ranking
 from evenhand.problem import METRICS
-
-FLOOR = 1e-7  # the least probability that log-loss counts: one sure and wrong row must not outweigh all others
-ROWS_AT_ONCE = 65_536
-BINS = 15  # of the calibration error, as in Guo et al. 2017
-SUM_TOLERANCE = 1e-3  # room for single precision; anything further from 1 is no probability
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,10 @@ NO_ROWS = ClassScores(math.nan, math.nan, math.nan, 0, math.nan, math.nan)
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What :func:`score` found; compare two of them by :func:`to_record`."""
+    """The result of :func:`score`; compare two of them by :func:`to_record`."""
 
     metrics: dict[str, float]
-    """Exactly ``evenhand.problem.METRICS``, then ``majority_accuracy``: the accuracy of always saying the majority."""
+    """Exactly ``evenhand.problem.METRICS``, then ``majority_accuracy``: that of always predicting the largest class."""
     per_class: dict[str, ClassScores]
     """By class name, in class order."""
     confusion: np.ndarray
@@ -70,18 +68,18 @@ def score(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], predicted: n
 
     Raises
     ------
-    ValueError
-        On shapes that don't match, codes outside 0..K-1, or numbers that are no probabilities.
+    MetricsError
+        On shapes that don't match, codes outside 0..K-1, or rows that don't add up to 1.
 
     Notes
     -----
-    Macro metrics are means over the classes that have rows in ``y``; a class without rows is nan and says so by
-    support 0. ``average_precision`` and ``roc_auc`` are macro means of one class against the rest. ``g_mean`` is the
-    geometric mean of the recalls (Kubat & Matwin 1997), ``mcc`` the multiclass correlation (Gorodkin 2004), ``brier``
+    Macro metrics are means over the classes that have rows in ``y``; a class without rows is nan, with support 0.
+    ``average_precision`` and ``roc_auc`` are macro means of one class against the rest. ``g_mean`` is the geometric
+    mean of the recalls (Kubat & Matwin 1997), ``mcc`` the multiclass correlation (Gorodkin 2004), ``brier``
     the squared error summed over the classes (Brier 1950: 0 to 2), ``ece`` the expected calibration error of the most
-    probable class in 15 equal bins (Guo et al. 2017). ``log_loss`` (nats) lifts probabilities to 1e-7 first.
-    ``log_loss``, ``brier``, ``ece``, ``average_precision`` and ``roc_auc`` judge ``proba`` alone, whatever
-    ``predicted`` says.
+    probable class in 15 equal bins (Guo et al. 2017). ``log_loss`` (nats) raises probabilities to 1e-7 first.
+    ``log_loss``, ``brier``, ``ece``, ``average_precision`` and ``roc_auc`` are of ``proba``; ``predicted`` does not
+    change them.
 
     Examples
     --------
@@ -93,12 +91,15 @@ def score(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], predicted: n
     >>> scores.per_class["Robbery"].average_precision
     0.5
     """
-    y, proba, predicted = _checked(y, proba, classes, predicted)
     k = len(classes)
-    confusion = np.bincount(y * k + predicted, minlength=k * k).reshape(k, k)
+    if k < 2 or len(set(classes)) != k:
+        raise MetricsError(f"classes: two or more different names are needed, found {list(classes)}")
+    found = checked_predictions(Predictions(y, proba, predicted), k, normalised=True)
+    y, proba = found.y, found.proba
+    confusion = np.bincount(y * k + found.codes, minlength=k * k).reshape(k, k)
     per_class = _per_class(y, proba, classes, confusion)
-    found = _label_metrics(confusion) | _ranking_metrics(per_class) | _probability_metrics(y, proba)
-    metrics = {name: found[name] for name in (*METRICS, "majority_accuracy")}
+    values = _label_metrics(confusion) | _ranking_metrics(per_class) | _probability_metrics(y, proba)
+    metrics = {name: values[name] for name in (*METRICS, "majority_accuracy")}
     return Scores(metrics, per_class, confusion)
 
 
@@ -113,18 +114,18 @@ def to_record(scores: Scores) -> dict[str, Any]:
 
 
 def flat(scores: Scores, prefix: str) -> dict[str, float]:
-    """One number a name, with names that MLflow takes; what is undefined is left out.
+    """Return one number per name, with names that MLflow allows; undefined values are left out.
 
     Parameters
     ----------
     scores : Scores
     prefix : str
-        What the scores are of, such as ``oof`` or ``test``; empty for none.
+        Evaluation set of the scores, such as ``oof`` or ``test``; empty for none.
 
     Returns
     -------
     dict of str to float
-        Such as ``oof_macro_f1`` and, class by class, ``oof_f1_Auto_Theft``.
+        Such as ``oof_macro_f1`` and, by class, ``oof_f1_Auto_Theft``.
     """
     start = f"{prefix}_" if prefix else ""
     values = {f"{start}{name}": value for name, value in scores.metrics.items()}
@@ -134,7 +135,7 @@ def flat(scores: Scores, prefix: str) -> dict[str, float]:
 
 
 def metric_slugs(classes: Sequence[str]) -> list[str]:
-    """Class names as parts of a metric name: letters, digits and ``_ - .`` only, no two alike.
+    """Turn class names into parts of a metric name: letters, digits and ``_ - .`` only, each once.
 
     Examples
     --------
@@ -143,7 +144,7 @@ def metric_slugs(classes: Sequence[str]) -> list[str]:
     """
     slugs: list[str] = []
     for name in classes:
-        # MLflow takes 250 characters in all
+        # MLflow allows 250 characters in all
         slug = re.sub(r"[^A-Za-z0-9_.\-]+", "_", name).strip("_")[:180] or "class"
         n, unique = 1, slug
         while unique in slugs:
@@ -166,7 +167,8 @@ def _per_class(
         if not support:
             found[name] = NO_ROWS
             continue
-        areas = average_precision_and_roc_auc(y == code, proba[:, code])
+        ranking = Ranking.of(y == code, proba[:, code])
+        areas = ranking.average_precision, ranking.roc_auc
         found[name] = ClassScores(float(precision[code]), float(recall[code]), float(f1[code]), support, *areas)
     return found
 
@@ -207,67 +209,15 @@ def _ranking_metrics(per_class: dict[str, ClassScores]) -> dict[str, float]:
 
 
 def _probability_metrics(y: np.ndarray, proba: np.ndarray) -> dict[str, float]:
-    loss, error = np.empty(len(y)), np.empty(len(y))
-    for start in range(0, len(y), ROWS_AT_ONCE):  # a copy of all of them would take as much as they do
-        some = slice(start, start + ROWS_AT_ONCE)
-        rows, truth = np.arange(len(y[some])), y[some]
-        lifted, off = np.maximum(proba[some], FLOOR), proba[some].copy()
-        off[rows, truth] -= 1
-        loss[some] = -np.log(lifted[rows, truth] / lifted.sum(axis=1))
-        error[some] = np.einsum("ij,ij->i", off, off)
-    return {"log_loss": float(loss.mean()), "brier": float(error.mean()), "ece": _ece(y, proba)}
+    losses, errors = log_losses(y, proba), squared_errors(y, proba)
+    return {"log_loss": float(losses.mean()), "brier": float(errors.mean()), "ece": _calibration_error(y, proba)}
 
 
-def _ece(y: np.ndarray, proba: np.ndarray) -> float:
-    confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+def _calibration_error(y: np.ndarray, proba: np.ndarray) -> float:
+    bins, confidence, right = confidence_bins(y, proba)
     gap = np.bincount(bins, confidence, BINS) - np.bincount(bins, right, BINS)
     return float(np.abs(gap).sum() / len(y))
 
 
 def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
     return {name: None if math.isnan(value) else value for name, value in values.items()}
-
-
-# --- checks ------------------------------------------------------------------------------------------------------
-
-
-def _checked(
-    y: np.ndarray, proba: np.ndarray, classes: Sequence[str], predicted: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    k = len(classes)
-    if k < 2 or len(set(classes)) != k:
-        raise ValueError(f"classes: two or more different names are needed, found {list(classes)}")
-    proba = np.asarray(proba, dtype=float)
-    if proba.ndim != 2 or proba.shape[1] != k or not len(proba):
-        raise ValueError(f"proba: found shape {proba.shape}, needed one or more rows and {k} columns")
-    _check_probabilities(proba)
-    y = _checked_codes("y", y, *proba.shape)
-    predicted = proba.argmax(axis=1) if predicted is None else _checked_codes("predicted", predicted, *proba.shape)
-    return y, proba, predicted
-
-
-def _checked_codes(name: str, codes: np.ndarray, n: int, k: int) -> np.ndarray:
-    codes = np.asarray(codes)
-    if codes.shape != (n,):
-        raise ValueError(f"{name}: found shape {codes.shape}, needed ({n},), one code a row of proba")
-    if codes.dtype.kind not in "iu":
-        raise ValueError(f"{name}: found {codes.dtype} values, needed whole-number class codes")
-    low, high = int(codes.min()), int(codes.max())
-    if low < 0 or high >= k:
-        raise ValueError(f"{name}: found codes from {low} to {high}, allowed are 0 to {k - 1}")
-    return codes.astype(np.int64)
-
-
-def _check_probabilities(proba: np.ndarray) -> None:
-    bad = ~(np.isfinite(proba) & (proba >= 0)).all(axis=1)
-    if bad.any():
-        row = int(bad.argmax())
-        raise ValueError(
-            f"proba: {bad.sum()} rows hold a value that is negative or not finite; row {row}: {proba[row]}"
-        )
-    total = proba.sum(axis=1)
-    off = np.abs(total - 1) > SUM_TOLERANCE
-    if off.any():
-        row = int(off.argmax())
-        raise ValueError(f"proba: {off.sum()} rows do not sum to 1; row {row} sums to {total[row]:.6g}: {proba[row]}")

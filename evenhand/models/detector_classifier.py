@@ -10,9 +10,9 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
+from evenhand.data.stratified_sample import stratified_rows
 from evenhand.features.anomaly import FittedDetector
 from evenhand.models.cannot_fit import CannotFit
-from evenhand.models.prepared import stratified_rows
 from evenhand.problem import DETECTORS, AnyDetector, ModelSpec
 
 FEWEST = 5

@@ -8,47 +8,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import has_fit_parameter
 
+from evenhand.data.stratified_sample import stratified_rows
 from evenhand.models.balanced_ensembles import kept, notes
 from evenhand.models.cannot_fit import CannotFit
 from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.forest import predict_only
 from evenhand.models.imputation import column_medians, filled
-
-FEWEST = 50
-
-
-def stratified_rows(y: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Draw ``n`` rows, each class in proportion but with at least 50 rows if it has them.
-
-    Parameters
-    ----------
-    y : ndarray of int, shape (n_rows,)
-    n : int
-    seed : int
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        Ascending row positions; all rows if there are no more than ``n``.
-
-    Examples
-    --------
-    >>> y = np.repeat([0, 1, 2], [9_000, 998, 2])
-    >>> np.bincount(y[stratified_rows(y, 1_000, seed=0)]).tolist()
-    [899, 99, 2]
-    """
-    if n >= len(y):
-        return np.arange(len(y))
-    generator = np.random.default_rng(seed)
-    classes, counts = np.unique(y, return_counts=True)
-    fewest = min(FEWEST, n // (2 * len(classes)))
-    wanted = np.maximum(np.minimum(counts, fewest), counts * n // len(y))
-    wanted[counts.argmax()] += n - wanted.sum()
-    parts = [
-        generator.choice(np.flatnonzero(y == label), size, replace=False)
-        for label, size in zip(classes, wanted, strict=True)
-    ]
-    return np.sort(np.concatenate(parts))
 
 
 class Prepared(ClassifierMixin, BaseEstimator):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from evenhand.metrics.checks import checked
-from evenhand.metrics.scores import FLOOR
+from evenhand.metrics.checks import checked_probabilities
+from evenhand.metrics.losses import FLOOR
 
 
 class Calibrator(ABC):
@@ -30,10 +30,10 @@ class Calibrator(ABC):
 
         Raises
         ------
-        DecisionError
+        MetricsError
             On another number of columns, or a value that is negative or not finite.
         """
-        return self._apply(checked(proba, self.n_classes))
+        return self._apply(checked_probabilities(proba, self.n_classes))
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.to_record() == self.to_record()

@@ -1,8 +1,7 @@
-"""Probabilities that mean what they say: three calibrators fitted out of fold, and the way back from resampling."""
+"""Fits of calibrators: temperature, sigmoid and isotonic."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,13 +9,12 @@ from scipy.optimize import minimize, minimize_scalar
 from sklearn.isotonic import IsotonicRegression
 
 from evenhand.data.out_of_fold import check_disjoint, fitting_rows
-from evenhand.metrics.bootstrap_metrics import FROM_ROWS
-from evenhand.metrics.checks import DecisionError, checked, checked_codes
-from evenhand.postprocess.calibrators import Calibrator, Isotonic, Sigmoid, Temperature, logs, normalised
+from evenhand.metrics.checks import MetricsError, checked_codes, checked_probabilities
+from evenhand.metrics.predictions import Predictions
+from evenhand.postprocess.calibrators import Calibrator, Isotonic, Sigmoid, Temperature, logs
 
 CalibratorKind = Literal["temperature", "sigmoid", "isotonic"]
-JUDGED_BY = ("log_loss", "ece", "brier")
-SHARPEST = 20.0  # bounds of the exponent: what is reached there says that no temperature helps
+SHARPEST = 20.0  # bound of the exponent; reached where no temperature helps
 
 
 def fit_calibrator(kind: CalibratorKind, proba: np.ndarray, y: np.ndarray) -> Calibrator:
@@ -25,107 +23,49 @@ def fit_calibrator(kind: CalibratorKind, proba: np.ndarray, y: np.ndarray) -> Ca
     Parameters
     ----------
     kind : {"temperature", "sigmoid", "isotonic"}
-        Temperature has one number to learn and suits the fewest rows; sigmoid has two a class. Isotonic wants thousands
-        of rows of each class and probabilities at natural prevalence (:func:`correct_prior` first); its steps make
-        ties, so that a ranking metric can fall a little.
+        Temperature has one parameter and needs the fewest rows; sigmoid has two per class. Isotonic needs thousands of
+        rows of each class and probabilities at natural prevalence (prior correction first); its steps make ties,
+        so that a ranking metric can fall a little.
     proba : ndarray of shape (n, K)
     y : ndarray of int, shape (n,)
 
     Returns
     -------
     Calibrator
-        Never turns a class's order around before rows are normalised. A class without rows in ``y`` keeps its
-        probabilities (up to normalisation where isotonic), and no isotonic curve says less than 1 in n + 2.
+        Never reverses the order of a class's rows before rows are normalised. A class without rows in ``y`` keeps its
+        probabilities (up to normalisation where isotonic), and no isotonic curve falls below 1 / (n + 2).
 
     Raises
     ------
-    DecisionError
-        On probabilities or codes that don't fit together, or an unknown kind.
+    MetricsError
+        On probabilities or codes that don't match, or an unknown kind.
     """
     fits = {"temperature": _fit_temperature, "sigmoid": _fit_sigmoid, "isotonic": _fit_isotonic}
     if kind not in fits:
-        raise DecisionError(f"calibration: found {kind!r}, allowed: {', '.join(fits)}")
-    proba = checked(proba, np.shape(proba)[-1])
+        raise MetricsError(f"calibration: found {kind!r}, allowed: {', '.join(fits)}")
+    proba = checked_probabilities(proba, np.shape(proba)[-1])
     return fits[kind](proba, checked_codes(y, *proba.shape))
 
 
-def cross_calibrated(kind: CalibratorKind, proba: np.ndarray, y: np.ndarray, fold_of_row: np.ndarray) -> np.ndarray:
-    """Calibrate each fold's rows by what the other folds' rows gave.
+def cross_calibrated(kind: CalibratorKind, predictions: Predictions) -> np.ndarray:
+    """Calibrate each fold's probabilities on the other folds' rows.
 
     Parameters
     ----------
-    kind, proba, y
-        As in :func:`fit_calibrator`.
-    fold_of_row : ndarray of int, shape (n,)
+    kind : {"temperature", "sigmoid", "isotonic"}
+    predictions : Predictions
         With one fold only, see :func:`evenhand.data.out_of_fold.fitting_rows`.
 
     Returns
     -------
     ndarray of shape (n, K)
     """
+    y, proba = predictions.y, predictions.proba
     calibrated = np.empty(np.shape(proba))
-    for fitted, judged in fitting_rows(fold_of_row, y):
-        check_disjoint(fitted, judged, f"calibration {kind}, out of fold")
-        calibrated[judged] = fit_calibrator(kind, proba[fitted], y[fitted]).apply(proba[judged])
+    for fitted, evaluated in fitting_rows(predictions.fold_of_row, y):
+        check_disjoint(fitted, evaluated, f"calibration {kind}, out of fold")
+        calibrated[evaluated] = fit_calibrator(kind, proba[fitted], y[fitted]).apply(proba[evaluated])
     return calibrated
-
-
-def correct_prior(proba: np.ndarray, trained_share: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Bring probabilities of a model fitted on resampled or weighted rows back to natural prevalence.
-
-    By Bayes' rule p(class | row) * prior / trained share, normalised (Saerens et al. 2002; Elkan 2001).
-
-    Parameters
-    ----------
-    proba : ndarray of shape (n, K)
-    trained_share : ndarray of shape (K,)
-        Class shares, of weight where rows had weights, that the model was fitted on.
-    prior : ndarray of shape (K,)
-        Class shares at natural prevalence.
-
-    Returns
-    -------
-    ndarray of shape (n, K)
-        Each row adds up to 1.
-
-    Raises
-    ------
-    DecisionError
-        On shares that don't fit, or a class with probability that one of the two says has no rows.
-
-    Examples
-    --------
-    >>> correct_prior(np.array([[0.5, 0.5]]), np.array([0.5, 0.5]), np.array([0.9, 0.1])).tolist()
-    [[0.9, 0.1]]
-    """
-    trained, natural = np.asarray(trained_share, dtype=float), np.asarray(prior, dtype=float)
-    proba = checked(proba, len(natural))
-    for name, shares in (("trained_share", trained), ("prior", natural)):
-        if shares.shape != natural.shape or not np.isfinite(shares).all() or (shares < 0).any():
-            raise DecisionError(f"{name}: needed {len(natural)} class shares, none negative, found {shares.tolist()}")
-        impossible = np.flatnonzero((shares == 0) & (proba > 0).any(axis=0))
-        if len(impossible):
-            raise DecisionError(f"{name}: class {impossible[0]} has no share, but rows give it a probability")
-    ratio = np.divide(natural, trained, out=np.zeros_like(natural), where=trained > 0)
-    return normalised(proba * ratio)
-
-
-def before_and_after(
-    y: np.ndarray, before: np.ndarray, after: np.ndarray, metrics: Sequence[str] = JUDGED_BY
-) -> dict[str, dict[str, float]]:
-    """Judge probabilities before and after a calibration on the same rows.
-
-    Returns
-    -------
-    dict
-        ``before`` and ``after``, each log-loss, calibration error and Brier score as
-        :mod:`evenhand.metrics.scores` has them.
-    """
-    once = np.ones((len(y), 1))
-    return {
-        when: {name: float(FROM_ROWS[name](y, proba, proba.shape[1])(once)[0, 0]) for name in metrics}
-        for when, proba in (("before", before), ("after", after))
-    }
 
 
 # --- fits --------------------------------------------------------------------------------------------------------
@@ -135,7 +75,7 @@ def _fit_temperature(proba: np.ndarray, y: np.ndarray) -> Temperature:
     n, k = proba.shape
     values = logs(proba)
     of_truth = values[np.arange(n), y].sum()
-    # one more row, of every class alike, so that faultless probabilities are not made certain
+    # One more row, of every class alike, so that perfect probabilities do not become certain.
     of_target = (of_truth + values.mean()) / (n + 1)
 
     def loss(log_exponent: float) -> float:
@@ -156,10 +96,10 @@ def _fit_sigmoid(proba: np.ndarray, y: np.ndarray) -> Sigmoid:
 
 
 def _lines(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes (none below zero) and intercepts of the least log-loss, which is convex in them."""
+    """Return slopes (none below zero) and intercepts of the least log-loss, which is convex in them."""
     n, k = x.shape
     rows = np.bincount(y, minlength=k)
-    # Platt's targets, the rest shared by the other classes: a class told apart without fault keeps a finite line
+    # Platt's targets, the rest shared by the other classes: a perfectly separated class keeps a finite line.
     rest = 1 / (rows + 2)
     target = np.repeat(rest / max(k - 1, 1), k).reshape(k, k)
     np.fill_diagonal(target, 1 - rest)

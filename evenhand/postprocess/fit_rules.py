@@ -1,6 +1,6 @@
-"""How a decision rule is fitted out of fold, and how it is judged by rows of its own.
+"""Decision rules fitted out of fold, and evaluated on rows that they were not fitted on.
 
-A rule costs no refit of the model and is stored with it as one unit.
+A rule needs no refit of the model and is stored with it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import pandas as pd
 from evenhand.data.out_of_fold import check_disjoint, fitting_rows
 from evenhand.data.split import period_numbers
 from evenhand.errors import ProblemError
-from evenhand.metrics.checks import DecisionError, checked, checked_codes, checked_shares
+from evenhand.metrics.checks import MetricsError, checked_predictions, checked_shares
 from evenhand.metrics.cost_matrix import cost_matrix
+from evenhand.metrics.predictions import Predictions
 from evenhand.postprocess.multipliers import OBJECTIVES, fit_multipliers
 from evenhand.postprocess.rules import Capacity, DecisionRule, LargestWeighted, LeastCost
 from evenhand.problem import CapacityDecision, CostDecision, MultipliersDecision, PriorPowerDecision, SimpleDecision
@@ -24,11 +25,9 @@ AnyDecision = SimpleDecision | MultipliersDecision | PriorPowerDecision | CostDe
 
 def fit_rule(
     spec: AnyDecision,
-    proba: np.ndarray,
-    y: np.ndarray,
+    predictions: Predictions,
     classes: Sequence[str],
     metric: str,
-    prior: np.ndarray,
     trained_share: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> DecisionRule:
@@ -37,17 +36,14 @@ def fit_rule(
     Parameters
     ----------
     spec : SimpleDecision, MultipliersDecision, PriorPowerDecision, CostDecision or CapacityDecision
-    proba : ndarray of shape (n, K)
-        Out-of-fold probabilities.
-    y : ndarray of int, shape (n,)
+    predictions : Predictions
+        Out of fold; their class shares are the prior.
     classes : sequence of K str
     metric : str
-        What multipliers are fitted for when ``spec`` does not say.
-    prior : ndarray of shape (K,)
-        Class shares of the training rows at natural prevalence.
+        What multipliers are fitted for when ``spec`` does not name a metric.
     trained_share : ndarray of shape (K,), optional
         Class shares, of weight where rows have weights, of the rows the model was fitted on after resampling; the
-        prior without it. Read by ``prior_correction`` alone.
+        prior without it. Only ``prior_correction`` reads it.
     groups : ndarray of int, shape (n,), optional
         Codes of :func:`period_groups`; a capacity of k per period needs them.
 
@@ -58,23 +54,23 @@ def fit_rule(
 
     Raises
     ------
-    DecisionError
-        On probabilities, codes, shares or groups that don't fit together.
+    MetricsError
+        On probabilities, codes, shares or groups that don't match.
     ProblemError
-        On a class that does not exist, costs that make a right answer dearer than a wrong one, or a metric that
+        On a class that does not exist, a right prediction that costs more than a wrong one, or a metric that
         multipliers can't be fitted for.
     """
     names = tuple(classes)
-    proba, prior = checked(proba, len(names)), checked_shares(prior, len(names), "prior")
-    y = checked_codes(y, len(proba), len(names))
+    found = checked_predictions(predictions, len(names))
     if isinstance(spec, CostDecision):
         return LeastCost(spec.name, names, cost_matrix(spec, names))
     if isinstance(spec, CapacityDecision):
-        return _fit_capacity(spec, proba, names, share_of(spec, len(y), groups))
+        return _fit_capacity(spec, found.proba, names, share_of(spec, len(found.y), groups))
+    prior = checked_shares(np.bincount(found.y, minlength=len(names)) / len(found.y), len(names), "prior")
     fitted_for = None
     if isinstance(spec, MultipliersDecision):
-        fitted_for = _label_metric(spec.metric or metric)
-        weights = fit_multipliers(proba, y, names, fitted_for, _positive(prior))
+        fitted_for = _class_metric(spec.metric or metric)
+        weights = fit_multipliers(found.proba, found.y, names, fitted_for, _positive(prior))
     elif isinstance(spec, PriorPowerDecision):
         weights = _positive(prior) ** -spec.tau
     elif spec.kind == "prior_correction" and trained_share is not None:
@@ -86,25 +82,21 @@ def fit_rule(
 
 def cross_fitted(
     spec: AnyDecision,
-    proba: np.ndarray,
-    y: np.ndarray,
-    fold_of_row: np.ndarray,
+    predictions: Predictions,
     classes: Sequence[str],
     metric: str,
     trained_share: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Decide each fold's rows by a rule fitted on the other folds' rows, so that its score is not the fitted one.
+    """Decide each fold's rows by a rule fitted on the other folds' rows, so that no rule is scored on its own rows.
 
-    A capacity per group learns nothing but who ranks highest, so it is decided on all rows of a group at once.
-
-    The prior is that of the other folds' rows. With one fold only, see :func:`evenhand.data.out_of_fold.fitting_rows`.
+    A capacity per group learns only who ranks highest, so it is decided on all rows of a group at once. The prior is
+    that of the other folds' rows. With one fold only, see :func:`evenhand.data.out_of_fold.fitting_rows`.
 
     Parameters
     ----------
-    spec, proba, y, classes, metric, trained_share, groups
+    spec, predictions, classes, metric, trained_share, groups
         As in :func:`fit_rule`.
-    fold_of_row : ndarray of int, shape (n,)
 
     Returns
     -------
@@ -113,28 +105,26 @@ def cross_fitted(
 
     Raises
     ------
-    DecisionError, ProblemError
+    MetricsError, ProblemError
         As :func:`fit_rule`.
     """
-    proba = checked(proba, len(classes))
-    y = checked_codes(y, len(proba), len(classes))
-    whole = spec
-    if isinstance(spec, CapacityDecision):  # k counts the rows of whole periods, and a fold holds only some of them
-        spec = spec.model_copy(update={"share": share_of(spec, len(y), groups)})
+    given = checked_predictions(predictions, len(classes))
+    y, proba, of_fold = given.y, given.proba, spec
+    if isinstance(spec, CapacityDecision):  # k counts the rows of complete periods, and a fold holds some of them
+        of_fold = spec.model_copy(update={"share": share_of(spec, len(y), groups)})
     predicted = np.empty(len(y), dtype=np.int64)
-    for fitted, judged in fitting_rows(fold_of_row, y):
-        check_disjoint(fitted, judged, f"decision rule {spec.name}, out of fold")
-        prior = np.bincount(y[fitted], minlength=len(classes)) / len(fitted)
-        rule = fit_rule(spec, proba[fitted], y[fitted], classes, metric, prior, trained_share)
-        predicted[judged] = rule.decide(proba[judged])
-    if isinstance(whole, CapacityDecision) and groups is not None:
-        rule = fit_rule(whole, proba, y, classes, metric, np.ones(len(classes)), groups=groups)
+    for fitted, evaluated in fitting_rows(given.fold_of_row, y):
+        check_disjoint(fitted, evaluated, f"decision rule {spec.name}, out of fold")
+        rule = fit_rule(of_fold, Predictions(y[fitted], proba[fitted]), classes, metric, trained_share)
+        predicted[evaluated] = rule.decide(proba[evaluated])
+    if isinstance(spec, CapacityDecision) and groups is not None:
+        rule = fit_rule(spec, given, classes, metric, groups=groups)
         predicted = np.where(groups >= 0, rule.decide(proba, groups), predicted)
     return predicted
 
 
 def period_groups(values: pd.Series, spec: CapacityDecision) -> np.ndarray:
-    """Give a number to each period of a capacity's ``per`` column.
+    """Return codes of the periods of a capacity's ``per`` column.
 
     Returns
     -------
@@ -152,20 +142,20 @@ def period_groups(values: pd.Series, spec: CapacityDecision) -> np.ndarray:
 
 
 def share_of(spec: CapacityDecision, n_rows: int, groups: np.ndarray | None) -> float:
-    """Share of all rows that a capacity takes: as declared, or k in every period.
+    """Return the share of all rows that a capacity chooses: as declared, or k in every period.
 
     Raises
     ------
-    DecisionError
-        When k per period is asked for and the periods are not given.
+    MetricsError
+        When k per period is declared and the periods are not given.
     """
     if spec.share is not None:
         return spec.share
     if groups is None or len(groups) != n_rows:
-        raise DecisionError(f"{spec.name}: k = {spec.k} per {spec.per} needs the {spec.per} of each of {n_rows} rows")
+        raise MetricsError(f"{spec.name}: k = {spec.k} per {spec.per} needs the {spec.per} of each of {n_rows} rows")
     _, size = np.unique(groups[groups >= 0], return_counts=True)
     if not len(size):
-        raise DecisionError(f"{spec.name}: no row has a value of {spec.per}")
+        raise MetricsError(f"{spec.name}: no row has a value of {spec.per}")
     return float(np.minimum(size, spec.k or 0).sum() / size.sum())
 
 
@@ -187,11 +177,11 @@ def _fit_capacity(spec: CapacityDecision, proba: np.ndarray, classes: tuple[str,
 
 
 def _positive(shares: np.ndarray) -> np.ndarray:
-    """Shares, those of absent classes lifted to the rarest present one: to be absent is no reason to outweigh all."""
+    """Raise the shares of absent classes to that of the rarest present one, so that they do not outweigh all others."""
     return np.maximum(shares, shares[shares > 0].min())
 
 
-def _label_metric(metric: str) -> str:
+def _class_metric(metric: str) -> str:
     if metric not in OBJECTIVES:
         raise ProblemError(f"decisions: multipliers can't be fitted for {metric}; allowed: {', '.join(OBJECTIVES)}")
     return metric

@@ -20,7 +20,7 @@ ENOUGH = 1e-6  # a sweep that gains less is the last one
 SWEEPS = 10
 LARGEST = 1e100  # switching point: a row whose own probability is next to nothing never moves
 STARTS = (0.0, 1.0, 0.5)  # powers of the class shares that the search starts from
-COARSE = 20_000  # on so many rows the searches end within a sweep or two of where all rows lead
+COARSE = 20_000  # rows; a search on them ends within a sweep or two of the one on all rows
 
 
 _Best = tuple[np.ndarray, np.ndarray]  # of each row: a weighted probability, and the code of its class

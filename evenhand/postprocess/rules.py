@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from evenhand.metrics.checks import checked
+from evenhand.metrics.checks import checked_probabilities
 
 
 class DecisionRule(ABC):
@@ -33,10 +33,10 @@ class DecisionRule(ABC):
 
         Raises
         ------
-        DecisionError
+        MetricsError
             On another number of columns than classes, or a value that is negative or not finite.
         """
-        return self._choose(checked(proba, len(self.classes)), groups)
+        return self._choose(checked_probabilities(proba, len(self.classes)), groups)
 
     def to_record(self) -> dict[str, Any]:
         """Return what was fitted as plain data for JSON."""

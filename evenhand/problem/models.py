@@ -39,11 +39,11 @@ class ModelSpec(Frozen):
     exact: bool = Field(
         default=False,
         description="gradient_boosting without histograms, slow past 50,000 rows; random_forest of full-grown trees "
-        "on full bags, as scikit-learn has it",
+        "on full bags, with scikit-learn's defaults",
     )
     params: Params = Field(default={})
     max_rows: int | None = Field(
-        default=None, ge=2_000, description="fit on a sample of this many training rows, every class at its share"
+        default=None, ge=2_000, description="fit on a sample of at most this many training rows, classes in proportion"
     )
     class_name: str | None = Field(
         default=None, description="of a detector: the class to detect; the rarest without it"

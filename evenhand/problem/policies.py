@@ -59,9 +59,12 @@ class GatePolicy(Frozen):
 
     margin: float = Field(default=0.005, ge=0, description="the least difference worth a new model")
     confidence: float = Field(
-        default=0.95, gt=0.5, lt=1, description="of all looks at the same held-out rows together; each gets a part"
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="of all evaluations on the same held-out rows together; each gets a part",
     )
-    looks: int = Field(default=10, ge=1, le=100, description="how often the same held-out rows may judge")
+    evaluations: int = Field(default=10, ge=1, le=100, description="most evaluations on the same held-out rows")
     resamples: int = Field(default=2000, ge=200)
     min_positives: int = Field(default=50, ge=1, description="fewer held-out rows of a class: not enough data")
     tolerance: float = Field(

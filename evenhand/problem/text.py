@@ -27,7 +27,7 @@ class TextFeature(Frozen):
     min_count: int = Field(default=5, ge=1, description="rows that a term needs to be read")
     max_features: int = Field(default=5_000, ge=10, le=100_000, description="terms read, the most frequent first")
     components: int = Field(default=50, ge=1, le=500, description="topics; fewer terms are columns themselves")
-    telling: int = Field(default=50, ge=0, le=500, description="terms that separate the classes best, as columns")
+    top_terms: int = Field(default=50, ge=0, le=500, description="terms that discriminate the classes best, as columns")
 
 
 class TextAugmentStrategy(NamedStrategy):

@@ -26,8 +26,8 @@ def by_method(evidence: Evidence) -> pd.DataFrame:
     """
     of_method: dict[str, list[CandidateEvidence]] = {}
     for candidate in evidence.candidates:
-        if candidate.way:
-            of_method.setdefault(candidate.way, []).append(candidate)
+        if candidate.method:
+            of_method.setdefault(candidate.method, []).append(candidate)
     lines = [_method_line(evidence, method, found) for method, found in of_method.items()]
     lines = sorted(lines, key=lambda line: (-line.pop("order"), line["method"]))
     return pd.DataFrame(lines)
@@ -43,7 +43,7 @@ def by_candidate(evidence: Evidence, on: EvaluationSet) -> pd.DataFrame:
     """
     lines = []
     for candidate in evidence.candidates:
-        if not candidate.way or candidate.at(on) is None:
+        if not candidate.method or candidate.on(on) is None:
             continue
         line: dict[str, Any] = {
             "model": candidate.model,

@@ -30,7 +30,7 @@ def as_markdown(evidence: Evidence) -> str:
         table = by_candidate(evidence, on)
         parts.append(f"### Each against its baseline, {EVALUATION_SET_NAMES[on]}")
         parts += [] if table.empty else [render_markdown(table)]
-        parts.append("\n".join(f"- {line}" for line in (*ground.notes, *(one.said for one in ground.classes))))
+        parts.append("\n".join(f"- {line}" for line in (*ground.notes, *(one.text for one in ground.classes))))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -64,7 +64,7 @@ def _card(report: Report) -> dict[str, Any]:
         "answer": answer(report),
         "about": problem.about,
         "problem": problem.title,
-        "classes": [line.name for line in measured.classes] if measured else list(report.ledger[0].before),
+        "classes": [line.name for line in measured.classes] if measured else list(report.records[0].before),
         "columns": list(dict.fromkeys(column for features in read for column in features.columns)),
         "data": _data(report),
         "decides": _decides(report),

@@ -25,7 +25,7 @@ def render_page(template: str, **values: Any) -> str:
     template : str
         Path below ``templates/``.
     **values
-        What the template names; one that is missing is an error, and so is an undefined attribute.
+        What the template names; one that is missing is an error. ``m`` holds the macros of ``macros.html.j2``.
 
     Returns
     -------
@@ -43,7 +43,9 @@ def render_document(template: str, **values: Any) -> str:
 
 @cache
 def _html() -> Environment:
-    return _environment()
+    made = _environment()
+    made.globals["m"] = made.get_template("macros.html.j2").module
+    return made
 
 
 @cache

@@ -29,7 +29,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a cell, with what HTML can show beside it."""
+    """Text of a cell, with what HTML can add to it."""
 
     text: str
     detail: str = ""

@@ -27,7 +27,7 @@ from evenhand.problem import (
 from evenhand.strategies.capped import capped
 from evenhand.strategies.cleaning import clean, near_miss
 from evenhand.strategies.random_sampling import random_over, random_under, rose
-from evenhand.strategies.stratified_sample import sampled_rows
+from evenhand.strategies.row_limit import sampled_rows
 from evenhand.strategies.synthetic_rows import synthetic
 from evenhand.strategies.training_rows import TrainingRows
 from evenhand.strategies.weights import weigh

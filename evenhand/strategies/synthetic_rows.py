@@ -15,7 +15,8 @@ from evenhand.problem import (
 )
 from evenhand.strategies.class_targets import over_targets
 from evenhand.strategies.neighbour_search import space
-from evenhand.strategies.traced_samplers import ADASYN, SMOTE, SMOTENC, BorderlineSMOTE, Drawn, Traced
+from evenhand.strategies.smotenc import SMOTENC
+from evenhand.strategies.traced_samplers import ADASYN, SMOTE, BorderlineSMOTE, Drawn, Traced
 from evenhand.strategies.training_rows import CannotResample, TrainingRows
 
 Synthetic = SmoteStrategy | BorderlineSmoteStrategy | AdasynStrategy | SmoteTomekStrategy | SmoteEnnStrategy

@@ -18,7 +18,7 @@ from evenhand.evidence.bootstrap import Interval
 from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate, Measurement, measure
-from evenhand.postprocess.choose_calibration import Known
+from evenhand.metrics.predictions import Predictions
 from evenhand.postprocess.fit_rules import AnyDecision, cross_fitted
 from evenhand.problem import BASE, LOWER_IS_BETTER, Problem
 from evenhand.training.candidates import Candidate, compared_candidate
@@ -82,7 +82,11 @@ def compared_fits(grid: Sequence[Candidate]) -> dict[str, set[str]]:
 
 
 def measured_candidate(
-    rows: EvaluationRows, known: Known, rule: AnyDecision, metric: str, trained_share: np.ndarray | None = None
+    rows: EvaluationRows,
+    predictions: Predictions,
+    rule: AnyDecision,
+    metric: str,
+    trained_share: np.ndarray | None = None,
 ) -> MeasuredCandidate:
     """Measure a candidate on the folds that are done; its decision rule is fitted on the other folds.
 
@@ -91,17 +95,17 @@ def measured_candidate(
     Parameters
     ----------
     rows : EvaluationRows
-    known : Known
-        The same rows.
+    predictions : Predictions
+        Of the same rows.
     rule : AnyDecision
     metric : str
         The primary metric.
     trained_share : ndarray of shape (K,), optional
         As in :func:`evenhand.postprocess.fit_rules.fit_rule`.
     """
-    codes = cross_fitted(rule, known.raw, known.y, known.folds, rows.classes, metric, trained_share)
-    judged = [metric] if metric in PROBABILITY_METRICS else []
-    return MeasuredCandidate(codes, {name: influences(rows, known.raw, name, rows.support > 0) for name in judged})
+    codes = cross_fitted(rule, predictions, rows.classes, metric, trained_share)
+    names, known = [metric] if metric in PROBABILITY_METRICS else [], rows.support > 0
+    return MeasuredCandidate(codes, {name: influences(rows, predictions.proba, name, known) for name in names})
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +185,7 @@ def ruled_out(
     z = _critical_value(race, done, len([fit for fit in against if fit not in race.protected]))
     stopped = {}
     for fit, one in against.items():
-        difference = one.compared
+        difference = one.difference
         if fit in race.protected or difference is None or not np.isfinite(difference.rows.standard_error):
             continue
         behind = -difference.rows.interval.estimate

@@ -18,8 +18,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from evenhand.data.out_of_fold import check_disjoint, fitting_rows
+from evenhand.data.stratified_sample import stratified_rows
 from evenhand.evidence.baselines import PLAIN_KINDS
-from evenhand.models.prepared import stratified_rows
 from evenhand.problem import AnyStrategy, ModelSpec
 from evenhand.problem.models import Combine, StackedFits, Stacking, StackSpec
 from evenhand.scoring.model import FittedCandidate, full_probabilities

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from evenhand.data.references import Reference
 from evenhand.data.split import class_labels, holdout_mask
+from evenhand.data.stratified_sample import draw_per_class, proportional_sizes
 from evenhand.errors import ValidationFailed
 from evenhand.problem import Problem, check_classes
 from tasks.data.partition import Parts
@@ -49,7 +48,8 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
     share = 1.0
     if sample is not None and sample < len(train):
         share = sample / len(train)
-        train = train.iloc[_sampled(train[target], share, seed)]
+        sizes = proportional_sizes({name: counts[name] for name in sorted(counts.index)}, share, FEWEST)
+        train = train.iloc[draw_per_class(train[target].to_numpy(dtype=object), sizes, seed)]
     strangers = sorted(set(holdout[target]) - set(counts.index))
     check_classes(problem, sorted({*counts.index, *strangers}))
     return Parts(
@@ -59,15 +59,3 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         share=share,
         warnings=tuple(f"class {name!r} is in the held-out rows alone: no model can know it" for name in strangers),
     )
-
-
-def _sampled(labels: pd.Series, share: float, seed: int) -> np.ndarray:
-    """Choose row positions, each class at its share but no class below ``FEWEST`` rows, if it has them."""
-    generator = np.random.default_rng(seed)
-    values = labels.to_numpy(dtype=object)
-    chosen = []
-    for name in sorted(set(values)):
-        rows = np.flatnonzero(values == name)
-        n = min(len(rows), max(FEWEST, round(share * len(rows))))
-        chosen.append(generator.choice(rows, n, replace=False))
-    return np.sort(np.concatenate(chosen))

@@ -1,1 +1,1 @@
-"""The gate on real versions: champion and challenger loaded, judged, and the case written."""
+"""The gate on registered versions: champion and challenger loaded and compared, the case and its verdict recorded."""

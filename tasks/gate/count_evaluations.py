@@ -1,6 +1,6 @@
-"""Looks at held-out rows, counted where they can't be lost: a tag of the registered model for each case judged.
+"""Number of evaluations on held-out rows, kept as tags of the registered model, one for each case.
 
-A deleted version gives no look back, and neither does an overwritten verdict.
+A tag of the registered model outlives its versions: deleting a version or overwriting a verdict does not reset it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from tasks.registry.model_versions import now
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PREFIX = "look"
+PREFIX = "evaluation"
 LENGTH = 16  # of the hashes in a tag's name
 
 
 def labels_sha256(frame: pd.DataFrame, problem: Problem) -> str:
-    """Name held-out rows by their labels and times, whatever other columns a problem reads and in whatever order.
+    """Hash held-out rows by their labels and times, whatever their order and the other columns that a problem reads.
 
-    So a feature more, which gives the file of the same rows another hash, does not start the count anew.
+    So a further feature, with which the same rows have a file with another hash, does not reset the count.
     """
     columns = [c for c in (problem.target.column, problem.split.holdout.column) if c in frame.columns]
     lines = map("\x1f".join, zip(*(frame[column].astype("str") for column in columns), strict=True))
@@ -31,33 +31,34 @@ def labels_sha256(frame: pd.DataFrame, problem: Problem) -> str:
 
 
 def next_evaluation(client: MlflowClient, model: str, labels: str, case: str) -> int:
-    """Tell which look a case would be, or was if it has been judged on these rows before; nothing is written."""
-    taken = _taken(client, model, labels)
-    return taken.get(case[:LENGTH]) or len(taken) + (case[:LENGTH] not in taken)
+    """Return the number that a case would have on these rows, or has if it was counted before; nothing is written."""
+    counted = _counted(client, model, labels)
+    return counted.get(case[:LENGTH]) or len(counted) + (case[:LENGTH] not in counted)
 
 
 def count_evaluation(client: MlflowClient, model: str, labels: str, case: str) -> int:
-    """Count a case as a look at these rows, before it is judged; the same case is counted once.
+    """Count a case as an evaluation on these rows, before it is decided; the same case is counted once.
 
-    Two at the same time may both get the later number, never both the earlier one: each counts after it has written.
+    Two processes at the same time may both get the later number, never both the earlier one: each counts after it has
+    written its tag.
 
     Returns
     -------
     int
-        Which look it is, from 1.
+        Number of the evaluation, from 1.
     """
-    known = _taken(client, model, labels).get(case[:LENGTH])
+    known = _counted(client, model, labels).get(case[:LENGTH])
     if known is not None:
         return known
     tag = f"{_prefix(labels)}{case[:LENGTH]}"
     client.set_registered_model_tag(model, tag, f"? {now()}")
-    number = len(_taken(client, model, labels))
+    number = len(_counted(client, model, labels))
     client.set_registered_model_tag(model, tag, f"{number} {now()}")
     return number
 
 
-def _taken(client: MlflowClient, model: str, labels: str) -> dict[str, int | None]:
-    """Cases judged on these rows; None as the number of one that was stopped before it knew its own."""
+def _counted(client: MlflowClient, model: str, labels: str) -> dict[str, int | None]:
+    """Return the number of each case on these rows; None for one that was interrupted before it had a number."""
     prefix = _prefix(labels)
     tags = client.get_registered_model(model).tags
     found = {key.removeprefix(prefix): value.split(" ")[0] for key, value in tags.items() if key.startswith(prefix)}

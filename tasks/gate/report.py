@@ -42,7 +42,7 @@ def write_report(client: MlflowClient, problem: Problem, verdict: Verdict, conte
         return
     client.log_dict(version.run_id, problem.model_dump(mode="json"), CONFIG)
     about = _about(client, problem, contenders)
-    page = gate_report(verdict, about, _details(contenders.case, problem) if verdict.look else None)
+    page = gate_report(verdict, about, _details(contenders.case, problem) if verdict.evaluation else None)
     client.log_text(version.run_id, page, REPORT)
     run = client.get_run(version.run_id).info
     link = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{REPORT}"

@@ -1,4 +1,4 @@
-"""Judge: a challenger against the champion on the same held-out rows, and the verdict written down."""
+"""Run the gate: a challenger against the champion on the same held-out rows, and the verdict recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evenhand.data.groups import groups_of
 from evenhand.data.references import Reference
 from evenhand.errors import GateError
 from evenhand.gate.decide import decide, no_evaluation_left, unfit
-from evenhand.gate.verdict import Case, Facts, Scored, Verdict, error_verdict
+from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
 from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
@@ -46,17 +46,17 @@ if TYPE_CHECKING:
 
     from evenhand.scoring.model import FittedCandidate
 
-# Tags of a version that a training writes: what they say is a condition.
+# Tags of a version that a training writes: conditions of the gate.
 VALIDATION = "validation"
 PASSED = "passed"
 
 
 @task(name="gate", cache_policy=NO_CACHE)
 def run_gate(problem: Problem, holdout: Reference, challenger: Registered) -> Verdict:
-    """Hold a challenger against the champion on the same held-out rows.
+    """Compare a challenger with the champion on the same held-out rows and write the verdict.
 
-    The same case is judged once: the stored verdict is returned for the same rows, champion and policy, and for a
-    version that has become champion since.
+    A case is decided once: the stored verdict is returned for the same rows, champion and policy, and for a version
+    that has become champion since.
 
     Parameters
     ----------
@@ -68,95 +68,97 @@ def run_gate(problem: Problem, holdout: Reference, challenger: Registered) -> Ve
     Returns
     -------
     Verdict
-        Whatever goes wrong on the way is the outcome ``error``, never a pass.
+        Any exception on the way gives the outcome ``error``, never a pass.
     """
     try:
-        return _judged(problem, holdout, challenger)
-    except Exception as error:  # noqa: BLE001 - fail closed: nothing that is raised here may look like a pass
+        return _stored_or_new(problem, holdout, challenger)
+    except Exception as error:  # noqa: BLE001 - fail closed: no exception may look like a pass
         verdict = error_verdict(in_one_line(error), problem.metric, problem.review)
         with suppress(Exception):
             client = connect()
-            _record(client, problem, challenger, verdict, champion_of(client, challenger.name), "")
+            version = client.get_model_version(challenger.name, challenger.version)
+            _record(client, problem, verdict, Contenders(version, champion_of(client, challenger.name), ""))
         return verdict
 
 
-def _judged(problem: Problem, holdout: Reference, challenger: Registered) -> Verdict:
+def _stored_or_new(problem: Problem, holdout: Reference, challenger: Registered) -> Verdict:
     with registry_errors(f"looking for the champion of {challenger.name}"):
         client = connect()
         version = client.get_model_version(challenger.name, challenger.version)
-        rival = champion_of(client, challenger.name)
-    compared_with = rival.version if rival else ""
+        champion = champion_of(client, challenger.name)
+    compared_with = champion.version if champion else ""
     digest = _case_digest(problem, holdout, version, compared_with)
     known = recorded_verdict(version)
     if known and known.outcome != "error" and (version.tags.get(CASE) == digest or compared_with == challenger.version):
         return known
-    verdict, case = _decided(client, problem, holdout, version, rival, digest)
-    _record(client, problem, challenger, verdict, rival, digest, case)
+    verdict, case = _decide(client, problem, holdout, version, champion, digest)
+    _record(client, problem, verdict, Contenders(version, champion, digest, case))
     return verdict
 
 
-def _decided(
+def _decide(
     client: MlflowClient,
     problem: Problem,
     holdout: Reference,
     version: ModelVersion,
-    rival: Registered | None,
+    champion: Registered | None,
     digest: str,
 ) -> tuple[Verdict, Case | None]:
-    """Score both and decide; the look is counted once both could be scored and before anything is compared."""
+    """Score both and decide; the evaluation is counted once both were scored and before they are compared."""
     from tasks.storage.store import read_frame
 
     frame = read_frame(holdout)
     labels = labels_sha256(frame, problem)
-    with registry_errors(f"counting the looks at the held-out rows of {version.name}"):
-        look = next_evaluation(client, version.name, labels, digest)
-    if look > problem.gate.looks:
+    counting = f"counting the evaluations on the held-out rows of {version.name}"
+    with registry_errors(counting):
+        evaluation = next_evaluation(client, version.name, labels, digest)
+    if evaluation > problem.gate.evaluations:
         return no_evaluation_left(problem.metric, problem.review, problem.gate, holdout.sha256, len(frame)), None
     rows = frame.drop(columns=problem.target.column)
-    who = f"challenger {version.name} version {version.version}"
-    fitted = _loaded(who, version.name, str(version.version))
+    title = f"challenger {version.name} version {version.version}"
+    fitted = _load(title, version.name, str(version.version))
     facts = _facts(client, problem, version, fitted, rows)
     rejected = unfit(facts, problem.metric, problem.review, problem.gate)
     if rejected is not None:
         return rejected, None
     begun = time.perf_counter()
-    scored = _scored(who, fitted, rows, holdout)
+    predictions = _predict(title, fitted, rows, holdout)
     speed = len(rows) / max(time.perf_counter() - begun, 1e-9)
     against = None
-    if rival is not None:
-        name = f"champion {rival.name} version {rival.version}"
-        against = _scored(name, _loaded(name, rival.name, rival.version), rows, holdout)
-    with registry_errors(f"counting the looks at the held-out rows of {version.name}"):
-        look = count_evaluation(client, version.name, labels, digest)
+    if champion is not None:
+        title = f"champion {champion.name} version {champion.version}"
+        against = _predict(title, _load(title, champion.name, champion.version), rows, holdout)
+    with registry_errors(counting):
+        evaluation = count_evaluation(client, version.name, labels, digest)
     case = Case(
         truth=frame[problem.target.column].to_numpy(dtype=object),
-        challenger=scored,
+        challenger=predictions,
         champion=against,
         metric=problem.metric,
         review=problem.review,
-        look=look,
+        evaluation=evaluation,
         groups=groups_of(problem, rows),
         facts=replace(facts, rows_per_second=speed),
     )
     return decide(case, problem.gate), case
 
 
-def _loaded(who: str, name: str, version: str) -> FittedCandidate:
+def _load(title: str, name: str, version: str) -> FittedCandidate:
     from tasks.registry.load_model import load_model
 
     try:
         return load_model(f"models:/{name}/{version}")
     except Exception as error:
-        raise GateError(f"the {who} can't be loaded: {in_one_line(error)}") from error
+        raise GateError(f"the {title} can't be loaded: {in_one_line(error)}") from error
 
 
-def _scored(who: str, fitted: FittedCandidate, rows: pd.DataFrame, holdout: Reference) -> Scored:
+def _predict(title: str, fitted: FittedCandidate, rows: pd.DataFrame, holdout: Reference) -> VersionPredictions:
     try:
         classes = tuple(str(name) for name in fitted.classes_)
-        predicted, proba = fitted.decide(fitted.raw_proba(rows))  # the answer of a batch: one prediction for both
+        predicted, proba = fitted.decide(fitted.raw_proba(rows))  # both from one prediction, as in batch scoring
     except Exception as error:
-        raise GateError(f"the {who} can't score the held-out rows: {in_one_line(error)}") from error
-    return Scored(f"the {who}", classes, proba, np.asarray(predicted, dtype=object), holdout.sha256)
+        raise GateError(f"the {title} can't score the held-out rows: {in_one_line(error)}") from error
+    return VersionPredictions(f"the {title}", classes, proba, np.asarray(predicted, dtype=object), holdout.sha256)
 
 
 # --- facts ---------------------------------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ def _facts(
 
 
 def _newest(problem: Problem, train_sha256: str | None) -> date | None:
-    """Date of the newest training row, where the policy asks for it and the rows are still there."""
+    """Return the date of the newest training row, where the policy has a limit and the rows are still stored."""
     from tasks.storage.store import read_frame
 
     rule = problem.gate.training_age
@@ -189,7 +191,7 @@ def _newest(problem: Problem, train_sha256: str | None) -> date | None:
 
 
 def _size(client: MlflowClient, version: ModelVersion) -> int | None:
-    """Bytes of the stored model, as its own description says."""
+    """Return the bytes of the stored model, from its MLmodel file."""
     from mlflow.models import Model
 
     size = Model.load(f"models:/{version.name}/{version.version}").model_size_bytes
@@ -200,34 +202,28 @@ def _size(client: MlflowClient, version: ModelVersion) -> int | None:
 
 
 def _case_digest(problem: Problem, holdout: Reference, version: ModelVersion, compared_with: str) -> str:
-    """Hash what is judged, by which rules: a change in any of it makes another case."""
+    """Hash rows, versions and policy: a change in any of them makes another case."""
     parts = (holdout.sha256, version.name, version.version, compared_with, problem.metric, problem.review)
     known = (version.tags.get(VALIDATION, ""), version.tags.get(LEAK_SENTINEL, ""), *problem.sensitive)
     return hashlib.sha256("\n".join((*map(str, parts), *known, problem.gate.model_dump_json())).encode()).hexdigest()
 
 
-def _record(
-    client: MlflowClient,
-    problem: Problem,
-    challenger: Registered,
-    verdict: Verdict,
-    rival: Registered | None,
-    digest: str,
-    case: Case | None = None,
-) -> None:
-    with registry_errors(f"writing the verdict on {challenger.name} version {challenger.version}"):
-        version = client.get_model_version(challenger.name, challenger.version)
+def _record(client: MlflowClient, problem: Problem, verdict: Verdict, contenders: Contenders) -> None:
+    version, champion = contenders.version, contenders.champion
+    name, number = version.name, str(version.version)
+    with registry_errors(f"writing the verdict on {name} version {number}"):
         if version.run_id:
             client.log_dict(version.run_id, verdict.model_dump(mode="json"), "verdict.json")
-        write_report(client, problem, verdict, Contenders(version, rival, digest, case))
-        facts = {
+        write_report(client, problem, verdict, contenders)
+        compared_with = champion.version if champion else ""
+        tags = {
             VERDICT: verdict.outcome,
             REASONS: " ".join(verdict.reasons),
             VERDICT_JSON: verdict.model_dump_json(),
-            COMPARED_WITH: rival.version if rival else "",
+            COMPARED_WITH: compared_with,
             JUDGED_AT: now(),
-            CASE: digest,
+            CASE: contenders.digest,
         }
-        tag_version(client, challenger.name, challenger.version, facts)
-        # After the tags: a verdict counts when the ledger has it, and then it can be read.
-        record_verdict(challenger.name, challenger.version, verdict, digest, facts[COMPARED_WITH])
+        tag_version(client, name, number, tags)
+        # After the tags: a verdict is valid once it is in the ledger, and then its tags can be read.
+        record_verdict(name, number, verdict, contenders.digest, compared_with)

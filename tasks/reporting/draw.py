@@ -8,13 +8,13 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
-from evenhand.postprocess.choose_calibration import Known
+from evenhand.metrics.predictions import Predictions
 from evenhand.problem import Problem
 from evenhand.report import figures
 from evenhand.report.training.data import BASELINE_CURVES
 from evenhand.strategies import ResamplingRecord
 from tasks.training.context import TrainingContext
-from tasks.training.results import Result, known_rows, was_skipped
+from tasks.training.results import Result, oof_predictions, was_skipped
 from tasks.training.units import slug
 
 
@@ -81,22 +81,22 @@ def caption(problem: Problem) -> str:
 def _draw_out_of_fold(context: TrainingContext, result: Result, names: Sequence[str]) -> dict[str, Figure]:
     if result.oof is None:
         return {}
-    known = known_rows(context.experiment, result.inner)
+    known = oof_predictions(context.experiment, result.inner)
     classes, note = context.parts.classes, caption(context.problem)
     draw = {
-        "precision_recall": lambda: figures.precision_recall(known.y, known.raw, classes, note=note),
-        "roc": lambda: figures.roc(known.y, known.raw, classes, note=note),
+        "precision_recall": lambda: figures.precision_recall(known.y, known.proba, classes, note=note),
+        "roc": lambda: figures.roc(known.y, known.proba, classes, note=note),
         "calibration": lambda: _calibration(known, result, classes, note),
     }
     return {name: draw[name]() for name in names}
 
 
-def _calibration(known: Known, result: Result, classes: tuple[str, ...], note: str) -> Figure:
+def _calibration(known: Predictions, result: Result, classes: tuple[str, ...], note: str) -> Figure:
     if result.corrections is None or not result.corrections.changes:
-        return figures.calibration(known.y, known.raw, classes, note=note)
+        return figures.calibration(known.y, known.proba, classes, note=note)
     corrected = result.corrections.out_of_fold(known)
-    how = f"{note}; calibration: {result.corrections.whole.name}"
-    return figures.calibration(known.y, known.raw, classes, note=how, corrected=corrected)
+    how = f"{note}; calibration: {result.corrections.final.name}"
+    return figures.calibration(known.y, known.proba, classes, note=how, corrected=corrected)
 
 
 def _draw_rule(context: TrainingContext, result: Result) -> dict[str, Figure]:

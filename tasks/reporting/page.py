@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.groups import groups_of
-from evenhand.evidence.bootstrap import Predictions
 from evenhand.gate.verdict import Verdict
+from evenhand.metrics.predictions import Predictions
 from evenhand.report.candidate_row import Row, is_baseline, row_name
 from evenhand.report.model_card import model_card, model_card_page
 from evenhand.report.summary import Summary
@@ -22,8 +23,9 @@ from tasks.data.validate import Validated
 from tasks.reporting.draw import draw_comparison, draw_winner
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
-from tasks.training.results import Result, judged, resampling_records
+from tasks.training.results import Result, evaluated_positions, read_predictions, resampling_records
 from tasks.training.run import code_hash
+from tasks.training.units import Unit
 
 REPORT, CARD = "report.html", "model_card"
 
@@ -49,7 +51,7 @@ def write_page(
         measured=_measured(context, won, reference),
         evidence=compared.evidence,
         corrected=_corrected(results),
-        ledger=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
+        records=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
         figures={**draw_winner(context, won, reference), **draw_comparison(problem, results, records)},
     )
     pages = {
@@ -74,25 +76,26 @@ def _reference(won: Result, results: Sequence[Result]) -> Result | None:
 
 def _measured(context: TrainingContext, won: Result, reference: Result | None) -> Measured | None:
     experiment, problem = context.experiment, context.problem
-    found = _held_out(experiment, won)
-    if found is None:
+    model = _held_out(experiment, won)
+    if model is None:
         return None
-    y, model, rows = found
     other = _held_out(experiment, reference) if reference else None
+    rows = evaluated_positions(experiment, _held_out_units(won))
     groups = groups_of(problem, experiment.frame.iloc[rows])
-    held_out = HeldOut(y, experiment.classes, model, other[1] if other else None, groups)
-    return measure(held_out, problem.metric, problem.gate)
+    return measure(HeldOut(experiment.classes, model, other, groups), problem.metric, problem.gate)
 
 
-def _held_out(experiment: Experiment, result: Result) -> tuple[np.ndarray, Predictions, np.ndarray] | None:
-    """Read the held-out rows of a candidate: truth, predictions and positions."""
-    units = [unit for unit in result.units if unit.fold == HOLDOUT_FOLD and unit.probabilities is not None]
+def _held_out(experiment: Experiment, result: Result) -> Predictions | None:
+    """Read a candidate's predictions for the held-out rows."""
+    units = _held_out_units(result)
     if result.test is None or not units:
         return None
-    found = judged(experiment, units)
-    codes = result.test_codes
-    chosen = found.probabilities.argmax(axis=1) if codes is None else codes.astype(np.int64)
-    return found.y, Predictions(found.probabilities, chosen), found.rows
+    codes = None if result.test_codes is None else result.test_codes.astype(np.int64)
+    return replace(read_predictions(experiment, units), predicted=codes)
+
+
+def _held_out_units(result: Result) -> list[Unit]:
+    return [unit for unit in result.units if unit.fold == HOLDOUT_FOLD and unit.probabilities is not None]
 
 
 def _made(context: TrainingContext, validated: Validated, won: Result) -> Made:

@@ -1,4 +1,4 @@
-"""Compare: which way of handling imbalance helps, and how sure that is."""
+"""Compare: which method of handling imbalance helps, with its uncertainty."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from evenhand.evidence.types import EVALUATION_SETS, EvaluationSet, Evidence
 from evenhand.training.candidates import compared_candidate
 from tasks.storage.files import write_json
 from tasks.training.context import TrainingContext
-from tasks.training.results import Result, judged, unseen
+from tasks.training.results import Result, evaluated_positions, evaluation_rows, read_predictions
 from tasks.training.units import Unit
 
 FILE = "evidence.json"
@@ -83,7 +83,7 @@ def _evaluated(
     for result in results:
         fit = result.candidate.fit_name
         if fit not in of_fit:
-            proba = judged(context.experiment, _units(result, evaluation_set, folds)).probabilities
+            proba = read_predictions(context.experiment, _units(result, evaluation_set, folds)).proba
             metrics = [metric for metric in wanted if metric in PROBABILITY_METRICS]
             measured = {metric: influences(rows, proba, metric, known) for metric in metrics}
             of_fit[fit] = (proba.argmax(axis=1), measured)
@@ -103,20 +103,18 @@ def _units(result: Result, evaluation_set: EvaluationSet, folds: int | None = No
 def _rows(context: TrainingContext, evaluation_set: EvaluationSet, units: Sequence[Unit]) -> EvaluationRows:
     if evaluation_set == "oof":
         return oof_rows(context, units)
-    known = unseen(context.experiment, units)
-    return EvaluationRows(known.y, tuple(context.parts.classes), blocks=_blocks(context, known.rows))
+    return replace(evaluation_rows(context.experiment, units), folds=None, blocks=_blocks(context, units))
 
 
 def oof_rows(context: TrainingContext, units: Sequence[Unit]) -> EvaluationRows:
-    """Describe the out-of-fold rows of some folds, by the units of a fit that has them."""
-    experiment = context.experiment
-    known = unseen(experiment, units)
-    folds = [experiment.folds[fold] for fold in sorted({unit.fold for unit in units})]
+    """Return the out-of-fold rows of some folds, by the units of a fit that has these folds."""
+    folds = [context.experiment.folds[fold] for fold in sorted({unit.fold for unit in units})]
     ratios = tuple(len(fold.valid) / len(fold.train) for fold in folds)
-    blocks = _blocks(context, known.rows)
-    return EvaluationRows(known.y, tuple(experiment.classes), known.folds, ratios, blocks)
+    return replace(evaluation_rows(context.experiment, units), ratios=ratios, blocks=_blocks(context, units))
 
 
-def _blocks(context: TrainingContext, rows: np.ndarray) -> np.ndarray | None:
-    blocks = context.problem.split.blocks
-    return block_numbers(context.experiment.frame[blocks.column].iloc[rows], blocks) if blocks else None
+def _blocks(context: TrainingContext, units: Sequence[Unit]) -> np.ndarray | None:
+    blocks, experiment = context.problem.split.blocks, context.experiment
+    if blocks is None:
+        return None
+    return block_numbers(experiment.frame[blocks.column].iloc[evaluated_positions(experiment, units)], blocks)

@@ -15,7 +15,12 @@ from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.out_of_fold import check_disjoint
 from evenhand.errors import ValidationFailed
 from evenhand.metrics.scores import Scores, score
-from evenhand.postprocess.choose_calibration import Calibration, Calibrations, fit_calibration, fit_calibrations
+from evenhand.postprocess.choose_calibration import (
+    Calibration,
+    CrossFittedCalibration,
+    cross_fit_calibration,
+    fit_calibration,
+)
 from evenhand.postprocess.fit_rules import AnyDecision, period_groups, share_of
 from evenhand.postprocess.postprocessing import Postprocessing, cross_decided, fit_postprocessing
 from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
@@ -24,13 +29,21 @@ from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.racing import Stopped
 from tasks.training.context import TrainingContext
-from tasks.training.results import Result, Shipped, judged, known_rows, shares_of, side_by_side, unseen
+from tasks.training.results import (
+    Result,
+    Shipped,
+    evaluated_positions,
+    oof_predictions,
+    read_predictions,
+    shares_of,
+    side_by_side,
+)
 from tasks.training.units import Unit
 
 
 def winning_postprocessing(context: TrainingContext, winner: Candidate, inner: Sequence[Unit]) -> Postprocessing:
     """Fit the winner's calibration and decision rule on all its out-of-fold rows; both become part of the model."""
-    correction = fit_calibration(context.problem.calibration, known_rows(context.experiment, inner))
+    correction = fit_calibration(context.problem.calibration, oof_predictions(context.experiment, inner))
     return _postprocessing(context, winner, inner, correction)
 
 
@@ -38,7 +51,7 @@ def _postprocessing(
     context: TrainingContext, candidate: Candidate, inner: Sequence[Unit], correction: Calibration
 ) -> Postprocessing:
     experiment = context.experiment
-    known, rows = known_rows(experiment, inner), unseen(experiment, inner).rows
+    known, rows = oof_predictions(experiment, inner), evaluated_positions(experiment, inner)
     what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
     check_disjoint(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
     spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(inner)
@@ -72,8 +85,8 @@ def evaluate_all(
     experiment = context.experiment
     whole = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
 
-    def correct(units: Sequence[Unit]) -> Calibrations:
-        return fit_calibrations(context.problem.calibration, known_rows(experiment, units))
+    def correct(units: Sequence[Unit]) -> CrossFittedCalibration:
+        return cross_fit_calibration(context.problem.calibration, oof_predictions(experiment, units))
 
     def evaluated(candidate: Candidate) -> Result:
         name = candidate.fit_name
@@ -96,23 +109,23 @@ def _beside(experiment: Experiment, result: Result, results: Sequence[Result]) -
     if plain is None:
         return None
     folds = {unit.fold for unit in result.inner}
-    found = judged(experiment, [unit for unit in plain.inner if unit.fold in folds])
-    return score(found.y, found.probabilities, experiment.classes)
+    found = read_predictions(experiment, [unit for unit in plain.inner if unit.fold in folds])
+    return score(found.y, found.proba, experiment.classes)
 
 
 def evaluate(
-    context: TrainingContext, candidate: Candidate, units: Sequence[Unit], corrections: Calibrations | None
+    context: TrainingContext, candidate: Candidate, units: Sequence[Unit], corrections: CrossFittedCalibration | None
 ) -> Result:
     """Score a candidate out of fold; its decision rule is fitted on the other folds. Without all folds, no score."""
     if corrections is None:
         return Result(candidate, tuple(units), None, None)
     experiment, classes = context.experiment, context.parts.classes
-    known = known_rows(experiment, units)
-    spec = row_by_row(experiment, candidate.decision, unseen(experiment, units).rows)
+    known = oof_predictions(experiment, units)
+    spec = row_by_row(experiment, candidate.decision, evaluated_positions(experiment, units))
     predicted = cross_decided(spec, known, corrections, classes, context.problem.metric, trained_share(units))
-    raw = score(known.y, known.raw, classes, predicted)
+    raw = score(known.y, known.proba, classes, predicted)
     after = score(known.y, corrections.out_of_fold(known), classes, predicted) if corrections.changes else raw
-    shipped = Shipped(corrections.whole.name, after)
+    shipped = Shipped(corrections.final.name, after)
     return Result(candidate, tuple(units), raw, None, corrections, shipped, oof_codes=_compact(candidate, predicted))
 
 
@@ -134,11 +147,11 @@ def score_holdout(context: TrainingContext, result: Result, outer: Sequence[Unit
     units = (*result.units, *outer)
     if result.corrections is None or result.shipped is None or any(unit.skipped for unit in units):
         return replace(result, units=units)
-    held_out, classes = judged(context.experiment, outer), context.parts.classes
-    postprocessing = _postprocessing(context, result.candidate, result.units, result.corrections.whole)
-    proba, predicted = postprocessing.answer(held_out.probabilities, shares_of(outer[0]))
-    raw = score(held_out.y, held_out.probabilities, classes, predicted)
-    after = raw if proba is held_out.probabilities else score(held_out.y, proba, classes, predicted)
+    held_out, classes = read_predictions(context.experiment, outer), context.parts.classes
+    postprocessing = _postprocessing(context, result.candidate, result.units, result.corrections.final)
+    proba, predicted = postprocessing.apply(held_out.proba, shares_of(outer[0]))
+    raw = score(held_out.y, held_out.proba, classes, predicted)
+    after = raw if proba is held_out.proba else score(held_out.y, proba, classes, predicted)
     shipped = replace(result.shipped, test=after)
     return replace(result, units=units, test=raw, shipped=shipped, test_codes=_compact(result.candidate, predicted))
 

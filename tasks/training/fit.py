@@ -97,7 +97,7 @@ def fit_on_all(
     outcome = experiment.run(candidate, HOLDOUT_FOLD, keep_model=True, rule=postprocessing.rule, together=together)
     if outcome.fitted is None or outcome.resampling is None:
         raise ValidationFailed(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
-    calibrator = postprocessing.correction.for_model(Shares.of(outcome.resampling))
+    calibrator = postprocessing.calibration.for_model(Shares.of(outcome.resampling))
     fitted = outcome.fitted.set_params(calibrator=calibrator, decides_on=postprocessing.decides_on)
     example = experiment.frame[list(context.problem.features[candidate.features].columns)].head(EXAMPLE_ROWS)
     return FittedOnAll(record_unit(context, candidate, HOLDOUT_FOLD, outcome), fitted, example)

@@ -23,7 +23,7 @@ from evenhand.training.workload import heaviest_first
 from tasks.training.compare import oof_rows
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import row_by_row, trained_share
-from tasks.training.results import known_rows, unseen
+from tasks.training.results import evaluated_positions, oof_predictions
 from tasks.training.unit_runner import SubmittedUnits, UnitRunner
 from tasks.training.units import Unit
 
@@ -103,8 +103,8 @@ def rule_out(
     for candidate in grid:
         units = running.get(candidate.fit_name)
         if units is not None:
-            rule = row_by_row(experiment, candidate.decision, unseen(experiment, units).rows)
-            known = known_rows(experiment, units)
+            rule = row_by_row(experiment, candidate.decision, evaluated_positions(experiment, units))
+            known = oof_predictions(experiment, units)
             share = trained_share(units)
             found = measured_candidate(rows, known, rule, problem.metric, share)
             measured[candidate.fit_name][candidate.name] = found

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
 from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import Scores
-from evenhand.postprocess.choose_calibration import Calibrations, Known, Shares
+from evenhand.postprocess.choose_calibration import CrossFittedCalibration, Shares, with_natural_proba
 from evenhand.report.calibration_table import Calibrated
 from evenhand.report.candidate_row import Row
 from evenhand.strategies import ResamplingRecord
@@ -44,7 +46,7 @@ class Result:
     units: tuple[Unit, ...]
     oof: Scores | None
     test: Scores | None
-    corrections: Calibrations | None = None
+    corrections: CrossFittedCalibration | None = None
     shipped: Shipped | None = None
     oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
     """Classes that the decision rule chose, shape (n,); None if they are the most probable ones."""
@@ -106,51 +108,39 @@ class Result:
         )
 
 
-class Unseen(NamedTuple):
-    """Rows that models have not seen: truth, fold and position of each, of shape (n_judged,)."""
-
-    y: np.ndarray
-    folds: np.ndarray
-    rows: np.ndarray
-
-
-class Judged(NamedTuple):
-    """Rows that models have not seen, and what they answered."""
-
-    y: np.ndarray
-    probabilities: np.ndarray
-    folds: np.ndarray
-    rows: np.ndarray
+def evaluation_rows(experiment: Experiment, units: Sequence[Unit]) -> EvaluationRows:
+    """Return the rows that several folds' models predicted, one fold after the other, without probabilities."""
+    sizes = [len(experiment.folds[fold].valid) for fold, _ in _files(units)]
+    folds = np.repeat([fold for fold, _ in _files(units)], sizes)
+    return EvaluationRows(experiment.y[evaluated_positions(experiment, units)], tuple(experiment.classes), folds)
 
 
-def unseen(experiment: Experiment, units: Sequence[Unit]) -> Unseen:
-    """Put the judged rows of several folds one after the other."""
-    rows = [experiment.folds[fold].valid for fold, _ in _files(units)]
-    folds = np.repeat([fold for fold, _ in _files(units)], [len(some) for some in rows])
-    return Unseen(experiment.y[np.concatenate(rows)], folds, np.concatenate(rows))
+def evaluated_positions(experiment: Experiment, units: Sequence[Unit]) -> np.ndarray:
+    """Return the positions of these rows in the training's frame."""
+    return np.concatenate([experiment.folds[fold].valid for fold, _ in _files(units)])
 
 
-def judged(experiment: Experiment, units: Sequence[Unit]) -> Judged:
-    """Put them together with the probabilities, which are read from their files; (n_judged, n_classes)."""
-    y, folds, rows = unseen(experiment, units)
-    probabilities, filled = np.empty((len(y), len(experiment.classes))), 0
-    for fold, path in _files(units):  # one by one: all of them beside the whole would be as large again
-        some = probabilities[filled : filled + len(experiment.folds[fold].valid)]
+def read_predictions(experiment: Experiment, units: Sequence[Unit]) -> Predictions:
+    """Return those rows with their probabilities, which are read from their files."""
+    known = evaluation_rows(experiment, units)
+    proba, filled = np.empty((len(known.y), len(experiment.classes))), 0
+    for fold, path in _files(units):  # one by one: all files together would need as much memory again
+        some = proba[filled : filled + len(experiment.folds[fold].valid)]
         some[:] = read_array(path).reshape(some.shape)
         filled += len(some)
-    return Judged(y, probabilities, folds, rows)
+    return Predictions(known.y, proba, folds=known.folds)
 
 
 def _files(units: Sequence[Unit]) -> list[tuple[int, Path]]:
     return sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
 
 
-def known_rows(experiment: Experiment, inner: Sequence[Unit]) -> Known:
-    """Put the out-of-fold rows of a fit together with what corrections need to know of its models."""
-    found = judged(experiment, inner)
-    known = Known.of(found.y, found.probabilities, found.folds, {unit.fold: shares_of(unit) for unit in inner})
+def oof_predictions(experiment: Experiment, inner: Sequence[Unit]) -> Predictions:
+    """Return the out-of-fold predictions of a fit, with what a calibration needs: natural and nested probabilities."""
+    shares = {unit.fold: shares_of(unit) for unit in inner}
+    found = with_natural_proba(read_predictions(experiment, inner), shares)
     nested = [path for unit in sorted(inner, key=lambda unit: unit.fold) for path in unit.nested]
-    return replace(known, nested=tuple(read_array(path) for path in nested)) if nested else known
+    return replace(found, nested_proba=tuple(read_array(path) for path in nested)) if nested else found
 
 
 def side_by_side(parts: Parts) -> int:

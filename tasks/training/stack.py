@@ -38,7 +38,7 @@ from tasks.registry.store_model import write_model
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, ranked
 from tasks.training.fit import FittedOnAll, Refitted, fit_on_all, model_path
-from tasks.training.results import Result, known_rows, shares_of
+from tasks.training.results import Result, oof_predictions, shares_of
 from tasks.training.unit_runner import UnitRunner, run_refits, run_units
 from tasks.training.units import Unit, UnitWorkers, write_probabilities
 
@@ -135,8 +135,8 @@ def _out_of_fold(
     context: TrainingContext, candidate: StackCandidate, inner: Mapping[str, Sequence[Unit]]
 ) -> tuple[Pipeline | None, list[Unit]]:
     started = time.thread_time()
-    known = [known_rows(context.experiment, inner[member.fit_name]) for member in candidate.members]
-    inputs, y, folds = [one.proba(prior=True) for one in known], known[0].y, known[0].folds
+    known = [oof_predictions(context.experiment, inner[member.fit_name]) for member in candidate.members]
+    inputs, y, folds = [one.prior_corrected() for one in known], known[0].y, known[0].fold_of_row
     proba = cross_combined(candidate.combine, inputs, y, folds)
     nested = nested_combined(candidate.combine, inputs, y, folds)
     combiner = fit_combiner(candidate.combine, inputs, y)
@@ -178,7 +178,7 @@ def stack_holdout(context: TrainingContext, stacked: Stacked, outer: Mapping[str
         return Unit(
             stacked.candidate, HOLDOUT_FOLD, 0.0, None, None, f"{missed.candidate.name}: {missed.skipped}", None
         )
-    inputs = [known_rows(context.experiment, [unit]).proba(prior=True) for unit in of]
+    inputs = [oof_predictions(context.experiment, [unit]).prior_corrected() for unit in of]
     return _unit(context, stacked.candidate, of, combined(stacked.combiner, inputs))
 
 
@@ -201,7 +201,7 @@ def refit_stack(
     example = pd.concat([member.example for member in members], axis=1)
     example = example.loc[:, ~example.columns.duplicated()]
     fitted = fitted_stack([_at_natural_prevalence(one) for one in members], stacked.combiner, list(example.columns))
-    calibrator = postprocessing.correction.for_model(shares_of(unit))
+    calibrator = postprocessing.calibration.for_model(shares_of(unit))
     fitted = fitted.set_params(rule=postprocessing.rule, calibrator=calibrator, decides_on=postprocessing.decides_on)
     model = write_model(fitted, model_path(context, stacked.candidate))
     return Refitted(unit, model, example), outer | {stacked.candidate.fit_name: [unit]}
@@ -209,5 +209,5 @@ def refit_stack(
 
 def _at_natural_prevalence(member: FittedOnAll) -> FittedCandidate:
     shares = shares_of(member.unit)
-    calibrator = shares.correction() if shares.changed else None
+    calibrator = shares.prior_correction() if shares.changed else None
     return member.fitted.set_params(rule=None, calibrator=calibrator)

@@ -11,7 +11,7 @@ import pandas as pd
 from evenhand.data.references import Reference
 from evenhand.data.schema import column_types
 from evenhand.data.split import before_holdout, class_labels
-from evenhand.models.prepared import stratified_rows
+from evenhand.data.stratified_sample import stratified_rows
 from evenhand.models.transfer.transfer_data import (
     check_same_classes,
     check_same_columns,

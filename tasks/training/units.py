@@ -35,7 +35,7 @@ class Unit:
     leaks: tuple[str, ...] | None = None
     """Findings of the leak sentinel; None where nothing was fitted."""
     nested: tuple[Path, ...] = ()
-    """Of a stack: see :class:`evenhand.postprocess.choose_calibration.Known`."""
+    """Of a stack: see :class:`evenhand.metrics.predictions.Predictions`."""
 
 
 class UnitWorkers(Protocol):

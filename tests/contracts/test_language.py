@@ -106,7 +106,7 @@ def test_names_are_made_of_the_words_of_the_glossary(top):
     [
         ("as it was told", True),
         ("said_by", True),
-        ("Heard(rows)", True),
+        ("EvaluatedCandidates(rows)", True),
         ("it hangs on the rows", True),
         ("retold, aforesaid, a new one, dearth", False),
     ],

@@ -61,3 +61,13 @@ def test_every_package_has_a_docstring_and_few_modules():
         assert docstring, folder
         modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= LARGEST_PACKAGE, folder
+
+
+def test_no_two_classes_share_a_name():
+    names = [
+        node.name
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

@@ -93,7 +93,7 @@ def test_resampling_records_have_every_strategy_and_why_one_could_not_run(traine
 def test_the_stack_is_one_of_the_compared_candidates(trained):
     name = trained.stacked.candidate.name
     assert name in [candidate.name for candidate in trained.evidence.candidates]
-    ways = {candidate.way for candidate in trained.evidence.candidates if candidate.model == "stack"}
+    ways = {candidate.method for candidate in trained.evidence.candidates if candidate.model == "stack"}
     assert ways == {"stack", "stack + multipliers", "stack + prior_power"}
     assert choose(trained.problem, trained.results) in [result.candidate for result in trained.results]
 

@@ -41,6 +41,7 @@ def fork(work, *args):
     pid = os.fork()
     if pid:
         return pid
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # MLflow prints addresses; stdout is for exit codes only
     try:
         work(*args)
         os._exit(0)

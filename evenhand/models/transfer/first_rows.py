@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from evenhand.data.stratified_sample import balanced_rows
 from evenhand.models.cannot_fit import CannotFit
 
 FEWEST = 100  # rows of a class: fewer can't fill the leaves of the first trees
@@ -36,30 +37,9 @@ class FirstRows:
     note: str
 
 
-def balanced_rows(y: np.ndarray, seed: int, fewest: int = FEWEST) -> np.ndarray:
-    """Draw rows without copies, as many of each class as the smallest has, or ``fewest`` where it has fewer.
-
-    Returns
-    -------
-    ndarray of int
-        Ascending row positions.
-
-    Examples
-    --------
-    >>> np.bincount(np.array([0, 0, 0, 0, 1, 1, 2])[balanced_rows(np.array([0, 0, 0, 0, 1, 1, 2]), 0, fewest=2)])
-    array([2, 2, 1])
-    """
-    generator = np.random.default_rng(seed)
-    classes, counts = np.unique(y, return_counts=True)
-    most = max(int(counts.min()), fewest)
-    by_class = [np.flatnonzero(y == label) for label in classes]
-    drawn = [generator.choice(rows, most, replace=False) if len(rows) > most else rows for rows in by_class]
-    return np.sort(np.concatenate(drawn))
-
-
 def balanced_first(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None, seed: int) -> FirstRows:
     """Begin on balanced rows and continue on all of them."""
-    rows = balanced_rows(y, seed)
+    rows = balanced_rows(y, seed, FEWEST)
     row_weight = None if weight is None else weight[rows]
     return FirstRows(X[rows], y[rows], row_weight, None, f"{len(rows):,} of {len(y):,} rows, balanced")
 

@@ -157,7 +157,7 @@ def first_rows_of(
 
 def _known(when: pd.Series | None) -> pd.Series:
     if when is None:
-        raise ProblemError("models: first: the rows have no column of time to split by")
+        raise ProblemError("models: first: the rows have no time column")
     return when
 
 

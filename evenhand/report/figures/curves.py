@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from evenhand.metrics.ranking import average_precision_and_roc_auc, threshold_counts
+from evenhand.metrics.ranking import Ranking
 from evenhand.report.figures.style import (
     ACCENT,
     GREY,
@@ -59,9 +59,10 @@ def precision_recall(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], n
     """
 
     def curve(name: str, positive: np.ndarray, values: np.ndarray) -> _Curve:
-        tp, fp = threshold_counts(positive, values)
-        keep, area, prior = thinned(len(tp)), average_precision_and_roc_auc(positive, values)[0], positive.mean()
-        x, height = (tp / tp[-1])[keep], (tp / (tp + fp))[keep]
+        ranking = Ranking.of(positive, values)
+        tp, area, prior = ranking.true_positives, ranking.average_precision, positive.mean()
+        keep = thinned(len(tp))
+        x, height = (tp / tp[-1])[keep], ranking.precision[keep]
         label = f"AP {area:.2f}, share {prior:.3f}"
         return _Curve(name, label, np.append(0.0, x), np.append(height[0], height), area, ((0, 1), (prior, prior)))
 
@@ -76,8 +77,9 @@ def roc(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = ""
     """Draw true against false positive rate at every threshold; arguments and errors as :func:`precision_recall`."""
 
     def curve(name: str, positive: np.ndarray, values: np.ndarray) -> _Curve:
-        tp, fp = threshold_counts(positive, values)
-        keep, area = thinned(len(tp)), average_precision_and_roc_auc(positive, values)[1]
+        ranking = Ranking.of(positive, values)
+        tp, fp, area = ranking.true_positives, ranking.false_positives, ranking.roc_auc
+        keep = thinned(len(tp))
         negatives = max(int(fp[-1]), 1)
         x, height = np.append(0.0, (fp / negatives)[keep]), np.append(0.0, (tp / tp[-1])[keep])
         return _Curve(name, f"AUC {area:.2f}", x, height, area, ((0, 1), (0, 1)))

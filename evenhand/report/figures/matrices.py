@@ -14,7 +14,7 @@ MOST_FEATURES = 25
 
 
 def confusion_matrix(confusion: np.ndarray, classes: Sequence[str], note: str = "") -> Figure:
-    """Draw the counts, and beside them each true class as shares of its rows.
+    """Draw the counts, and next to them each true class as shares of its rows.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ def to_svg(figure: Figure, name: str, label: str) -> str:
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with _svg_settings, rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
-    _, _, drawn = buffer.getvalue().partition("</defs>")  # the first holds a style for the whole document
+    _, _, drawn = buffer.getvalue().partition("</defs>")  # the first holds a style for all of the document
     drawn = re.sub(r">\s+<", "><", drawn).strip()
     drawn = re.sub(r"<[^>]*>", lambda tag: _themed(tag.group(), name), drawn)  # tags only: names stay as they are
     width, height = (72 * inches for inches in figure.get_size_inches())

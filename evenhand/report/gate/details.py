@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evenhand.evidence.bootstrap import Predictions
-from evenhand.evidence.slices import Slices, slices
-from evenhand.gate.alignment import Aligned, align
+from evenhand.evidence.slices import SliceLimits, Slices, slices
+from evenhand.gate.alignment import AlignedCase, align
 from evenhand.gate.verdict import Case
-from evenhand.metrics.scores import BINS, Scores, score
+from evenhand.metrics.losses import BINS, confidence_bins
+from evenhand.metrics.predictions import Predictions
+from evenhand.metrics.scores import Scores, score
 from evenhand.problem import GatePolicy
 
 
@@ -53,16 +54,14 @@ def describe(case: Case, policy: GatePolicy) -> Details:
     """
     a = align(case)
     models = [model for model in (a.champion, a.challenger) if model is not None]
-    by_group = {
-        column: slices(a.y, case.groups[column], models, a.k, policy.min_slice_rows, policy.min_positives, resamples=0)
-        for column in sorted(case.groups)
-    }
+    limits = SliceLimits(policy.min_slice_rows, policy.min_positives)
+    by_group = {column: slices(models, case.groups[column], limits, resamples=0) for column in sorted(case.groups)}
     champion = None if a.champion is None else _of_model(a, a.champion)
     return Details(a.classes, _of_model(a, a.challenger), champion, by_group)
 
 
-def _of_model(a: Aligned, model: Predictions) -> ModelDetails:
-    return ModelDetails(score(a.y, model.proba, a.classes, model.predicted), reliability(a.y, model.proba))
+def _of_model(a: AlignedCase, model: Predictions) -> ModelDetails:
+    return ModelDetails(score(model.y, model.proba, a.classes, model.predicted), reliability(model.y, model.proba))
 
 
 def reliability(y: np.ndarray, proba: np.ndarray) -> Reliability:
@@ -79,8 +78,7 @@ def reliability(y: np.ndarray, proba: np.ndarray) -> Reliability:
     >>> found.confidence.tolist(), found.accuracy.tolist(), found.rows.tolist()
     ([0.9], [0.5], [2])
     """
-    confidence, right = proba.max(axis=1), proba.argmax(axis=1) == y
-    at = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    at, confidence, right = confidence_bins(y, proba)
     rows = np.bincount(at, minlength=BINS)
     filled = rows > 0
     means = [np.bincount(at, weights=values, minlength=BINS)[filled] / rows[filled] for values in (confidence, right)]

@@ -143,7 +143,7 @@ def _more(condition: Condition) -> str:
 
 def judging(verdict: Verdict, about: About) -> dict[str, Any]:
     """Return the rows, intervals and policy of the comparison."""
-    evaluation = f"{verdict.look}; {verdict.evaluations_left} left" if verdict.look else "none was used"
+    evaluation = f"{verdict.evaluation}; {verdict.evaluations_left} left" if verdict.evaluation else "none was used"
     rows: list[tuple[str, str | Cell]] = [
         ("held-out rows", f"{verdict.rows:,} rows {about.held_out}" if verdict.rows else "not read"),
         ("their SHA-256", Cell(verdict.rows_sha256 or "not read", css="code")),

@@ -78,7 +78,7 @@ def resampling(report: Report) -> dict[str, Any]:
         "simplest": simplest(found) if found else "",
         "best": best,
         "rest": rest,
-        "detectable": [one.said for one in held_out.classes] if held_out else [],
+        "detectable": [one.text for one in held_out.classes] if held_out else [],
         "drawn": drawn(report, "strategy_comparison", f"{metric_name(metric)} of every strategy"),
         "every": frame_table(every, "Out of fold, each model's baseline first"),
     }
@@ -130,7 +130,7 @@ def interval(report: Report, row: Row, on: EvaluationSet) -> Interval | None:
     value = scores.metrics[report.problem.metric]
     found = report.evidence
     known = {one.name: one for one in found.candidates} if found else {}
-    at = known[row_name(row)].at(on) if row_name(row) in known else None
+    at = known[row_name(row)].on(on) if row_name(row) in known else None
     if at is not None and math.isfinite(at.metrics[report.problem.metric].interval.low):
         near = at.metrics[report.problem.metric].interval
         return Interval(value, near.low, near.high)

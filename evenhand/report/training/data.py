@@ -122,7 +122,7 @@ class Report:
     evidence: Evidence | None = None
     corrected: Mapping[str, Corrected] = field(default_factory=dict)
     """By the name of the candidate."""
-    ledger: tuple[ResamplingRecord, ...] = ()
+    records: tuple[ResamplingRecord, ...] = ()
     """One entry per strategy, on all training rows."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """Of the chosen model and of all candidates, by the names of their files; ``BASELINE_CURVES``, too."""

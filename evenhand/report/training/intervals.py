@@ -9,15 +9,16 @@ import numpy as np
 
 from evenhand.evidence.bootstrap import (
     Interval,
-    Predictions,
+    Resampling,
+    class_intervals,
     intervals,
+    metric_interval,
     paired_difference,
     resampled_confusions,
-    single,
-    single_by_class,
 )
-from evenhand.evidence.slices import SLICE_METRICS, Slices, slices
+from evenhand.evidence.slices import SLICE_METRICS, SliceLimits, Slices, slices
 from evenhand.metrics.cost_curves import CostCurve, cost_curve
+from evenhand.metrics.predictions import Predictions
 from evenhand.problem import GatePolicy
 from evenhand.report.training.data import ClassCosts, ClassLine, GroupLine, GroupTable, Measured
 
@@ -28,12 +29,10 @@ RESAMPLES = 500  # enough for 95 % bounds
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """The held-out rows with what the chosen model and its reference predict for them.
+    """Predictions of the chosen model and of its reference for the held-out rows.
 
     Attributes
     ----------
-    y : ndarray of int, shape (n,)
-        True class codes.
     classes : sequence of str
     winner, reference : Predictions
         Of the same rows.
@@ -41,7 +40,6 @@ class HeldOut:
         Column -> group of every row.
     """
 
-    y: np.ndarray
     classes: Sequence[str]
     winner: Predictions
     reference: Predictions | None = None
@@ -65,28 +63,25 @@ def measure(rows: HeldOut, metric: str, policy: GatePolicy, resamples: int = RES
     Measured
         A class with fewer rows than ``min_positives`` has no figures.
     """
-    k = len(rows.classes)
-    difference = None
+    resampling, difference = Resampling(CONFIDENCE, resamples), None
     if rows.reference is not None:
-        difference = paired_difference(
-            rows.y, rows.reference, rows.winner, metric, k, CONFIDENCE, resamples, centred=True
-        )
+        difference = paired_difference(rows.reference, rows.winner, metric, resampling, centred=True)
     return Measured(
-        primary=single(rows.y, rows.winner, metric, k, CONFIDENCE, resamples, centred=True),
+        primary=metric_interval(rows.winner, metric, resampling, centred=True),
         difference=difference,
-        classes=_classes(rows, policy.min_positives, resamples),
+        classes=_classes(rows, policy.min_positives, resampling),
         groups=tuple(_groups(rows, column, policy, resamples) for column in rows.groups),
         costs=_costs(rows, policy.min_positives),
     )
 
 
 def _costs(rows: HeldOut, min_positives: int) -> tuple[ClassCosts, ...]:
-    y, names = rows.y, rows.classes
+    y, names = rows.winner.y, rows.classes
     counts = np.bincount(y, minlength=len(names))
     enough = [code for code in range(len(names)) if min_positives <= counts[code] < len(y)]
 
     def curve(code: int, model: Predictions) -> CostCurve:
-        return cost_curve(y == code, model.proba[:, code], model.predicted == code)
+        return cost_curve(y == code, model.proba[:, code], model.codes == code)
 
     return tuple(
         ClassCosts(names[code], curve(code, rows.winner), curve(code, rows.reference) if rows.reference else None)
@@ -94,16 +89,16 @@ def _costs(rows: HeldOut, min_positives: int) -> tuple[ClassCosts, ...]:
     )
 
 
-def _classes(rows: HeldOut, min_positives: int, resamples: int) -> tuple[ClassLine, ...]:
-    y, model, names = rows.y, rows.winner, rows.classes
-    k, counts = len(names), np.bincount(y, minlength=len(names))
-    draws = resampled_confusions(y, [model.predicted], k, resamples, np.random.default_rng(0))[0]
+def _classes(rows: HeldOut, min_positives: int, resampling: Resampling) -> tuple[ClassLine, ...]:
+    y, model, names = rows.winner.y, rows.winner, rows.classes
+    k, counts, rng = len(names), np.bincount(y, minlength=len(names)), np.random.default_rng(resampling.seed)
+    draws = resampled_confusions(y, [model.codes], k, resampling.resamples, rng)[0]
     hits, truth, predicted = np.diagonal(draws, axis1=1, axis2=2), draws.sum(2), draws.sum(1)
     found = {
         "recall": intervals(_ratio(hits, truth), CONFIDENCE),
         "precision": intervals(_ratio(hits, predicted), CONFIDENCE),
         "F1": intervals(_ratio(2 * hits, truth + predicted), CONFIDENCE),
-        "average precision": single_by_class(y, model, "average_precision", k, CONFIDENCE, resamples),
+        "average precision": class_intervals(model, "average_precision", resampling),
     }
     lines = []
     for code in sorted(range(k), key=lambda code: (counts[code], names[code])):
@@ -118,8 +113,8 @@ def _ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 
 def _groups(rows: HeldOut, column: str, policy: GatePolicy, resamples: int) -> GroupTable:
-    least = policy.min_slice_rows, policy.min_positives
-    found = slices(rows.y, rows.groups[column], [rows.winner], len(rows.classes), *least, resamples)
+    limits = SliceLimits(policy.min_slice_rows, policy.min_positives)
+    found = slices([rows.winner], rows.groups[column], limits, resamples)
     lines = tuple(_group(found, at) for at in range(len(found.groups)) if found.classes)
     gaps = dict(zip(SLICE_METRICS, map(_of_gap, found.gap(0, CONFIDENCE)), strict=True)) if found.comparable else {}
     return GroupTable(column, lines, gaps, tuple(rows.classes[code] for code in found.classes), found.left_out)

@@ -22,7 +22,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Report], dict[str, Any] | None]]] = {
     "costs": ("costs", winner.costs),
     "groups": ("groups", winner.groups),
     "tuning": ("tuning", provenance.tuning),
-    "ledger": ("resampling record", provenance.ledger),
+    "records": ("resampling record", provenance.records),
     "validation": ("validation", provenance.validation),
     "made": ("how it was made", provenance.made),
 }

@@ -35,18 +35,18 @@ def _study(one: TuningSummary) -> list[str]:
     return [one.candidate, rows_of_study(one), chosen_settings(one), *scores, *counts]
 
 
-def ledger(report: Report) -> dict[str, Any] | None:
+def records(report: Report) -> dict[str, Any] | None:
     """Return what each strategy made of the training rows of every class, and what it could not do."""
-    if not report.ledger:
+    if not report.records:
         return None
-    before = report.ledger[0].before
+    before = report.records[0].before
     names = sorted(before, key=lambda name: (before[name], name))
     rows = [["without resampling", *(f"{before[name]:,}" for name in names)]]
-    for entry in report.ledger:
+    for entry in report.records:
         same = entry.after == entry.before
         strategy = entry.strategy if entry.fold == HOLDOUT else f"{entry.strategy} (stopped: one fold's training rows)"
         rows.append([strategy, *("same" if same else f"{entry.after.get(name, 0):,}" for name in names)])
-    notes = [f"{entry.strategy}: {text}" for entry in report.ledger for text in entry.adaptations]
+    notes = [f"{entry.strategy}: {text}" for entry in report.records for text in entry.adaptations]
     return {
         "counts": Table("Training rows by class", words("strategy") + numbers(*names), rows),
         "notes": notes + sorted({f"{row_name(row)}: not run, {row.skipped}" for row in report.rows if row.skipped}),

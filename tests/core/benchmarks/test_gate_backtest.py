@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from benchmarks.gate_backtest import Scenario, World, held_back, injected, judged, scenarios, simulated, upper_bound
+from benchmarks.gate_backtest import (
+    BacktestRows,
+    Scenario,
+    held_back,
+    injected,
+    scenarios,
+    simulated,
+    upper_bound,
+    verdict_on,
+)
 from benchmarks.injections import macro_f1, made_right, made_wrong, recall
 from evenhand.problem import GatePolicy
 
@@ -19,7 +28,7 @@ def world(n=4000, models=4):
     for _ in range(models):
         z = np.exp(shared + rng.normal(scale=0.1, size=(n, 3)))
         proba.append(z / z.sum(axis=1, keepdims=True))
-    return World(y, np.stack(proba), CLASSES, POLICY)
+    return BacktestRows(y, np.stack(proba), CLASSES, POLICY)
 
 
 WORLD = world()
@@ -63,7 +72,7 @@ def test_the_shortened_decision_is_that_of_the_gate():
         rng = np.random.default_rng(seed)
         scenario = Scenario("x", 1, change=rng.choice([-0.02, 0.03, 0.1]), lost=rng.choice([0.0, 0.1]))
         challenger = injected(WORLD.y, WORLD.proba[1], scenario, 2, rng)
-        verdict = judged(WORLD, WORLD.proba[0], challenger)
+        verdict = verdict_on(WORLD, WORLD.proba[0], challenger)
         assert (held_back(WORLD, WORLD.proba[0], challenger) == ()) == verdict.passes
         seen.add(verdict.passes)
     assert seen == {True, False}

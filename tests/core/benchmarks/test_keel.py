@@ -7,7 +7,7 @@ from scipy.stats import chi2
 
 from benchmarks.keel import METRICS, answer, fitted, key, method, ruled, scores
 from benchmarks.keel_sets import CLASS, read_set
-from benchmarks.keel_tables import Scored, write_results
+from benchmarks.keel_tables import MethodScores, write_results
 from benchmarks.ranks import ranking, ranks
 from evenhand.data.split import make_folds
 from evenhand.errors import SourceError
@@ -96,7 +96,7 @@ def test_methods_are_scored_out_of_fold_and_written(tmp_path, monkeypatch):
     assert set(of) == {"none", "random_over", "smotenc", *(method(c) for c in ruled())}
     assert of["none"].metrics["average_precision"] == of["none / prior_power"].metrics["average_precision"]
     assert np.isnan(of["smotenc"].metrics["macro_f1"])
-    second = [Scored("tiny2", s.repeat, s.method, s.skipped, s.metrics) for s in scored]
+    second = [MethodScores("tiny2", s.repeat, s.method, s.skipped, s.metrics) for s in scored]
     write_results(tmp_path / "out", [*scored, *second], {"tiny1": "tiny", "tiny2": "tiny"}, 1)
     table = pd.read_csv(tmp_path / "out" / "ranks.csv")
     assert table.set_index("method")["skipped"].to_dict()["smotenc"] == 2

@@ -1,6 +1,7 @@
-"""Intervals agree with the scores they are of and with a plain bootstrap, whatever the order of rows and classes."""
+"""Intervals agree with the scores and with a plain bootstrap, whatever the order of rows and classes."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,14 +9,15 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from evenhand.evidence.bootstrap import (
-    EvidenceError,
     Interval,
-    Predictions,
+    Resampling,
+    class_intervals,
+    metric_interval,
     paired_class_differences,
     paired_difference,
-    single,
-    single_by_class,
 )
+from evenhand.metrics.checks import MetricsError
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
 
@@ -29,20 +31,16 @@ def truth(n=400, seed=0):
 
 
 def model(y, skill, seed, decimals=2):
-    """Probabilities that know the truth by ``skill``; rounded, so that many rows share a threshold."""
+    """Return probabilities that depend on the truth by ``skill``, rounded so that many rows share a threshold."""
     z = np.random.default_rng(seed).normal(size=(len(y), K))
     z[np.arange(len(y)), y] += skill
     proba = np.exp(z).round(decimals) + 0.01
     proba /= proba.sum(axis=1, keepdims=True)
-    return Predictions(proba, proba.argmax(axis=1))
+    return Predictions(y, proba, proba.argmax(axis=1))
 
 
-def value_of(y, m, metric):
-    return score(y, m.proba, NAMES, m.predicted).metrics[metric]
-
-
-def take(m, rows):
-    return Predictions(m.proba[rows], m.predicted[rows])
+def value_of(m, metric):
+    return score(m.y, m.proba, NAMES, m.predicted).metrics[metric]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -51,39 +49,43 @@ class TestEveryMetric:
         y = truth()
         a, b = model(y, 0.5, 1), model(y, 1.0, 2)
         sign = -1 if metric in LOWER_IS_BETTER else 1
-        expected = sign * (value_of(y, b, metric) - value_of(y, a, metric))
-        assert paired_difference(y, a, b, metric, K, resamples=200).estimate == pytest.approx(expected, abs=1e-12)
-        assert single(y, a, metric, K, resamples=200).estimate == pytest.approx(value_of(y, a, metric), abs=1e-12)
+        expected = sign * (value_of(b, metric) - value_of(a, metric))
+        assert paired_difference(a, b, metric, Resampling(resamples=200)).estimate == pytest.approx(expected, abs=1e-12)
+        assert metric_interval(a, metric, Resampling(resamples=200)).estimate == pytest.approx(
+            value_of(a, metric), abs=1e-12
+        )
 
     def test_a_class_without_rows_is_left_out_as_in_the_scores(self, metric):
         y = np.where(truth() == 3, 0, truth())
         a = model(y, 0.5, 1)
-        assert single(y, a, metric, K, resamples=50).estimate == pytest.approx(value_of(y, a, metric), abs=1e-12)
+        assert metric_interval(a, metric, Resampling(resamples=50)).estimate == pytest.approx(
+            value_of(a, metric), abs=1e-12
+        )
 
     def test_a_model_against_itself_differs_by_nothing(self, metric):
         y = truth()
         a = model(y, 0.7, 3)
-        same = Predictions(a.proba.copy(), a.predicted.copy())
-        assert paired_difference(y, a, same, metric, K, resamples=200) == Interval(0.0, 0.0, 0.0)
+        same = Predictions(y, a.proba.copy(), a.predicted.copy())
+        assert paired_difference(a, same, metric, Resampling(resamples=200)) == Interval(0.0, 0.0, 0.0)
 
     def test_the_order_of_the_rows_makes_no_difference(self, metric):
         y = truth()
         a, b = model(y, 0.5, 1), model(y, 1.0, 2)
         rows = np.random.default_rng(9).permutation(len(y))
-        ordered = paired_difference(y, a, b, metric, K, resamples=200)
-        assert paired_difference(y[rows], take(a, rows), take(b, rows), metric, K, resamples=200) == ordered
+        ordered = paired_difference(a, b, metric, Resampling(resamples=200))
+        assert paired_difference(a.take(rows), b.take(rows), metric, Resampling(resamples=200)) == ordered
 
-    def test_swapping_the_models_turns_the_estimate_round(self, metric):
+    def test_swapping_the_models_reverses_the_estimate(self, metric):
         y = truth()
         a, b = model(y, 0.5, 1), model(y, 1.0, 2)
-        forth = paired_difference(y, a, b, metric, K, resamples=400)
-        back = paired_difference(y, b, a, metric, K, resamples=400)
+        forth = paired_difference(a, b, metric, Resampling(resamples=400))
+        back = paired_difference(b, a, metric, Resampling(resamples=400))
         assert back.estimate == pytest.approx(-forth.estimate, abs=1e-12)
         assert back.low == pytest.approx(-forth.high, abs=0.3 * (forth.high - forth.low))
 
     def test_bounds_agree_with_a_plain_bootstrap_of_rows(self, metric, plain_bootstrap):
-        y, a, b, bounds = plain_bootstrap
-        found = paired_difference(y, a, b, metric, K, resamples=2000)
+        a, b, bounds = plain_bootstrap
+        found = paired_difference(a, b, metric, Resampling(resamples=2000))
         low, high = sorted(bounds[metric])
         noise = 0.2 * (high - low)
         assert found.low == pytest.approx(low, abs=noise)
@@ -92,7 +94,7 @@ class TestEveryMetric:
 
 @pytest.fixture(scope="module")
 def plain_bootstrap():
-    """Bounds of every metric's difference by drawing rows and scoring them, with nothing clever."""
+    """Bounds of every metric's difference by drawing rows and scoring them, without vectorising."""
     rng = np.random.default_rng(5)
     y = truth(300)
     a, b = model(y, 0.5, 1), model(y, 1.0, 2)
@@ -103,7 +105,7 @@ def plain_bootstrap():
         in_a, in_b = (score(y[rows], m.proba[rows], NAMES, m.predicted[rows]).metrics for m in (a, b))
         for metric in METRICS:
             draws[metric].append((in_b[metric] - in_a[metric]) * (-1 if metric in LOWER_IS_BETTER else 1))
-    return y, a, b, {metric: np.quantile(found, [0.025, 0.975]) for metric, found in draws.items()}
+    return a, b, {metric: np.quantile(found, [0.025, 0.975]) for metric, found in draws.items()}
 
 
 @pytest.mark.parametrize("metric", ["recall", "average_precision"])
@@ -112,10 +114,10 @@ def test_by_class_the_estimates_are_those_of_the_scores(metric):
     a, b = model(y, 0.5, 1), model(y, 1.0, 2)
     in_a, in_b = (score(y, m.proba, NAMES, m.predicted).per_class for m in (a, b))
     expected = [getattr(in_b[name], metric) - getattr(in_a[name], metric) for name in NAMES]
-    found = paired_class_differences(y, a, b, metric, K, resamples=100)
+    found = paired_class_differences(a, b, metric, Resampling(resamples=100))
     assert [i.estimate for i in found] == pytest.approx(expected, abs=1e-12, nan_ok=True)
     assert np.isnan([found[2].estimate, found[2].low, found[2].high]).all()
-    assert [i.estimate for i in single_by_class(y, a, metric, K, resamples=50)] == pytest.approx(
+    assert [i.estimate for i in class_intervals(a, metric, Resampling(resamples=50))] == pytest.approx(
         [getattr(in_a[name], metric) for name in NAMES], abs=1e-12, nan_ok=True
     )
 
@@ -132,17 +134,17 @@ def test_renaming_the_classes_keeps_the_estimate(y, metric, seed, order):
     y = np.array(y)
     a, b = model(y, 0.5, seed), model(y, 1.0, seed + 1)
     assume(not (top_ties(a) or top_ties(b)))  # the calibration error takes the first of two most likely classes
-    found = paired_difference(y, a, b, metric, K, resamples=20)
-    again = paired_difference(*renamed(y, a, b, order), metric, K, resamples=20)
+    found = paired_difference(a, b, metric, Resampling(resamples=20))
+    again = paired_difference(*renamed(a, b, order), metric, Resampling(resamples=20))
     assert again.estimate == pytest.approx(found.estimate, abs=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_renaming_the_classes_moves_the_bounds_by_noise_alone(metric):
+def test_renaming_the_classes_moves_the_bounds_by_noise_only(metric):
     y = truth()
     a, b = model(y, 0.5, 1), model(y, 1.0, 2)
-    found = paired_difference(y, a, b, metric, K, resamples=2000)
-    again = paired_difference(*renamed(y, a, b, [2, 0, 3, 1]), metric, K, resamples=2000)
+    found = paired_difference(a, b, metric, Resampling(resamples=2000))
+    again = paired_difference(*renamed(a, b, [2, 0, 3, 1]), metric, Resampling(resamples=2000))
     assert (again.low, again.high) == pytest.approx((found.low, found.high), abs=0.1 * (found.high - found.low))
 
 
@@ -151,31 +153,31 @@ def top_ties(m):
     return (runner_up == top).any()
 
 
-def renamed(y, a, b, order):
+def renamed(a, b, order):
     code_of = np.argsort(order)
-    return code_of[y], *(Predictions(m.proba[:, list(order)], code_of[m.predicted]) for m in (a, b))
+    return [Predictions(code_of[m.y], m.proba[:, list(order)], code_of[m.predicted]) for m in (a, b)]
 
 
-def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
-    """A model's accuracy is known by its making: 95 of 100 intervals hold it, give or take chance."""
+def test_the_interval_covers_the_true_difference_about_as_often_as_its_confidence():
+    """The true accuracies are known: about 95 of 100 intervals must hold their difference."""
     rng, held = np.random.default_rng(11), 0
     y = np.repeat([0, 1], 200)
     flat = np.full((400, 2), 0.5)
     for seed in range(200):
         right_a, right_b = rng.random(400) < 0.6, rng.random(400) < 0.7
-        a, b = (Predictions(flat, np.where(right, y, 1 - y)) for right in (right_a, right_b))
-        found = paired_difference(y, a, b, "accuracy", 2, resamples=400, seed=seed)
+        a, b = (Predictions(y, flat, np.where(right, y, 1 - y)) for right in (right_a, right_b))
+        found = paired_difference(a, b, "accuracy", Resampling(resamples=400, seed=seed))
         held += found.low <= 0.1 <= found.high
     assert 180 <= held <= 199
 
 
-def test_a_bound_further_out_than_the_draws_can_tell_is_stretched_as_a_normal_ones():
+def test_a_bound_with_too_few_draws_beyond_it_is_extrapolated_as_a_normal_one():
     y = truth(1000)
     a, b = model(y, 0.5, 1), model(y, 1.0, 2)
-    usual, far = (paired_difference(y, a, b, "accuracy", K, confidence, 1000) for confidence in (0.95, 0.9999))
+    usual, far = (paired_difference(a, b, "accuracy", Resampling(confidence, 1000)) for confidence in (0.95, 0.9999))
     ratio = 3.8906 / 1.96  # of the quantiles of a normal distribution
     assert far.high - far.low == pytest.approx(ratio * (usual.high - usual.low), rel=0.1)
-    many = paired_difference(y, a, b, "accuracy", K, 0.9999, 200_000)
+    many = paired_difference(a, b, "accuracy", Resampling(0.9999, 200_000))
     assert (far.low, far.high) == pytest.approx((many.low, many.high), abs=0.1 * (many.high - many.low))
 
 
@@ -184,8 +186,8 @@ def test_a_centred_interval_has_its_estimate_in_the_middle_of_the_draws():
     rng = np.random.default_rng(0)
     proba = rng.dirichlet(np.ones(K), 1500)
     y = np.array([rng.choice(K, p=row) for row in proba])
-    m = Predictions(proba, proba.argmax(axis=1))
-    plain, centred = (single(y, m, "ece", K, resamples=400, centred=c) for c in (False, True))
+    m = Predictions(y, proba)
+    plain, centred = (metric_interval(m, "ece", Resampling(resamples=400), centred=c) for c in (False, True))
     assert centred.estimate == plain.estimate
     assert centred.low < centred.estimate < centred.high
     assert plain.estimate < (plain.low + plain.high) / 2 - 0.2 * (plain.high - plain.low)
@@ -196,32 +198,37 @@ def test_two_thousand_draws_of_toronto_size_take_a_moment():
     rng = np.random.default_rng(0)
     y = rng.choice(5, 28_900, p=[0.53, 0.2, 0.18, 0.06, 0.03])
     flat = np.full((len(y), 5), 0.2)
-    a, b = (Predictions(flat, np.where(rng.random(len(y)) < 0.5, y, rng.integers(0, 5, len(y)))) for _ in "ab")
+    a, b = (Predictions(y, flat, np.where(rng.random(len(y)) < 0.5, y, rng.integers(0, 5, len(y)))) for _ in "ab")
     start = time.process_time()
-    paired_difference(y, a, b, "macro_f1", 5, resamples=2000)
+    paired_difference(a, b, "macro_f1", Resampling(resamples=2000))
     assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("changes", "message"),
     [
-        (lambda y, m: (y, Predictions(np.full_like(m.proba, np.nan), m.predicted)), "hold no probabilities"),
-        (lambda y, m: (y, Predictions(m.proba * 2, m.predicted)), "not summing to 1"),
-        (lambda y, m: (y, Predictions(m.proba[:, 1:], m.predicted)), "shape"),
-        (lambda y, m: (y, Predictions(m.proba, m.predicted + K)), "allowed are 0 to 3"),
-        (lambda y, m: (y, Predictions(m.proba, m.predicted.astype(float))), "class codes"),
-        (lambda y, m: (y[1:], m), "shape"),
-        (lambda y, m: (y[:0], take(m, slice(0, 0))), "one or more"),
+        (lambda m: {"proba": np.full_like(m.proba, np.nan)}, "400 rows hold a value that is negative or not finite"),
+        (lambda m: {"proba": m.proba * 2}, "400 rows do not sum to 1; row 0 sums to 2"),
+        (lambda m: {"predicted": m.predicted + K}, "predicted classes: .* allowed are 0 to 3"),
+        (lambda m: {"predicted": m.predicted.astype(float)}, "needed whole-number class codes"),
+        (lambda m: {"y": m.y[1:]}, r"truth: found shape \(399,\), needed \(400,\)"),
+        (lambda m: {"y": m.y[:0], "proba": m.proba[:0], "predicted": m.predicted[:0]}, "found no rows"),
     ],
 )
-def test_what_is_no_prediction_is_refused(spoil, message):
-    y = truth()
-    y, spoiled = spoil(y, model(y, 0.5, 1))
-    with pytest.raises(EvidenceError, match=message):
-        single(y, spoiled, "macro_f1", K, resamples=10)
+def test_invalid_predictions_are_refused(changes, message):
+    model_ = model(truth(), 0.5, 1)
+    with pytest.raises(MetricsError, match=message):
+        metric_interval(replace(model_, **changes(model_)), "macro_f1", Resampling(resamples=10))
+
+
+def test_models_of_other_rows_or_classes_are_not_compared():
+    a = model(truth(), 0.5, 1)
+    with pytest.raises(MetricsError, match="their true classes differ"):
+        paired_difference(a, replace(a, y=a.y[::-1]), "macro_f1", Resampling(resamples=10))
+    with pytest.raises(MetricsError, match=r"found shape \(400, 3\), needed 4 columns"):
+        paired_difference(a, replace(a, proba=a.proba[:, 1:]), "macro_f1", Resampling(resamples=10))
 
 
 def test_an_unknown_metric_is_named_with_those_that_exist():
-    y = truth()
-    with pytest.raises(EvidenceError, match=r"no metric 'f1'.*macro_f1"):
-        single(y, model(y, 0.5, 1), "f1", K)
+    with pytest.raises(MetricsError, match=r"no metric 'f1'.*macro_f1"):
+        metric_interval(model(truth(), 0.5, 1), "f1")

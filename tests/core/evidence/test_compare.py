@@ -1,4 +1,4 @@
-"""The evidence tells what helps from what does not, and says nothing sure of what it can't know."""
+"""The evidence finds what helps and what hurts, and concludes nothing from too little data."""
 
 import json
 import math
@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from evenhand.evidence.baselines import ComparedCandidate, baseline_of, method_of, simplicity
-from evenhand.evidence.bootstrap import Predictions, paired_difference, single
+from evenhand.evidence.bootstrap import Resampling, metric_interval, paired_difference
 from evenhand.evidence.class_recall import bonett_price, wilson
 from evenhand.evidence.compare import compare_candidates, headline
 from evenhand.evidence.evaluation_rows import (
     EvaluationRows,
     drawn_confusions,
-    metric_of_confusions,
     spread_of_draws,
     variance_of,
 )
@@ -25,8 +24,10 @@ from evenhand.evidence.evaluation_set import EvaluatedCandidates
 from evenhand.evidence.fold_variance import fold_spread
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
-from evenhand.evidence.multiplicity import concluded, detectable, holm
+from evenhand.evidence.multiplicity import conclusion_of, detectable, holm
 from evenhand.evidence.sentences import conclusion
+from evenhand.metrics.confusion_metrics import metric_over
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS
 from evenhand.report.evidence_tables import by_candidate, by_method
@@ -34,10 +35,10 @@ from evenhand.report.evidence_text import as_markdown, as_text
 
 CLASSES = ("Common", "Rare", "Rarest")
 FOLDS = 5
-RULES = EvidencePolicy(resamples=400)
+POLICY = EvidencePolicy(resamples=400)
 
 
-def entry(model="lightgbm", strategy="none", features="base", decision="argmax", kind=None):
+def candidate(model="lightgbm", strategy="none", features="base", decision="argmax", kind=None):
     parts = [
         model,
         strategy,
@@ -61,38 +62,38 @@ def proba_of(y, skill, seed):
     return p / p.sum(axis=1, keepdims=True)
 
 
-def answers_of(rows, proba, metric="macro_f1", codes=None):
-    known = rows.support >= RULES.min_positives
-    judged = {m: influences(rows, proba, m, known) for m in headline(metric) if m in PROBABILITY_METRICS}
-    return MeasuredCandidate(proba.argmax(axis=1) if codes is None else codes, judged)
+def measured_of(rows, proba, metric="macro_f1", codes=None):
+    known = rows.support >= POLICY.min_positives
+    metrics = {m: influences(rows, proba, m, known) for m in headline(metric) if m in PROBABILITY_METRICS}
+    return MeasuredCandidate(proba.argmax(axis=1) if codes is None else codes, metrics)
 
 
-GRID = (entry(), entry(strategy="smote"), entry(strategy="random_under"), entry(decision="multipliers"))
+GRID = (candidate(), candidate(strategy="smote"), candidate(strategy="random_under"), candidate(decision="multipliers"))
 PROBA = {"none": (1.0, 1), "smote": (1.5, 2), "random_under": (0.4, 3)}
 
 
-def heard_of(rows, metric="macro_f1", probas=PROBA):
+def evaluated_of(rows, metric="macro_f1", probas=PROBA):
     made = {s: proba_of(rows.y, *how) for s, how in probas.items()}
     codes = {e.name: (made[e.strategy] * ([1, 1, 1] if e.decision == "argmax" else [1, 2, 2])).argmax(axis=1)
              for e in GRID}  # fmt: skip
-    return EvaluatedCandidates(rows, {e.name: answers_of(rows, made[e.strategy], metric, codes[e.name]) for e in GRID})
+    return EvaluatedCandidates(rows, {e.name: measured_of(rows, made[e.strategy], metric, codes[e.name]) for e in GRID})
 
 
 @pytest.fixture(scope="module")
 def evidence():
-    heard = {"oof": heard_of(rows_of()), "test": heard_of(rows_of(seed=7, folds=0))}
-    return compare_candidates(GRID, heard, "macro_f1", RULES)
+    evaluated = {"oof": evaluated_of(rows_of()), "test": evaluated_of(rows_of(seed=7, folds=0))}
+    return compare_candidates(GRID, evaluated, "macro_f1", POLICY)
 
 
-# --- what it says --------------------------------------------------------------------------------------------------
+# --- conclusions --------------------------------------------------------------------------------------------------
 
 
 def test_a_planted_improvement_is_found_and_a_planted_loss_too(evidence):
     smote, under = evidence.candidate("lightgbm / smote"), evidence.candidate("lightgbm / random_under")
-    for place in ("oof", "test"):
+    for where in ("oof", "test"):
         for metric in evidence.metrics:
-            assert smote.difference(place, metric).conclusion == "helps"
-            assert under.difference(place, metric).conclusion == "hurts"
+            assert smote.difference(where, metric).conclusion == "helps"
+            assert under.difference(where, metric).conclusion == "hurts"
     assert evidence.candidate("lightgbm / none").difference("oof", "macro_f1") is None
     assert "macro_f1 is better with smote (+0.1" in evidence.conclusion
     assert "and worse with random_under (-0." in evidence.conclusion
@@ -101,7 +102,7 @@ def test_a_planted_improvement_is_found_and_a_planted_loss_too(evidence):
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_better_is_positive_whatever_the_metric(metric):
-    found = compare_candidates(GRID[:2], {"test": heard_of(rows_of(folds=0), metric)}, metric, RULES)
+    found = compare_candidates(GRID[:2], {"test": evaluated_of(rows_of(folds=0), metric)}, metric, POLICY)
     difference = found.candidates[1].difference("test", metric)
     if metric != "ece":  # more skill does not mean better calibration
         assert difference.conclusion == "helps"
@@ -109,12 +110,14 @@ def test_better_is_positive_whatever_the_metric(metric):
     assert difference.estimate == pytest.approx(-value if metric in LOWER_IS_BETTER else value)
 
 
-def test_the_same_predictions_differ_by_nothing_and_show_nothing():
-    rows, place = rows_of(), {}
+def test_equal_predictions_have_no_difference_and_no_conclusion():
+    rows = rows_of()
     proba = proba_of(rows.y, 1.0, 1)
     for of in (rows, replace(rows, folds=None, ratios=())):
-        place = {e.name: answers_of(of, proba.copy()) for e in GRID[:2]}
-        found = compare_candidates(GRID[:2], {"oof": EvaluatedCandidates(of, place)}, "macro_f1", RULES).candidates[1]
+        measured = {e.name: measured_of(of, proba.copy()) for e in GRID[:2]}
+        found = compare_candidates(GRID[:2], {"oof": EvaluatedCandidates(of, measured)}, "macro_f1", POLICY).candidates[
+            1
+        ]
         for metric in ("macro_f1", "average_precision"):
             difference = found.difference("oof", metric)
             assert (difference.estimate, difference.p, difference.p_adjusted) == (0.0, 1.0, 1.0)
@@ -137,38 +140,40 @@ def test_folds_carry_the_p_value_out_of_fold_and_rows_where_there_are_too_few(ev
     assert smote.difference("oof", "macro_f1").basis == "folds"
     assert smote.difference("oof", "macro_f1").interval == smote.difference("oof", "macro_f1").folds
     assert smote.difference("test", "macro_f1").basis == "rows"
-    two = compare_candidates(GRID, {"oof": heard_of(rows_of(folds=2))}, "macro_f1", RULES)
+    two = compare_candidates(GRID, {"oof": evaluated_of(rows_of(folds=2))}, "macro_f1", POLICY)
     assert two.candidate("lightgbm / smote").difference("oof", "macro_f1").basis == "rows"
-    assert "2 folds, three are needed to tell how much fits vary" in two.grounds["oof"].notes[0]
+    assert "2 folds, three are needed to measure how much fits vary" in two.grounds["oof"].notes[0]
 
 
-# --- what changes nothing ------------------------------------------------------------------------------------------
+# --- what makes no difference --------------------------------------------------------------------------------------
 
 
-def told(found):
+def values_of(found):
     return {
-        (c.name, place, metric): (d.estimate, d.p, d.p_adjusted, d.interval.low, d.interval.high, d.conclusion)
-        for c in found.candidates for place in ("oof", "test") for metric in found.metrics
-        if (d := c.difference(place, metric))
+        (c.name, where, metric): (d.estimate, d.p, d.p_adjusted, d.interval.low, d.interval.high, d.conclusion)
+        for c in found.candidates for where in ("oof", "test") for metric in found.metrics
+        if (d := c.difference(where, metric))
     }  # fmt: skip
 
 
 def test_the_order_of_the_rows_changes_nothing(evidence):
-    def shuffled(heard):
-        order = np.random.default_rng(3).permutation(len(heard.rows.y))
-        r = heard.rows
+    def shuffled(evaluated):
+        order = np.random.default_rng(3).permutation(len(evaluated.rows.y))
+        r = evaluated.rows
         rows = replace(r, y=r.y[order], folds=None if r.folds is None else r.folds[order])
         made = {s: proba_of(r.y, *how)[order] for s, how in PROBA.items()}
-        answers = {e.name: answers_of(rows, made[e.strategy], codes=heard.answers[e.name].codes[order]) for e in GRID}
-        return EvaluatedCandidates(rows, answers)
+        measured = {
+            e.name: measured_of(rows, made[e.strategy], codes=evaluated.candidates[e.name].codes[order]) for e in GRID
+        }
+        return EvaluatedCandidates(rows, measured)
 
     again = compare_candidates(
         GRID,
-        {"oof": shuffled(heard_of(rows_of())), "test": shuffled(heard_of(rows_of(seed=7, folds=0)))},
+        {"oof": shuffled(evaluated_of(rows_of())), "test": shuffled(evaluated_of(rows_of(seed=7, folds=0)))},
         "macro_f1",
-        RULES,
+        POLICY,
     )
-    assert_same(told(again), told(evidence))
+    assert_same(values_of(again), values_of(evidence))
     assert again.conclusion == evidence.conclusion
 
 
@@ -176,18 +181,18 @@ def test_the_order_of_the_rows_changes_nothing(evidence):
 def test_renaming_the_classes_changes_nothing(evidence, order):
     code_of = np.argsort(order)
 
-    def renamed(heard):
-        r = heard.rows
+    def renamed(evaluated):
+        r = evaluated.rows
         rows = replace(r, y=code_of[r.y], classes=tuple(f"class {n}" for n in range(3)))
         made = {s: proba_of(r.y, *how)[:, list(order)] for s, how in PROBA.items()}
-        answers = {e.name: answers_of(rows, made[e.strategy], codes=code_of[heard.answers[e.name].codes]) for e in GRID}
-        return EvaluatedCandidates(rows, answers)
+        measured = {
+            e.name: measured_of(rows, made[e.strategy], codes=code_of[evaluated.candidates[e.name].codes]) for e in GRID
+        }
+        return EvaluatedCandidates(rows, measured)
 
-    again = compare_candidates(
-        GRID, {"oof": renamed(heard_of(rows_of())), "test": renamed(heard_of(rows_of(seed=7, folds=0)))}, "macro_f1",
-        RULES,
-    )  # fmt: skip
-    assert_same(told(again), told(evidence))
+    oof, test = renamed(evaluated_of(rows_of())), renamed(evaluated_of(rows_of(seed=7, folds=0)))
+    again = compare_candidates(GRID, {"oof": oof, "test": test}, "macro_f1", POLICY)
+    assert_same(values_of(again), values_of(evidence))
 
 
 def assert_same(found, expected):
@@ -197,17 +202,17 @@ def assert_same(found, expected):
         assert values[-1] == expected[key][-1], key
 
 
-# --- too little to say ---------------------------------------------------------------------------------------------
+# --- too little data ---------------------------------------------------------------------------------------------
 
 
 def test_a_class_with_few_rows_gets_no_number_and_is_left_out_of_means():
     rows = rows_of(shares=(0.6, 0.38, 0.02))
-    found = compare_candidates(GRID, {"test": heard_of(replace(rows, folds=None, ratios=()))}, "macro_f1", RULES)
+    found = compare_candidates(GRID, {"test": evaluated_of(replace(rows, folds=None, ratios=()))}, "macro_f1", POLICY)
     ground = found.grounds["test"]
     assert ground.left_out == ("Rarest",)
     assert "fewer than 50 rows of Rarest (30)" in " ".join(ground.notes)
     smote = found.candidate("lightgbm / smote").test
-    assert [c.said for c in smote.classes][2] == "not enough data"
+    assert [c.text for c in smote.classes][2] == "not enough data"
     assert smote.classes[2].recall is None
     assert smote.classes[2].recall_difference is None
     scores = score(rows.y, proba_of(rows.y, *PROBA["smote"]), CLASSES)
@@ -218,9 +223,9 @@ def test_a_class_with_few_rows_gets_no_number_and_is_left_out_of_means():
     assert "ot enough data on Rarest (30 rows)" in found.conclusion
 
 
-def test_with_one_class_of_enough_rows_nothing_is_concluded():
+def test_with_one_class_of_enough_rows_nothing_is_conclusion_of():
     rows = rows_of(n=100, folds=0)
-    found = compare_candidates(GRID, {"test": heard_of(rows)}, "macro_f1", RULES)
+    found = compare_candidates(GRID, {"test": evaluated_of(rows)}, "macro_f1", POLICY)
     assert found.grounds["test"].left_out == ("Rare", "Rarest")
     for candidate in found.candidates[1:]:
         for metric in found.metrics:
@@ -233,14 +238,16 @@ def test_with_one_class_of_enough_rows_nothing_is_concluded():
     assert "NaN" not in json.dumps(found.to_record())
 
 
-def test_what_cannot_be_seen_shrinks_with_the_rows_and_never_below_six_changed_rows():
-    found = [compare_candidates(GRID, {"test": heard_of(rows_of(n, folds=0))}, "macro_f1", RULES) for n in (400, 4000)]
+def test_the_detectable_change_shrinks_with_the_rows_and_never_below_six_changed_rows():
+    found = [
+        compare_candidates(GRID, {"test": evaluated_of(rows_of(n, folds=0))}, "macro_f1", POLICY) for n in (400, 4000)
+    ]
     supports = [one.grounds["test"].classes for one in found]
     for few, many in zip(*supports, strict=True):
         assert many.detectable < few.detectable
         assert few.detectable >= 6 / few.positives
-    assert "a recall change under 0." in supports[0][2].said
-    assert "can't be seen" in supports[0][2].said
+    assert "a change in recall below 0." in supports[0][2].text
+    assert "can't be detected" in supports[0][2].text
 
 
 # --- folds and held-out period that disagree -----------------------------------------------------------------------
@@ -249,20 +256,19 @@ def test_what_cannot_be_seen_shrinks_with_the_rows_and_never_below_six_changed_r
 @pytest.mark.parametrize(
     ("kind", "advice"), [("stratified", "use `split.folds: forward`"), ("forward", "from period to period")]
 )
-def test_a_promise_that_the_held_out_period_does_not_keep_is_warned_of(kind, advice):
+def test_a_warning_where_the_held_out_period_is_worse_than_the_folds(kind, advice):
     worse = {name: (skill - 0.8, seed) for name, (skill, seed) in PROBA.items()}
-    heard = {"oof": heard_of(rows_of()), "test": heard_of(rows_of(seed=7, folds=0), probas=worse)}
-    found = compare_candidates(GRID, heard, "macro_f1", RULES, kind)
+    evaluated = {"oof": evaluated_of(rows_of()), "test": evaluated_of(rows_of(seed=7, folds=0), probas=worse)}
+    found = compare_candidates(GRID, evaluated, "macro_f1", POLICY, kind)
     assert len(found.warnings) == 1
     assert advice in found.warnings[0]
-    assert "does worse on the held-out period than cross-validation suggested" in found.warnings[0]
     assert found.warnings[0] in found.conclusion
 
 
-def test_means_over_other_classes_are_not_held_against_each_other():
+def test_means_over_other_classes_are_not_compared():
     scarce = rows_of(shares=(0.6, 0.38, 0.02))
     found = compare_candidates(
-        GRID, {"oof": heard_of(scarce), "test": heard_of(rows_of(seed=7, folds=0))}, "macro_f1", RULES
+        GRID, {"oof": evaluated_of(scarce), "test": evaluated_of(rows_of(seed=7, folds=0))}, "macro_f1", POLICY
     )
     assert len(found.warnings) == 1
     assert "Rarest has enough rows in one of them only" in found.warnings[0]
@@ -301,44 +307,44 @@ def test_what_is_not_settled_says_why_and_how_to_settle_it(evidence):
     assert "Set `racing: false` to settle it." in some
 
 
-# --- who is compared with whom, and how simple it is ---------------------------------------------------------------
+# --- baselines and simplicity --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("one", "reference", "way"),
+    ("one", "baseline", "method"),
     [
-        (entry(strategy="smote"), "lightgbm / none", "smote"),
-        (entry(features="enriched"), "lightgbm / none", "enriched"),
-        (entry(features="enriched", decision="multipliers"), "lightgbm / none / enriched", "multipliers"),
-        (entry(features="other", strategy="smote"), "lightgbm / none", "smote + other"),
-        (entry("brf", kind="balanced_random_forest"), "random_forest / none", "brf"),
-        (entry(strategy="smote", decision="prior_correction"), "lightgbm / none", "smote + prior_correction"),
+        (candidate(strategy="smote"), "lightgbm / none", "smote"),
+        (candidate(features="enriched"), "lightgbm / none", "enriched"),
+        (candidate(features="enriched", decision="multipliers"), "lightgbm / none / enriched", "multipliers"),
+        (candidate(features="other", strategy="smote"), "lightgbm / none", "smote + other"),
+        (candidate("brf", kind="balanced_random_forest"), "random_forest / none", "brf"),
+        (candidate(strategy="smote", decision="prior_correction"), "lightgbm / none", "smote + prior_correction"),
     ],
 )
-def test_a_difference_is_that_of_one_thing(one, reference, way):
-    grid = [entry(), entry(features="enriched"), entry("random_forest"), one]
+def test_a_difference_has_one_cause(one, baseline, method):
+    grid = [candidate(), candidate(features="enriched"), candidate("random_forest"), one]
     found = baseline_of(one, grid)
-    assert found.name == reference
-    assert method_of(one, found) == way
+    assert found.name == baseline
+    assert method_of(one, found) == method
 
 
-def test_the_plain_model_has_no_reference():
-    assert baseline_of(entry(), [entry(), entry(strategy="smote"), entry("random_forest")]) is None
+def test_the_plain_model_has_no_baseline():
+    assert baseline_of(candidate(), [candidate(), candidate(strategy="smote"), candidate("random_forest")]) is None
 
 
 def test_fewer_moving_parts_are_simpler():
     order = [
-        entry(),
-        entry(model="random_forest"),
-        entry(features="enriched"),
-        entry(strategy="class_weight"),
-        entry(decision="multipliers"),
-        entry(features="enriched", decision="multipliers"),
-        entry(strategy="random_under"),
-        entry(strategy="random_over"),
-        entry(strategy="smote"),
-        entry(strategy="unheard of"),
-        entry("b", kind="balanced_random_forest"),
+        candidate(),
+        candidate(model="random_forest"),
+        candidate(features="enriched"),
+        candidate(strategy="class_weight"),
+        candidate(decision="multipliers"),
+        candidate(features="enriched", decision="multipliers"),
+        candidate(strategy="random_under"),
+        candidate(strategy="random_over"),
+        candidate(strategy="smote"),
+        candidate(strategy="unknown"),
+        candidate("b", kind="balanced_random_forest"),
     ]
     assert sorted(order[::-1], key=simplicity) == order
 
@@ -350,15 +356,15 @@ def test_the_simplest_is_within_one_standard_error_of_the_best(evidence):
     assert one.bound == pytest.approx(values[one.best] - one.standard_error)
     assert set(one.within) == {name for name, value in values.items() if value >= one.bound}
     alike = {**PROBA, "none": PROBA["smote"], "smote": PROBA["smote"]}
-    tied = compare_candidates(GRID, {"oof": heard_of(rows_of(), probas=alike)}, "macro_f1", RULES)
+    tied = compare_candidates(GRID, {"oof": evaluated_of(rows_of(), probas=alike)}, "macro_f1", POLICY)
     assert tied.simplest.name == "lightgbm / none"
 
 
 # --- the statistics ------------------------------------------------------------------------------------------------
 
 
-def test_holm_is_the_textbook_s():
-    """Of four tests at .005, .01, .03 and .04 the first two are rejected at .05."""
+def test_holm_as_in_a_textbook():
+    """Of four tests at 0.005, 0.01, 0.03 and 0.04 the first two are rejected at 0.05."""
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.01, math.nan, 0.04]) == pytest.approx([0.02, math.nan, 0.04], nan_ok=True)
     assert holm([]) == []
@@ -366,7 +372,7 @@ def test_holm_is_the_textbook_s():
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 @settings(max_examples=50, deadline=None)
-def test_holm_is_monotone_and_never_smaller_than_p_nor_larger_than_bonferroni_s(p):
+def test_holm_is_monotone_and_between_p_and_bonferroni(p):
     adjusted = holm(p)
     order = np.argsort(p, kind="stable")
     assert (np.diff(np.array(adjusted)[order]) >= 0).all()
@@ -385,13 +391,13 @@ def test_fold_spread_without_shared_training_rows_is_the_plain_t_test():
 
 
 @pytest.mark.parametrize("values", [[0.1, 0.2], [0.1, math.nan, 0.2], [0.1, 0.1, 0.1]])
-def test_folds_that_can_tell_nothing_say_nothing(values):
+def test_folds_without_information_give_no_interval(values):
     assert fold_spread(values, [0.5] * len(values), 0.95) is None
 
 
 @pytest.mark.parametrize("metric", sorted(PROBABILITY_METRICS))
-def test_influence_is_the_derivative_by_a_row_s_weight(metric):
-    """Weight by copies: ten of every row, then one more of one row."""
+def test_influence_is_the_derivative_by_the_weight_of_a_row(metric):
+    """Weights are copies: 200 of every row, then one more of one row."""
     rows = rows_of(n=60, folds=0)
     proba = proba_of(rows.y, 1.0, 1).round(1) + 0.01
     proba /= proba.sum(axis=1, keepdims=True)
@@ -406,46 +412,46 @@ def test_influence_is_the_derivative_by_a_row_s_weight(metric):
 
 
 @pytest.mark.parametrize("metric", ["average_precision", "roc_auc", "log_loss", "brier"])
-def test_influence_gives_the_bootstrap_s_interval(metric):
+def test_influence_gives_the_interval_of_the_bootstrap(metric):
     rows = rows_of(folds=0)
     a, b = (proba_of(rows.y, skill, seed) for skill, seed in ((1.0, 1), (1.3, 2)))
-    measured = {e.name: answers_of(rows, p, metric) for e, p in zip(GRID, (a, b), strict=False)}
-    found = compare_candidates(GRID[:2], {"test": EvaluatedCandidates(rows, measured)}, metric, RULES).candidates[1]
-    pa, pb = (Predictions(p, p.argmax(axis=1)) for p in (a, b))
+    measured = {e.name: measured_of(rows, p, metric) for e, p in zip(GRID, (a, b), strict=False)}
+    found = compare_candidates(GRID[:2], {"test": EvaluatedCandidates(rows, measured)}, metric, POLICY).candidates[1]
+    pa, pb = (Predictions(rows.y, p) for p in (a, b))
     for mine, other in (
-        (found.difference("test", metric).interval, paired_difference(rows.y, pa, pb, metric, 3, resamples=1000)),
-        (found.test.metrics[metric].rows, single(rows.y, pb, metric, 3, resamples=1000)),
+        (found.difference("test", metric).interval, paired_difference(pa, pb, metric, Resampling(resamples=1000))),
+        (found.test.metrics[metric].rows, metric_interval(pb, metric, Resampling(resamples=1000))),
     ):
         assert mine.estimate == pytest.approx(other.estimate)
         assert mine.high - mine.low == pytest.approx(other.high - other.low, rel=0.15)
 
 
-def test_label_metrics_are_the_paired_bootstrap_s():
+def test_intervals_of_class_metrics_are_those_of_the_paired_bootstrap():
     rows = rows_of(folds=0)
-    heard = heard_of(rows)
+    evaluated = evaluated_of(rows)
     found = (
-        compare_candidates(GRID[:2], {"test": heard}, "macro_f1", RULES)
+        compare_candidates(GRID[:2], {"test": evaluated}, "macro_f1", POLICY)
         .candidates[1]
         .difference("test", "macro_f1")
         .interval
     )
-    pa, pb = (Predictions(proba_of(rows.y, *PROBA[s]), heard.answers[e.name].codes) for s, e in
+    pa, pb = (Predictions(rows.y, proba_of(rows.y, *PROBA[s]), evaluated.candidates[e.name].codes) for s, e in
               zip(("none", "smote"), GRID, strict=False))  # fmt: skip
-    other = paired_difference(rows.y, pa, pb, "macro_f1", 3, resamples=2000)
+    other = paired_difference(pa, pb, "macro_f1")
     assert found.estimate == pytest.approx(other.estimate)
     assert (found.low, found.high) == pytest.approx((other.low, other.high), abs=0.15 * (other.high - other.low))
 
 
 @given(shift=st.floats(-4, 4), seed=st.integers(0, 50))
 @settings(max_examples=30, deadline=None)
-def test_p_is_under_a_level_just_where_the_interval_leaves_zero_out(shift, seed):
+def test_p_is_below_the_level_where_the_interval_leaves_zero_out(shift, seed):
     draws = np.append(shift, np.random.default_rng(seed).normal(shift, 1, 2000))
     found = spread_of_draws(draws, 0.95)
     outside = found.interval.low > 0 or found.interval.high < 0
     assert outside == (found.p < 0.05) or abs(found.p - 0.05) < 0.002
 
 
-def test_blocks_widen_what_hangs_together_and_change_nothing_where_each_row_is_its_own():
+def test_blocks_of_dependent_rows_widen_an_interval_and_single_rows_as_blocks_do_not():
     rng = np.random.default_rng(0)
     rows = rows_of(folds=0)
     day = rng.integers(0, 60, len(rows.y))
@@ -454,9 +460,7 @@ def test_blocks_widen_what_hangs_together_and_change_nothing_where_each_row_is_i
     known = np.ones(3, dtype=bool)
 
     def width(of):
-        found = spread_of_draws(
-            metric_of_confusions("macro_f1", known)(drawn_confusions(of, [codes], 500))[0], 0.95
-        ).interval
+        found = spread_of_draws(metric_over("macro_f1", known)(drawn_confusions(of, [codes], 500))[0], 0.95).interval
         return found.high - found.low
 
     alone, by_day = replace(rows, blocks=np.arange(len(rows.y))), replace(rows, blocks=day)
@@ -467,21 +471,21 @@ def test_blocks_widen_what_hangs_together_and_change_nothing_where_each_row_is_i
     assert variance_of(by_day, gain) > 6 * variance_of(alone, gain)
 
 
-def test_rows_are_drawn_class_by_class_so_that_what_classes_differ_in_adds_no_spread():
+def test_rows_are_drawn_class_by_class_so_that_differences_of_classes_add_no_spread():
     rows = rows_of(folds=0)
     assert variance_of(rows, np.array([0.1, -0.2, 0.3])[rows.y]) == pytest.approx(0, abs=1e-12)
     assert variance_of(replace(rows, blocks=np.arange(len(rows.y))), np.array([0.1, -0.2, 0.3])[rows.y]) > 1
 
 
-def test_few_blocks_say_nothing_sure():
+def test_few_blocks_give_no_conclusion():
     rows = replace(rows_of(folds=0), blocks=np.arange(1500) % 5)
-    found = compare_candidates(GRID, {"test": heard_of(rows)}, "macro_f1", RULES)
+    found = compare_candidates(GRID, {"test": evaluated_of(rows)}, "macro_f1", POLICY)
     assert {c.difference("test", "macro_f1").conclusion for c in found.candidates[1:]} == {"not enough data"}
     assert "5 blocks are too few" in " ".join(found.grounds["test"].notes)
 
 
-def test_intervals_of_rare_hits_hold_what_they_say():
-    """Fifty rows and a recall of .1, and changes in few rows: exact sums over the binomials."""
+def test_intervals_of_rare_hits_keep_their_level():
+    """Fifty rows, a recall of 0.1 and changes in few rows, by simulation."""
     rng = np.random.default_rng(0)
     hits = rng.binomial(50, 0.1, 4000)
     held = [(i := wilson(h / 50, 50, 1.96)).low <= 0.1 <= i.high for h in hits]
@@ -492,14 +496,14 @@ def test_intervals_of_rare_hits_hold_what_they_say():
 
 
 def test_conclusions_need_both_signs_and_numbers():
-    assert concluded([0.1, 0.1], 0.01, 0.05) == "helps"
-    assert concluded([-0.1, -0.2], 0.01, 0.05) == "hurts"
-    assert concluded([0.1, -0.1], 0.01, 0.05) == "no difference shown"
-    assert concluded([0.1], 0.05, 0.05) == "no difference shown"
-    assert concluded([math.nan], 0.01, 0.05) == "not enough data"
+    assert conclusion_of([0.1, 0.1], 0.01, 0.05) == "helps"
+    assert conclusion_of([-0.1, -0.2], 0.01, 0.05) == "hurts"
+    assert conclusion_of([0.1, -0.1], 0.01, 0.05) == "no difference shown"
+    assert conclusion_of([0.1], 0.05, 0.05) == "no difference shown"
+    assert conclusion_of([math.nan], 0.01, 0.05) == "not enough data"
 
 
-def test_what_is_detectable_is_found_four_times_in_five():
+def test_a_detectable_difference_is_found_with_a_power_of_80_percent():
     rng = np.random.default_rng(0)
     true = detectable(1.0, 0.05)
     found = np.abs(rng.normal(true, 1, 20_000)) > 1.96
@@ -509,11 +513,11 @@ def test_what_is_detectable_is_found_four_times_in_five():
 # --- for readers ---------------------------------------------------------------------------------------------------
 
 
-def test_tables_and_text_name_every_way_once(evidence):
-    ways = by_method(evidence)
-    assert ways["method"].to_list() == ["smote", "multipliers", "random_under"]
-    assert ways["candidates"].to_list() == [1, 1, 1]
-    assert ways["out-of-fold"].to_list()[0] == "1 help"
+def test_tables_and_text_name_every_method_once(evidence):
+    methods = by_method(evidence)
+    assert methods["method"].to_list() == ["smote", "multipliers", "random_under"]
+    assert methods["candidates"].to_list() == [1, 1, 1]
+    assert methods["out-of-fold"].to_list()[0] == "1 help"
     for text in (as_text(evidence), as_markdown(evidence)):
         assert text.replace("\n", " ").count("Out of fold, macro_f1 is better with") == 1
         assert "within one standard error" in text.replace("\n", " ")

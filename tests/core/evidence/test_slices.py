@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, recall_score
 
-from evenhand.evidence.bootstrap import Predictions
-from evenhand.evidence.slices import slices
+from evenhand.evidence.slices import SliceLimits, slices
+from evenhand.metrics.predictions import Predictions
 
 K = 3
 
@@ -21,20 +21,20 @@ def model(y, skill, seed):
     z = np.random.default_rng(seed).normal(size=(len(y), K))
     z[np.arange(len(y)), y] += skill
     proba = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    return Predictions(proba, proba.argmax(axis=1))
+    return Predictions(y, proba, proba.argmax(axis=1))
 
 
 def test_values_are_those_of_each_group_alone():
     y, groups = rows()
     models = [model(y, 0.5, 1), model(y, 1.5, 2)]
-    found = slices(y, groups, models, K, min_rows=200, min_positives=20, resamples=10)
+    found = slices(models, groups, SliceLimits(200, 20), resamples=10)
     assert (found.groups, found.classes, list(found.left_out)) == (("A", "B"), (0, 1, 2), ["C"])
-    for place, group in enumerate(found.groups):
-        mine = groups == group
-        assert found.rows[place] == mine.sum()
+    for i, group in enumerate(found.groups):
+        held = groups == group
+        assert found.rows[i] == held.sum()
         for number, m in enumerate(models):
-            expected = [f(y[mine], m.predicted[mine], average="macro") for f in (recall_score, f1_score)]
-            assert found.values[number, place] == pytest.approx(expected)
+            expected = [f(y[held], m.predicted[held], average="macro") for f in (recall_score, f1_score)]
+            assert found.values[number, i] == pytest.approx(expected)
 
 
 def test_the_gap_is_between_best_and_worst_and_grows_where_one_group_is_left_behind():
@@ -42,9 +42,9 @@ def test_the_gap_is_between_best_and_worst_and_grows_where_one_group_is_left_beh
     fair, good = model(y, 1.0, 1), model(y, 3.0, 2)
     mine = groups == "A"
     unfair = Predictions(
-        np.where(mine[:, None], good.proba, fair.proba), np.where(mine, good.predicted, fair.predicted)
+        y, np.where(mine[:, None], good.proba, fair.proba), np.where(mine, good.predicted, fair.predicted)
     )
-    found = slices(y, groups, [fair, unfair], K, 500, 50, resamples=400)
+    found = slices([fair, unfair], groups, SliceLimits(500, 50), resamples=400)
     for metric in (0, 1):
         spread = np.ptp(found.values[:, :, metric], axis=1)
         assert found.gap(1, 0.95)[metric].estimate == pytest.approx(spread[1])
@@ -56,7 +56,7 @@ def test_the_gap_is_between_best_and_worst_and_grows_where_one_group_is_left_beh
 def test_only_classes_with_enough_rows_in_every_group_are_compared():
     y, groups = rows()
     y[(groups == "B") & (y == 2)] = 0
-    found = slices(y, groups, [model(y, 1.0, 1)], K, min_rows=200, min_positives=20, resamples=10)
+    found = slices([model(y, 1.0, 1)], groups, SliceLimits(200, 20), resamples=10)
     assert found.classes == (0, 1)
     assert found.comparable
 
@@ -64,6 +64,6 @@ def test_only_classes_with_enough_rows_in_every_group_are_compared():
 @pytest.mark.parametrize("min_rows", [10_000, 560])
 def test_without_two_groups_there_is_nothing_to_compare(min_rows):
     y, groups = rows()
-    found = slices(y, groups, [model(y, 1.0, 1)], K, min_rows, min_positives=20, resamples=10)
+    found = slices([model(y, 1.0, 1)], groups, SliceLimits(min_rows, 20), resamples=10)
     assert not found.comparable
     assert sum(found.rows) + sum(found.left_out.values()) == len(y)

@@ -1,4 +1,4 @@
-"""Anomaly scores as features: no row gains by having been learned from, and no judged row is learned from."""
+"""Anomaly scores as features: they do not depend on whether a row was learned from, and no evaluated row is."""
 
 import numpy as np
 import pandas as pd
@@ -59,14 +59,14 @@ def test_shuffled_labels_stay_at_chance(seed):
 
 
 def nearest_alone(frame, y):
-    """One neighbour: a row that was learned from is at no distance from itself."""
+    """With one neighbour, a row that was learned from has distance zero to itself."""
     features = FeatureSet.model_validate({**BASE, "anomaly": [{"kind": "knn_distance", "n_neighbors": 1}]})
     encoder = build_encoder(features)
     return encoder, encoder.fit_transform(frame, names_of(y))[:, -1]
 
 
-def test_a_row_that_was_learned_from_looks_no_more_normal_than_one_that_was_not():
-    """The rare class is no stranger here. Without cross-fitting it alone would be at a distance from what is known."""
+def test_rows_learned_from_score_like_other_rows():
+    """The rare class is not unusual here. Without cross-fitting, its rows alone would not have been learned from."""
     frame, y = rows_of(1_500)
     encoder, crossed = nearest_alone(frame, y)
     assert ks_2samp(crossed[y == 2], crossed[y != 2]).pvalue > 0.01
@@ -80,10 +80,10 @@ def test_scores_of_training_rows_and_of_new_ones_are_alike():
     crossed = encoder.fit_transform(frame, names_of(y))
     new = encoder.transform(rows_of(1_500, seed=7)[0])
     for column in range(-len(DETECTED), 0):
-        assert ks_2samp(crossed[:, column], new[:, column]).statistic < 0.15  # undivided, one has .22
+        assert ks_2samp(crossed[:, column], new[:, column]).statistic < 0.15  # without cross-fitting it is 0.22
 
 
-def test_labels_of_the_judged_rows_change_no_number():
+def test_labels_of_evaluated_rows_change_no_feature():
     honest, other = experiment_of(), experiment_of()
     other.y = honest.y.copy()
     other.y[honest.folds[0].valid] = 2
@@ -125,7 +125,7 @@ def test_more_rows_than_the_bound_are_sampled():
     assert detector.model_.search_.n_samples_fit_ == 150
 
 
-def test_gaps_and_unseen_categories_have_scores():
+def test_missing_values_and_unseen_categories_have_scores():
     frame, y = rows_of()
     frame.loc[:30, "a"] = np.nan
     encoder = build_encoder(FEATURES).fit(frame, names_of(y))
@@ -136,13 +136,13 @@ def test_gaps_and_unseen_categories_have_scores():
     assert (scores[1] > np.median(normal, axis=0)).all()
 
 
-def test_twice_the_same_rows_give_the_same_digits():
+def test_the_same_rows_give_the_same_digits():
     first, second = (experiment_of(far=3.0)._encode("strange", experiment_of().folds[0]) for _ in range(2))
     np.testing.assert_array_equal(first.train, second.train)
     np.testing.assert_array_equal(first.valid, second.valid)
 
 
-def test_a_fitted_whole_comes_back_from_its_file_with_the_same_probabilities():
+def test_a_stored_model_predicts_the_same_probabilities():
     frame, y = rows_of(400)
     encoder = build_encoder(FEATURES)
     model = LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(encoder.fit_transform(frame, names_of(y)), y)
@@ -183,7 +183,7 @@ def test_a_detector_is_written_by_its_kind_or_with_its_settings():
 
 
 @pytest.mark.parametrize(
-    ("anomaly", "said"),
+    ("anomaly", "message"),
     [
         (["forest"], "'isolation_forest'"),
         ([{"kind": "ecod", "nu": 0.1}], "nu: unknown key; allowed: class_name, kind, max_rows"),
@@ -191,12 +191,12 @@ def test_a_detector_is_written_by_its_kind_or_with_its_settings():
         (["ecod", "ecod"], "anomaly: ecod is named twice"),
     ],
 )
-def test_what_can_t_be_meant_is_refused(anomaly, said):
-    with pytest.raises(ProblemError, match=said):
+def test_an_impossible_detector_is_refused(anomaly, message):
+    with pytest.raises(ProblemError, match=message):
         problem_with(anomaly)
 
 
-def test_scores_without_a_column_to_look_at_are_refused():
+def test_scores_without_a_column_are_refused():
     with pytest.raises(ProblemError, match="anomaly: needs a column of the set that is no rate and no text"):
         parse_problem(
             {

@@ -1,4 +1,4 @@
-"""Rates hold no label of their own row nor of a judged one; an encoder fitted on all rows is caught."""
+"""Rates contain no label of their own row or of an evaluated one; an encoder fitted on all rows is caught."""
 
 import numpy as np
 import pandas as pd
@@ -40,7 +40,7 @@ PLAIN = Candidate(LIGHTGBM, SimpleStrategy(kind="none"), features="enriched")
 
 
 def rows_of(n=1_800, seed=0, signal=False):
-    """Streets and cells of about three rows each; labels at random, or by street."""
+    """Streets and cells of about three rows each; labels random or by street."""
     generator = np.random.default_rng(seed)
     street = generator.integers(0, 40 if signal else n // 3, n)
     y = generator.choice(3, n, p=PRIOR)
@@ -81,23 +81,23 @@ def encode(rates, train, y, new):
 
 
 def out_of_fold(frame, y, encode_fold):
-    """Average precision of probabilities that a model gives to rows it has not seen."""
+    """Average precision of a model on rows it has not seen."""
     given = np.zeros((len(y), 3))
-    for train, judged in StratifiedKFold(3, shuffle=True, random_state=1).split(frame, y):
-        X_train, X_judged = encode_fold(frame, y, train, judged)
+    for train, scored in StratifiedKFold(3, shuffle=True, random_state=1).split(frame, y):
+        X_train, X_judged = encode_fold(frame, y, train, scored)
         model = LGBMClassifier(n_estimators=20, verbose=-1, n_jobs=1, random_state=0).fit(X_train, y[train])
-        given[judged] = model.predict_proba(X_judged)
+        given[scored] = model.predict_proba(X_judged)
     return score(y, given, CLASSES).metrics["average_precision"]
 
 
-def in_the_fold(frame, y, train, judged):
+def in_the_fold(frame, y, train, scored):
     encoder = build_encoder(FEATURES)
-    return encoder.fit_transform(frame.iloc[train], names_of(y[train])), encoder.transform(frame.iloc[judged])
+    return encoder.fit_transform(frame.iloc[train], names_of(y[train])), encoder.transform(frame.iloc[scored])
 
 
-def on_all_rows(frame, y, train, judged):
+def on_all_rows(frame, y, train, scored):
     encoded = build_encoder(FEATURES).fit(frame, names_of(y)).transform(frame)
-    return encoded[train], encoded[judged]
+    return encoded[train], encoded[scored]
 
 
 def better_than_chance(average_precision):
@@ -114,11 +114,11 @@ def test_an_encoder_fitted_on_all_rows_is_caught():
 
 
 def test_rates_that_are_not_cross_fitted_are_worse_than_those_that_are():
-    """Inside the training rows, too, a row's own label must not be in its rates: the model would trust them."""
+    """A training row's rates must not contain its own label, either: the model would rely on them."""
 
-    def not_cross_fitted(frame, y, train, judged):
+    def not_cross_fitted(frame, y, train, scored):
         encoder = build_encoder(FEATURES).fit(frame.iloc[train], names_of(y[train]))
-        return encoder.transform(frame.iloc[train]), encoder.transform(frame.iloc[judged])
+        return encoder.transform(frame.iloc[train]), encoder.transform(frame.iloc[scored])
 
     frame, y = rows_of(signal=True)
     assert out_of_fold(frame, y, in_the_fold) > out_of_fold(frame, y, not_cross_fitted) + 0.02
@@ -129,8 +129,8 @@ def experiment_of(frame, y):
     return Experiment(frame, y, CLASSES, folds, {"enriched": FEATURES}, 0)
 
 
-def test_units_of_work_stay_at_chance_and_find_a_signal():
-    """Rates of labels in a wrong order still tell the streets apart, and give .38 to .45: the signal is asked for."""
+def test_units_stay_at_chance_without_a_signal_and_find_one():
+    """Rates of shuffled labels still separate the streets and reach 0.38 to 0.45, so the bound is above that."""
     found = []
     for signal in (False, True):
         experiment = experiment_of(*rows_of(signal=signal))
@@ -140,7 +140,7 @@ def test_units_of_work_stay_at_chance_and_find_a_signal():
     assert found[1] > 0.5
 
 
-def test_labels_of_the_judged_rows_change_no_number():
+def test_labels_of_evaluated_rows_change_no_rate():
     frame, y = rows_of(signal=True)
     honest, other = experiment_of(frame, y), experiment_of(frame, y)
     other.y = y.copy()
@@ -150,8 +150,8 @@ def test_labels_of_the_judged_rows_change_no_number():
     np.testing.assert_array_equal(first.valid, second.valid)
 
 
-def test_a_row_s_own_label_changes_its_own_rates_by_no_more_than_the_prior_does():
-    """One label decides the prior and the stratified folds of all rows, but no row's rate by its own street."""
+def test_a_rows_own_label_changes_its_rates_only_through_the_prior():
+    """One label changes the prior and the stratified folds of all rows, but no row's rate of its own street."""
     frame, y = rows_of(300)
     frame["street"] = [f"s{i}" for i in range(len(frame))]
     features = FeatureSet.model_validate({"rates": [{"columns": ["street"], "smooth": 0}]})
@@ -204,7 +204,7 @@ def test_a_class_that_the_rows_lack_has_no_rate():
     assert list(encoder.get_feature_names_out()) == ["rate of common by kind"]
 
 
-def test_names_say_what_the_numbers_are():
+def test_columns_are_named_after_class_and_crossing():
     encoder, encoded, _, _ = fitted()
     names = list(encoder.get_feature_names_out())
     assert names[:4] == ["kind", *(f"rate of {name} by street" for name in CLASSES)]
@@ -248,7 +248,7 @@ def test_raw_text_and_typed_columns_have_the_same_categories():
     np.testing.assert_array_equal(encoder.transform(raw), encoder.transform(frame))
 
 
-def test_steps_make_one_category_of_near_numbers_and_leave_the_plain_column_alone():
+def test_steps_merge_near_numbers_and_leave_the_plain_column_unchanged():
     stepped = Rate(columns=("hour",), steps={"hour": 3}).model_dump(mode="json")
     plain = Rate(columns=("hour",)).model_dump(mode="json")
     categories = RateCategories([stepped, plain]).fit(pd.DataFrame({"hour": ["0", "2", "3", "23"]}))
@@ -261,7 +261,7 @@ def test_steps_make_one_category_of_near_numbers_and_leave_the_plain_column_alon
     assert list(categories.get_feature_names_out()) == ["hour in steps of 3", "hour"]
 
 
-def test_crossings_never_run_into_one_another():
+def test_crossings_have_distinct_codes():
     values = [str(i) for i in range(12)]
     frame = pd.DataFrame([(a, b, c) for a in values for b in [*values, None] for c in values[:5]], columns=list("abc"))
     part = {"columns": ["a", "b", "c"], "time": None, "latitude": None, "longitude": None, "cell": None}
@@ -270,18 +270,18 @@ def test_crossings_never_run_into_one_another():
     assert UNSEEN not in codes
 
 
-def test_more_categories_than_can_be_counted_are_refused():
+def test_more_than_2_to_the_62_categories_are_refused():
     frame = pd.DataFrame({name: [f"{name}{i}" for i in range(300)] for name in "abcdefgh"})
     part = {"columns": list("abcdefgh"), "time": None, "latitude": None, "longitude": None, "cell": None}
     with pytest.raises(ProblemError, match=r"a x b x .* categories are more than"):
         RateCategories([part]).fit(frame)
 
 
-def test_twice_the_same_rows_give_the_same_digits():
+def test_the_same_rows_give_the_same_digits():
     np.testing.assert_array_equal(fitted()[1], fitted()[1])
 
 
-def test_a_fitted_whole_comes_back_from_its_file_with_the_same_probabilities():
+def test_a_stored_model_predicts_the_same_probabilities():
     encoder, encoded, frame, y = fitted()
     model = LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(encoded, y)
     whole = FittedCandidate(encoder, model, CLASSES)
@@ -349,7 +349,7 @@ def test_a_rate_by_a_leak_is_refused(rate, leak):
         ({"rates": [{"columns": ["street"], "smooth": -1}]}, "greater than or equal to 0"),
     ],
 )
-def test_what_can_t_be_meant_is_refused(enriched, message):
+def test_an_impossible_rate_is_refused(enriched, message):
     with pytest.raises(ProblemError, match=message):
         problem_with({"base": BASE, "enriched": enriched})
 

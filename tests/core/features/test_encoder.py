@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.features.encoder import TextCells, build_encoder
+from evenhand.features.column_cells import TextCells
+from evenhand.features.encoder import build_encoder
 from evenhand.problem import FeatureSet
 
 
@@ -21,7 +22,7 @@ def test_unseen_and_missing_categories_have_codes_of_their_own():
     assert codes[4, 0] == encoder.transform(pd.DataFrame({"place": ["a"]}))[0, 0]
 
 
-def test_cells_of_a_category_are_one_object():
+def test_cells_of_a_category_share_one_object():
     cells = TextCells().fit_transform(pd.DataFrame({"place": [f"{n % 3} street" for n in range(60)] + [None, ""]}))
     assert len({id(cell) for cell in cells[:, 0]}) == 4
 
@@ -88,7 +89,7 @@ def test_a_missing_column_is_named(column):
         encoder.transform(pd.DataFrame({"c": ["a"], "n": ["1"]}).drop(columns=column))
 
 
-def test_a_gap_that_training_never_had_is_no_nought():
+def test_a_missing_value_that_training_never_had_is_not_zero():
     features = {"numeric": ["whole", "gappy"]}
     _, filled = encode(
         features, {"whole": [40, 41, 45], "gappy": [1, None, 3]}, {"whole": [None, 50], "gappy": [None, 2]}

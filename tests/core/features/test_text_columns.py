@@ -1,4 +1,4 @@
-"""Text columns: what is read from them, bounded and fitted in the fold, and what is said where there is nothing."""
+"""Text columns: bounded, fitted in the fold, and refused with a message where there is no term."""
 
 import numpy as np
 import pandas as pd
@@ -23,24 +23,28 @@ from tasks.registry.trusted_types import TRUSTED_TYPES
 
 CLASSES = ["burglary", "fraud", "robbery"]
 COMMON = str.split("victim reports that the suspect was seen on street near house and left before officers arrived")
-TELLING = {0: ["window", "broken", "garage"], 1: ["card", "online", "bank"], 2: ["knife", "threatened", "wallet"]}
+DISCRIMINATING = {
+    0: ["window", "broken", "garage"],
+    1: ["card", "online", "bank"],
+    2: ["knife", "threatened", "wallet"],
+}
 FEATURES = FeatureSet.model_validate(
-    {"categorical": ["place"], "rates": ["place"], "text": [{"column": "notes", "components": 4, "telling": 10}]}
+    {"categorical": ["place"], "rates": ["place"], "text": [{"column": "notes", "components": 4, "top_terms": 10}]}
 )
 N_TEXT = 14
 PLAIN = ModelSpec(kind="lightgbm", params={"n_estimators": 15})
 
 
 def rows_of(n=600, seed=0, signal=True):
-    """Reports written for these tests: common words, and one of the class's own in three of four."""
+    """Reports with common words, three of four of them with a word of their class."""
     generator = np.random.default_rng(seed)
     y = generator.choice(3, n, p=[0.7, 0.2, 0.1])
-    said = y if signal else generator.permutation(y)
+    labels = y if signal else generator.permutation(y)
     notes = []
-    for code in said:
+    for code in labels:
         words = list(generator.choice(COMMON, generator.integers(3, 9)))
         if generator.random() < 0.75:
-            words.insert(int(generator.integers(len(words))), str(generator.choice(TELLING[int(code)])))
+            words.insert(int(generator.integers(len(words))), str(generator.choice(DISCRIMINATING[int(code)])))
         notes.append(" ".join(words))
     frame = pd.DataFrame({"place": generator.choice(list("abc"), n), "notes": pd.Series(notes, dtype="str")})
     frame.loc[::40, "notes"] = None
@@ -72,11 +76,11 @@ def test_a_signal_in_the_words_is_found_and_shuffled_ones_stay_at_chance(strateg
 
 
 def test_the_words_of_a_rare_class_are_lost_in_topics_alone():
-    topics = FeatureSet.model_validate({"text": [{"column": "notes", "components": 8, "telling": 0}]})
+    topics = FeatureSet.model_validate({"text": [{"column": "notes", "components": 8, "top_terms": 0}]})
     assert precision(experiment_of(*rows_of(), topics), STRATEGIES[0]) < 0.5
 
 
-def test_texts_of_the_judged_rows_change_no_number_of_the_training_rows():
+def test_texts_of_evaluated_rows_change_no_training_column():
     frame, y = rows_of()
     honest = experiment_of(frame, y)
     fold = honest.folds[0]
@@ -91,14 +95,14 @@ def test_columns_come_last_are_bounded_and_named():
     names = list(encoder.get_feature_names_out())
     assert encoded.shape == (600, 1 + 3 + N_TEXT)
     assert names[-N_TEXT:-10] == [f"notes topic {i}" for i in range(1, 5)]
-    own = {f"notes: {word}" for words in TELLING.values() for word in words}
+    own = {f"notes: {word}" for words in DISCRIMINATING.values() for word in words}
     assert len(own & set(names[-10:])) >= 8
     assert names[0] == "place"
     few = TextColumns(max_features=10, components=4).fit(frame[["notes"]])
     assert len(few.vectorizer_.vocabulary_) == 10
 
 
-def test_what_is_exchanged_for_new_texts_is_what_the_encoder_makes_of_them():
+def test_columns_of_new_texts_are_those_the_encoder_gives():
     frame, y = rows_of()
     encoder = build_encoder(FEATURES)
     encoded = encoder.fit_transform(frame, names_of(y))
@@ -109,7 +113,7 @@ def test_what_is_exchanged_for_new_texts_is_what_the_encoder_makes_of_them():
     assert TrainingTexts.of(FeatureSet(categorical=["place"]), frame, y, np.arange(600)) is None
 
 
-def test_a_missing_text_and_one_of_unknown_words_are_nought():
+def test_a_missing_text_and_one_of_unknown_words_are_zero():
     frame, y = rows_of()
     encoder = build_encoder(FEATURES).fit(frame, names_of(y))
     odd = pd.DataFrame({"place": "a", "notes": [None, "", "   ", "zebra quokka", "?!"]})
@@ -133,7 +137,7 @@ def test_a_column_without_a_term_is_a_clear_error(cells):
         TextColumns().fit(frame)
 
 
-def test_cells_that_are_no_text_are_read_as_they_are_written():
+def test_numbers_are_read_as_written():
     assert texts_of(pd.DataFrame({"notes": [12.5, None, 7]})) == ["12.5", "", "7.0"]
     mixed = pd.DataFrame({"notes": pd.Series(["two words", 5, None, b"raw", True], dtype=object)})
     assert texts_of(mixed)[:3] == ["two words", "5", ""]
@@ -158,7 +162,7 @@ def test_fewer_rows_than_topics():
     assert topics.transform(frame).shape[1] == len(topics.get_feature_names_out())
 
 
-def test_a_fitted_whole_comes_back_from_its_file_with_the_same_probabilities():
+def test_a_stored_model_predicts_the_same_probabilities():
     frame, y = rows_of()
     encoder = build_encoder(FEATURES)
     model = LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(encoder.fit_transform(frame, names_of(y)), y)
@@ -203,7 +207,7 @@ def test_a_text_column_is_text_to_schema_and_suite_and_may_be_long():
 
 
 @pytest.mark.parametrize(
-    ("features", "said"),
+    ("features", "message"),
     [
         ({"text": ["class"]}, "column 'class' is the target"),
         ({"text": ["verdict"]}, "column 'verdict' is a declared leak"),
@@ -214,13 +218,13 @@ def test_a_text_column_is_text_to_schema_and_suite_and_may_be_long():
         ({"text": ["notes"], "anomaly": ["ecod"]}, "needs a column of the set that is no rate and no text"),
     ],
 )
-def test_what_can_t_be_meant_is_refused(features, said):
-    with pytest.raises(ProblemError, match=said):
+def test_an_impossible_text_column_is_refused(features, message):
+    with pytest.raises(ProblemError, match=message):
         problem_with(features, leaks=["verdict"])
 
 
 @pytest.mark.parametrize(
-    ("strategy", "said"),
+    ("strategy", "message"),
     [
         ({"dropout": 0, "swap": 0}, "nothing would change"),
         ({"dropout": 1.0}, "less than 1"),
@@ -228,6 +232,6 @@ def test_what_can_t_be_meant_is_refused(features, said):
         ({"shuffle": 1}, "shuffle: unknown key; allowed: dropout, kind, label, ratio, swap"),
     ],
 )
-def test_what_can_t_be_meant_of_the_strategy_is_refused(strategy, said):
-    with pytest.raises(ProblemError, match=said):
+def test_an_impossible_text_strategy_is_refused(strategy, message):
+    with pytest.raises(ProblemError, match=message):
         problem_with({"text": ["notes"]}, [{"kind": "text_augment", **strategy}])

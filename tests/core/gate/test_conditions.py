@@ -1,4 +1,4 @@
-"""Every condition of the gate: it passes, fails and stays undecided where it should, and the looks have their price."""
+"""Every condition of the gate passes, fails and is undecided where it should; evaluations spend the error rate."""
 
 import dataclasses
 import itertools
@@ -15,7 +15,7 @@ from evenhand.evidence.bootstrap import Interval
 from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.conditions import rows_to_decide
 from evenhand.gate.decide import decide, no_evaluation_left, unfit
-from evenhand.gate.verdict import Facts, Scored
+from evenhand.gate.verdict import Facts, VersionPredictions
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS, Floor, Freshness, GatePolicy
 from tests.core.gate.test_decide import CLASSES, KNOWN, QUICK, ROWS, case, clean, scored, truth
@@ -32,7 +32,7 @@ def found(verdict, kind):
 
 
 def sharpened(model, power):
-    """The same model, surer or less sure of itself than it should be."""
+    """Return the same model, over- or underconfident."""
     proba = model.proba**power
     return dataclasses.replace(model, proba=proba / proba.sum(axis=1, keepdims=True))
 
@@ -60,7 +60,7 @@ class TestSigns:
 
 
 class TestTolerance:
-    def test_it_is_the_policy_that_says_what_a_class_may_lose(self):
+    def test_the_policy_sets_what_a_class_may_lose(self):
         labels = truth((3000, 1500, 1000))
         champion = scored(labels, 2.0, 1)
         taken = (labels == "Robbery") & (np.random.default_rng(0).random(len(labels)) < 0.2)
@@ -107,7 +107,7 @@ class TestCalibration:
         assert verdict.low > QUICK.margin
         assert verdict.outcome == "reject"
         assert "growth of the calibration error" in verdict.reasons[0]
-        assert "correct the model's probabilities" in verdict.reasons[0]
+        assert "calibrate the model's probabilities" in verdict.reasons[0]
         again = quick(ece_tolerance=None)
         assert decide(clean(LABELS, unsure, scored(LABELS, 1.0, 1), "macro_f1"), again).outcome == "promote"
 
@@ -118,7 +118,7 @@ class TestCalibration:
         assert growth.status == "pass"
         assert growth.high < 0
 
-    def test_a_bound_of_its_own_binds_the_first_model(self):
+    def test_an_absolute_limit_binds_the_first_model(self):
         unsure = sharpened(scored(LABELS, 2.0, 1), 0.3)
         assert decide(clean(LABELS, unsure, None, "macro_f1"), quick(max_ece=0.05)).outcome == "reject"
         assert decide(clean(LABELS, scored(LABELS, 2.0, 1), None, "macro_f1"), quick(max_ece=0.08)).passes
@@ -128,12 +128,12 @@ class TestCalibration:
         (error,) = found(verdict, "calibration")
         assert error.low < error.estimate < error.high
 
-    @pytest.mark.parametrize("beside", [-0.001, 0.001])
-    def test_a_value_beside_its_bound_is_undecided_on_either_side(self, beside):
+    @pytest.mark.parametrize("offset", [-0.001, 0.001])
+    def test_a_value_close_to_its_bound_is_undecided_on_either_side(self, offset):
         whole = clean(LABELS, scored(LABELS, 2.0, 2), scored(LABELS, 1.0, 1), "macro_f1")
         unsure = dataclasses.replace(whole, challenger=sharpened(whole.challenger, 0.6))
         (growth,) = found(decide(unsure, quick(ece_tolerance=1.0)), "calibration")
-        verdict = decide(unsure, quick(ece_tolerance=growth.estimate + beside))
+        verdict = decide(unsure, quick(ece_tolerance=growth.estimate + offset))
         assert found(verdict, "calibration")[0].status == "undecided"
         assert verdict.outcome == "insufficient evidence"
 
@@ -145,7 +145,7 @@ class TestSlices:
         return clean(LABELS, challenger, champion, "macro_f1", groups=groups or {"sex": self.sex})
 
     def unfair(self, skill=3.0):
-        """Good for one group, no better than before for the other."""
+        """Better than the champion for one group only."""
         good, poor = scored(LABELS, skill, 2), scored(LABELS, 1.0, 3)
         mine = self.sex == "M"
         return dataclasses.replace(
@@ -154,7 +154,7 @@ class TestSlices:
             predicted=np.where(mine, good.predicted, poor.predicted),
         )
 
-    def test_a_better_model_that_leaves_a_group_behind_is_rejected(self):
+    def test_a_better_model_that_widens_the_gap_is_rejected(self):
         champion = scored(LABELS, 1.0, 1)
         policy = quick(min_slice_rows=500)
         verdict = decide(self.case(self.unfair(), champion), policy)
@@ -164,7 +164,7 @@ class TestSlices:
         assert decide(self.case(scored(LABELS, 3.0, 2), champion), policy).outcome == "promote"
         assert decide(self.case(self.unfair(), champion), quick(slice_tolerance=None)).outcome == "promote"
 
-    def test_a_bound_of_its_own_binds_the_first_model(self):
+    def test_an_absolute_limit_binds_the_first_model(self):
         policy = quick(min_slice_rows=500, max_slice_gap=0.15)
         assert decide(self.case(self.unfair()), policy).outcome == "reject"
         assert decide(self.case(scored(LABELS, 3.0, 2)), policy).passes
@@ -212,74 +212,76 @@ class TestFacts:
 
     @pytest.mark.parametrize("champion", [1.0, None])
     @pytest.mark.parametrize(
-        ("fact", "kind", "said"),
+        ("fact", "kind", "message"),
         [
-            ("leak_free", "leaks", "leak sentinel: nobody looked"),
-            ("validated", "validation", "validation of its training data: nobody says"),
-            ("columns", "signature", "columns it takes: they are not known"),
-            ("available", "signature", "columns it takes: they are not known"),
+            ("leak_free", "leaks", "leak sentinel: its training was not checked"),
+            ("validated", "validation", "validation of its training data: no tag says"),
+            ("columns", "signature", "columns it needs: they are not known"),
+            ("available", "signature", "columns it needs: they are not known"),
         ],
     )
-    def test_a_training_of_which_nobody_knows_it_is_never_passed(self, champion, fact, kind, said):
+    def test_an_unknown_fact_never_passes(self, champion, fact, kind, message):
         unknown = dataclasses.replace(KNOWN, **{fact: None})
         verdict = decide(dataclasses.replace(case(3.0, champion), facts=unknown), QUICK)
         assert verdict.outcome == "insufficient evidence"
         assert [c.status for c in verdict.conditions if c.status != "pass"] == ["undecided"]
         assert [c.status for c in found(verdict, kind)] == ["undecided"]
-        assert any(said in reason for reason in verdict.reasons)
+        assert any(message in reason for reason in verdict.reasons)
 
     @pytest.mark.parametrize("policy", [{"training_age": RULE}, {"min_rows_per_second": 1.0}, {"max_model_mb": 1.0}])
-    def test_a_limit_on_what_nobody_measured_is_undecided(self, policy):
+    def test_a_limit_on_something_not_measured_is_undecided(self, policy):
         assert decide(case(3.0, 1.0), quick(**policy)).outcome == "insufficient evidence"
 
-    def test_what_can_not_be_scored_is_rejected_before(self):
+    def test_a_challenger_that_cannot_be_scored_is_rejected_before(self):
         facts = Facts(columns=("a", "c"), available=("a",), validated=False)
         verdict = unfit(facts, "macro_f1", "required", QUICK)
         assert verdict.outcome == "reject"
-        assert "asks for c" in verdict.reasons[0]
+        assert "needs c" in verdict.reasons[0]
         assert unfit(Facts(columns=("a",), available=("a",), validated=False), "macro_f1", "required", QUICK) is None
 
 
-class TestLooks:
+class TestEvaluations:
     @given(st.floats(0.5, 0.999, exclude_min=True), st.integers(1, 400), st.lists(st.integers(1, 400), unique=True))
     @settings(max_examples=50, deadline=None)
-    def test_all_looks_together_spend_no_more_than_there_is(self, confidence, most, some):
-        spent = [1 - evaluation_confidence(confidence, look) for look in range(1, most + 1)]
+    def test_all_evaluations_together_spend_no_more_than_the_error_rate(self, confidence, most, some):
+        spent = [1 - evaluation_confidence(confidence, number) for number in range(1, most + 1)]
         assert all(a > b for a, b in itertools.pairwise(spent))
         assert sum(spent) <= 1 - confidence + 1e-12
-        assert sum(1 - evaluation_confidence(confidence, look) for look in some) <= 1 - confidence + 1e-12
+        assert sum(1 - evaluation_confidence(confidence, number) for number in some) <= 1 - confidence + 1e-12
 
     def test_there_is_no_look_before_the_first(self):
         with pytest.raises(ValueError, match="from 1"):
             evaluation_confidence(0.95, 0)
 
-    @given(look=st.integers(1, 9), skill=st.floats(1.0, 1.6), seed=st.integers(0, 2**16))
+    @given(evaluation=st.integers(1, 9), skill=st.floats(1.0, 1.6), seed=st.integers(0, 2**16))
     @settings(max_examples=15, deadline=None)
-    def test_a_later_look_never_passes_what_an_earlier_one_did_not(self, look, skill, seed):
+    def test_a_later_evaluation_never_passes_what_an_earlier_one_did_not(self, evaluation, skill, seed):
         labels = truth((300, 200, 150))
-        whole = clean(labels, scored(labels, skill, seed), scored(labels, 1.0, seed + 1), "macro_f1", look=look)
-        earlier, later = (decide(dataclasses.replace(whole, look=k), QUICK) for k in (look, look + 1))
+        whole = clean(
+            labels, scored(labels, skill, seed), scored(labels, 1.0, seed + 1), "macro_f1", evaluation=evaluation
+        )
+        earlier, later = (decide(dataclasses.replace(whole, evaluation=k), QUICK) for k in (evaluation, evaluation + 1))
         assert later.low <= earlier.low
         assert later.high >= earlier.high
         assert earlier.passes or not later.passes
 
     def test_the_verdict_says_which_look_it_was_and_how_many_are_left(self):
-        verdict = decide(dataclasses.replace(case(3.0, 1.0), look=3), quick(looks=4))
-        assert (verdict.look, verdict.evaluations_left) == (3, 1)
+        verdict = decide(dataclasses.replace(case(3.0, 1.0), evaluation=3), quick(evaluations=4))
+        assert (verdict.evaluation, verdict.evaluations_left) == (3, 1)
         assert verdict.confidence == pytest.approx(1 - 0.05 / 12)
 
     @pytest.mark.parametrize("champion", [1.0, None])
     def test_past_the_last_look_there_is_no_evidence_left(self, champion):
-        verdict = decide(dataclasses.replace(case(3.0, champion), look=11), QUICK)
+        verdict = decide(dataclasses.replace(case(3.0, champion), evaluation=11), QUICK)
         assert (verdict.outcome, verdict.estimate, verdict.conditions) == ("insufficient evidence", None, ())
-        assert "judged 10 times" in verdict.reasons[0]
+        assert "used for 10 evaluations" in verdict.reasons[0]
         assert verdict == no_evaluation_left("macro_f1", "required", QUICK, ROWS, len(truth()))
 
 
 @pytest.mark.parametrize(
     ("interval", "more"),
     [
-        ((0.02, 0.0, 0.04), 800),  # width .02 for a distance of .015: 16/9 of the rows
+        ((0.02, 0.0, 0.04), 800),  # width 0.02 for a distance of 0.015: 16/9 of the rows
         ((0.005, 0.0, 0.01), None),
         ((0.0051, -0.02, 0.03), None),
     ],
@@ -301,18 +303,20 @@ def test_no_policy_promotes_a_challenger_worse_on_every_row(seed, metric, loss, 
     right = labels[:, None] == np.array(CLASSES)
     proba = np.where(right, champion.proba * (1 - loss), champion.proba)
     proba += np.where(right, 0, (1 - proba.sum(axis=1, keepdims=True)) / (len(CLASSES) - 1))
-    worse = Scored("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS)
+    worse = VersionPredictions("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS)
     policy = quick(margin=0.0, tolerance=1.0, ece_tolerance=None, min_positives=1) if generous else QUICK
     assert not decide(clean(labels, worse, champion, metric), policy).passes
 
 
-@given(seed=st.integers(0, 2**16), order=st.permutations(range(3)), look=st.integers(1, 3), first=st.booleans())
+@given(seed=st.integers(0, 2**16), order=st.permutations(range(3)), evaluation=st.integers(1, 3), first=st.booleans())
 @settings(max_examples=10, deadline=None)
-def test_the_order_of_rows_and_classes_changes_no_condition(seed, order, look, first):
+def test_the_order_of_rows_and_classes_changes_no_condition(seed, order, evaluation, first):
     labels = truth((200, 150, 120))
     sex = np.where(np.random.default_rng(seed).random(len(labels)) < 0.5, "F", "M")
     champion = None if first else scored(labels, 1.0, seed, "version 1")
-    whole = clean(labels, scored(labels, 1.5, seed + 1), champion, "macro_f1", look=look, groups={"sex": sex})
+    whole = clean(
+        labels, scored(labels, 1.5, seed + 1), champion, "macro_f1", evaluation=evaluation, groups={"sex": sex}
+    )
     rows = np.random.default_rng(seed).permutation(len(labels))
 
     def shuffled(model, columns):
@@ -335,8 +339,8 @@ def test_the_order_of_rows_and_classes_changes_no_condition(seed, order, look, f
 
 def test_the_page_about_the_gate_names_every_key_with_its_default():
     page = (Path(__file__).parents[3] / "docs" / "gate.md").read_text()
-    told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    defaults = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
     plain = {None: "off", (): "none"}
     for name, field in GatePolicy.model_fields.items():
         default = field.default
-        assert told[name].strip() == ("none" if default in ((), {}) else plain.get(default, str(default))), name
+        assert defaults[name].strip() == ("none" if default in ((), {}) else plain.get(default, str(default))), name

@@ -1,4 +1,4 @@
-"""Nothing passes the gate by a tie, a doubt or an error; what is clearly better does."""
+"""A tie, a doubt or an error never passes the gate; a clearly better challenger does."""
 
 import dataclasses
 import re
@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.gate.decide import decide
-from evenhand.gate.verdict import Case, Facts, Scored, Verdict, error_verdict
+from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import METRICS, GatePolicy
 
 CLASSES = ("Assault", "Auto Theft", "Robbery")
 ROWS = "ab" * 32
 QUICK = GatePolicy(resamples=200)
 KNOWN = Facts(columns=("a",), available=("a", "b"), validated=True, leak_free=True)
-# Calibration is no sum over rows: an over-confident model is better calibrated when every row is made less sure.
-JUDGED_BY_ROW = [metric for metric in METRICS if metric != "ece"]
+# Calibration is no sum over rows: an overconfident model gets better calibrated when every probability is lowered.
+ROW_METRICS = [metric for metric in METRICS if metric != "ece"]
 
 
 def truth(counts=(600, 300, 150)):
@@ -25,18 +25,18 @@ def truth(counts=(600, 300, 150)):
 
 
 def clean(*args, **changes):
-    """A case of whose training all that must be known is known and right."""
+    """Return a case whose facts all pass."""
     return Case(*args, **{"facts": KNOWN, **changes})
 
 
 def scored(labels, skill, seed, name="version 2", classes=CLASSES, rows=ROWS):
-    """A model that knows the truth by ``skill`` and says as much; 0 knows nothing."""
+    """Return calibrated predictions that depend on the truth by ``skill``; 0 is chance."""
     z = np.random.default_rng(seed).normal(size=(len(labels), len(classes)))
     z += skill * (labels[:, None] == np.array(classes))
     share = np.array([(labels == c).mean() for c in classes]) + 1e-3
     proba = np.exp((skill or 1) * z) * share
     proba /= proba.sum(axis=1, keepdims=True)
-    return Scored(name, classes, proba, np.array(classes)[proba.argmax(axis=1)], rows)
+    return VersionPredictions(name, classes, proba, np.array(classes)[proba.argmax(axis=1)], rows)
 
 
 def case(challenger_skill, champion_skill=None, labels=None, metric="macro_f1", review="required"):
@@ -58,7 +58,7 @@ class TestFirstModel:
         assert "reviewer decides" in verdict.reasons[-1]
         assert [c.status for c in verdict.conditions] == ["pass"] * 6
 
-    def test_one_that_knows_nothing_does_not(self):
+    def test_one_at_chance_does_not(self):
         assert not any(decide(case_of_chance(seed), QUICK).passes for seed in range(20))
 
     def test_one_that_ranks_a_class_backwards_is_rejected_by_name(self):
@@ -71,14 +71,14 @@ class TestFirstModel:
         assert verdict.outcome == "reject"
         assert any("Robbery" in reason for reason in verdict.reasons)
 
-    def test_a_class_with_too_few_rows_is_no_pass_and_says_how_many_are_missing(self):
+    def test_a_class_with_too_few_rows_is_undecided_and_reports_how_many_are_missing(self):
         verdict = decide(case(2.0, labels=truth((600, 300, 20))), QUICK)
         assert verdict.outcome == "insufficient evidence"
         assert not verdict.passes
         assert any("20 held-out rows of the class and 50 are needed" in reason for reason in verdict.reasons)
         assert verdict.more_rows == 1380  # 30 more at 20 in 920 rows
 
-    def test_a_class_without_rows_is_no_pass_either(self):
+    def test_a_class_without_rows_is_undecided(self):
         verdict = decide(case(2.0, labels=truth((600, 300, 0))), QUICK)
         assert (verdict.outcome, verdict.more_rows) == ("insufficient evidence", None)
         assert status(verdict, "average precision of Robbery") == "undecided"
@@ -114,7 +114,7 @@ class TestAgainstAChampion:
         assert decide(case(3.0, 1.0, metric=metric), QUICK).outcome == "promote"
         assert decide(case(1.0, 3.0, metric=metric), QUICK).outcome == "reject"
 
-    def test_what_can_not_be_told_says_how_many_more_rows_would(self):
+    def test_an_undecided_case_reports_how_many_more_rows_would_decide(self):
         verdict = decide(case(1.1, 1.0), QUICK)
         assert verdict.outcome == "insufficient evidence"
         assert verdict.more_rows > 0
@@ -129,7 +129,7 @@ class TestAgainstAChampion:
         assert (strict.outcome, strict.passes) == ("insufficient evidence", False)
         assert strict.more_rows > 0
 
-    def test_a_better_whole_does_not_pay_for_a_lost_class(self):
+    def test_a_better_metric_does_not_make_up_for_a_lost_class(self):
         labels = truth((3000, 1500, 300))
         champion = scored(labels, 1.5, 1, "version 1")
         better = scored(labels, 4.0, 2)
@@ -140,13 +140,13 @@ class TestAgainstAChampion:
         assert "recall of Robbery" in verdict.reasons[0]
         assert status(verdict, "recall of Robbery") == "fail"
 
-    def test_a_rare_class_that_can_not_be_judged_holds_a_better_model_back(self):
+    def test_a_rare_class_with_too_few_rows_holds_back_a_better_model(self):
         verdict = decide(case(3.0, 1.0, labels=truth((600, 300, 49))), QUICK)
         assert verdict.outcome == "insufficient evidence"
         assert verdict.low > QUICK.margin
         assert status(verdict, "recall of Robbery") == "undecided"
 
-    def test_a_declared_way_round_the_review_is_shown(self):
+    def test_a_problem_without_review_is_reported(self):
         verdict = decide(case(3.0, 1.0, review="never"), QUICK)
         assert verdict.review == "never"
         assert "without a reviewer" in verdict.reasons[-1]
@@ -168,14 +168,17 @@ class TestErrorsNeverPass:
             (lambda s: {"rows_sha256": "cd" * 32}, "other rows"),
             (lambda s: {"classes": ("Assault", "Auto Theft", "Arson")}, "Robbery|Arson"),
             (lambda s: {"classes": ("Assault", "Robbery", "Robbery")}, "Auto Theft|Robbery"),
-            (lambda s: {"proba": s.proba * np.nan}, "no probabilities"),
-            (lambda s: {"proba": np.where(np.arange(len(s.proba))[:, None] == 7, np.nan, s.proba)}, "1 of 1050 rows"),
+            (lambda s: {"proba": s.proba * np.nan}, "1050 rows hold a value that is negative or not finite"),
+            (
+                lambda s: {"proba": np.where(np.arange(len(s.proba))[:, None] == 7, np.nan, s.proba)},
+                "1 rows hold a value .* row 7",
+            ),
             (lambda s: {"proba": s.proba[:-1]}, "shape"),
             (lambda s: {"predicted": s.predicted[:-1]}, "shape"),
             (lambda s: {"predicted": np.where(s.predicted == "Robbery", "Arson", s.predicted)}, "Arson"),
         ],
     )
-    def test_a_case_that_can_not_be_judged_is_an_error(self, side, change, message):
+    def test_a_case_that_cannot_be_compared_is_an_error(self, side, change, message):
         verdict = decide(broken(change, side), QUICK)
         assert verdict.outcome == "error"
         assert not verdict.passes
@@ -214,7 +217,7 @@ def test_a_verdict_survives_its_json():
 
 
 @given(
-    seed=st.integers(0, 2**16), metric=st.sampled_from(JUDGED_BY_ROW), skill=st.floats(0, 4), loss=st.floats(0.05, 0.9)
+    seed=st.integers(0, 2**16), metric=st.sampled_from(ROW_METRICS), skill=st.floats(0, 4), loss=st.floats(0.05, 0.9)
 )
 @settings(max_examples=25, deadline=None)
 def test_a_challenger_worse_on_every_row_is_never_promoted(seed, metric, skill, loss):
@@ -223,7 +226,7 @@ def test_a_challenger_worse_on_every_row_is_never_promoted(seed, metric, skill, 
     right = labels[:, None] == np.array(CLASSES)
     proba = np.where(right, champion.proba * (1 - loss), champion.proba)
     proba += np.where(right, 0, (1 - proba.sum(axis=1, keepdims=True)) / (len(CLASSES) - 1))
-    worse = Scored("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS)
+    worse = VersionPredictions("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS)
     verdict = decide(clean(labels, worse, champion, metric), QUICK)
     assert not verdict.passes
 

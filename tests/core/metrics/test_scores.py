@@ -1,4 +1,4 @@
-"""Scores: equal to scikit-learn's, unmoved by row order, honest about what is undefined."""
+"""Scores: equal to scikit-learn's, unmoved by row order, nan where undefined."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from evenhand.metrics.ranking import average_precision_and_roc_auc
+from evenhand.metrics.checks import MetricsError
+from evenhand.metrics.ranking import Ranking
 from evenhand.metrics.scores import flat, metric_slugs, score, to_record
 from evenhand.problem import METRICS
 
@@ -93,7 +94,8 @@ def test_per_class_equals_scikit_learn(rows):
 def test_one_sort_gives_both_areas_of_scikit_learn(pairs):
     positive = np.array([p for p, _ in pairs])
     values = np.array([v for _, v in pairs])
-    precision, auc = average_precision_and_roc_auc(positive, values)
+    ranking = Ranking.of(positive, values)
+    precision, auc = ranking.average_precision, ranking.roc_auc
     if not positive.any():
         assert math.isnan(precision)
         assert math.isnan(auc)
@@ -205,27 +207,27 @@ GOOD_Y, GOOD_P = np.array([0, 1]), np.array([[0.5, 0.5], [0.1, 0.9]])
 
 
 @pytest.mark.parametrize(
-    ("y", "proba", "classes", "predicted", "said"),
+    ("y", "proba", "classes", "predicted", "message"),
     [
-        (np.array([0, 2]), GOOD_P, ["a", "b"], None, "y: found codes from 0 to 2, allowed are 0 to 1"),
-        (np.array([-1, 1]), GOOD_P, ["a", "b"], None, "y: found codes from -1 to 1"),
-        (np.array([0.0, 1.0]), GOOD_P, ["a", "b"], None, "y: found float64 values"),
-        (np.array([0]), GOOD_P, ["a", "b"], None, r"y: found shape \(1,\), needed \(2,\)"),
-        (GOOD_Y, GOOD_P, ["a", "b", "c"], None, r"proba: found shape \(2, 2\), needed one or more rows and 3 columns"),
-        (GOOD_Y[:0], GOOD_P[:0], ["a", "b"], None, r"proba: found shape \(0, 2\)"),
+        (np.array([0, 2]), GOOD_P, ["a", "b"], None, "truth: found class codes from 0 to 2, allowed are 0 to 1"),
+        (np.array([-1, 1]), GOOD_P, ["a", "b"], None, "truth: found class codes from -1 to 1"),
+        (np.array([0.0, 1.0]), GOOD_P, ["a", "b"], None, "truth: found float64 values"),
+        (np.array([0]), GOOD_P, ["a", "b"], None, r"truth: found shape \(1,\), needed \(2,\)"),
+        (GOOD_Y, GOOD_P, ["a", "b", "c"], None, r"probabilities: found shape \(2, 2\), needed 3 columns"),
+        (GOOD_Y[:0], GOOD_P[:0], ["a", "b"], None, "truth: found no rows"),
         (GOOD_Y, GOOD_P, ["a", "a"], None, "classes: two or more different names"),
         (GOOD_Y, np.array([[0.5, 0.5], [np.nan, 0.9]]), ["a", "b"], None, "1 rows hold a value .* row 1"),
         (GOOD_Y, np.array([[1.5, -0.5], [0.1, 0.9]]), ["a", "b"], None, "1 rows hold a value .* row 0"),
         (GOOD_Y, np.array([[0.5, 0.5], [0.0, 0.0]]), ["a", "b"], None, "1 rows do not sum to 1; row 1 sums to 0"),
-        (GOOD_Y, GOOD_P, ["a", "b"], np.array([0, 5]), "predicted: found codes from 0 to 5"),
+        (GOOD_Y, GOOD_P, ["a", "b"], np.array([0, 5]), "predicted classes: found class codes from 0 to 5"),
     ],
 )
-def test_refuses_what_is_no_set_of_predictions(y, proba, classes, predicted, said):
-    with pytest.raises(ValueError, match=said):
+def test_invalid_predictions_are_refused(y, proba, classes, predicted, message):
+    with pytest.raises(MetricsError, match=message):
         score(y, proba, classes, predicted)
 
 
-def test_single_precision_probabilities_are_welcome():
+def test_single_precision_probabilities_are_accepted():
     rng = np.random.default_rng(0)
     y, proba = rng.integers(0, 5, 300), rng.dirichlet(np.ones(5), 300)
     wide, narrow = score(y, proba, NAMES), score(y, proba.astype(np.float32), NAMES)

@@ -1,4 +1,4 @@
-"""Detectors of unusual rows as models: honest probabilities, no row judged by itself, weak where there is nothing."""
+"""Detectors of unusual rows as models: calibrated, independent of other rows, and at chance without a signal."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ by_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def rows_of(n=1_200, far=3.0, seed=0):
-    """Places as codes and three numbers, some missing; the rare class is spread ``far`` times as wide."""
+    """Places as codes and three numbers, some missing; the rare class has ``far`` times the spread."""
     generator = np.random.default_rng(seed)
     y = generator.choice(3, n, p=[0.7, 0.22, 0.08])
     X = np.column_stack([generator.integers(0, 5, n), generator.normal(size=(n, 3))])
@@ -55,39 +55,39 @@ def model_of(kind, **spec):
 
 
 @by_kind
-def test_what_is_strange_is_found_and_the_probabilities_mean_what_they_say(kind):
+def test_unusual_rows_are_found_and_probabilities_are_calibrated(kind):
     model = model_of(kind).fit(*rows_of())
     X, y = rows_of(3_000, seed=1)
-    said = model.predict_proba(X)
-    assert said.shape == (3_000, 3)
-    assert said.min() >= 0
-    assert said.sum(axis=1) == pytest.approx(1)
-    assert roc_auc_score(y == 2, said[:, 2]) > 0.85
-    judged = score(y, said, CLASSES).metrics
-    assert said[:, 2].mean() == pytest.approx((y == 2).mean(), abs=0.02)
-    assert judged["ece"] < 0.04  # a sigmoid; the training's own corrections come after it
+    probabilities = model.predict_proba(X)
+    assert probabilities.shape == (3_000, 3)
+    assert probabilities.min() >= 0
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert roc_auc_score(y == 2, probabilities[:, 2]) > 0.85
+    scored = score(y, probabilities, CLASSES).metrics
+    assert probabilities[:, 2].mean() == pytest.approx((y == 2).mean(), abs=0.02)
+    assert scored["ece"] < 0.04  # before the training's calibration
     assert set(model.predict(X)) <= {0, 2}
 
 
 @by_kind
-def test_the_other_classes_share_what_is_left_as_they_share_the_training_rows(kind):
+def test_the_other_classes_keep_their_proportions(kind):
     X, y = rows_of()
-    said = model_of(kind).fit(X, y).predict_proba(X)
-    assert said[:, 1] / said[:, 0] == pytest.approx((y == 1).sum() / (y == 0).sum())
+    probabilities = model_of(kind).fit(X, y).predict_proba(X)
+    assert probabilities[:, 1] / probabilities[:, 0] == pytest.approx((y == 1).sum() / (y == 0).sum())
 
 
 @by_kind
 def test_another_class_can_be_named(kind):
     X, y = rows_of()
-    y = np.where(y == 2, 0, np.where(y == 0, 2, 1))  # now "common" is what lies far out
+    y = np.where(y == 2, 0, np.where(y == 0, 2, 1))  # now "common" lies far out
     model = model_of(kind, class_name="common").fit(X, y)
-    said = model.predict_proba(X)
-    assert roc_auc_score(y == 0, said[:, 0]) > 0.8
+    probabilities = model.predict_proba(X)
+    assert roc_auc_score(y == 0, probabilities[:, 0]) > 0.8
     assert model.target_ == 0
 
 
 @by_kind
-def test_a_class_that_is_no_stranger_gets_its_share_of_every_row(kind):
+def test_a_class_that_is_not_unusual_gets_its_share_of_every_row(kind):
     X, y = rows_of(far=0.2)
     model = model_of(kind).fit(X, y)
     assert model.slope_ == 0
@@ -98,17 +98,17 @@ def test_a_class_that_is_no_stranger_gets_its_share_of_every_row(kind):
 
 
 @by_kind
-def test_twice_the_same_rows_give_the_same_digits_and_a_row_s_answer_is_its_own(kind):
+def test_predictions_are_repeatable_and_independent_of_other_rows(kind):
     X, y = rows_of()
     model = model_of(kind).fit(X, y)
-    said = model.predict_proba(X)
-    assert np.array_equal(model_of(kind).fit(X, y).predict_proba(X), said)
+    probabilities = model.predict_proba(X)
+    assert np.array_equal(model_of(kind).fit(X, y).predict_proba(X), probabilities)
     alone = np.vstack([model.predict_proba(X[i : i + 1]) for i in range(20)])
-    np.testing.assert_allclose(alone, said[:20], rtol=1e-9)
+    np.testing.assert_allclose(alone, probabilities[:20], rtol=1e-9)
 
 
 @by_kind
-def test_labels_need_not_be_without_a_gap(kind):
+def test_labels_need_not_be_consecutive(kind):
     X, y = rows_of()
     labels = np.array([0, 4, 7])
     model = model_of(kind).fit(X, labels[y])
@@ -120,7 +120,7 @@ def test_labels_need_not_be_without_a_gap(kind):
 
 
 @by_kind
-def test_a_sample_of_the_rows_is_told_and_keeps_the_classes_shares(kind):
+def test_a_sample_of_the_rows_is_recorded_and_keeps_the_class_shares(kind):
     X, y = rows_of(3_000)
     model = model_of(kind, max_rows=2_000).fit(X, y)
     assert model.adaptations_[0] == "fitted on 2,000 of 3,000 rows"
@@ -135,7 +135,7 @@ def test_every_detector_is_bounded_by_itself_and_at_20_000_rows_in_the_catalogue
 
 
 @by_kind
-def test_too_few_rows_are_a_reason_not_a_crash(kind):
+def test_too_few_rows_are_skipped_with_a_reason(kind):
     X, y = rows_of()
     few = np.concatenate([np.flatnonzero(y != 2), np.flatnonzero(y == 2)[:2]])
     with pytest.raises(CannotFit, match=f"{kind}: 2 rows of the rarest class; 5 are needed"):
@@ -149,23 +149,25 @@ def test_too_few_rows_are_a_reason_not_a_crash(kind):
         model_of(kind).fit(X, y, sample_weight=np.ones(len(y)))
 
 
-# --- held to PyOD -------------------------------------------------------------------------------------------------
+# --- like PyOD -------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=12, deadline=None)
 @given(arrays(float, (30, 2), elements=st.integers(-5, 5).map(float)), arrays(float, (6, 2), elements=st.floats(-7, 7)))
-def test_ecod_gives_what_pyod_gives_to_a_row_alone(rows, new):
+def test_ecod_scores_a_row_as_pyod_scores_it_alone(rows, new):
     from pyod.models.ecod import ECOD
 
-    rows = rows + np.array([[0.0, 0.0]] * 29 + [[0.0, 50.0]])  # a second column with a skew that a row can't undo
+    rows = rows + np.array(
+        [[0.0, 0.0]] * 29 + [[0.0, 50.0]]
+    )  # a second column so skewed that one row can't change the sign
     rows = np.vstack([rows, [[60.0, 0.0]]])
     theirs = ECOD().fit(rows)
     alone = [theirs.decision_function(row[None])[0] for row in new]
     assert -Tails().fit(rows).score_samples(new) == pytest.approx(alone)
 
 
-def test_pyod_s_own_ecod_scores_a_row_by_the_rows_beside_it():
-    """Why there is one of our own; should PyOD change it, theirs can take its place."""
+def test_pyods_ecod_depends_on_the_other_rows_scored():
+    """The reason for our own; if PyOD changes this, theirs can replace it."""
     from pyod.models.ecod import ECOD
 
     rows = np.random.default_rng(0).normal(size=(200, 2))
@@ -177,7 +179,7 @@ def test_pyod_s_own_ecod_scores_a_row_by_the_rows_beside_it():
 
 
 @pytest.mark.parametrize("method", ["largest", "mean", "median"])
-def test_distances_are_pyod_s(method):
+def test_distances_are_those_of_pyod(method):
     from pyod.models.knn import KNN
 
     generator = np.random.default_rng(0)
@@ -189,7 +191,7 @@ def test_distances_are_pyod_s(method):
 # --- points -------------------------------------------------------------------------------------------------------
 
 
-def test_a_seldom_category_is_far_out_and_an_unseen_one_farther():
+def test_a_rare_category_is_far_out_and_an_unseen_one_farther():
     X = np.repeat([0.0, 1.0, 2.0], [80, 18, 2])[:, None]
     common, seldom, rare, unseen, missing = Points(1).fit(X).transform(np.array([[0.0], [1], [2], [-1], [9]]))[:, 0]
     assert common < seldom < rare < unseen == missing
@@ -197,7 +199,7 @@ def test_a_seldom_category_is_far_out_and_an_unseen_one_farther():
 
 @settings(max_examples=40, deadline=None)
 @given(arrays(float, (12, 3), elements=st.one_of(st.floats(-1e6, 1e6), st.just(np.nan))), st.integers(0, 1))
-def test_points_are_numbers_of_one_scale(X, n_categorical):
+def test_points_are_standardised_numbers(X, n_categorical):
     X[:, 0] = np.nan_to_num(X[:, 0]).round()
     points = Points(n_categorical).fit(X).transform(X)
     assert np.isfinite(points).all()
@@ -209,7 +211,7 @@ def test_points_are_numbers_of_one_scale(X, n_categorical):
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         (
             {"kind": "one_class_svm", "params": {"nu": 2}},
@@ -223,8 +225,8 @@ def test_points_are_numbers_of_one_scale(X, n_categorical):
         ({"kind": "ecod", "params": {"max_rows": 9}}, "has no setting max_rows; allowed: "),
     ],
 )
-def test_a_wrong_setting_is_refused_before_any_data_is_read(spec, said):
-    with pytest.raises(ProblemError, match=said):
+def test_a_wrong_setting_is_refused_before_any_data_is_read(spec, message):
+    with pytest.raises(ProblemError, match=message):
         check_models([ModelSpec(**spec)])
 
 
@@ -261,8 +263,8 @@ def experiment(far):
 def test_a_detector_is_a_candidate_like_any_other(kind, far):
     made = experiment(far)
     outcome = made.run(Candidate(ModelSpec(kind=kind, class_name="rare"), NONE), 0)
-    judged = score(made.y[made.folds[0].valid], outcome.probabilities, CLASSES).metrics
+    scored = score(made.y[made.folds[0].valid], outcome.probabilities, CLASSES).metrics
     assert outcome.leaks == ()
     assert outcome.resampling.after == outcome.resampling.before
-    assert (judged["average_precision"] > 0.45) if far > 1 else (judged["average_precision"] < 1 / 3 + 0.05)
-    assert judged["ece"] < 0.06
+    assert (scored["average_precision"] > 0.45) if far > 1 else (scored["average_precision"] < 1 / 3 + 0.05)
+    assert scored["ece"] < 0.06

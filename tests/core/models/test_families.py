@@ -15,6 +15,7 @@ from lightgbm import LGBMClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from evenhand.data.split import make_folds
+from evenhand.data.stratified_sample import balanced_rows, stratified_rows
 from evenhand.errors import ProblemError
 from evenhand.metrics.scores import score
 from evenhand.models import DEFAULTS, CannotFit, build_model, check_models, importances
@@ -22,8 +23,8 @@ from evenhand.models.bag_smote import BagSmote
 from evenhand.models.balanced_ensembles import MeanOfModels, kept
 from evenhand.models.families import FAMILIES, FILLED
 from evenhand.models.focal import FocalLightGBM, _Objective, best_constant, focal_gradient, focal_loss
-from evenhand.models.prepared import Prepared, stratified_rows
-from evenhand.models.transfer.first_rows import balanced_rows
+from evenhand.models.prepared import Prepared
+from evenhand.models.transfer.first_rows import FEWEST
 from evenhand.problem import (
     DETECTORS,
     FULL_MODELS,
@@ -80,19 +81,19 @@ def test_every_family_takes_missing_numbers_and_a_class_of_two_rows(spec, n_clas
     X, y = small(n_classes)
     model = fitted(spec, X, y)
     assert list(model.classes_) == list(range(n_classes))
-    said = model.predict_proba(X)
-    assert said.shape == (len(y), n_classes)
-    assert np.isfinite(said).all()
-    assert said.min() >= 0
-    assert said.sum(axis=1) == pytest.approx(1)
-    assert np.array_equal(model.predict(X), model.classes_[said.argmax(axis=1)])
-    assert np.array_equal(fitted(spec, X, y).predict_proba(X), said), "the same seed gives the same digits"
+    probabilities = model.predict_proba(X)
+    assert probabilities.shape == (len(y), n_classes)
+    assert np.isfinite(probabilities).all()
+    assert probabilities.min() >= 0
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert np.array_equal(model.predict(X), model.classes_[probabilities.argmax(axis=1)])
+    assert np.array_equal(fitted(spec, X, y).predict_proba(X), probabilities), "the same seed gives the same digits"
     own = importances(model)
     assert own is None or (own.shape == (4,) and own.min() >= 0)
 
 
 @by_name
-def test_labels_need_not_be_without_a_gap(spec):
+def test_labels_need_not_be_consecutive(spec):
     X, y = small(5)
     labels = np.array([0, 2, 3, 5, 7])
     model = fitted(spec, X, labels[y])
@@ -104,8 +105,8 @@ def test_labels_need_not_be_without_a_gap(spec):
 def test_a_signal_is_found(spec):
     X, y = small(5, n=500, rare=40)
     unseen, truth = small(5, n=500, rare=40, seed=1)
-    said = fitted(spec, X, y).predict_proba(unseen)
-    assert score(truth, said, list("abcde")).metrics["average_precision"] > 0.4  # 0.2 knows nothing
+    probabilities = fitted(spec, X, y).predict_proba(unseen)
+    assert score(truth, probabilities, list("abcde")).metrics["average_precision"] > 0.4  # chance is 0.2
 
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.kind != "lightgbm_focal"], ids=lambda s: s.name)
@@ -124,7 +125,7 @@ def test_a_setting_that_a_family_lacks_is_refused_with_those_it_has(spec):
 
 
 @pytest.mark.parametrize(
-    ("kind", "params", "said"),
+    ("kind", "params", "message"),
     [
         ("lightgbm_focal", {"gamma": -1}, "gamma: -1; allowed: a number of 0 or more"),
         ("lightgbm_focal", {"gamma": "two"}, "gamma: 'two'"),
@@ -137,8 +138,8 @@ def test_a_setting_that_a_family_lacks_is_refused_with_those_it_has(spec):
         ("easy_ensemble", {"rounds": True}, "rounds: True"),
     ],
 )
-def test_a_value_that_means_nothing_is_refused_before_any_data_is_read(kind, params, said):
-    with pytest.raises(ProblemError, match=f"models: {kind}.{said}"):
+def test_an_invalid_value_is_refused_before_any_data_is_read(kind, params, message):
+    with pytest.raises(ProblemError, match=f"models: {kind}.{message}"):
         check_models([ModelSpec(kind=kind, params=params)])
 
 
@@ -173,7 +174,7 @@ TORONTO = yaml.safe_load((ROOT / "problems" / "toronto.yaml").read_text())
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"models": ["rusboost", "lightgbm"]}, "models: rusboost balances by itself; name it under balancing_models"),
         ({"balancing_models": ["lightgbm"]}, "models: lightgbm is named twice; give one a label"),
@@ -187,13 +188,13 @@ TORONTO = yaml.safe_load((ROOT / "problems" / "toronto.yaml").read_text())
         ({"balancing_model": ["adaboost"]}, "did you mean balancing_models?"),
     ],
 )
-def test_a_wrong_list_of_them_is_refused_with_what_is_allowed(change, said):
+def test_a_wrong_list_of_balancing_models_is_refused_with_what_is_allowed(change, message):
     with pytest.raises(ProblemError) as caught:
         parse_problem({**TORONTO, **change}, "my.yaml")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_list_of_them_is_read():
+def test_a_list_of_balancing_models_is_read():
     focal = {"kind": "lightgbm_focal", "params": {"gamma": 1, "alpha": [1, 2, 3, 4, 5.5]}, "label": "mine"}
     problem = parse_problem({**TORONTO, "balancing_models": ["rusboost", focal]}, "my.yaml")
     assert [model.name for model in problem.balancing_models] == ["rusboost", "mine"]
@@ -265,7 +266,7 @@ def test_without_focus_it_is_cross_entropy(given_rows):
 
 @settings(max_examples=40, deadline=None)
 @given(many, st.floats(0.5, 4))
-def test_focus_never_makes_a_row_count_for_more_than_its_own_loss(given_rows, gamma):
+def test_focus_never_raises_the_loss_of_a_row(given_rows, gamma):
     scores, y = given_rows
     alpha = np.ones(scores.shape[1])
     assert (focal_loss(scores, y, gamma, alpha) <= focal_loss(scores, y, 0, alpha) + 1e-12).all()
@@ -342,10 +343,10 @@ def test_both_parts_are_in_one_booster():
     spec = ModelSpec(kind="lightgbm_continued", params={"n_estimators": 10, "first_rounds": 7})
     model = fitted(spec, X, y)
     assert model.booster_.num_trees() == (10 + 7) * 5
-    assert model.adaptations_ == (f"the first 7 rounds saw {len(balanced_rows(y, 0)):,} of 400 rows, balanced",)
+    assert model.adaptations_ == (f"the first 7 rounds saw {len(balanced_rows(y, 0, FEWEST)):,} of 400 rows, balanced",)
 
 
-def test_the_first_rounds_leave_their_mark():
+def test_the_first_rounds_change_the_predictions():
     X, y = small(2, rare=20)
     params = {"n_estimators": 3}
     plain = fitted(ModelSpec(kind="lightgbm", params=params), X, y)
@@ -366,7 +367,7 @@ def test_balanced_rows_are_as_many_of_each_class_without_copies(counts, fewest):
 
 
 @pytest.mark.parametrize("kind", ["balanced_bagging", "smote_bagging", "easy_ensemble", "rusboost"])
-def test_what_is_kept_predicts_as_the_whole_did_and_holds_no_sampler(kind):
+def test_the_stored_part_predicts_the_same_and_holds_no_sampler(kind):
     X, y = small(5)
     X = np.nan_to_num(X)
     whole = FAMILIES[kind](random_state=0, **{**DEFAULTS[kind], **FEW[kind]}).fit(X, y)
@@ -389,16 +390,16 @@ def test_smote_in_a_bag_brings_every_class_to_the_same_number(counts, bound):
         assert (made <= given_rows.max(axis=0) + 1e-9).all()
 
 
-def test_a_member_that_never_saw_a_class_gives_it_nothing():
+def test_a_member_that_saw_no_row_of_a_class_gives_it_zero():
     X, y = np.arange(12.0).reshape(-1, 1), np.repeat([0, 1, 2], 4)
     whole, without = (DecisionTreeClassifier().fit(X[rows], y[rows]) for rows in (y >= 0, y != 1))
-    said = MeanOfModels([whole, without], np.array([3, 5, 9])).predict_proba(X)
-    assert said[y == 1, 1] == pytest.approx(0.5)
-    assert said[y == 2].tolist() == [[0, 0, 1]] * 4
+    probabilities = MeanOfModels([whole, without], np.array([3, 5, 9])).predict_proba(X)
+    assert probabilities[y == 1, 1] == pytest.approx(0.5)
+    assert probabilities[y == 2].tolist() == [[0, 0, 1]] * 4
 
 
 @pytest.mark.parametrize("kind", sorted(FILLED))
-def test_a_missing_number_counts_as_the_median_of_the_training_rows(kind):
+def test_a_missing_number_is_the_median_of_the_training_rows(kind):
     X, y = small(5, rare=30)
     X[:, :3] += 10
     model = fitted(ModelSpec(kind=kind, params=FEW[kind]), X, y)
@@ -407,7 +408,7 @@ def test_a_missing_number_counts_as_the_median_of_the_training_rows(kind):
     assert np.array_equal(model.predict_proba(gap), model.predict_proba(middle))
 
 
-def test_few_neighbours_are_told():
+def test_few_neighbours_are_recorded():
     X, y = small(5, rare=3)
     model = fitted(ModelSpec(kind="smote_bagging", params=FEW["smote_bagging"]), X, y)
     assert len(model.adaptations_) == 1
@@ -416,8 +417,8 @@ def test_few_neighbours_are_told():
     assert fitted(ModelSpec(kind="smote_bagging", params=FEW["smote_bagging"]), X, y).adaptations_ == ()
 
 
-def test_boosting_without_a_round_above_chance_is_a_reason_not_a_crash():
-    X, y = np.zeros((90, 2)), np.repeat([0, 1, 2], [10, 20, 60])  # nothing to tell apart: always the first class
+def test_boosting_without_a_round_above_chance_is_skipped_with_a_reason():
+    X, y = np.zeros((90, 2)), np.repeat([0, 1, 2], [10, 20, 60])  # no signal: always the first class
     with pytest.raises(CannotFit, match="rusboost: the first round is no better than chance"):
         build_model(ModelSpec(kind="rusboost"), 0, 90).fit(X, y)
 
@@ -436,7 +437,7 @@ def test_a_sample_has_its_size_and_every_class(counts, n):
 
 
 @pytest.mark.parametrize("kind", ["lightgbm", "random_forest", "adaboost"])
-def test_more_rows_than_the_bound_are_sampled_and_told(kind):
+def test_more_rows_than_the_bound_are_sampled_and_recorded(kind):
     X, y = small(5, n=2_500)
     spec = ModelSpec(kind=kind, params={"n_estimators": 3}, max_rows=2_000)
     model = fitted(spec, X, y)
@@ -468,9 +469,9 @@ def test_shuffled_labels_stay_at_chance(spec):
     reasons = [outcome.skipped for outcome in outcomes if outcome.skipped]
     assert not reasons or (spec.kind == "rusboost" and all("no better than chance" in reason for reason in reasons))
     for fold, outcome in done:
-        judged = score(made.y[fold.valid], outcome.probabilities, made.classes).metrics
-        assert judged["average_precision"] < 1 / 3 + 0.08
-        assert judged["macro_f1"] < 1 / 3 + 0.09
+        scored = score(made.y[fold.valid], outcome.probabilities, made.classes).metrics
+        assert scored["average_precision"] < 1 / 3 + 0.08
+        assert scored["macro_f1"] < 1 / 3 + 0.09
 
 
 def test_a_fold_without_a_signal_for_boosting_is_skipped_with_its_reason():
@@ -485,7 +486,7 @@ def test_a_fold_without_a_signal_for_boosting_is_skipped_with_its_reason():
 def test_what_a_family_did_to_its_rows_is_recorded():
     made = experiment()
     record = made.run(Candidate(SPECS[0], NONE), 0).resampling
-    assert any("rows of each class" in note for note in record.adaptations)
+    assert any("rows per class" in note for note in record.adaptations)
     assert record.after == record.before
     assert made.run(Candidate(ModelSpec(kind="lightgbm"), NONE), 0).resampling.adaptations == ()
 

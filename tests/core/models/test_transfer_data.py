@@ -82,7 +82,7 @@ def test_rows_of_one_time_are_skipped_with_a_reason_and_rows_without_a_time_refu
     outcome = same.run(continued("older"), 0)
     assert outcome.probabilities is None
     assert outcome.skipped == "lightgbm_continued: the older rows lack 3 of the 3 classes"
-    with pytest.raises(ProblemError, match="no column of time to split by"):
+    with pytest.raises(ProblemError, match="the rows have no time column"):
         experiment(when=False).run(continued("older"), 0)
 
 

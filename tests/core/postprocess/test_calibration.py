@@ -14,9 +14,11 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 
-from evenhand.metrics.checks import DecisionError
+from evenhand.metrics.checks import MetricsError
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
-from evenhand.postprocess.fit_calibrators import before_and_after, correct_prior, cross_calibrated, fit_calibrator
+from evenhand.postprocess.calibrators import PriorCorrection
+from evenhand.postprocess.fit_calibrators import cross_calibrated, fit_calibrator
 
 SETTINGS = settings(max_examples=15, deadline=None, derandomize=True)
 KINDS = ("temperature", "sigmoid", "isotonic")
@@ -28,6 +30,10 @@ def rows(seed, n, k):
     proba = rng.dirichlet(np.linspace(2, 0.3, k), n)
     y = (proba.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1).clip(0, k - 1)
     return proba, y
+
+
+def metrics_of(y, proba):
+    return score(y, proba, [str(code) for code in range(proba.shape[1])]).metrics
 
 
 def powered(proba, power):
@@ -69,7 +75,7 @@ def test_isotonic_rises_in_each_class_before_rows_are_normalised(found):
 
 @SETTINGS
 @given(some_rows)
-def test_sigmoid_never_turns_a_class_around(found):
+def test_sigmoid_never_reverses_a_class(found):
     proba, y = found
     assert (fit_calibrator("sigmoid", 1 / proba.shape[1] + 0 * proba, y).slopes >= 0).all()
     worst = proba[:, ::-1]
@@ -80,12 +86,12 @@ def test_sigmoid_never_turns_a_class_around(found):
 @given(st.integers(0, 999), st.integers(2, 6), st.sampled_from(("temperature", "sigmoid")))
 def test_log_loss_never_rises_on_the_rows_fitted_on(seed, k, kind):
     proba, y = rows(seed, 500, k)
-    change = before_and_after(y, proba, fit_calibrator(kind, proba, y).apply(proba))
-    assert change["after"]["log_loss"] <= change["before"]["log_loss"] + 2e-3  # what it costs never to be certain
+    before, after = metrics_of(y, proba), metrics_of(y, fit_calibrator(kind, proba, y).apply(proba))
+    assert after["log_loss"] <= before["log_loss"] + 2e-3  # the price of never being certain
 
 
 class Given(ClassifierMixin, BaseEstimator):
-    """Says what it is given."""
+    """Returns its input as probabilities."""
 
     classes_ = np.arange(4)
 
@@ -122,7 +128,7 @@ def test_isotonic_curves_are_those_of_scikit_learn():
         np.testing.assert_allclose(curves[:, code], theirs.predict(new[:, code]), atol=1e-12)
 
 
-def test_sigmoid_finds_what_resampling_and_overconfidence_did():
+def test_sigmoid_recovers_resampling_and_overconfidence():
     proba, y = rows(3, 20_000, 4)
     share = np.array([0.1, 0.2, 0.3, 0.4])
     bent = proba**1.5 * share
@@ -137,20 +143,20 @@ def test_sigmoid_finds_what_resampling_and_overconfidence_did():
 def test_overconfident_probabilities_come_closer_to_the_truth_on_other_rows(kind):
     proba, y = rows(4, 6_000, 4)
     sure = powered(proba, 2.5)
-    calibrated = cross_calibrated(kind, sure, y, np.arange(len(y)) % 3)
-    change = before_and_after(y, sure, calibrated)
-    assert change["after"]["log_loss"] < change["before"]["log_loss"] - 0.1
-    assert change["after"]["brier"] < change["before"]["brier"] - 0.02
-    assert change["before"]["ece"] > 0.1
-    assert change["after"]["ece"] < 0.03
+    calibrated = cross_calibrated(kind, Predictions(y, sure, folds=np.arange(len(y)) % 3))
+    before, after = metrics_of(y, sure), metrics_of(y, calibrated)
+    assert after["log_loss"] < before["log_loss"] - 0.1
+    assert after["brier"] < before["brier"] - 0.02
+    assert before["ece"] > 0.1
+    assert after["ece"] < 0.03
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_labels_of_the_judged_fold_never_reach_its_calibrator(kind):
+def test_labels_of_the_evaluated_fold_never_reach_its_calibrator(kind):
     proba, y = rows(5, 300, 4)
     fold = np.arange(300) % 3
     planted = np.where(fold == 1, (y + 1) % 4, y)
-    plain, found = (cross_calibrated(kind, proba, labels, fold) for labels in (y, planted))
+    plain, found = (cross_calibrated(kind, Predictions(labels, proba, folds=fold)) for labels in (y, planted))
     assert (plain[fold == 1] == found[fold == 1]).all()
     assert (plain[fold != 1] != found[fold != 1]).any()
 
@@ -164,7 +170,7 @@ def test_a_class_without_rows_is_not_ruled_out(kind):
     assert calibrated[:, 3].mean() > proba[:, 3].mean() / 2
 
 
-def test_sigmoid_leaves_a_class_without_rows_as_it_was():
+def test_sigmoid_does_not_change_a_class_without_rows():
     proba, y = rows(6, 400, 4)
     proba, y = proba[y != 3], y[y != 3]
     calibrated = fit_calibrator("sigmoid", proba, y).apply(proba)
@@ -173,7 +179,7 @@ def test_sigmoid_leaves_a_class_without_rows_as_it_was():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_class_told_apart_without_fault_stays_short_of_certain(kind):
+def test_a_perfectly_separated_class_does_not_become_certain(kind):
     y = np.repeat([0, 1, 2], 20)
     proba = np.where(np.eye(3)[y] > 0, 0.98, 0.01)
     calibrated = fit_calibrator(kind, proba, y).apply(proba)
@@ -193,56 +199,37 @@ def test_a_calibrator_is_plain_data_that_repeats_stores_and_compares(kind):
     assert (back.apply(proba) == made.apply(proba)).all()
 
 
-# --- back to natural prevalence ------------------------------------------------------------------------------------
+# --- prior correction ----------------------------------------------------------------------------------------------
 
 
-def test_correction_is_bayes_rule():
+def test_the_prior_correction_is_bayes_rule():
     natural, trained = np.array([0.9, 0.08, 0.02]), np.array([1, 1, 1]) / 3
     likelihood = np.array([[0.2, 0.5, 0.9], [0.7, 0.1, 0.4]])
     seen, expected = (likelihood * share / (likelihood * share).sum(1, keepdims=True) for share in (trained, natural))
-    np.testing.assert_allclose(correct_prior(seen, trained, natural), expected, rtol=1e-12)
+    np.testing.assert_allclose(PriorCorrection(natural / trained).apply(seen), expected, rtol=1e-12)
 
 
 @SETTINGS
 @given(some_rows, st.integers(0, 999))
-def test_correction_there_and_back_changes_nothing(found, seed):
+def test_a_prior_correction_and_its_inverse_change_nothing(found, seed):
     proba, _ = found
-    a, b = np.random.default_rng(seed).dirichlet(np.full(proba.shape[1], 5.0), 2)
-    there = correct_prior(proba, a, b)
+    ratios = np.random.default_rng(seed).dirichlet(np.full(proba.shape[1], 5.0))
+    there = PriorCorrection(ratios).apply(proba)
     np.testing.assert_allclose(there.sum(axis=1), 1, atol=1e-12)
-    np.testing.assert_allclose(correct_prior(there, b, a), proba, atol=1e-9)
-    np.testing.assert_allclose(correct_prior(proba, a, a), proba, atol=1e-12)
+    np.testing.assert_allclose(PriorCorrection(1 / ratios).apply(there), proba, atol=1e-9)
 
 
-def test_a_class_never_trained_on_stays_at_zero_and_can_not_have_a_probability():
-    proba = np.array([[0.6, 0.4, 0.0]])
-    assert correct_prior(proba, np.array([0.5, 0.5, 0]), np.array([0.7, 0.2, 0.1]))[0, 2] == 0
-    with pytest.raises(DecisionError, match="trained_share: class 1 has no share"):
-        correct_prior(proba, np.array([0.5, 0, 0.5]), np.array([0.7, 0.2, 0.1]))
-    with pytest.raises(DecisionError, match="prior: class 1 has no share"):
-        correct_prior(proba, np.array([0.5, 0.5, 0]), np.array([1.0, 0, 0]))
+# --- invalid input -------------------------------------------------------------------------------------------------
 
 
-# --- judged, refused -----------------------------------------------------------------------------------------------
-
-
-def test_before_and_after_are_the_scores_of_evaluation():
-    proba, y = rows(8, 300, 3)
-    after = powered(proba, 0.5)
-    change = before_and_after(y, proba, after)
-    for when, judged in (("before", proba), ("after", after)):
-        metrics = score(y, judged, ["a", "b", "c"]).metrics
-        assert change[when] == pytest.approx({name: metrics[name] for name in ("log_loss", "ece", "brier")})
-
-
-def test_what_does_not_fit_is_refused():
+def test_input_that_does_not_match_is_refused():
     proba, y = rows(9, 50, 3)
-    with pytest.raises(DecisionError, match="found 'platt', allowed: temperature, sigmoid, isotonic"):
+    with pytest.raises(MetricsError, match="found 'platt', allowed: temperature, sigmoid, isotonic"):
         fit_calibrator("platt", proba, y)
-    with pytest.raises(DecisionError, match=r"needed 50 .* codes from 0 to 2"):
+    with pytest.raises(MetricsError, match="allowed are 0 to 2"):
         fit_calibrator("sigmoid", proba, y + 1)
-    with pytest.raises(DecisionError, match="1 rows hold"):
+    with pytest.raises(MetricsError, match="1 rows hold"):
         fit_calibrator("sigmoid", np.where(np.arange(50)[:, None] == 4, np.nan, proba), y)
     for kind in KINDS:
-        with pytest.raises(DecisionError, match="needed 3 columns"):
+        with pytest.raises(MetricsError, match="needed 3 columns"):
             fit_calibrator(kind, proba, y).apply(proba[:, :2])

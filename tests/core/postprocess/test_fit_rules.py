@@ -1,4 +1,4 @@
-"""Decision rules: exact where they say so, blind to the rows they are judged on, and the same for every class order."""
+"""Decision rules: exact, fitted without the rows they are evaluated on, and the same for every class order."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from sklearn import metrics as sk
 
 from evenhand.data.out_of_fold import fitting_rows
 from evenhand.errors import ProblemError
-from evenhand.metrics.bootstrap_metrics import FROM_CONFUSION
-from evenhand.metrics.checks import DecisionError
+from evenhand.metrics.checks import MetricsError
+from evenhand.metrics.confusion_metrics import CONFUSION_METRICS
+from evenhand.metrics.predictions import Predictions
 from evenhand.postprocess import multipliers
 from evenhand.postprocess.fit_rules import cross_fitted, fit_rule, period_groups
 from evenhand.postprocess.multipliers import OBJECTIVES
@@ -51,18 +52,22 @@ def rows(seed, n, k, sharpness=1.0):
     return proba, y, np.bincount(y, minlength=k) / n
 
 
-def fitted(raw, proba, y, prior, metric="macro_f1", classes=NAMES, **more):
-    return fit_rule(rule_spec(raw), proba, y, classes[: proba.shape[1]], metric, prior, **more)
+def fitted(raw, proba, y, metric="macro_f1", classes=NAMES, **more):
+    return fit_rule(rule_spec(raw), Predictions(y, proba), classes[: proba.shape[1]], metric, **more)
+
+
+def cross_fitted_on(raw, proba, y, folds, classes=NAMES, **more):
+    return cross_fitted(rule_spec(raw), Predictions(y, proba, folds=folds), classes, "macro_f1", **more)
 
 
 def metric_of(metric, y, proba, codes):
     k = proba.shape[1]
-    return FROM_CONFUSION[metric](np.bincount(y * k + codes, minlength=k * k).reshape(k, k))[0]
+    return CONFUSION_METRICS[metric](np.bincount(y * k + codes, minlength=k * k).reshape(k, k))[0]
 
 
 some_rows = st.builds(rows, st.integers(0, 10_000), st.integers(20, 60), st.integers(2, 5))
 label_metrics = st.sampled_from(LABEL_METRICS)
-coarse_rows = st.sampled_from([10, multipliers.COARSE])  # of which the searches see so many first
+coarse_rows = st.sampled_from([10, multipliers.COARSE])  # rows that the searches start on
 
 
 # --- multipliers ---------------------------------------------------------------------------------------------------
@@ -75,10 +80,10 @@ def test_every_label_metric_has_an_objective():
 @SETTINGS
 @given(st.integers(0, 10_000), label_metrics, st.booleans())
 def test_with_two_classes_no_threshold_scores_higher(seed, metric, coarse):
-    proba, y, prior = rows(seed, 40, 2)
+    proba, y, _prior = rows(seed, 40, 2)
     if coarse:  # many ties
         proba = (np.round(proba * 6) + 1) / (np.round(proba * 6) + 1).sum(axis=1, keepdims=True)
-    judge = {
+    value = {
         "macro_f1": lambda c: sk.f1_score(y, c, average="macro", labels=np.unique(y), zero_division=0),
         "weighted_f1": lambda c: sk.f1_score(y, c, average="weighted", labels=np.unique(y), zero_division=0),
         "balanced_accuracy": lambda c: sk.recall_score(y, c, average="macro", labels=np.unique(y), zero_division=0),
@@ -87,28 +92,28 @@ def test_with_two_classes_no_threshold_scores_higher(seed, metric, coarse):
         "g_mean": lambda c: metric_of("g_mean", y, proba, c),
     }[metric]
     thresholds = np.concatenate([[-1.0], np.unique(proba[:, 1]), [2.0]])
-    best = max(judge((proba[:, 1] > threshold).astype(int)) for threshold in thresholds)
-    assert judge(fitted("multipliers", proba, y, prior, metric).decide(proba)) == pytest.approx(best, abs=1e-9)
+    best = max(value((proba[:, 1] > threshold).astype(int)) for threshold in thresholds)
+    assert value(fitted("multipliers", proba, y, metric).decide(proba)) == pytest.approx(best, abs=1e-9)
 
 
 @pytest.mark.parametrize("metric", LABEL_METRICS)
 def test_rows_that_tie_move_together(metric):
     for seed in range(20):
-        proba, y, prior = rows(seed, 40, 2)
+        proba, y, _prior = rows(seed, 40, 2)
         proba[:, 1] = (np.round(proba[:, 1] * 4) + 1) / 6
         proba[:, 0] = 1 - proba[:, 1]
         chosen = [(proba[:, 1] > threshold).astype(int) for threshold in [0, *np.unique(proba[:, 1])]]
         best = max(metric_of(metric, y, proba, codes) for codes in chosen)
-        reached = metric_of(metric, y, proba, fitted("multipliers", proba, y, prior, metric).decide(proba))
+        reached = metric_of(metric, y, proba, fitted("multipliers", proba, y, metric).decide(proba))
         assert reached == pytest.approx(best, abs=1e-9)
 
 
 @SETTINGS
 @given(some_rows, label_metrics, coarse_rows)
 def test_no_change_of_one_multiplier_scores_higher(found, metric, few):
-    proba, y, prior = found
+    proba, y, _prior = found
     with mock.patch.object(multipliers, "COARSE", few):
-        weights = np.array(fitted("multipliers", proba, y, prior, metric).weights)
+        weights = np.array(fitted("multipliers", proba, y, metric).weights)
     reached = metric_of(metric, y, proba, (proba * weights).argmax(axis=1))
     for code in np.unique(y):
         others = np.delete(proba * weights, code, axis=1).max(axis=1)
@@ -122,13 +127,13 @@ def test_no_change_of_one_multiplier_scores_higher(found, metric, few):
 @SETTINGS
 @given(some_rows, label_metrics, st.booleans(), coarse_rows)
 def test_multipliers_never_score_below_argmax_on_their_own_rows(found, metric, coarse, few):
-    proba, y, prior = found
+    proba, y, _prior = found
     if coarse:  # many ties, and zeros
         proba = np.round(proba * 4)
         proba[proba.sum(axis=1) == 0] = 1
         proba /= proba.sum(axis=1, keepdims=True)
     with mock.patch.object(multipliers, "COARSE", few):
-        codes = fitted("multipliers", proba, y, prior, metric).decide(proba)
+        codes = fitted("multipliers", proba, y, metric).decide(proba)
     assert metric_of(metric, y, proba, codes) >= metric_of(metric, y, proba, proba.argmax(axis=1)) - 1e-12
 
 
@@ -137,10 +142,10 @@ def test_a_search_that_begins_on_some_of_the_rows_ends_as_high_as_one_on_all():
     y = rng.choice(4, 3_000, p=[0.6, 0.25, 0.1, 0.05])
     logits = rng.normal(size=(len(y), 4)) + np.eye(4)[y] * 1.5 + np.log([0.6, 0.25, 0.1, 0.05])
     proba = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    prior, reached = np.bincount(y) / len(y), []
+    _prior, reached = np.bincount(y) / len(y), []
     for few in (len(y), 300):
         with mock.patch.object(multipliers, "COARSE", few):
-            codes = fitted("multipliers", proba, y, prior, "macro_f1").decide(proba)
+            codes = fitted("multipliers", proba, y, "macro_f1").decide(proba)
         reached.append(metric_of("macro_f1", y, proba, codes))
     whole, coarse = reached
     assert coarse >= whole - 0.003
@@ -150,58 +155,56 @@ def test_a_search_that_begins_on_some_of_the_rows_ends_as_high_as_one_on_all():
 @SETTINGS
 @given(some_rows, label_metrics, st.randoms(use_true_random=False))
 def test_multipliers_do_not_depend_on_the_order_of_classes_or_rows(found, metric, random):
-    proba, y, prior = found
+    proba, y, _prior = found
     order = list(range(proba.shape[1]))
     random.shuffle(order)
     lines = list(range(len(y)))
     random.shuffle(lines)
-    plain = np.array(fitted("multipliers", proba, y, prior, metric).weights)
+    plain = np.array(fitted("multipliers", proba, y, metric).weights)
     place = np.argsort(order)
-    moved = fitted(
-        "multipliers", proba[lines][:, order], place[y[lines]], prior[order], metric, [NAMES[code] for code in order]
-    )
+    moved = fitted("multipliers", proba[lines][:, order], place[y[lines]], metric, [NAMES[code] for code in order])
     np.testing.assert_allclose(moved.weights, plain[order], rtol=1e-9)
 
 
 @SETTINGS
 @given(some_rows, label_metrics, st.permutations(range(len(NAMES))))
-def test_nor_does_a_search_that_begins_on_some_of_the_rows_depend_on_the_order_of_classes(found, metric, shuffled):
-    proba, y, prior = found
+def test_a_search_that_starts_on_some_rows_does_not_depend_on_the_order_of_classes(found, metric, shuffled):
+    proba, y, _prior = found
     order = [code for code in shuffled if code < proba.shape[1]]
     names = [NAMES[code] for code in order]
     with mock.patch.object(multipliers, "COARSE", 10):
-        plain = np.array(fitted("multipliers", proba, y, prior, metric).weights)
-        moved = fitted("multipliers", proba[:, order], np.argsort(order)[y], prior[order], metric, names)
+        plain = np.array(fitted("multipliers", proba, y, metric).weights)
+        moved = fitted("multipliers", proba[:, order], np.argsort(order)[y], metric, names)
     np.testing.assert_allclose(moved.weights, plain[order], rtol=1e-9)
 
 
 @SETTINGS
 @given(some_rows, st.floats(0.01, 100))
 def test_only_the_ratios_of_multipliers_count(found, factor):
-    proba, y, prior = found
-    rule = fitted("multipliers", proba, y, prior)
+    proba, y, _prior = found
+    rule = fitted("multipliers", proba, y)
     scaled = LargestWeighted(rule.name, rule.classes, tuple(np.array(rule.weights) * factor))
     assert (scaled.decide(proba) == rule.decide(proba)).all()
 
 
-def test_multipliers_bring_rare_classes_forward_on_new_rows():
-    proba, y, prior = rows(1, 6_000, 4, sharpness=2)
-    rule = fitted("multipliers", proba[:4000], y[:4000], prior)
+def test_multipliers_improve_macro_f1_on_new_rows():
+    proba, y, _prior = rows(1, 6_000, 4, sharpness=2)
+    rule = fitted("multipliers", proba[:4000], y[:4000])
     new, truth = proba[4000:], y[4000:]
     assert metric_of("macro_f1", truth, new, rule.decide(new)) > metric_of("macro_f1", truth, new, new.argmax(1)) + 0.02
 
 
-def test_a_probability_next_to_nothing_warns_of_nothing_and_moves_no_multiplier():
-    proba, y, prior = rows(3, 500, 4)
+def test_a_tiny_probability_gives_no_warning_and_moves_no_multiplier():
+    proba, y, _prior = rows(3, 500, 4)
     nearly = np.where(np.arange(500)[:, None] % 7 == 0, [0.6, 0.3, 0.1, 1e-310], proba)
     gone = np.where(np.arange(500)[:, None] % 7 == 0, [0.6, 0.3, 0.1, 0.0], proba)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert fitted("multipliers", nearly, y, prior).weights == fitted("multipliers", gone, y, prior).weights
+        assert fitted("multipliers", nearly, y).weights == fitted("multipliers", gone, y).weights
 
 
 @pytest.mark.parametrize("seed", [9, 117, 126, 819, 1611, 1685, *range(200, 240)])
-def test_no_multiplier_is_nothing_where_probabilities_are_of_every_size(seed):
+def test_no_multiplier_is_zero_where_probabilities_are_of_every_size(seed):
     generator = np.random.default_rng(seed)
     n_classes, n = int(generator.integers(2, 6)), int(generator.integers(10, 60))
     y = np.r_[np.arange(n_classes), generator.choice(n_classes, n)]
@@ -210,21 +213,21 @@ def test_no_multiplier_is_nothing_where_probabilities_are_of_every_size(seed):
     proba /= proba.sum(axis=1, keepdims=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        weights = fitted("multipliers", proba, y, np.bincount(y) / len(y)).weights
+        weights = fitted("multipliers", proba, y).weights
     assert np.isfinite(weights).all()
     assert min(weights) > 0
 
 
 def test_a_class_without_rows_is_still_chosen_somewhere():
     proba, y, _ = rows(2, 500, 4)
-    rule = fitted("multipliers", proba, np.where(y == 3, 0, y), np.array([0.5, 0.3, 0.15, 0.05]))
+    rule = fitted("multipliers", proba, np.where(y == 3, 0, y))
     assert (rule.decide(proba) == 3).any()
 
 
-def test_multipliers_refuse_a_metric_that_does_not_judge_the_chosen_class():
-    proba, y, prior = rows(0, 30, 3)
+def test_multipliers_refuse_a_metric_of_probabilities():
+    proba, y, _prior = rows(0, 30, 3)
     with pytest.raises(ProblemError, match="can't be fitted for log_loss; allowed: macro_f1"):
-        fitted("multipliers", proba, y, prior, "log_loss")
+        fitted("multipliers", proba, y, "log_loss")
 
 
 # --- priors --------------------------------------------------------------------------------------------------------
@@ -233,10 +236,12 @@ def test_multipliers_refuse_a_metric_that_does_not_judge_the_chosen_class():
 @SETTINGS
 @given(some_rows)
 def test_prior_power_goes_from_argmax_to_equal_weight_of_classes(found):
-    proba, y, prior = found
-    prior = (prior + 0.01) / (prior + 0.01).sum()
-    none = fitted({"kind": "prior_power", "tau": 0}, proba, y, prior).decide(proba)
-    half = fitted("prior_power", proba, y, prior).decide(proba)
+    proba, y, _ = found
+    k = proba.shape[1]
+    proba, y = np.vstack([proba, np.full((k, k), 1 / k)]), np.append(y, np.arange(k))  # every class has a row
+    prior = np.bincount(y) / len(y)
+    none = fitted({"kind": "prior_power", "tau": 0}, proba, y).decide(proba)
+    half = fitted("prior_power", proba, y).decide(proba)
     assert (none == proba.argmax(axis=1)).all()
     assert (half == (proba / np.sqrt(prior)).argmax(axis=1)).all()
     rarest = prior.argmin()
@@ -247,14 +252,14 @@ def test_prior_correction_undoes_resampling_and_is_argmax_without_it():
     proba, y, prior = rows(3, 200, 4)
     share = np.array([0.1, 0.2, 0.4, 0.3])
     resampled = proba * share / prior / (proba * share / prior).sum(axis=1, keepdims=True)
-    back = fitted("prior_correction", resampled, y, prior, trained_share=share)
+    back = fitted("prior_correction", resampled, y, trained_share=share)
     assert (back.decide(resampled) == proba.argmax(axis=1)).all()
-    assert (fitted("prior_correction", proba, y, prior).decide(proba) == proba.argmax(axis=1)).all()
+    assert (fitted("prior_correction", proba, y).decide(proba) == proba.argmax(axis=1)).all()
 
 
-def test_a_class_absent_from_the_prior_is_not_weighed_without_end():
+def test_the_weight_of_an_absent_class_is_finite():
     proba, y, _ = rows(4, 50, 3)
-    rule = fitted("prior_power", proba, y, np.array([0.8, 0.2, 0.0]))
+    rule = fitted("prior_power", proba, np.minimum(y, 1))
     assert rule.weights[2] == rule.weights[1]
 
 
@@ -271,13 +276,13 @@ def cost_tables(draw):
 
 @SETTINGS
 @given(cost_tables(), st.integers(0, 999), st.floats(0.1, 50), st.randoms(use_true_random=False))
-def test_a_dearer_miss_never_means_fewer_catches(costs, seed, more, random):
-    proba, y, prior = rows(seed, 50, len(costs))
+def test_a_costlier_miss_never_means_fewer_catches(costs, seed, more, random):
+    proba, y, _prior = rows(seed, 50, len(costs))
     truth = random.randrange(len(costs))
-    dearer = costs.copy()
-    dearer[truth, np.arange(len(costs)) != truth] += more
+    costlier = costs.copy()
+    costlier[truth, np.arange(len(costs)) != truth] += more
     before, after = (
-        fitted({"kind": "cost", "costs": table.tolist()}, proba, y, prior).decide(proba) for table in (costs, dearer)
+        fitted({"kind": "cost", "costs": table.tolist()}, proba, y).decide(proba) for table in (costs, costlier)
     )
     assert (after[before == truth] == truth).all()
 
@@ -285,8 +290,8 @@ def test_a_dearer_miss_never_means_fewer_catches(costs, seed, more, random):
 @SETTINGS
 @given(cost_tables(), st.integers(0, 999))
 def test_a_miss_never_scores_above_a_catch(costs, seed):
-    proba, y, prior = rows(seed, 50, len(costs))
-    rule = fitted({"kind": "cost", "costs": costs.tolist()}, proba, y, prior)
+    proba, y, _prior = rows(seed, 50, len(costs))
+    rule = fitted({"kind": "cost", "costs": costs.tolist()}, proba, y)
     predicted = rule.decide(proba)
     for row in range(len(y)):
         caught = predicted.copy()
@@ -295,21 +300,21 @@ def test_a_miss_never_scores_above_a_catch(costs, seed):
 
 
 def test_no_choice_has_a_lower_expected_cost():
-    proba, y, prior = rows(5, 60, 3)
+    proba, y, _prior = rows(5, 60, 3)
     costs = [[0, 1, 4], [2, 0, 1], [30, 10, 0]]
-    chosen = fitted({"kind": "cost", "costs": costs}, proba, y, prior).decide(proba)
+    chosen = fitted({"kind": "cost", "costs": costs}, proba, y).decide(proba)
     for row, code in zip(proba, chosen, strict=True):
-        expected = [sum(row[t] * costs[t][said] for t in range(3)) for said in range(3)]
+        expected = [sum(row[t] * costs[t][p] for t in range(3)) for p in range(3)]
         assert expected[code] == min(expected)
 
 
 def test_equal_costs_are_argmax_and_named_costs_move_the_named_class():
-    proba, y, prior = rows(6, 300, 5)
-    plain = fitted({"kind": "cost", "costs": {}}, proba, y, prior).decide(proba)
+    proba, y, _prior = rows(6, 300, 5)
+    plain = fitted({"kind": "cost", "costs": {}}, proba, y).decide(proba)
     assert (plain == proba.argmax(axis=1)).all()
-    dear = fitted({"kind": "cost", "costs": {"Robbery": {"Assault": 20}}}, proba, y, prior)
-    assert dear.costs[3] == (20.0, 1.0, 1.0, 0.0, 1.0)
-    assert (dear.decide(proba) == 0).sum() < (plain == 0).sum()
+    costly = fitted({"kind": "cost", "costs": {"Robbery": {"Assault": 20}}}, proba, y)
+    assert costly.costs[3] == (20.0, 1.0, 1.0, 0.0, 1.0)
+    assert (costly.decide(proba) == 0).sum() < (plain == 0).sum()
 
 
 @pytest.mark.parametrize(
@@ -326,9 +331,9 @@ def test_equal_costs_are_argmax_and_named_costs_move_the_named_class():
     ],
 )
 def test_costs_that_make_no_sense_are_refused(costs, message):
-    proba, y, prior = rows(0, 30, 3)
+    proba, y, _prior = rows(0, 30, 3)
     with pytest.raises(ProblemError, match=message):
-        fitted({"kind": "cost", "costs": costs}, proba, y, prior)
+        fitted({"kind": "cost", "costs": costs}, proba, y)
 
 
 # --- capacity ------------------------------------------------------------------------------------------------------
@@ -337,10 +342,10 @@ PER_DAY = {"kind": "capacity", "class_name": "Robbery", "k": 3, "per": "day"}
 
 
 def test_k_a_group_is_exact_and_takes_the_highest():
-    proba, y, prior = rows(7, 200, 4)
+    proba, y, _prior = rows(7, 200, 4)
     days = np.arange(200) % 9
     days[:2] = 9  # a group with fewer rows than k
-    rule = fitted(PER_DAY, proba, y, prior, groups=days)
+    rule = fitted(PER_DAY, proba, y, groups=days)
     chosen = rule.decide(proba, days) == 3
     for day in range(10):
         here = days == day
@@ -351,10 +356,10 @@ def test_k_a_group_is_exact_and_takes_the_highest():
 @SETTINGS
 @given(st.integers(0, 999), st.integers(1, 20), st.booleans())
 def test_a_threshold_takes_no_more_than_the_share_and_all_that_fits(seed, percent, coarse):
-    proba, y, prior = rows(seed, 100, 4)
+    proba, y, _prior = rows(seed, 100, 4)
     if coarse:
         proba = (np.round(proba * 5) + 1) / (np.round(proba * 5) + 1).sum(axis=1, keepdims=True)
-    rule = fitted({**PER_DAY, "k": None, "per": None, "share": percent / 100}, proba, y, prior)
+    rule = fitted({**PER_DAY, "k": None, "per": None, "share": percent / 100}, proba, y)
     chosen = rule.decide(proba) == 3
     next_best = proba[~chosen, 3].max()
     assert chosen.sum() <= percent < chosen.sum() + (proba[:, 3] == next_best).sum()
@@ -362,9 +367,9 @@ def test_a_threshold_takes_no_more_than_the_share_and_all_that_fits(seed, percen
 
 
 def test_k_a_day_becomes_a_threshold_for_single_rows():
-    proba, y, prior = rows(8, 4_000, 4)
+    proba, y, _prior = rows(8, 4_000, 4)
     days = np.arange(4_000) % 40
-    rule = fitted(PER_DAY, proba, y, prior, groups=days)
+    rule = fitted(PER_DAY, proba, y, groups=days)
     assert rule.share == pytest.approx(0.03)
     new, _, _ = rows(9, 4_000, 4)
     alone = np.concatenate([rule.decide(new[[row]]) for row in range(200)])
@@ -373,34 +378,34 @@ def test_k_a_day_becomes_a_threshold_for_single_rows():
 
 
 def test_rows_without_a_day_are_decided_by_the_threshold():
-    proba, y, prior = rows(8, 400, 4)
+    proba, y, _prior = rows(8, 400, 4)
     days = np.where(np.arange(400) < 100, -1, np.arange(400) % 10)
-    rule = fitted(PER_DAY, proba, y, prior, groups=days)
+    rule = fitted(PER_DAY, proba, y, groups=days)
     chosen = rule.decide(proba, days) == 3
     assert (chosen[:100] == (proba[:100, 3] >= rule.threshold)).all()
     assert chosen[100:].sum() == 30
 
 
 def test_rows_past_the_capacity_get_their_most_probable_other_class():
-    proba, y, prior = rows(10, 100, 4)
-    codes = fitted(PER_DAY, proba, y, prior, groups=np.zeros(100, dtype=int)).decide(proba)
+    proba, y, _prior = rows(10, 100, 4)
+    codes = fitted(PER_DAY, proba, y, groups=np.zeros(100, dtype=int)).decide(proba)
     rest = codes != 3
     assert (codes[rest] == proba[rest, :3].argmax(axis=1)).all()
 
 
-def test_cross_fitting_counts_k_over_whole_days_not_over_their_folds():
+def test_cross_fitting_counts_k_over_complete_days_not_over_their_folds():
     proba, y, _ = rows(11, 300, 4)
     days, folds = np.arange(300) // 30, np.arange(300) % 3
-    codes = cross_fitted(rule_spec(PER_DAY), proba, y, folds, NAMES[:4], "macro_f1", groups=days)
+    codes = cross_fitted_on(PER_DAY, proba, y, folds, NAMES[:4], groups=days)
     assert (np.bincount(days[codes == 3]) == 3).all()
 
 
 def test_a_capacity_without_its_groups_or_its_class_is_refused():
-    proba, y, prior = rows(0, 30, 4)
-    with pytest.raises(DecisionError, match="k = 3 per day needs the day of each of 30 rows"):
-        fitted(PER_DAY, proba, y, prior)
+    proba, y, _prior = rows(0, 30, 4)
+    with pytest.raises(MetricsError, match="k = 3 per day needs the day of each of 30 rows"):
+        fitted(PER_DAY, proba, y)
     with pytest.raises(ProblemError, match="no class 'Arson'; allowed: Assault"):
-        fitted({"kind": "capacity", "class_name": "Arson", "share": 0.1}, proba, y, prior)
+        fitted({"kind": "capacity", "class_name": "Arson", "share": 0.1}, proba, y)
     with pytest.raises(ProblemError, match="period day needs times"):
         period_groups(pd.Series(["a"]), rule_spec({**PER_DAY, "period": "day"}))
 
@@ -410,78 +415,78 @@ def test_a_capacity_without_its_groups_or_its_class_is_refused():
 
 @pytest.mark.parametrize("raw", SPECS)
 def test_a_rule_is_plain_data_that_repeats_stores_and_compares(raw):
-    proba, y, prior = rows(12, 150, 5)
+    proba, y, _prior = rows(12, 150, 5)
     share = np.full(5, 0.2)
-    rule, again = (fitted(raw, proba, y, prior, trained_share=share) for _ in range(2))
+    rule, again = (fitted(raw, proba, y, trained_share=share) for _ in range(2))
     assert rule == again
     assert json.loads(json.dumps(rule.to_record())) == rule.to_record()
     back = skops.io.loads(skops.io.dumps(rule), trusted=TRUSTED)
     assert back == rule
     assert (back.decide(proba) == rule.decide(proba)).all()
-    other = fitted(raw, proba[:, ::-1], y, prior[::-1], trained_share=share, classes=NAMES[::-1])
+    other = fitted(raw, proba[:, ::-1], y, trained_share=share, classes=NAMES[::-1])
     assert other != rule
 
 
 @pytest.mark.parametrize("raw", SPECS)
 @pytest.mark.parametrize("folds", [3, 1])
-def test_labels_of_the_judged_rows_never_reach_their_rule(raw, folds):
+def test_labels_of_the_evaluated_rows_never_reach_their_rule(raw, folds):
     proba, y, _ = rows(13, 240, 5)
     fold = np.arange(240) % folds
-    plain = cross_fitted(rule_spec(raw), proba, y, fold, NAMES, "macro_f1")
-    for _, judged in fitting_rows(fold, y):
+    plain = cross_fitted_on(raw, proba, y, fold)
+    for _, evaluated in fitting_rows(fold, y):
         planted = y.copy()
-        planted[judged] = np.roll(y[judged], 7)
+        planted[evaluated] = np.roll(y[evaluated], 7)
         if folds == 1:  # the halves are drawn by class, so keep them while labels move within one
-            fold_then = np.isin(np.arange(240), judged).astype(int)
-            plain = cross_fitted(rule_spec(raw), proba, y, fold_then, NAMES, "macro_f1")
+            fold_then = np.isin(np.arange(240), evaluated).astype(int)
+            plain = cross_fitted_on(raw, proba, y, fold_then)
         else:
             fold_then = fold
-        found = cross_fitted(rule_spec(raw), proba, planted, fold_then, NAMES, "macro_f1")
-        assert (found[judged] == plain[judged]).all()
+        found = cross_fitted_on(raw, proba, planted, fold_then)
+        assert (found[evaluated] == plain[evaluated]).all()
 
 
 def test_one_fold_is_cut_into_halves_with_every_class_in_both():
     _, y, _ = rows(14, 301, 4)
     pairs = fitting_rows(np.zeros(301), y)
-    assert sorted(np.concatenate([judged for _, judged in pairs])) == list(range(301))
-    for fitted_on, judged in pairs:
-        assert not set(fitted_on) & set(judged)
-        assert np.abs(np.bincount(y[fitted_on], minlength=4) - np.bincount(y[judged], minlength=4)).max() <= 1
+    assert sorted(np.concatenate([evaluated for _, evaluated in pairs])) == list(range(301))
+    for fitted_on, evaluated in pairs:
+        assert not set(fitted_on) & set(evaluated)
+        assert np.abs(np.bincount(y[fitted_on], minlength=4) - np.bincount(y[evaluated], minlength=4)).max() <= 1
 
 
-def test_a_cross_fitted_score_does_not_flatter_where_there_is_nothing_to_learn():
+def test_a_cross_fitted_score_is_not_optimistic_where_there_is_nothing_to_learn():
     rng = np.random.default_rng(15)
     proba, y = rng.dirichlet(np.ones(5), 150), rng.integers(0, 5, 150)
-    own = fitted("multipliers", proba, y, np.full(5, 0.2)).decide(proba)
-    honest = cross_fitted(rule_spec("multipliers"), proba, y, np.arange(150) % 3, NAMES, "macro_f1")
+    own = fitted("multipliers", proba, y).decide(proba)
+    honest = cross_fitted_on("multipliers", proba, y, np.arange(150) % 3)
     assert metric_of("macro_f1", y, proba, own) > metric_of("macro_f1", y, proba, honest) + 0.02
 
 
 @pytest.mark.parametrize(
     ("proba", "message"),
     [
-        (np.full((2, 3), 1 / 3), "found shape .2, 3., needed 5 columns"),
-        (np.array([[0.2] * 5, [np.nan, 0.25, 0.25, 0.25, 0.25]]), "1 rows hold a negative or not finite value"),
-        (np.array([[np.inf, 0.25, 0.25, 0.25, 0.25]]), "1 rows hold a negative or not finite value"),
+        (np.full((2, 3), 1 / 3), r"found shape \(2, 3\), needed 5 columns"),
+        (np.array([[0.2] * 5, [np.nan, 0.25, 0.25, 0.25, 0.25]]), "1 rows hold a value that is negative or not finite"),
+        (np.array([[np.inf, 0.25, 0.25, 0.25, 0.25]]), "1 rows hold a value that is negative or not finite"),
         (np.array([[-0.2, 0.3, 0.3, 0.3, 0.3]]), "row 0"),
-        (np.zeros((1, 5)), "zeros alone"),
+        (np.zeros((1, 5)), "zeros only"),
     ],
 )
 @pytest.mark.parametrize("raw", SPECS)
-def test_no_rule_decides_on_what_is_no_probability(raw, proba, message):
-    good, y, prior = rows(16, 60, 5)
-    with pytest.raises(DecisionError, match=message):
-        fitted(raw, good, y, prior).decide(proba)
+def test_no_rule_decides_on_invalid_probabilities(raw, proba, message):
+    good, y, _prior = rows(16, 60, 5)
+    with pytest.raises(MetricsError, match=message):
+        fitted(raw, good, y).decide(proba)
 
 
-def test_labels_and_shares_that_do_not_fit_are_refused():
+def test_labels_and_shares_that_do_not_match_are_refused():
     proba, y, prior = rows(17, 60, 5)
     for bad in (y[:-1], y + 5, y.astype(float), -1 - y):
-        with pytest.raises(DecisionError, match=r"needed 60 .* codes from 0 to 4"):
-            fitted("multipliers", proba, bad, prior)
+        with pytest.raises(MetricsError, match=r"truth: found"):
+            fitted("multipliers", proba, bad)
     for bad in (prior[:-1], -prior, prior * 0, prior * np.nan):
-        with pytest.raises(DecisionError, match="prior: needed 5 class shares"):
-            fitted("prior_power", proba, y, bad)
+        with pytest.raises(MetricsError, match="trained_share: needed 5 class shares"):
+            fitted("prior_correction", proba, y, trained_share=bad)
 
 
 @pytest.mark.parametrize(
@@ -498,6 +503,6 @@ def test_labels_and_shares_that_do_not_fit_are_refused():
         {"kind": "argmax", "tau": 0.5},
     ],
 )
-def test_a_decision_that_can_not_be_is_refused_when_the_file_is_read(raw):
+def test_an_invalid_decision_is_refused_when_the_file_is_read(raw):
     with pytest.raises(ValidationError):
         rule_spec(raw)

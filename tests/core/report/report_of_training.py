@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evenhand.evidence.bootstrap import Interval, Predictions
+from evenhand.evidence.bootstrap import Interval
 from evenhand.evidence.types import (
     CandidateEvidence,
     ClassSupport,
@@ -14,6 +14,7 @@ from evenhand.evidence.types import (
     Simplest,
 )
 from evenhand.gate.verdict import Verdict
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
 from evenhand.problem import parse_problem
 from evenhand.report.candidate_row import Row, row_name
@@ -43,7 +44,7 @@ def answers(skill, seed=0):
     y = np.repeat(np.arange(len(CLASSES)), ROWS)
     proba = rng.dirichlet(np.ones(len(CLASSES)), len(y)) + skill * np.eye(len(CLASSES))[y] + [0.3, 0.1, 0, 0]
     proba /= proba.sum(axis=1, keepdims=True)
-    return y, Predictions(proba, proba.argmax(axis=1))
+    return Predictions(y, proba, proba.argmax(axis=1))
 
 
 def figures():
@@ -57,7 +58,7 @@ def figures():
 def row(model, strategy, skill, classes, decision="argmax", skipped=None):
     if skipped:
         return Row(model, strategy, "base", decision, None, None, 0.5, skipped)
-    scores = [score(y, p.proba, classes, p.predicted) for y, p in (answers(skill, 1), answers(skill, 2))]
+    scores = [score(p.y, p.proba, classes, p.predicted) for p in (answers(skill, 1), answers(skill, 2))]
     return Row(model, strategy, "base", decision, *scores, 1.5, None)
 
 
@@ -70,22 +71,22 @@ def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **
         row("forest", "none", 0.1, classes),
         row("forest", "smote", 0, classes, skipped="the smallest class has 2 rows"),
     )
-    y, winner = answers(0.6, 2)
-    groups = {"district": np.where(np.arange(len(y)) % 2, "north <b>", "south")} if grouped else {}
+    winner = answers(0.6, 2)
+    groups = {"district": np.where(np.arange(len(winner.y)) % 2, "north <b>", "south")} if grouped else {}
     counts = dict(zip(classes, (900, 300, 90, 20), strict=True))
     more = dict.fromkeys(classes, 900)
     parts = {
         "problem": problem,
         "summary": summary_of(problem, rows),
-        "verdict": Verdict(outcome="promote (first)", reasons=("No champion yet.",), metric="macro_f1", rows=len(y)),
+        "verdict": Verdict(
+            outcome="promote (first)", reasons=("No champion yet.",), metric="macro_f1", rows=len(winner.y)
+        ),
         "rows": rows,
         "winner": rows[1],
         "reference": rows[0],
         "made": Made("aa11", "bb22", ("2014-01-01", "2020-12-31"), None, "tiny", 9, 3, 5, "cc33"),
-        "measured": measure(
-            HeldOut(y, classes, winner, answers(0.2, 2)[1], groups), "macro_f1", problem.gate, resamples=60
-        ),
-        "ledger": (
+        "measured": measure(HeldOut(classes, winner, answers(0.2, 2), groups), "macro_f1", problem.gate, resamples=60),
+        "records": (
             ResamplingRecord("none", "holdout", counts, counts),
             ResamplingRecord("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
         ),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evenhand.gate.decide import decide, no_evaluation_left
-from evenhand.gate.verdict import Scored, error_verdict
+from evenhand.gate.verdict import VersionPredictions, error_verdict
 from evenhand.metrics.scores import score
 from evenhand.report.gate.details import describe, reliability
 from evenhand.report.gate.page import gate_report
@@ -78,11 +78,11 @@ class TestPage:
         if outcome.startswith("promote"):
             assert "Conditions: 6 pass" in text or "Conditions: 10 pass" in text
 
-    @pytest.mark.parametrize("outcome", [*OUTCOMES, "error", "no look"])
+    @pytest.mark.parametrize("outcome", [*OUTCOMES, "error", "no evaluation left"])
     def test_it_is_whole_and_reaches_nothing_outside(self, outcome):
         if outcome == "error":
             page = gate_report(error_verdict("no champion <here>", "macro_f1"), about())
-        elif outcome == "no look":
+        elif outcome == "no evaluation left":
             page = gate_report(no_evaluation_left("macro_f1", "required", QUICK, "cd" * 32, 100), about())
         else:
             page = report(OUTCOMES[outcome])[1]
@@ -182,7 +182,9 @@ class TestDetails:
 
 def test_a_verdict_of_another_model_is_not_drawn_where_it_could_not_be_scored():
     whole = case(3.0, 1.0)
-    other = dataclasses.replace(whole, champion=Scored("x", CLASSES, whole.champion.proba, whole.truth, "cd" * 32))
+    other = dataclasses.replace(
+        whole, champion=VersionPredictions("x", CLASSES, whole.champion.proba, whole.truth, "cd" * 32)
+    )
     verdict = decide(other, QUICK)
     assert verdict.outcome == "error"
     assert "Each class" not in gate_report(verdict, about())

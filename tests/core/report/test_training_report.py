@@ -103,8 +103,8 @@ def test_a_class_that_is_never_called_is_not_called_right_in_no_case_of_100(whol
 
 
 def test_figures_are_those_of_the_scores():
-    y, model = answers(0.6, 2)
-    found = measure(HeldOut(y, CLASSES, model), "macro_f1", report().problem.gate, resamples=60)
+    model = answers(0.6, 2)
+    found = measure(HeldOut(CLASSES, model), "macro_f1", report().problem.gate, resamples=60)
     scores = row("lightgbm", "smote", 0.6, CLASSES).test
     assert found.primary.estimate == pytest.approx(scores.metrics["macro_f1"])
     assert found.difference is None
@@ -134,8 +134,8 @@ def test_the_answer_follows_the_interval_of_the_difference(whole):
 
 def test_for_a_loss_less_is_better():
     problem = report().problem.model_copy(update={"metric": "log_loss"})
-    y, better = answers(0.6, 2)
-    found = measure(HeldOut(y, CLASSES, better, answers(0.2, 2)[1]), "log_loss", problem.gate, resamples=60)
+    better = answers(0.6, 2)
+    found = measure(HeldOut(CLASSES, better, answers(0.2, 2)), "log_loss", problem.gate, resamples=60)
     assert found.difference.low > 0
     overall = answer(report(problem=problem, measured=found))[0]
     assert " is better than " in overall
@@ -149,12 +149,12 @@ def test_synthetic_data_are_marked_before_anything_else(page):
 
 
 def test_absent_parts_are_left_out():
-    bare = report(measured=None, reference=None, ledger=(), figures={}, grouped=False)
+    bare = report(measured=None, reference=None, records=(), figures={}, grouped=False)
     page = report_page(bare)
     reader, text = read(page)
     assert reader.open == []
     assert re.findall(r'<section id="(\w+)"', page) == re.findall(r'<a href="#(\w+)"', page)
-    assert not {"groups", "ledger", "classes"} & set(re.findall(r'<section id="(\w+)"', page))
+    assert not {"groups", "records", "classes"} & set(re.findall(r'<section id="(\w+)"', page))
     assert page.count("<svg") == 1  # the candidates
     assert not re.search(r"\bnan\b|\bNone\b", text)
 
@@ -180,7 +180,7 @@ def test_evidence_gives_every_candidate_its_interval_and_the_conclusion(whole):
         for place in (candidate.oof, candidate.test):
             near = place.metrics["macro_f1"].interval
             assert f"{decimal(near.low)} to {decimal(near.high)}" in text
-    for part in (found.conclusion, found.warnings[0], found.grounds["test"].classes[0].said, "one standard error"):
+    for part in (found.conclusion, found.warnings[0], found.grounds["test"].classes[0].text, "one standard error"):
         assert part in text
 
 
@@ -203,8 +203,8 @@ def test_groups_name_the_widest_gap_with_its_interval(whole):
     values = [group.values["macro recall"].estimate for group in found.groups]
     assert gap.estimate == pytest.approx(max(values) - min(values))
     assert f"{100 * gap.low:.1f} to {100 * gap.high:.1f}" in widest_gap((found,))
-    y, model = answers(0.6, 2)
-    rows = HeldOut(y, CLASSES, model, groups={"place": np.array(["here"] * len(y))})
+    model = answers(0.6, 2)
+    rows = HeldOut(CLASSES, model, groups={"place": np.array(["here"] * len(model.y))})
     few = measure(rows, "macro_f1", whole.problem.gate, resamples=60)
     assert widest_gap(few.groups).startswith("No group can be compared")
 

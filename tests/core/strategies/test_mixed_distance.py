@@ -1,4 +1,4 @@
-"""Neighbours among numbers, and among numbers and categories, and what SMOTENC makes of them."""
+"""Neighbours among numbers, and among numbers and categories, and the rows that SMOTENC makes."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from evenhand.strategies import mixed_distance as mixed
 from evenhand.strategies import resample
 from evenhand.strategies.mixed_distance import MixedRows
 from evenhand.strategies.neighbour_search import neighbours
-from evenhand.strategies.traced_samplers import most_frequent
+from evenhand.strategies.smotenc import most_frequent
 
 CLASSES = ["a", "b"]
 
@@ -49,7 +49,7 @@ def test_no_row_is_nearer_than_those_found(n, k, decimals, mismatch, seed):
     assert not (found == np.arange(n)[:, None]).any()
 
 
-def test_rows_asked_for_have_the_neighbours_they_have_among_all():
+def test_some_rows_have_the_same_neighbours_as_in_a_search_of_all():
     numbers, codes = rows(300, 0)
     search = MixedRows(numbers, codes, 1.0)
     asked = np.array([7, 3, 250])
@@ -57,7 +57,7 @@ def test_rows_asked_for_have_the_neighbours_they_have_among_all():
     assert search.neighbours(5, asked[:0]).shape == (0, 5)
 
 
-def test_where_a_bucket_hides_the_neighbours_every_row_is_looked_at(monkeypatch):
+def test_where_a_bucket_hides_neighbours_all_rows_are_compared(monkeypatch):
     numbers, codes = rows(400, 1, scale=0.01)
     looked_at = []
     among_all = MixedRows._among_all
@@ -106,7 +106,7 @@ def test_the_rows_are_those_of_imbalanced_learn_to_the_last_category(seed):
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000), st.booleans(), st.integers(1, 6))
-def test_a_made_row_lies_between_neighbours_and_has_the_category_of_most(seed, standardise, k):
+def test_a_synthetic_row_lies_between_neighbours_and_has_their_most_frequent_category(seed, standardise, k):
     X, y = table(n=150, seed=seed)
     strategy = SmoteStrategy(kind="smotenc", standardise=standardise, k_neighbors=k)
     made = resample(strategy, X, y, CLASSES, 0, n_categorical=2)
@@ -130,14 +130,14 @@ def on_segment(point, start, end):
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 4), min_size=4, max_size=4), min_size=1, max_size=30), st.integers(0, 50))
-def test_the_most_frequent_value_wins_and_ties_go_by_lot(values, seed):
+def test_the_most_frequent_value_wins_and_ties_are_drawn(values, seed):
     values = np.array(values)
     chosen = most_frequent(values, np.random.RandomState(seed))
     times = (values == chosen[:, None]).sum(axis=1)
     assert np.array_equal(times, [np.unique(row, return_counts=True)[1].max() for row in values])
 
 
-def test_ties_go_by_lot():
+def test_ties_are_drawn():
     tied = np.tile([0, 1, 2, 3], (4_000, 1))
     shares = np.bincount(most_frequent(tied, np.random.RandomState(0))) / 4_000
     np.testing.assert_allclose(shares, 0.25, atol=0.03)

@@ -51,7 +51,7 @@ def test_capped_takes_an_absolute_number_for_a_named_class():
     assert class_counts(y[capped_rows(strategy, y, list(UCF))], list(UCF))["NormalVideos"] == 35_000
 
 
-def test_capped_names_a_class_that_is_not_there():
+def test_capped_names_a_missing_class():
     strategy = CappedStrategy(kind="capped", cap=20, per_class={"Normal": 1.5})
     with pytest.raises(CannotResample, match=r"no class Normal; classes are a, b, c"):
         capped_rows(strategy, rows([5, 5, 5])[1], CLASSES)
@@ -90,21 +90,21 @@ def test_weights_give_every_class_the_same_total():
     np.testing.assert_allclose(totals, totals[0])
 
 
-def test_smote_takes_fewer_neighbours_for_a_small_class_and_says_so():
+def test_smote_takes_fewer_neighbours_for_a_small_class_and_records_it():
     X, y = rows([40, 20, 3])
     grown = resample(SmoteStrategy(kind="smote"), X, y, CLASSES, seed=0)
     assert np.bincount(grown.y).tolist() == [40, 40, 40]
     assert grown.adaptations == ("2 neighbours instead of 5: the smallest class has 3 rows",)
 
 
-def test_smote_leaves_a_class_of_one_row_as_it_is_and_says_so():
+def test_smote_does_not_grow_a_class_of_one_row_and_records_it():
     X, y = rows([40, 20, 1])
     grown = resample(SmoteStrategy(kind="smote"), X, y, CLASSES, seed=0)
     assert np.bincount(grown.y).tolist() == [40, 40, 1]
     assert "c: a single row has no neighbour" in grown.adaptations[0]
 
 
-def test_smote_fills_gaps_for_neighbours_only():
+def test_smote_fills_missing_values_for_neighbours_only():
     X, y = rows([40, 10, 10])
     X[0, 0] = np.nan
     X[45, 1] = np.nan
@@ -122,7 +122,7 @@ def test_smotenc_keeps_categories_whole():
     assert np.bincount(grown.y).tolist() == [40, 40, 40]
 
 
-def test_smotenc_without_categories_says_why_it_cannot_run():
+def test_smotenc_without_categories_is_refused_with_a_reason():
     X, y = rows([40, 10, 10])
     with pytest.raises(CannotResample, match="0 categories of 4"):
         resample(SmoteStrategy(kind="smotenc"), X, y, CLASSES, seed=0, n_categorical=0)
@@ -137,15 +137,15 @@ def test_a_class_that_a_fold_lacks_is_recorded():
 
 
 def check_lineage(given_X, given_y, made):
-    """Every real row is the row that it names; every synthetic one names a row of its own class, or none."""
+    """Every real row equals the row it names; every synthetic one names a row of its own class, or none."""
     n_real = len(made.y) - made.n_synthetic
     assert made.source.shape == made.y.shape
     assert np.issubdtype(made.source.dtype, np.integer)
     assert np.all((made.source >= -1) & (made.source < len(given_y)))
     assert np.all(made.source[:n_real] >= 0)
     np.testing.assert_array_equal(made.X[:n_real], given_X[made.source[:n_real]])
-    told = made.source >= 0
-    np.testing.assert_array_equal(made.y[told], given_y[made.source[told]])
+    known = made.source >= 0
+    np.testing.assert_array_equal(made.y[known], given_y[made.source[known]])
 
 
 @pytest.mark.parametrize("strategy", [*ALL, SmoteStrategy(kind="smotenc")], ids=lambda s: s.name)

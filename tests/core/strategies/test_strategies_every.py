@@ -1,4 +1,4 @@
-"""What holds for every strategy, on rows that make life hard for it."""
+"""Properties of every strategy, on difficult rows."""
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_rows(strategy):
 
 
 @pytest.mark.parametrize("strategy", EVERY, ids=lambda s: s.name)
-def test_the_rows_given_are_left_alone(strategy):
+def test_the_given_rows_are_not_changed(strategy):
     X, y, classes = rows((60, 30, 10), gaps=True)
     kept_X, kept_y = X.copy(), y.copy()
     made(strategy, X, y, classes)
@@ -113,7 +113,7 @@ def test_a_tiny_class_stays_or_the_reason_names_it(strategy, few):
 
 
 @pytest.mark.parametrize("strategy", EVERY, ids=lambda s: s.name)
-def test_categories_alone_are_enough_or_the_reason_says_not(strategy):
+def test_categories_alone_are_enough_or_refused_with_a_reason(strategy):
     X, y, classes = rows((60, 20, 10), n_numeric=0)
     needs_numbers = strategy.kind in OVER - {"random_over"} or strategy.kind.startswith("smote_")
     if not needs_numbers:
@@ -127,12 +127,12 @@ def test_categories_alone_are_enough_or_the_reason_says_not(strategy):
 def test_one_numeric_column_is_enough_and_categories_stay_whole(strategy):
     X, y, classes = rows((60, 20, 10), n_numeric=1)
     result = made(strategy, X, y, classes)
-    if strategy.kind != "smote":  # plain SMOTE takes the codes of categories for numbers
+    if strategy.kind != "smote":  # plain SMOTE interpolates category codes
         assert set(np.unique(result.X[:, 0])) <= {0.0, 1.0, 2.0}
 
 
 @pytest.mark.parametrize("strategy", BOUNDED, ids=lambda s: s.name)
-def test_more_rows_than_allowed_become_a_sample_and_is_recorded(strategy):
+def test_more_rows_than_allowed_are_sampled_and_recorded(strategy):
     X, y, classes = rows((900, 250, 40))
     result = made(strategy.model_copy(update={"max_rows": 300}), X, y, classes)
     assert result.adaptations[0] == "fitted on 300 of 1,190 rows"
@@ -157,7 +157,7 @@ def test_distances_that_do_not_fit_in_memory_are_refused():
         resample(strategy, np.zeros((25_000, 1)), y, ["a", "b"], 0)
 
 
-def test_the_catalogue_names_every_kind_that_knows_nothing_of_the_problem_or_of_texts_and_bounds_it():
+def test_the_catalogue_has_every_kind_that_needs_neither_costs_nor_texts_and_bounds_it():
     from typing import get_args
 
     from evenhand.problem import AnyStrategy

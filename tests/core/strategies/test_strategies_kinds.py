@@ -1,4 +1,4 @@
-"""Each kind does what its paper says, a wrong one is refused with what is allowed, and none leaks."""
+"""Each kind does what its paper describes, a wrong one is refused with what is allowed, and none leaks."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn import over_sampling, under_sampling
 
+from evenhand.data.stratified_sample import largest_remainder_sizes
 from evenhand.errors import ProblemError
 from evenhand.problem import (
     AdasynStrategy,
@@ -26,7 +27,6 @@ from evenhand.problem.strategies import FULL
 from evenhand.strategies import CannotResample, resample, resampling_record
 from evenhand.strategies.expected_rows import search_note
 from evenhand.strategies.neighbour_search import neighbours
-from evenhand.strategies.stratified_sample import bounded_counts
 from evenhand.training.candidates import Candidate
 from tests.core.training.test_experiment import MODELS, looks_better_than_chance, made, out_of_fold
 
@@ -57,7 +57,7 @@ def test_a_ratio_is_a_share_of_the_largest_class(kind, ratio, expected):
     assert counts(SimpleStrategy(kind=kind, ratio=ratio), *rows()) == expected
 
 
-def test_a_ratio_that_changes_nothing_says_so():
+def test_a_ratio_that_changes_nothing_is_recorded():
     X, y = rows()
     assert "nothing changed" in resample(SimpleStrategy(kind="random_over", ratio=0.1), X, y, CLASSES, 0).adaptations[0]
 
@@ -104,7 +104,7 @@ def test_cost_weights_are_the_costs_of_a_class_s_mistakes(costs):
     assert weight.mean() == pytest.approx(1)
 
 
-def test_a_class_whose_mistakes_cost_nothing_is_not_dropped_in_silence():
+def test_a_class_whose_mistakes_cost_nothing_is_refused():
     strategy = CostWeightStrategy(kind="cost_weight", costs={"b": {"a": 0, "c": 0}})
     with pytest.raises(CannotResample, match="mistakes about b cost nothing"):
         resample(strategy, *rows(), CLASSES, 0)
@@ -117,7 +117,7 @@ def test_the_weight_of_each_class_is_recorded():
     assert entry.weight == pytest.approx({"a": 50, "b": 50, "c": 50})
 
 
-def test_rose_adds_noise_of_the_papers_width_and_copies_gaps_and_categories():
+def test_rose_adds_noise_of_the_papers_width_and_copies_missing_values_and_categories():
     X, y = rows((3000, 1000, 500))
     X[:, 0] = np.arange(len(y)) % 4
     X[::3, 1] = np.nan
@@ -206,7 +206,7 @@ def test_borderline_smote_starts_from_rows_with_foreign_neighbours_alone():
     assert found.n_synthetic > 60
 
 
-def test_without_a_border_borderline_smote_says_why_it_cannot_run():
+def test_without_a_border_borderline_smote_is_refused_with_a_reason():
     X, y = rows()
     with pytest.raises(CannotResample, match="borderline_smote: no row of a class to grow has foreign neighbours"):
         resample(BorderlineSmoteStrategy(kind="borderline_smote"), X + 100 * y[:, None], y, CLASSES, 0)
@@ -217,7 +217,7 @@ def test_without_a_border_borderline_smote_says_why_it_cannot_run():
     [TomekStrategy(kind="tomek"), NearMissStrategy(kind="near_miss"), SmoteStrategy(kind="smote", standardise=True)],
     ids=lambda s: s.kind,
 )
-def test_standardised_distances_know_no_units(strategy):
+def test_standardised_distances_do_not_depend_on_units(strategy):
     X, y = rows()
     metres = X * [1, 1000, 1] + [0, 5, 0]
     plain, scaled = (resample(strategy, given_rows, y, CLASSES, 0) for given_rows in (X, metres))
@@ -229,7 +229,7 @@ def test_standardised_distances_know_no_units(strategy):
 
 
 @pytest.mark.parametrize("kind", ["smote", "smotenc", "borderline_smote", "adasyn", "smote_tomek", "smote_enn"])
-def test_what_rows_share_their_synthetic_row_has_to_the_last_digit(kind):
+def test_a_synthetic_row_has_exactly_the_values_that_its_parents_share(kind):
     X, y = rows()
     X = np.column_stack([np.arange(len(y)) % 3, X, np.array([43.7, 79.1, 0.1])[y]])
     strategy = next(s for s in FULL if s.kind == kind).model_copy(update={"standardise": True})
@@ -245,7 +245,7 @@ def test_a_bounded_sample_is_full_and_keeps_rare_classes(sizes, max_rows):
     sizes = np.array(sizes)
     if sizes.sum() <= max_rows:
         return
-    found = bounded_counts(sizes, max_rows)
+    found = largest_remainder_sizes(sizes, max_rows)
     assert found.sum() == max_rows
     assert np.all(found <= sizes)
     rare = sizes <= min(500, max_rows // (2 * len(sizes)))
@@ -294,7 +294,7 @@ def test_every_kind_is_named_in_yaml_by_its_kind_alone_or_with_settings():
 
 
 @pytest.mark.parametrize(
-    ("strategy", "said"),
+    ("strategy", "message"),
     [
         ("smoke", "'borderline_smote', 'adasyn', 'near_miss', 'tomek', 'enn', 'smote_tomek', 'smote_enn'"),
         ({"kind": "near_miss", "version": 4}, "near_miss.version: Input should be 1, 2 or 3, found 4"),
@@ -314,10 +314,10 @@ def test_every_kind_is_named_in_yaml_by_its_kind_alone_or_with_settings():
         ("cost_weight", "cost_weight.costs: required, but missing"),
     ],
 )
-def test_a_wrong_strategy_is_refused_with_what_is_allowed(strategy, said):
+def test_a_wrong_strategy_is_refused_with_what_is_allowed(strategy, message):
     with pytest.raises(ProblemError) as caught:
         problem("none", strategy)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

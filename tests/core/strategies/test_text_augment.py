@@ -69,7 +69,7 @@ def test_every_new_row_is_a_copy_of_a_row_of_its_class_but_for_its_text_columns(
     frame = rows_of(len(y), seed=seed)[0].assign(notes=lambda rows: rows["notes"].fillna("officers left the street"))
     classes = [f"k{i}" for i in range(len(counts))]
     features = FeatureSet(
-        categorical=("place",), text=(TextFeature(column="notes", min_count=1, components=2, telling=1),)
+        categorical=("place",), text=(TextFeature(column="notes", min_count=1, components=2, top_terms=1),)
     )
     rows, given_X = made_of(frame, y, AUGMENT.model_copy(update={"ratio": ratio}), features, classes, seed)
     assert rows.given is given_X
@@ -132,7 +132,7 @@ def test_several_text_columns_are_altered():
     frame, y = rows_of()
     frame["more"] = rows_of(seed=5)[0]["notes"].fillna("the street")
     features = FeatureSet.model_validate(
-        {"text": [{"column": c, "components": 3, "telling": 1} for c in ("notes", "more")]}
+        {"text": [{"column": c, "components": 3, "top_terms": 1} for c in ("notes", "more")]}
     )
     rows, given_X = made_of(frame, y, features=features)
     differs = rows.X[len(y) :] != given_X[rows.source[len(y) :]]

@@ -15,6 +15,7 @@ from evenhand.data.out_of_fold import check_disjoint
 from evenhand.data.split import Fold, make_folds
 from evenhand.errors import LeakFound
 from evenhand.features.encoder import build_encoder
+from evenhand.metrics.predictions import Predictions
 from evenhand.postprocess import fit_calibrators as calibration
 from evenhand.postprocess import fit_rules as decision
 from evenhand.problem import MultipliersDecision, SmoteStrategy, StratifiedFolds
@@ -227,11 +228,10 @@ class TestDecisionRules:
     y = np.repeat([0, 1, 2], 40)
     proba = np.random.default_rng(0).dirichlet([1, 1, 1], 120)
     folds = np.tile([0, 1, 2], 40)
+    predictions = Predictions(y, proba, folds=folds)
 
     def decided(self):
-        return decision.cross_fitted(
-            MultipliersDecision(kind="multipliers"), self.proba, self.y, self.folds, CLASSES, "macro_f1"
-        )
+        return decision.cross_fitted(MultipliersDecision(kind="multipliers"), self.predictions, CLASSES, "macro_f1")
 
     def test_multipliers_fitted_on_the_rows_they_are_judged_on(self, monkeypatch):
         self.decided()
@@ -247,7 +247,7 @@ class TestDecisionRules:
         leaking = [(np.arange(120), np.flatnonzero(self.folds == 0))]
         monkeypatch.setattr(calibration, "fitting_rows", lambda folds, y: leaking)
         with pytest.raises(LeakFound, match="calibration temperature, out of fold: fitted and scored on 40 rows"):
-            calibration.cross_calibrated("temperature", self.proba, self.y, self.folds)
+            calibration.cross_calibrated("temperature", self.predictions)
 
     @given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)))
     @settings(max_examples=40, deadline=None)

@@ -14,7 +14,7 @@ from evenhand.evidence.evaluation_set import EvaluatedCandidates
 from evenhand.evidence.fold_variance import borrowed_spread, fold_spread
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
-from evenhand.postprocess.choose_calibration import Known
+from evenhand.metrics.predictions import Predictions
 from evenhand.problem import MultipliersDecision, SimpleDecision
 from evenhand.problem.models import ExtraCandidate
 from evenhand.training.candidates import candidates, fits
@@ -89,9 +89,9 @@ def test_metrics_of_probabilities_race_in_their_own_direction(metric):
     answers = {}
     for name, skill in (("best", 2.0), ("near", 1.97), ("far", 1.0)):
         proba = probabilities(skill)
-        known = Known(rows.y, proba, None, rows.folds)
+        known = Predictions(rows.y, proba, folds=rows.folds)
         answers[name] = {name: measured_candidate(rows, known, SimpleDecision(kind="argmax"), metric)}
-        assert set(answers[name][name].judged) == {metric} <= set(PROBABILITY_METRICS)
+        assert set(answers[name][name].metrics) == {metric} <= set(PROBABILITY_METRICS)
     assert set(ruled_out(rows, answers, Race(metric, OF))) == {"far"}
 
 
@@ -100,7 +100,7 @@ def test_rules_are_fitted_on_the_other_folds():
     proba = np.full((len(rows.y), 3), [0.6, 0.3, 0.1])
     proba[np.arange(len(rows.y)), rows.y] += 0.2
     proba /= proba.sum(axis=1, keepdims=True)
-    known = Known(rows.y, proba, None, rows.folds)
+    known = Predictions(rows.y, proba, folds=rows.folds)
     plain = measured_candidate(rows, known, SimpleDecision(kind="argmax"), "macro_f1").codes
     ruled = measured_candidate(rows, known, MultipliersDecision(kind="multipliers"), "macro_f1").codes
     assert (ruled == rows.y).mean() > (plain == rows.y).mean()
@@ -219,7 +219,7 @@ def test_a_stopped_candidate_is_compared_on_its_rows_in_the_same_family_and_can_
     assert widths[0] > widths[1]
     assert found.simplest.best == "lightgbm / smote"
     assert "lightgbm / capped" not in found.simplest.within
-    assert any("1 candidate was stopped after some folds" in note for note in found.grounds["oof"].notes)
+    assert any("1 candidate was stopped early" in note for note in found.grounds["oof"].notes)
     assert one.classes[0].recall_difference is not None
 
 

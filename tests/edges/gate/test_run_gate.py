@@ -33,47 +33,47 @@ class TestEvaluations:
         numbers = []
         for columns in (("clear",), ("faint", "clear"), ("faint",)):
             made = registry.version(*columns)
-            numbers += [registry.evaluate(made)[0].look for _ in range(2)]
+            numbers += [registry.evaluate(made)[0].evaluation for _ in range(2)]
         assert numbers == [1, 1, 2, 2, 3, 3]
 
     def test_each_evaluation_is_stricter_and_after_the_last_nothing_is_decided(self, registry):
-        problem = with_gate(looks=2)
+        problem = with_gate(evaluations=2)
         registry.champion("faint")
         verdicts = [registry.evaluate(registry.version("clear"), problem)[0] for _ in range(3)]
         assert [v.outcome for v in verdicts] == ["promote", "promote", "insufficient evidence"]
         assert [v.evaluations_left for v in verdicts] == [1, 0, 0]
         assert verdicts[1].low < verdicts[0].low < verdicts[0].estimate == verdicts[1].estimate
-        assert "have judged 2 times" in verdicts[2].reasons[0]
-        assert (verdicts[2].estimate, verdicts[2].look) == (None, 0)
+        assert "used for 2 evaluations" in verdicts[2].reasons[0]
+        assert (verdicts[2].estimate, verdicts[2].evaluation) == (None, 0)
 
     def test_another_policy_or_champion_is_another_evaluation(self, registry):
         made = registry.version("clear")
-        assert registry.evaluate(made)[0].look == 1
-        assert registry.evaluate(made, with_gate(margin=0.0))[0].look == 2
+        assert registry.evaluate(made)[0].evaluation == 1
+        assert registry.evaluate(made, with_gate(margin=0.0))[0].evaluation == 2
         registry.champion("faint")
-        assert registry.evaluate(made)[0].look == 3
-        assert registry.evaluate(made)[0].look == 3
+        assert registry.evaluate(made)[0].evaluation == 3
+        assert registry.evaluate(made)[0].evaluation == 3
 
     def test_deleting_a_version_gives_no_evaluation_back(self, registry):
         registry.evaluate(made := registry.version("faint"))
         registry.client.delete_model_version(MODEL, made.version)
-        assert registry.evaluate(registry.version("clear"))[0].look == 2
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 2
 
     def test_other_rows_have_a_count_of_their_own(self, registry):
         registry.evaluate(registry.version("clear"))
         registry.holdout = write_frame(rows(3, counts=(510, 300, 150)), "splits/{sha256}/holdout.parquet")
-        assert registry.evaluate(registry.version("clear"))[0].look == 1
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 1
 
     def test_an_extra_column_or_another_order_are_the_same_rows(self, registry):
         registry.evaluate(registry.version("clear"))
         frame = rows(2).sample(frac=1, random_state=0, ignore_index=True).assign(more=1.0)
         registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
-        assert registry.evaluate(registry.version("clear"))[0].look == 2
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 2
 
     def test_a_version_that_could_not_be_scored_is_not_counted(self, registry):
         broken = registry.version(logged=log(["older"], renamed={"faint": "older"}))
         assert registry.evaluate(broken)[0].outcome == "reject"
-        assert registry.evaluate(registry.version("clear"))[0].look == 1
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 1
 
     def test_an_evaluation_is_stored_before_it_is_used(self, registry):
         made = registry.version("clear")
@@ -87,7 +87,7 @@ class TestEvaluations:
     def test_a_case_killed_while_it_was_counted_is_counted_again(self, registry):
         made = registry.version("clear")
         labels = labels_sha256(rows(2), PROBLEM)
-        registry.client.set_registered_model_tag(made.name, f"look.{labels[:16]}.{'a' * 16}", "? 2026-01-01")
+        registry.client.set_registered_model_tag(made.name, f"evaluation.{labels[:16]}.{'a' * 16}", "? 2026-01-01")
         assert next_evaluation(registry.client, made.name, labels, "a" * 64) == 1
         assert count_evaluation(registry.client, made.name, labels, "b" * 64) == 2
         assert count_evaluation(registry.client, made.name, labels, "a" * 64) == 2
@@ -137,7 +137,7 @@ class TestFacts:
         registry.champion("clear")
         verdict, _ = registry.evaluate(registry.version(logged=log(["older"], renamed={"faint": "older"})))
         assert verdict.outcome == "reject"
-        assert "asks for older, which the data does not have" in verdict.reasons[0]
+        assert "needs older, which the data does not have" in verdict.reasons[0]
 
     @pytest.mark.parametrize(("tag", "bad"), [("validation", "failed"), ("leak_sentinel", "found")])
     def test_tags_of_the_version_are_conditions(self, registry, tag, bad):
@@ -150,7 +150,10 @@ class TestFacts:
 
     @pytest.mark.parametrize(
         ("tag", "reason"),
-        [("leak_sentinel", "leak sentinel: nobody looked for leaks"), ("validation", "nobody says whether they were")],
+        [
+            ("leak_sentinel", "leak sentinel: its training was not checked for leaks"),
+            ("validation", "no tag says whether they were"),
+        ],
     )
     def test_a_version_without_the_tag_does_not_pass(self, registry, tag, reason):
         made = registry.version("clear")
@@ -200,5 +203,5 @@ def test_the_stored_verdict_reads_back(registry):
     made = registry.version("clear")
     verdict, _ = registry.evaluate(made)
     assert Verdict.model_validate_json(registry.tags(made)["verdict_json"]) == verdict
-    assert verdict.look == 1
-    assert verdict.evaluations_left == PROBLEM.gate.looks - 1
+    assert verdict.evaluation == 1
+    assert verdict.evaluations_left == PROBLEM.gate.evaluations - 1

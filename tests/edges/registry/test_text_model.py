@@ -23,7 +23,7 @@ FEATURES = FeatureSet.model_validate(
         "categorical": ["place"],
         "numeric": ["hour"],
         "rates": ["place"],
-        "text": [{"column": "notes", "components": 4, "telling": 3}],
+        "text": [{"column": "notes", "components": 4, "top_terms": 3}],
         "anomaly": ["ecod", "isolation_forest", "one_class_svm", {"kind": "knn_distance", "class_name": "robbery"}],
     }
 )

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from evenhand.errors import EvenhandError, GateError, SourceError, StorageError
+from evenhand.metrics.predictions import Predictions
 from evenhand.postprocess.fit_rules import fit_rule
 from evenhand.problem import CapacityDecision
 from evenhand.scoring.model import FittedCandidate
@@ -100,8 +101,8 @@ def test_a_capacity_counts_over_all_rows_of_the_file(batch, monkeypatch):
     spec = CapacityDecision(kind="capacity", class_name=CLASSES[2], k=2, per="day", period="value")
     given = rows(3).assign(day=lambda frame: np.arange(len(frame)) % 5)
     model, codes = fitted(("clear",)), rows(3)["kind"].map(CLASSES.index).to_numpy()
-    proba, shares = model.predict_proba(given), np.bincount(codes) / len(codes)
-    rule = fit_rule(spec, proba, codes, CLASSES, "macro_f1", shares, groups=given["day"].to_numpy())
+    proba = model.predict_proba(given)
+    rule = fit_rule(spec, Predictions(codes, proba), CLASSES, "macro_f1", groups=given["day"].to_numpy())
     with_capacity = FittedCandidate(model.encoder, model.classifier, model.class_names, rule)
     problem = PROBLEM.model_copy(update={"decisions": (spec,)})
     made = predict_table(problem, with_capacity, given).to_pandas()

@@ -75,10 +75,10 @@ def test_figures_are_those_of_the_scores_and_the_file_says_the_same(tmp_path):
     for result, found in zip(results, evidence.candidates, strict=True):
         for place, scores in (("oof", result.oof), ("test", result.test)):
             for metric in evidence.metrics:
-                assert found.at(place).metrics[metric].estimate == pytest.approx(scores.metrics[metric], abs=1e-12)
+                assert found.on(place).metrics[metric].estimate == pytest.approx(scores.metrics[metric], abs=1e-12)
     assert evidence.grounds["oof"].folds == 3
     assert evidence.grounds["oof"].basis == "folds"
-    assert evidence.candidate("lightgbm / none / multipliers").way == "multipliers"
+    assert evidence.candidate("lightgbm / none / multipliers").method == "multipliers"
     record = json.loads((tmp_path / "evidence.json").read_text())
     assert record == json.loads(json.dumps(evidence.to_record()))
     assert record["conclusion"]

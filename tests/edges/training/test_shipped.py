@@ -29,7 +29,7 @@ from tasks.storage.store import read_frame, write_frame
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
 from tasks.training.fit import fit, fit_on_all
-from tasks.training.results import judged
+from tasks.training.results import read_predictions
 
 PROBLEM = Problem.model_validate(
     {
@@ -155,7 +155,7 @@ def test_candidates_of_a_fit_share_its_correction_and_everything_repeats(world):
     for first, second in zip(world.results, again, strict=True):
         assert first.shipped.correction == second.shipped.correction
         assert to_record(first.shipped.oof) == to_record(second.shipped.oof)
-        assert first.corrections.whole.calibrator == second.corrections.whole.calibrator
+        assert first.corrections.final.calibrator == second.corrections.final.calibrator
     probabilities = {}
     for result in world.results:
         found = tuple(result.shipped.test.metrics[name] for name in ("log_loss", "brier", "ece"))
@@ -199,7 +199,7 @@ def test_probabilities_of_other_rows_are_refused(world, tmp_path):
         wrong = np.resize(np.load(units[1].probabilities), (300 + rows_too_many, 3))
         np.save(tmp_path / "wrong.npy", wrong)
         with pytest.raises(ValueError, match="reshape"):
-            judged(
+            read_predictions(
                 world.context.experiment,
                 [units[0], replace(units[1], probabilities=tmp_path / "wrong.npy"), units[2]],
             )

@@ -21,7 +21,7 @@ from tasks.storage.store import read_frame, write_frame
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
 from tasks.training.fit import fit
-from tasks.training.results import known_rows
+from tasks.training.results import oof_predictions
 from tasks.training.stack import refit_stack, stack, stack_holdout
 
 PROBLEM = Problem.model_validate(
@@ -127,19 +127,19 @@ def test_the_stored_stack_answers_as_it_was_judged(world):
 def test_no_rule_or_correction_learns_from_the_rows_it_is_judged_on(world):
     """With the truth of one fold changed, nothing that this fold's rows are judged by may change."""
     experiment = world.context.experiment
-    known = known_rows(experiment, world.stacked.units)
-    assert len(known.nested) == 3
-    before = list(known.pairs())
+    known = oof_predictions(experiment, world.stacked.units)
+    assert len(known.nested_proba) == 3
+    before = list(known.fitting_pairs())
     y, judged = experiment.y.copy(), experiment.folds[1].valid
     experiment.y[judged] = (experiment.y[judged] + 1) % 3
     try:
         again = stack.fn(TrainingContext(world.parts, PROBLEM, 0, world.home / "again"), Stacking(of=2), world.scored)
-        after = known_rows(experiment, again.units)
+        after = oof_predictions(experiment, again.units)
         assert again.candidate == world.stacked.candidate
-        changed = list(after.pairs())
-        np.testing.assert_array_equal(changed[1][0].raw, before[1][0].raw)
-        np.testing.assert_array_equal(changed[1][1].raw, before[1][1].raw)
-        assert not np.array_equal(changed[0][0].raw, before[0][0].raw)
+        changed = list(after.fitting_pairs())
+        np.testing.assert_array_equal(changed[1][0].proba, before[1][0].proba)
+        np.testing.assert_array_equal(changed[1][1].proba, before[1][1].proba)
+        assert not np.array_equal(changed[0][0].proba, before[0][0].proba)
     finally:
         experiment.y[:] = y
 
@@ -147,8 +147,8 @@ def test_no_rule_or_correction_learns_from_the_rows_it_is_judged_on(world):
 def test_one_fold_is_judged_by_its_halves(world):
     first = [replace(r, units=tuple(u for u in r.units if u.fold in (0, HOLDOUT_FOLD))) for r in world.scored]
     made = stack.fn(TrainingContext(world.parts, PROBLEM, 0, world.home / "one"), Stacking(of=2, combine="mean"), first)
-    known = known_rows(world.context.experiment, made.units)
-    assert [len(nested) for nested in known.nested] == [len(others.y) for others, _ in known.pairs()]
+    known = oof_predictions(world.context.experiment, made.units)
+    assert [len(nested) for nested in known.nested_proba] == [len(others.y) for others, _ in known.fitting_pairs()]
     assert len(made.units) == 1
     assert made.combiner is None
 
