@@ -65,7 +65,7 @@ class TrainRequest(BaseModel):
         "processes from 20,000 training rows on; unset means EVENHAND_RUNNER, or auto. The result is the same, but "
         "for a model that is `distributed`",
     )
-    clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
+    clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets again")
 
 
 # Imports that take seconds, for which `--help` and a refusal need not wait.

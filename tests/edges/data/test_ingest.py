@@ -202,11 +202,11 @@ def test_a_manifest_of_other_rows_or_of_no_sense_is_refused(rows_csv):
     ref = ingest.fn(problem_of(rows_csv))
     path = open_store().local(f"snapshots/{ref.sha256}/manifest.json")
     whole = path.read_text()
-    for broken, said in (
+    for broken, expected in (
         (whole[: len(whole) // 2], "can't be read"),
         (whole.replace('"schema_version": 1', '"schema_version": 2'), "schema_version"),
         (Manifest.model_validate_json(whole).model_copy(update={"sha256": "0" * 64}).model_dump_json(), "other rows"),
     ):
         path.write_text(broken)
-        with pytest.raises(StorageError, match=said):
+        with pytest.raises(StorageError, match=expected):
             read_manifest(ref)
