@@ -26,7 +26,7 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         Typed rows.
     problem : Problem
     sample : int, optional
-        Number of training rows to keep, about; every class at its share, and a few rows of each.
+        Keep about this many training rows, every class at its share, and a few of each.
     seed : int
         Of the sample.
 

@@ -35,7 +35,7 @@ def run_flow(
     def run(request: Request) -> None:
         check(request)
         start_server(meanwhile)
-        gc.freeze()  # what is imported stays: no collection need look at it again
+        gc.freeze()  # imported objects stay, so no collection need visit them
         flow(request)
 
     run_command(request_type, run)

@@ -1,4 +1,4 @@
-"""Processes and memory of this machine: a pool of worker processes, shared caches, turns between processes.
+"""Processes and memory of this machine: a pool of worker processes, and raw rows that they map.
 
-What the workers compute is in ``tasks.training``.
+The work that they are given is in ``tasks.training``.
 """

@@ -15,13 +15,13 @@ from tasks.processes.memory import give_back
 
 T = TypeVar("T")
 
-SECONDS_BETWEEN_LOOKS = 1
+SECONDS_BETWEEN_CHECKS = 1
 
 
 def prepare(imports: Sequence[str]) -> None:
-    """Import modules ahead, and see to it that this process ends with the one that started it."""
+    """Import modules, and let this process end with the one that started it."""
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    gc.disable()  # what is imported stays: collections need not look at it again and again
+    gc.disable()  # imported objects stay, so collections need not visit them
     for name in imports:
         import_module(name)
     gc.enable()
@@ -49,5 +49,5 @@ def call(function: Callable[..., T], *args: object) -> T:
 
 def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(SECONDS_BETWEEN_CHECKS)
     os._exit(1)

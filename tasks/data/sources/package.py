@@ -135,7 +135,7 @@ def _requirement(source: PackageSource) -> str:
 def _last_line(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (errors or lines or ["pip said nothing"])[-1].rstrip(".")
+    return (errors or lines or ["pip gave no message"])[-1].rstrip(".")
 
 
 def _member(wheel: Path, member: Member) -> bytes:

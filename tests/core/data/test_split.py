@@ -55,7 +55,7 @@ def test_a_row_without_a_date_is_trained_on_and_never_judged():
     assert all(5 in fold.train and 5 not in fold.valid for fold in folds)
 
 
-def test_too_few_periods_are_told():
+def test_too_few_periods_are_an_error():
     with pytest.raises(ProblemError, match="5 folds forward in 'year' need more periods"):
         make_folds(frame(), np.arange(60) % 2, ForwardFolds(kind="forward", column="year", n=5), 0)
 

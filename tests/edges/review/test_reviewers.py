@@ -217,7 +217,7 @@ class TestRequiredApprovals:
         [
             (["Ann"], {"quorum": 2}, "2 approvals of 1"),
             ([], {"quorum": 2}, "2 approvals of 0"),
-            ([], {"four_eyes": True}, "without declared reviewers"),
+            ([], {"four_eyes": True}, "needs declared reviewers"),
             (["Ann"], {"review": "never"}, "allowed is one of the two"),
             (["Ann", "Ann"], {}, "named twice"),
             (["Ann"], {"expires_days": 0}, "expires_days"),
