@@ -12,7 +12,8 @@ class SMOTENC:
     """SMOTENC with lineage (Chawla et al. 2002): the same draws as imbalanced-learn's, with a faster neighbour search.
 
     A synthetic row has, in each category column, the most frequent value among the neighbours of the row it starts
-    from. What the search saves is in docs/decisions/0004-own-machines.md (`python -m benchmarks.own_machines smotenc`).
+    from. On 40,000 Toronto rows it takes 0.4 CPU seconds and 42 MB, imbalanced-learn's 4.7 and 1,361
+    (`python -m benchmarks.own_machines smotenc`, docs/decisions/0004-own-machines.md).
 
     Parameters
     ----------
