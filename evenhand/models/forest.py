@@ -1,8 +1,7 @@
 """A random forest that predicts the scored rows while it grows and keeps no tree.
 
-The trees of the default forest take far more memory than the rows: a fit on 434,000 rows of 15 classes holds 637 MB with
-them and 401 MB without, in each worker process (`python -m benchmarks.own_machines forest`,
-docs/decisions/0004-own-machines.md).
+The trees of the default forest take far more memory than the rows: a fit on 434,000 rows of 15 classes takes 637 MB with
+its trees and 401 MB without, in each worker process (docs/decisions/0004-own-machines.md).
 """
 
 from __future__ import annotations
