@@ -31,7 +31,7 @@ from tasks.settings import RunnerName
 from tasks.training.compare import compare
 from tasks.training.evaluate import choose, evaluate_all, score_all, winning_postprocessing
 from tasks.training.leak_check import find_leaks
-from tasks.training.outcome import Compared, Decision, TrainingData
+from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.race import run_race
 from tasks.training.register import register_winner
 from tasks.training.run import open_training
@@ -65,7 +65,7 @@ class TrainRequest(BaseModel):
         "processes from 20,000 training rows on; unset means EVENHAND_RUNNER, or auto. The result is the same, but "
         "for a model that is `distributed`",
     )
-    clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets anew")
+    clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets again")
 
 
 # Imports that take seconds, for which `--help` and a refusal need not wait.
@@ -141,7 +141,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         registered = step("register", "register the winner", *register)
         verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
         status = step("review", "request a review", request_review, problem, registered, verdict)
-        summary = finish(training, data, compared, Decision(registered, verdict, status))
+        summary = finish(training, data, compared, WinnerOutcome(registered, verdict, status))
         if verdict.outcome == "error":
             raise GateError(" ".join(verdict.reasons))
         return summary

@@ -27,7 +27,7 @@ def describe_missing(found: Sequence[str], expected: Sequence[str]) -> str:
     """
     missing = [name for name in expected if name not in found]
     extra = [str(name) for name in found if name not in expected]
-    if looks_like_values(found) and len(missing) > len(expected) / 2:
+    if are_values(found) and len(missing) > len(expected) / 2:
         return (
             f"the first line looks like data, not like column names ({_listed(extra, 3)}): the file seems to have no "
             f"header line; expected are {_listed(expected, 30)}"
@@ -37,12 +37,12 @@ def describe_missing(found: Sequence[str], expected: Sequence[str]) -> str:
     return text + (f"; the file also has {_listed(extra)}" if extra else "; the file has no other columns")
 
 
-def looks_like_values(names: Sequence[str]) -> bool:
+def are_values(names: Sequence[str]) -> bool:
     """Whether at least a third of the names are numbers, dates or empty.
 
     Examples
     --------
-    >>> looks_like_values(["2014/03/02 05:00:00+00", "8", "House"]), looks_like_values(["Lat", "Long"])
+    >>> are_values(["2014/03/02 05:00:00+00", "8", "House"]), are_values(["Lat", "Long"])
     (True, False)
     """
     values = sum(bool(_VALUE.fullmatch(str(name))) for name in names)

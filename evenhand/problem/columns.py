@@ -41,7 +41,7 @@ class Outliers(Frozen):
     quantiles: tuple[float, float] | None = Field(default=None, description="learned inside the fold")
 
     @model_validator(mode="after")
-    def _one_way(self) -> Outliers:
+    def _exactly_one(self) -> Outliers:
         given = self.low is not None or self.high is not None
         if given == (self.quantiles is not None):
             raise ValueError("give either low/high or quantiles")

@@ -83,7 +83,7 @@ class CapacityDecision(Frozen):
     label: str | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> CapacityDecision:
+    def _exactly_one(self) -> CapacityDecision:
         if (self.share is None) == (self.k is None) or (self.k is None) != (self.per is None):
             raise ValueError("give either share, or k and per (the column that k is counted in)")
         return self

@@ -36,17 +36,10 @@ from evenhand.strategies import CannotResample, ResamplingRecord, TrainingRows, 
 from evenhand.strategies.recency_weights import aged
 from evenhand.strategies.text_augment import text_augment
 from evenhand.training.candidates import Candidate
-from evenhand.training.fold_cache import (
-    Cache,
-    Encoded,
-    OnceCache,
-    Resampled,
-    pack_encoded,
-    pack_rows,
-    unpack_encoded,
-    unpack_rows,
-)
+from evenhand.training.fold_cache import Encoded, OnceCache
 from evenhand.training.leak_checks import Lineage, study_leaks, unit_leaks
+
+Resampled = tuple[TrainingRows, ResamplingRecord]
 
 PERMUTED_ROWS = 1_000
 
@@ -98,9 +91,7 @@ class Experiment:
     when : Series of timestamps or numbers, shape (n_rows,), optional
         Time of each row, for candidates with a half-life and for models that begin on older rows.
     kept_folds : int
-        Number of folds whose encoded and resampled rows are kept.
-    encoded, resampled : Cache, optional
-        Where encoded and resampled rows are kept; by default in the memory of this process.
+        Number of folds and feature sets whose encoded rows are kept, each with the last resampled ones.
     transfer : mapping of str to TransferData, optional
         Other data sets that a model may begin on, by name. It is never evaluated.
     """
@@ -114,9 +105,7 @@ class Experiment:
         features: dict[str, FeatureSet],
         seed: int,
         when: pd.Series | None = None,
-        kept_folds: int = 3,
-        encoded: Cache | None = None,
-        resampled: Cache | None = None,
+        kept_folds: int = 1,
         transfer: Mapping[str, TransferData] | None = None,
     ) -> None:
         self._read = frame if callable(frame) else _returning(frame.reset_index(drop=True))
@@ -127,8 +116,7 @@ class Experiment:
         self.seed = seed
         self.when = when
         self.transfer = dict(transfer or {})
-        self._encoded: Cache = encoded or OnceCache(size=kept_folds)
-        self._resampled: Cache = resampled or OnceCache(size=max(3, kept_folds))
+        self._encoded = OnceCache(size=kept_folds)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -238,8 +226,8 @@ class Experiment:
         return drop / drop.sum() if drop.sum() > 0 else None
 
     def _encode(self, features: str, fold: Fold) -> Encoded:
-        key = (fold.number, features)
-        return unpack_encoded(self._encoded.get(key, lambda: pack_encoded(self._encode_now(features, fold))))
+        encoded: Encoded = self._encoded.get((fold.number, features), lambda: self._encode_now(features, fold))
+        return encoded
 
     def _encode_now(self, features: str, fold: Fold) -> Encoded:
         encoder, train = self._fit_encoder(features, fold)
@@ -263,11 +251,9 @@ class Experiment:
         return np.asarray(self.classes, dtype=object)[self.y]
 
     def _rows(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> Resampled:
-        key = (fold.number, candidate.features, candidate.strategy.name, candidate.half_life_days)
-        packed = self._resampled.get(
-            key, lambda: pack_rows(self._resample_now(candidate, fold, encoded), encoded.train)
-        )
-        return unpack_rows(packed, encoded.train)
+        key = (candidate.strategy.name, candidate.half_life_days)
+        rows: Resampled = encoded.resampled.get(key, lambda: self._resample_now(candidate, fold, encoded))
+        return rows
 
     def _resample_now(self, candidate: Candidate, fold: Fold, encoded: Encoded) -> Resampled:
         y = self.y[fold.train]

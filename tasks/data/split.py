@@ -26,7 +26,7 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         Typed rows.
     problem : Problem
     sample : int, optional
-        Keep about so many training rows, every class at its share, and a few of each.
+        Number of training rows to keep, about; every class at its share, and a few rows of each.
     seed : int
         Of the sample.
 

@@ -20,7 +20,6 @@ from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 from joblib.externals.loky.process_executor import ShutdownExecutorError
 
 from evenhand.errors import EvenhandError
-from tasks.processes.mapped_cache import fold_folder
 from tasks.processes.worker import call, prepare, ready
 
 T = TypeVar("T")
@@ -116,11 +115,6 @@ class Workers:
             )
         finally:
             self._idle.put(executor)
-
-    def drop(self, fold: int) -> None:
-        """Remove the shared rows of a fold, all units of which are done."""
-        if self.shared is not None:
-            shutil.rmtree(fold_folder(self.shared, fold), ignore_errors=True)
 
     def _start(self) -> ProcessPoolExecutor:
         executor = ProcessPoolExecutor(max_workers=1, initializer=prepare, initargs=(IMPORTS,), env=ONE_THREAD)

@@ -40,7 +40,7 @@ from tasks.reporting.draw import caption, draw_comparison
 from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
-from tasks.training.outcome import Compared, Decision, TrainingData
+from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.results import Result, resampling_records
 from tasks.training.run import TAG_LENGTH, Training, breakdown, point_latest, versions
 
@@ -75,7 +75,7 @@ def _about_data(validated: Validated, parts: Parts) -> list[str]:
     ]
 
 
-def finish(training: Training, data: TrainingData, compared: Compared, decision: Decision) -> dict[str, Any]:
+def finish(training: Training, data: TrainingData, compared: Compared, outcome: WinnerOutcome) -> dict[str, Any]:
     """Write the summary and the pages, log them, and print the outcome.
 
     Returns
@@ -84,23 +84,23 @@ def finish(training: Training, data: TrainingData, compared: Compared, decision:
         The summary, as in ``summary.json``.
     """
     training.seconds["total"] = round(time.monotonic() - training.started, 2)
-    summary = _summary(training, data, compared, decision)
+    summary = _summary(training, data, compared, outcome)
     content = summary.model_dump(mode="json")
     path = training.folder / "summary.json"
     write_json(path, content)
-    write_json(training.folder / "verdict.json", decision.verdict.model_dump(mode="json"))
-    page = _write_pages(training, summary, data, compared, decision.verdict)
+    write_json(training.folder / "verdict.json", outcome.verdict.model_dump(mode="json"))
+    page = _write_pages(training, summary, data, compared, outcome.verdict)
     shutil.rmtree(training.folder / "units")
-    _log_parent(training, compared, decision.verdict)
+    _log_parent(training, compared, outcome.verdict)
     point_latest(training.folder)
-    _print_outcome(training, compared, decision)
+    _print_outcome(training, compared, outcome)
     for line in (page, *breakdown(training), f"Everything of this training: {training.folder}", str(path)):
         training.say(line)
     return content
 
 
-def _summary(training: Training, data: TrainingData, compared: Compared, decision: Decision) -> Summary:
-    problem, parts, validated, verdict = training.problem, data.parts, data.validated, decision.verdict
+def _summary(training: Training, data: TrainingData, compared: Compared, outcome: WinnerOutcome) -> Summary:
+    problem, parts, validated, verdict = training.problem, data.parts, data.validated, outcome.verdict
     return Summary(
         id=training.id,
         problem=problem.name,
@@ -119,7 +119,7 @@ def _summary(training: Training, data: TrainingData, compared: Compared, decisio
         winner=_named(compared.winner),
         leak_sentinel=compared.leaks.leak_sentinel,
         verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
-        model=_model_summary(decision.registered),
+        model=_model_summary(outcome.registered),
         warnings=(*validated.warnings, *parts.warnings, *compared.evidence.warnings),
         seconds=training.seconds,
         versions=versions(),
@@ -234,8 +234,8 @@ def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> Non
     training_runs.log_training(training.run_id, metrics, tags, training.folder)
 
 
-def _print_outcome(training: Training, compared: Compared, decision: Decision) -> None:
-    problem, winning, registered = training.problem, compared.winning, decision.registered
+def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcome) -> None:
+    problem, winning, registered = training.problem, compared.winning, outcome.registered
     rows = [result.row() for result in compared.results]
     synthetic = " SYNTHETIC DATA" if problem.synthetic else ""
     table, more = shortened(baseline_against_resampled(rows, problem.metric), problem.metric)
@@ -251,7 +251,7 @@ def _print_outcome(training: Training, compared: Compared, decision: Decision) -
                 f"{m['average_precision']:.4f}, calibration error {m['ece']:.4f}"
             )
     training.say(_about_calibration(winning))
-    training.say(f"\nVerdict on {registered.name} version {registered.version}: {decision.verdict.outcome}")
-    for reason in decision.verdict.reasons:
+    training.say(f"\nVerdict on {registered.name} version {registered.version}: {outcome.verdict.outcome}")
+    for reason in outcome.verdict.reasons:
         training.say(f"  - {reason}")
-    training.say(decision.status)
+    training.say(outcome.status)

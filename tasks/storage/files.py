@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +19,11 @@ def write_json(path: Path, content: Any) -> None:
     temporary.replace(path)
 
 
-def read_array(path: Path, mmap_mode: Literal["r"] | None = None) -> np.ndarray:
+def read_array(path: Path) -> np.ndarray:
     """Read a ``.npy`` file.
 
     NumPy parses the header as Python. Before Python 3.11.8 and 3.12.2, two threads that do so together may raise a
     ``SystemError`` (CPython's issue 106905).
     """
     with _reading:
-        return np.asarray(np.load(path, mmap_mode=mmap_mode, allow_pickle=False))
+        return np.asarray(np.load(path, allow_pickle=False))

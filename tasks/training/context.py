@@ -17,7 +17,7 @@ from evenhand.problem import Problem
 from evenhand.training.experiment import Experiment
 from evenhand.training.fold_cache import OnceCache
 from tasks.data.partition import Parts, TransferRows
-from tasks.processes.mapped_cache import SharedCache, mapped_rows
+from tasks.processes.mapped_rows import mapped_rows
 from tasks.storage.store import read_frame
 
 _experiments = OnceCache(size=1)
@@ -75,7 +75,6 @@ def read_experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
     columns = [str(name) for name in frame.columns if name != target]
     rows: pd.DataFrame | Callable[[], pd.DataFrame]
     rows = partial(mapped_rows, shared, read, columns) if shared else frame[columns]
-    cache = SharedCache(shared) if shared else None
     return Experiment(
         rows,
         y,
@@ -84,8 +83,6 @@ def read_experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
         problem.features,
         seed,
         frame[problem.split.holdout.column],
-        encoded=cache,
-        resampled=cache,
         transfer={borrowed.name: _transfer_data(borrowed, parts, problem) for borrowed in parts.transfer},
     )
 

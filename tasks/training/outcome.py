@@ -43,7 +43,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Decision:
+class WinnerOutcome:
     """What became of the winner: its version, the gate's verdict, and what the review does with it."""
 
     registered: Registered

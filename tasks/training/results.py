@@ -176,7 +176,7 @@ def resampling_records(results: Sequence[Result]) -> dict[str, list[ResamplingRe
 
 def was_skipped(entry: ResamplingRecord) -> bool:
     """Whether a record is of a strategy that could not run."""
-    return any(said.startswith(SKIPPED) for said in entry.adaptations)
+    return any(note.startswith(SKIPPED) for note in entry.adaptations)
 
 
 def _fold_name(unit: Unit) -> str:

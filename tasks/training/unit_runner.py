@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -73,18 +72,12 @@ class SubmittedUnits:
         dict of str to list of Unit
             The units of these folds by fit name, in the order of the folds.
         """
-        workers = self._runner.workers
         awaited = [(fold, future) for fold, future in self._pending if fold in folds]
         self._pending = [one for one in self._pending if one not in awaited]
-        left = Counter(fold for fold, _ in awaited)
         for future in as_completed([future for _, future in awaited]):
             unit = future.result()
             self._done.append(unit)
             self._print(unit)
-            left[unit.fold] -= 1
-            # What is shared of the held-out fold is kept: figures name its encoded columns.
-            if workers is not None and unit.fold != HOLDOUT_FOLD and not left[unit.fold]:
-                workers.drop(unit.fold)
         found = [unit for unit in self._done if unit.fold in folds]
         units = sorted(found, key=lambda unit: (unit.candidate.name, unit.fold))
         return {name: list(group) for name, group in groupby(units, key=lambda unit: unit.candidate.name)}

@@ -52,9 +52,6 @@ class UnitWorkers(Protocol):
     def run(self, what: str, function: Callable[..., Unit], context: TrainingContext, *args: object) -> Unit:
         """Run ``function(context, *args)`` in one of them; ``what`` names it in messages."""
 
-    def drop(self, fold: int) -> None:
-        """Forget what was shared of a fold whose units are all done."""
-
 
 def run_unit(context: TrainingContext, candidate: Candidate, fold: int, together: DistributedFit | None = None) -> Unit:
     """Fit a candidate on a fold's training rows and predict the others; fold -1 is the held-out period."""

@@ -111,11 +111,11 @@ def _labels(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> dict[st
             values.append(scores.metrics[metric] * (1 if metric in LOWER_IS_BETTER else -1))
     baselines = {_label(row, varying) for row in rows if is_baseline(row)}
 
-    def place(label: str) -> tuple[bool, float, str]:
+    def rank(label: str) -> tuple[bool, float, str]:
         values = found[label]
         return label not in baselines, sum(values) / len(values) if values else float("inf"), label
 
-    return {label: at for at, label in enumerate(sorted(found, key=place))}
+    return {label: at for at, label in enumerate(sorted(found, key=rank))}
 
 
 def _best(rows: Sequence[Row], metric: str, varying: Sequence[str]) -> tuple[Sequence[Row], str]:

@@ -58,7 +58,7 @@ class DaskWorkers:
     """
 
     shared: Path | None = None
-    """Workers on other machines share no folder: each encodes a fold for itself."""
+    """Workers on other machines share no folder: each reads the rows itself."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -126,9 +126,6 @@ class DaskWorkers:
                 return fit_distributed(self._client, model, rows)
             finally:
                 self._permits.release(MOST_UNITS)
-
-    def drop(self, fold: int) -> None:
-        """Do nothing: no rows are shared."""
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:

@@ -16,7 +16,7 @@ from evenhand.data.broken_rows import (
     rows_to_quarantine,
     without_unfit,
 )
-from evenhand.data.headers import describe_missing, looks_like_values
+from evenhand.data.headers import are_values, describe_missing
 from evenhand.data.suite_spec import NOT_NULL, OF_TYPE, Expectation, raw_classes
 from evenhand.problem import Target
 
@@ -38,8 +38,8 @@ def test_a_wrong_header_is_always_explained_in_one_short_line(found, expected):
 
 
 def test_real_headers_do_not_look_like_values():
-    assert not looks_like_values(["Crime ID", "Month", "Longitude", "Latitude", "LSOA code", "Context"])
-    assert looks_like_values(["", "2016-07", "West Yorkshire Police", "-1.550626", "53.597400", "E01007359"])
+    assert not are_values(["Crime ID", "Month", "Longitude", "Latitude", "LSOA code", "Context"])
+    assert are_values(["", "2016-07", "West Yorkshire Police", "-1.550626", "53.597400", "E01007359"])
 
 
 @few

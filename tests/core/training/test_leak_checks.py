@@ -270,4 +270,4 @@ def test_it_costs_next_to_nothing_on_a_large_training():
     lineage = Lineage(rows_seen(pd.DataFrame(index=fold.train)), X, rows, n - n_train)
     begun = time.process_time()
     assert unit_leaks(fold, y, lineage) == ()
-    assert time.process_time() - begun < 0.1  # a fit of so many rows takes 10 s and more
+    assert time.process_time() - begun < 0.1  # a fit of these rows takes 10 s and more

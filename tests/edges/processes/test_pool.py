@@ -7,14 +7,8 @@ import sys
 import threading
 import time
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
 import pytest
 
-from evenhand.errors import ProblemError
-from evenhand.training.fold_cache import Packed
-from tasks.processes.mapped_cache import SharedCache, mapped_rows
 from tasks.processes.pool import WorkerEnded, Workers
 from tasks.settings import ROOT
 from tests.edges import killing_units
@@ -196,96 +190,3 @@ def test_ctrl_c_in_the_terminal_leaves_a_worker_alone_also_while_it_starts(tmp_p
         os.kill(pid, signal.SIGINT)
         assert workers.run("ask", os.getpid) == pid
         assert workers.run("ask", killing_units.blocks_ctrl_c)
-
-
-# --- what processes share --------------------------------------------------------------------------------------------
-
-
-def packed(value):
-    return Packed({"X": np.full((4, 2), value), "y": np.arange(4)}, {"names": ["a"], "entry": {"before": {"b": 0.1}}})
-
-
-def test_a_value_is_computed_once_and_mapped_by_all_who_ask(tmp_path):
-    calls = []
-
-    def compute():
-        calls.append(1)
-        time.sleep(0.1)
-        return packed(0.1)
-
-    found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(SharedCache(tmp_path).get((0, "base"), compute))) for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(calls) == 1
-    for one in found:
-        np.testing.assert_array_equal(one.arrays["X"], np.full((4, 2), 0.1))
-        assert one.record == packed(0.1).record
-        assert isinstance(one.arrays["X"].base, np.memmap)
-        with pytest.raises(ValueError, match="read-only"):
-            one.arrays["X"][0] = 1
-
-
-def test_a_failure_is_raised_each_time_and_leaves_no_value(tmp_path):
-    cache, calls = SharedCache(tmp_path), []
-
-    def fails():
-        calls.append(1)
-        raise ProblemError("no")
-
-    for _ in range(2):
-        with pytest.raises(ProblemError):
-            cache.get((1, "base"), fails)
-    assert len(calls) == 2
-    assert cache.get((1, "base"), lambda: packed(2.0)).arrays["X"][0, 0] == 2
-
-
-def test_what_a_killed_process_left_half_written_is_no_value(tmp_path):
-    cache = SharedCache(tmp_path)
-    cache.get((1, "base"), lambda: packed(1.0))
-    (whole,) = (path for path in (tmp_path / "1").iterdir() if path.is_dir())
-    whole.rename(whole.with_suffix(".part"))
-    assert SharedCache(tmp_path).get((1, "base"), lambda: packed(2.0)).arrays["X"][0, 0] == 2
-    assert [path.suffix for path in (tmp_path / "1").iterdir() if path.is_dir()] == [""]
-
-
-def raw_rows():
-    return pd.DataFrame(
-        {
-            "when": pd.to_datetime(["2020-01-01 10:00", None, "2021-02-03 00:00"] * 50).astype("datetime64[us]"),
-            "place": pd.Series(["street", None, "ünïcode shop"] * 50, dtype="str"),
-            "hour": np.tile([1.0, np.nan, 3.5], 50),
-            "year": np.tile([2020.0, 2021.0, 2022.0], 50),
-            "n": np.arange(150),
-        }
-    )
-
-
-def test_raw_rows_are_read_once_and_are_the_same_rows_mapped(tmp_path):
-    calls = []
-
-    def read():
-        calls.append(1)
-        return raw_rows()
-
-    for _ in range(2):
-        mapped = mapped_rows(tmp_path, read)
-        pd.testing.assert_frame_equal(mapped, raw_rows())
-    assert len(calls) == 1
-    before = pa.total_allocated_bytes()
-    text = mapped_rows(tmp_path, read)["place"]
-    assert pa.total_allocated_bytes() == before, "text is where the file is"
-    assert text.iloc[2] == "ünïcode shop"
-    pd.testing.assert_frame_equal(mapped_rows(tmp_path, read, ["n", "place"]), raw_rows()[["n", "place"]])
-
-
-def test_raw_rows_that_a_killed_process_left_half_written_are_read_again(tmp_path):
-    mapped_rows(tmp_path, raw_rows)
-    whole = tmp_path / "rows.arrow"
-    whole.with_suffix(".part").write_bytes(whole.read_bytes()[:100])
-    whole.unlink()
-    pd.testing.assert_frame_equal(mapped_rows(tmp_path, raw_rows), raw_rows())

@@ -257,7 +257,7 @@ def test_who_looked_before_the_first_write_and_writes_second_loses(
 def test_a_file_still_being_written_is_not_listed(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     store.put_bytes(b"x", "a/done")
-    (tmp_path / "a" / ".0123.partial").touch()
+    (tmp_path / "a" / ".x0123.partial").touch()
     assert store.list("") == ["a/done"]
 
 

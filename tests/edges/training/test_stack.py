@@ -46,7 +46,7 @@ PROBLEM = Problem.model_validate(
 
 
 def rows(n=1500):
-    """``x`` tells the rarest class apart, ``z`` and ``place`` the other two: no fit has both."""
+    """``x`` separates the rarest class, ``z`` and ``place`` the other two: no fit has both."""
     rng = np.random.default_rng(0)
     y = rng.choice(3, n, p=[0.6, 0.25, 0.15])
     return pd.DataFrame(

@@ -75,10 +75,7 @@ def test_processes_give_the_digits_of_threads_and_leave_nothing_behind(tmp_path)
         there = list(
             threads.map(lambda one: fit.fn(TrainingContext(sharing, p, SEED, tmp_path / "there"), *one, workers), asked)
         )
-        kept = len(list(shared.glob("0/*/record.json")))
-        workers.drop(0)
-        assert not (shared / "0").exists()
-    assert kept == 2 + 7  # two feature sets; six strategies on base, one on the other
+        assert [path.name for path in shared.glob("*.arrow")] == ["rows.arrow"]
     assert not shared.exists()
     assert len(here) == len(there) == 3 * 19
     for mine, theirs in zip(here, there, strict=True):
@@ -87,7 +84,7 @@ def test_processes_give_the_digits_of_threads_and_leave_nothing_behind(tmp_path)
         assert theirs.probabilities.read_bytes() == mine.probabilities.read_bytes()
 
 
-def test_a_process_that_shares_its_rows_has_the_same_ones_and_holds_none_between_units(tmp_path, monkeypatch):
+def test_a_process_that_maps_the_raw_rows_has_the_same_ones_and_holds_none_between_units(tmp_path, monkeypatch):
     p = problem()
     parts = split.fn(write_frame(rows(), "validated/{sha256}/good.parquet"), p)
     alone = read_experiment(parts, p, SEED)
@@ -100,10 +97,9 @@ def test_a_process_that_shares_its_rows_has_the_same_ones_and_holds_none_between
             outcome = shared.run(candidate, fold)
             np.testing.assert_array_equal(outcome.probabilities, alone.run(candidate, fold).probabilities)
     assert counted.calls == 2, "the training rows and the held-out ones, once each"
-    frame, array = weakref.ref(shared.frame), weakref.ref(shared._encode("base", shared.folds[0]).train)
+    frame = weakref.ref(shared.frame)
     gc.collect()
     assert frame() is None
-    assert array() is None
 
 
 class Counted:
