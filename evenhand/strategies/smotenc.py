@@ -12,7 +12,8 @@ class SMOTENC:
     """SMOTENC with lineage (Chawla et al. 2002): the same draws as imbalanced-learn's, with a faster neighbour search.
 
     A synthetic row has, in each category column, the most frequent value among the neighbours of the row it starts
-    from. What the search saves is in docs/decisions/0004-own-machines.md (`python -m benchmarks.own_machines smotenc`).
+    from. On 100,000 Toronto rows it takes 2.1 CPU seconds and 112 MB, imbalanced-learn's 22.1 and 2,176
+    (`python -m benchmarks.own_machines smotenc`, docs/decisions/0004-own-machines.md).
 
     Parameters
     ----------
