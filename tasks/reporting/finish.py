@@ -146,10 +146,10 @@ def _write_pages(training: Training, summary: Summary, data: TrainingData, compa
 def _about_calibration(winning: Result) -> str:
     shipped = winning.shipped
     if shipped is None or shipped.correction == "none":
-        return "Its probabilities are shipped as they are: no correction made them clearly better out of fold."
+        return "The probabilities are used unchanged: no calibration method clearly improved them."
     sets = (("out of fold", shipped.oof), ("on the held-out period", shipped.test))
     errors = " and ".join(f"{scores.metrics['ece']:.4f} {rows}" for rows, scores in sets if scores is not None)
-    return f"Its probabilities are shipped with the correction {shipped.correction}: calibration error {errors}."
+    return f"The probabilities are calibrated ({shipped.correction}): calibration error {errors}."
 
 
 def _model_summary(registered: Registered) -> ModelSummary:
