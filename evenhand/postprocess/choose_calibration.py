@@ -107,7 +107,7 @@ def fit_calibration(methods: Sequence[CalibrationMethod], predictions: Predictio
     Parameters
     ----------
     methods : sequence of str
-        Of ``CALIBRATIONS``. ``prior`` is for fits whose strategy changed the class shares, where the others are tried
+        ``prior`` is for fits whose strategy changed the class shares, where the others are tried
         with and without it.
     predictions : Predictions
         Out of fold.

@@ -104,6 +104,3 @@ Decision = Annotated[
 
 
 CalibrationMethod = Literal["none", "prior", "temperature", "sigmoid", "isotonic"]
-
-
-CALIBRATIONS: tuple[str, ...] = get_args(CalibrationMethod)

@@ -37,12 +37,6 @@ def open_store(uri: str | None = None) -> Store:
     return FolderStore(Path(where).expanduser().absolute())
 
 
-def sha256_file(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def write_frame(frame: pd.DataFrame, key: str) -> Reference:
     """Store rows as Parquet; the same frame gives the same bytes. The index is not kept.
 
