@@ -9,12 +9,11 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.errors import GateError
 from evenhand.models import check_models
 from evenhand.problem import Problem
 from evenhand.problem.presets import Preset
 from evenhand.training.candidates import fits, tuned_candidates
-from evenhand.training.presets import preset_candidates, preset_folds, preset_rows
+from evenhand.training.presets import preset_candidates, preset_rows
 from evenhand.training.tuning import asked_to_tune, check_spaces
 from tasks.data.balance import balance
 from tasks.data.ingest import ingest
@@ -29,7 +28,7 @@ from tasks.reporting.finish import finish, log_inputs, write_comparison
 from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
 from tasks.training.compare import compare
-from tasks.training.evaluate import choose, evaluate_all, score_all, winning_postprocessing
+from tasks.training.evaluate import choose, evaluate_all, score_all
 from tasks.training.leak_check import find_leaks
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.race import run_race
@@ -39,7 +38,7 @@ from tasks.training.stack import refit_all, stack_best
 from tasks.training.start_workers import WorkerStarter, check_runner, units_at_once
 from tasks.training.transfer_data import add_transfer_data, check_transfer_data, needs_transfer_data
 from tasks.training.tuning.tune import run_studies
-from tasks.training.unit_runner import UnitRunner, print_workload_notes
+from tasks.training.unit_runner import UnitRunner
 
 
 class TrainRequest(BaseModel):
@@ -112,22 +111,17 @@ def train(request: TrainRequest) -> dict[str, Any]:
         log_inputs(training, data)
 
         context = training.context(parts)
-        units, folds = UnitRunner(training, context, workers), preset_folds(preset, context.fold_numbers)
-        print_workload_notes(units, fits(grid), folds[0])
+        units = UnitRunner(training, context, workers)
         if problem.tuning:  # which is empty unless the training was asked to tune
-            grid += step("tune", "tune, on each fold's training rows and on all", run_studies, units, folds)
-        doing = f"fit {len(grid)} candidates on {len(folds)} folds of {parts.train.rows:,} rows"
-        inner, stopped = step("cross_validate", doing, run_race, units, grid, folds)
+            grid += step("tune", "tune, on each fold's training rows and on all", run_studies, units)
+        doing = f"fit {len(grid)} candidates on {len(units.folds)} folds of {parts.train.rows:,} rows"
+        inner, stopped = step("cross_validate", doing, run_race, units, grid)
         scored = step("evaluate", "score them out of fold", evaluate_all, context, grid, inner, stopped)
-        stacked = step("stack", "stack the best", stack_best, units, scored)
-        if stacked is not None:
-            scored, inner = [*scored, *stacked.results], {**inner, stacked.candidate.fit_name: list(stacked.units)}
-        winner = choose(problem, scored)
+        stacked, scored, inner = step("stack", "stack the best", stack_best, units, scored, inner)
+        winner, finalists = choose(problem, scored), [fit for fit in fits(grid) if fit.fit_name not in stopped]
 
-        finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, predict {parts.holdout.rows:,}"
-        postprocessing = winning_postprocessing(context, winner, inner[winner.fit_name])
-        refitted, outer = step("refit", doing, refit_all, units, winner, postprocessing, finalists, stacked)
+        refitted, outer = step("refit", doing, refit_all, units, winner, inner, finalists, stacked)
         drawing = draw_all(units, scored, outer, winner)
         results = step("score", "score them on the held-out rows", score_all, context, scored, outer)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, training, context, validated.good, results)
@@ -141,10 +135,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         registered = step("register", "register the winner", *register)
         verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
         status = step("review", "request a review", request_review, problem, registered, verdict)
-        summary = finish(training, data, compared, WinnerOutcome(registered, verdict, status))
-        if verdict.outcome == "error":
-            raise GateError(" ".join(verdict.reasons))
-        return summary
+        return finish(training, data, compared, WinnerOutcome(registered, verdict, status))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evenhand.data.schema import column_types
+from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import flat
 from evenhand.report.calibration_table import calibration_table
@@ -82,6 +83,11 @@ def finish(training: Training, data: TrainingData, compared: Compared, outcome: 
     -------
     dict
         The summary, as in ``summary.json``.
+
+    Raises
+    ------
+    GateError
+        After all is written, if the gate could not compare the models: a scheduled run that failed so must be seen.
     """
     training.seconds["total"] = round(time.monotonic() - training.started, 2)
     summary = _summary(training, data, compared, outcome)
@@ -96,6 +102,8 @@ def finish(training: Training, data: TrainingData, compared: Compared, outcome: 
     _print_outcome(training, compared, outcome)
     for line in (page, *breakdown(training), f"Everything of this training: {training.folder}", str(path)):
         training.say(line)
+    if outcome.verdict.outcome == "error":
+        raise GateError(" ".join(outcome.verdict.reasons))
     return content
 
 

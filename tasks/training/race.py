@@ -19,7 +19,7 @@ from evenhand.training.racing import (
     protected_fits,
     ruled_out,
 )
-from evenhand.training.workload import heaviest_first
+from evenhand.training.workload import heaviest_first, workload_notes
 from tasks.training.compare import oof_rows
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import row_by_row, trained_share
@@ -28,9 +28,7 @@ from tasks.training.unit_runner import SubmittedUnits, UnitRunner
 from tasks.training.units import Unit
 
 
-def run_race(
-    runner: UnitRunner, grid: Sequence[Candidate], folds: Sequence[int]
-) -> tuple[dict[str, list[Unit]], dict[str, Stopped]]:
+def run_race(runner: UnitRunner, grid: Sequence[Candidate]) -> tuple[dict[str, list[Unit]], dict[str, Stopped]]:
     """Fit every candidate on the folds; where the problem races, stop those that can't win any more.
 
     Which fits are stopped depends on their scores alone, never on which unit is done first. Where a stack is made of
@@ -43,10 +41,13 @@ def run_race(
     dict of str to Stopped
         Fits that were stopped, by name.
     """
-    problem, preset = runner.context.problem, runner.training.preset
+    problem, preset, folds = runner.context.problem, runner.training.preset, runner.folds
+    counts = runner.class_counts(folds[0])
+    for note in workload_notes(fits(grid), counts):  # which candidates are far more work than the others
+        runner.training.say(f"          {note}")
     racing = problem.racing and preset != "quick"
     protected = protected_fits(grid, problem, stacked=preset_stacking(problem, preset) is not None)
-    running = heaviest_first(fits(grid), runner.class_counts(folds[0]))
+    running = heaviest_first(fits(grid), counts)
     submitted = SubmittedUnits(runner, len(running) * len(folds), racing)
     stopped: dict[str, Stopped] = {}
     for done, fold in enumerate(folds):

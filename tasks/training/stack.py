@@ -36,7 +36,7 @@ from evenhand.training.stacking import (
 )
 from tasks.registry.store_model import write_model
 from tasks.training.context import TrainingContext
-from tasks.training.evaluate import evaluate_all, ranked
+from tasks.training.evaluate import evaluate_all, ranked, winning_postprocessing
 from tasks.training.fit import FittedOnAll, Refitted, fit_on_all, model_path
 from tasks.training.results import Result, oof_predictions, shares_of
 from tasks.training.unit_runner import UnitRunner, run_refits, run_units
@@ -54,30 +54,41 @@ class Stacked:
     results: tuple[Result, ...]
 
 
-def stack_best(runner: UnitRunner, scored: Sequence[Result]) -> Stacked | None:
-    """Stack the best fits where the problem or the preset asks for it."""
-    training, context = runner.training, runner.context
-    stacking = preset_stacking(context.problem, training.preset)
+def stack_best(
+    runner: UnitRunner, scored: list[Result], inner: dict[str, list[Unit]]
+) -> tuple[Stacked | None, list[Result], dict[str, list[Unit]]]:
+    """Stack the best fits if the problem or the preset asks for it.
+
+    Returns
+    -------
+    Stacked or None
+    list of Result
+        ``scored`` with the candidates of the stack.
+    dict of str to list of Unit
+        ``inner`` with the units of the stack.
+    """
+    stacking = preset_stacking(runner.context.problem, runner.training.preset)
     if stacking is None:
-        return None
-    stacked = stack(context, stacking, scored)
+        return None, scored, inner
+    stacked = stack(runner.context, stacking, scored)
     if stacked is None:
-        training.say("          no stack: fewer than two families were fitted on every fold")
-    else:
-        training.say(f"          {stacked.candidate.name}")
-    return stacked
+        runner.training.say("          no stack: fewer than two families were fitted on every fold")
+        return None, scored, inner
+    runner.training.say(f"          {stacked.candidate.name}")
+    return stacked, [*scored, *stacked.results], {**inner, stacked.candidate.fit_name: list(stacked.units)}
 
 
 def refit_all(
     runner: UnitRunner,
     winner: Candidate,
-    postprocessing: Postprocessing,
+    inner: Mapping[str, Sequence[Unit]],
     candidates: Sequence[Candidate],
     stacked: Stacked | None,
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
     """Fit the winner, which is kept, and every other candidate on all training rows.
 
-    If a stack won, its members are fitted once and are both the stack's and candidates of their own.
+    The winner's calibration and decision rule are fitted on its out-of-fold rows, from the units ``inner``. If a stack
+    won, its members are fitted once and are both the stack's and candidates of their own.
 
     Returns
     -------
@@ -85,6 +96,7 @@ def refit_all(
     dict of str to list of Unit
         The unit of each fit on the held-out rows, by fit name.
     """
+    postprocessing = winning_postprocessing(runner.context, winner, inner[winner.fit_name])
     if stacked is None or stacked.candidate.fit_name != winner.fit_name:
         refitted, outer = run_refits(runner, winner, postprocessing, candidates)
         if stacked is not None:

@@ -14,7 +14,7 @@ from prefect.futures import PrefectFuture, as_completed
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
 from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.training.candidates import Candidate
-from evenhand.training.workload import workload_notes
+from evenhand.training.presets import preset_folds
 from tasks.training.context import TrainingContext
 from tasks.training.fit import Refitted, fit, refit
 from tasks.training.run import Training
@@ -29,16 +29,15 @@ class UnitRunner:
     context: TrainingContext
     workers: UnitWorkers | None
 
+    @property
+    def folds(self) -> list[int]:
+        """Folds inside the training rows that candidates are compared on."""
+        return preset_folds(self.training.preset, self.context.fold_numbers)
+
     def class_counts(self, fold: int) -> np.ndarray:
         """Count the training rows of each class in a fold, shape (K,)."""
         experiment = self.context.experiment
         return np.bincount(experiment.y[experiment.folds[fold].train], minlength=len(experiment.classes))
-
-
-def print_workload_notes(runner: UnitRunner, candidates: Sequence[Candidate], fold: int) -> None:
-    """Print, before any fit, which candidates are far more work than the others on the rows of a fold."""
-    for note in workload_notes(candidates, runner.class_counts(fold)):
-        runner.training.say(f"          {note}")
 
 
 class SubmittedUnits:

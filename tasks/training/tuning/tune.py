@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -63,7 +62,7 @@ def tune(
     return workers.run(what, study_fold, context, candidate, fold, path)
 
 
-def run_studies(runner: UnitRunner, folds: Sequence[int]) -> list[Candidate]:
+def run_studies(runner: UnitRunner) -> list[Candidate]:
     """Tune the candidates that the problem asks to tune, for every fold on that fold's training rows alone.
 
     Returns
@@ -75,7 +74,7 @@ def run_studies(runner: UnitRunner, folds: Sequence[int]) -> list[Candidate]:
     candidates = tuned_candidates(context.problem, context.parts.share)
     futures: dict[PrefectFuture[Any], str] = {
         tune.submit(context, fit, fold, runner.workers, ended): fit.fit_name
-        for fold in (*folds, HOLDOUT_FOLD)
+        for fold in (*runner.folds, HOLDOUT_FOLD)
         for fit in fits(candidates)
     }
     try:

@@ -98,7 +98,7 @@ def raced(folder, monkeypatch, racing=True):
     problem = PROBLEM.model_copy(update={"racing": racing})
     context = TrainingContext(parts, problem, SEED, folder)
     training, grid = Printed(folder), candidates(PROBLEM)
-    inner, stopped = race.run_race(UnitRunner(training, context, None), grid, context.fold_numbers)
+    inner, stopped = race.run_race(UnitRunner(training, context, None), grid)
     return training, context, grid, inner, stopped
 
 
