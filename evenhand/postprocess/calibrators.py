@@ -1,4 +1,4 @@
-"""Fitted calibrators: probabilities in, probabilities that mean what they say out. They hold plain numbers alone."""
+"""Fitted calibrators: a model's probabilities in, calibrated probabilities out. They hold plain numbers only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Calibrator(ABC):
         Returns
         -------
         ndarray of shape (n, K)
-            Each row adds up to 1.
+            Each row sums to 1.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class Calibrator(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Temperature(Calibrator):
-    """Every probability to one power, so that the order of the classes stays (Guo et al. 2017).
+    """All probabilities raised to one power, which keeps the order of the classes (Guo et al. 2017).
 
     Examples
     --------
@@ -84,14 +84,14 @@ class Temperature(Calibrator):
 class Sigmoid(Calibrator):
     """Softmax of a line per class in its log-probability: Platt's sigmoid (2000) for any number of classes.
 
-    It is the vector scaling of Guo et al. (2017). Temperature and prior correction are special cases of it, so it mends
-    what resampling did to the probabilities, too.
+    It is the vector scaling of Guo et al. (2017). Temperature and prior correction are special cases of it, so it also
+    undoes the effect of resampling.
     """
 
     slopes: np.ndarray
     intercepts: np.ndarray
     unseen: np.ndarray
-    """Which classes had no rows to learn from, of bool: these keep their probability."""
+    """Classes without rows to fit on, bool of shape (K,); they keep their probability."""
 
     @property
     def n_classes(self) -> int:
@@ -112,12 +112,12 @@ class Sigmoid(Calibrator):
 
 @dataclass(frozen=True, eq=False)
 class Isotonic(Calibrator):
-    """A rising curve for each class, then rows normalised (Zadrozny & Elkan 2002)."""
+    """An increasing curve for each class, then rows normalised (Zadrozny & Elkan 2002)."""
 
     given: tuple[np.ndarray, ...]
-    """Probabilities at the corners of each class's curve, rising."""
+    """Uncalibrated probabilities at the corners of each class's curve, ascending."""
     meant: tuple[np.ndarray, ...]
-    """What they turned out to mean."""
+    """Calibrated probabilities at these corners."""
 
     @property
     def n_classes(self) -> int:
@@ -133,7 +133,7 @@ class Isotonic(Calibrator):
         }
 
     def curves(self, proba: np.ndarray) -> np.ndarray:
-        """Each class on its own, before rows are normalised; (n, K)."""
+        """Return the curve of each class before rows are normalised, shape (n, K)."""
         columns = [np.interp(p, x, y) for p, x, y in zip(proba.T, self.given, self.meant, strict=True)]
         return np.stack(columns, axis=1)
 
@@ -143,7 +143,7 @@ class Isotonic(Calibrator):
 
 @dataclass(frozen=True, eq=False)
 class PriorCorrection(Calibrator):
-    """Each class times one number, then rows normalised: Bayes' rule where the class shares were changed (Elkan 2001).
+    """Each class times a constant, then rows normalised: Bayes' rule for changed class shares (Elkan 2001).
 
     Examples
     --------
@@ -189,10 +189,10 @@ class Chained(Calibrator):
 
 
 def logs(proba: np.ndarray) -> np.ndarray:
-    """Logarithms, none below that of 1e-7."""
+    """Return logarithms of the probabilities, clipped below at 1e-7."""
     return np.log(np.maximum(proba, FLOOR))
 
 
 def normalised(proba: np.ndarray) -> np.ndarray:
-    """Rows that add up to 1."""
+    """Return the rows divided by their sums."""
     return proba / proba.sum(axis=1, keepdims=True)

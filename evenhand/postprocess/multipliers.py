@@ -1,8 +1,9 @@
 """Class multipliers that maximise a metric of the confusion matrix, by exact coordinate ascent.
 
-With all other multipliers held, a row goes to class c once c's multiplier passes the row's switching point: its best
-rival score over its own probability. Between two neighbouring switching points nothing changes, so the metric at every
-one of them, from running confusion counts, is the metric at every possible multiplier of that class.
+With all other multipliers fixed, a row is predicted as class c once the multiplier of c passes the row's switching point:
+the highest weighted probability of another class, divided by the row's probability of c. Between two neighbouring
+switching points no prediction changes, so evaluating the metric once between each pair, from running confusion counts,
+covers all possible multipliers of that class.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ import numpy as np
 
 from evenhand.data.stratified_parts import stratified_parts
 
-ENOUGH = 1e-6  # a sweep that gains less is the last one
+ENOUGH = 1e-6  # the search ends with a sweep that gains less
 SWEEPS = 10
-LARGEST = 1e100  # switching point: a row whose own probability is next to nothing never moves
+LARGEST = 1e100  # switching point; rows beyond it, with a probability near zero, never move
 STARTS = (0.0, 1.0, 0.5)  # powers of the class shares that the search starts from
-COARSE = 20_000  # rows; a search on them ends within a sweep or two of the one on all rows
+COARSE = 20_000  # rows; from their result, the search on all rows needs one or two sweeps more
 
 
-_Best = tuple[np.ndarray, np.ndarray]  # of each row: a weighted probability, and the code of its class
+_Best = tuple[np.ndarray, np.ndarray]  # for each row: a weighted probability and the code of its class
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A metric as a function of sums over classes, so that a moved row changes two classes' terms alone.
+    """A metric as a function of sums over classes, so that a moved row changes the terms of two classes only.
 
     Attributes
     ----------
@@ -81,7 +82,7 @@ OBJECTIVES: dict[str, Objective] = {
 def fit_multipliers(
     proba: np.ndarray, y: np.ndarray, classes: Sequence[str], metric: str, prior: np.ndarray
 ) -> np.ndarray:
-    """Find the multipliers whose largest weighted probability scores best.
+    """Find the multipliers with which the largest weighted probability gives the best score.
 
     Parameters
     ----------
@@ -93,22 +94,21 @@ def fit_multipliers(
     metric : str
         A key of ``OBJECTIVES``.
     prior : ndarray of shape (K,)
-        Positive class shares; the search starts from 1, 1 / prior and 1 / prior^0.5, and keeps the best end. From
-        40,000 rows on the three searches see 20,000 of them or more, and the best end is where that on all rows
-        starts.
+        Positive class shares. The search starts from 1, 1 / prior and 1 / prior^0.5, and the best result is kept. From
+        40,000 rows on, these three searches use 20,000 rows or more, and one search on all rows starts from the best.
 
     Returns
     -------
     ndarray of shape (K,)
-        Geometric mean 1. They never score below equal multipliers on these rows. A class without rows in ``y`` says
-        nothing about its multiplier, which stays where the search started.
+        Geometric mean 1. On these rows they never score below equal multipliers. The multiplier of a class without
+        rows in ``y`` keeps its start value.
     """
     search = _Search(np.ascontiguousarray(proba.T), y, OBJECTIVES[metric])
     order = sorted(np.flatnonzero(search.truth).tolist(), key=lambda code: (search.truth[code], classes[code]))
     starts = [_scaled(prior**-power) for power in STARTS]
-    place = np.zeros(len(classes), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    parts = stratified_parts(place[y], max(1, len(y) // COARSE))
+    position = np.zeros(len(classes), dtype=np.int64)
+    position[order] = np.arange(len(order))
+    parts = stratified_parts(position[y], max(1, len(y) // COARSE))
     if len(parts) > 1:
         coarse = _Search(np.ascontiguousarray(proba[parts[0]].T), y[parts[0]], OBJECTIVES[metric])
         found = [_scaled(coarse.ascend(start, order)) for start in starts]
@@ -124,7 +124,7 @@ def _scaled(weights: np.ndarray) -> np.ndarray:
 
 
 class _Search:
-    """The rows, and what is looked up again and again; probabilities lie class by class, shape (K, n)."""
+    """The rows and what is derived from them once; probabilities have shape (K, n)."""
 
     def __init__(self, proba: np.ndarray, y: np.ndarray, objective: Objective) -> None:
         self.proba, self.y, self.objective = proba, y, objective
@@ -171,7 +171,7 @@ class _Search:
         own = self.proba[code]
         can = np.flatnonzero(own * LARGEST > rival_score)
         points = rival_score[can] / own[can]
-        # Half of a smaller one may be nothing, which is no multiplier: such a row follows the class at any size.
+        # Half of a smaller one may underflow to zero: such a row moves at any multiplier.
         points[points < 1 / LARGEST] = 0
         order = np.argsort(points)
         points = points[order]

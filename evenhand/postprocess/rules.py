@@ -1,4 +1,4 @@
-"""Fitted decision rules: from probabilities to a class. They hold plain numbers alone, so they store anywhere."""
+"""Fitted decision rules: from probabilities to a class. They hold plain numbers only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DecisionRule(ABC):
         ----------
         proba : ndarray of shape (n, K)
         groups : ndarray of shape (n,), optional
-            Period or place of every row, negative where unknown. Only a capacity asks for it.
+            Period or place of every row, negative where unknown; only needed by a capacity rule.
 
         Returns
         -------
@@ -62,7 +62,7 @@ class LargestWeighted(DecisionRule):
     classes: tuple[str, ...]
     weights: tuple[float, ...]
     metric: str | None = None
-    """What the weights were fitted for."""
+    """Metric that the weights maximise."""
 
     def _choose(self, proba: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
         return (proba * np.asarray(self.weights)).argmax(axis=1)
@@ -70,7 +70,7 @@ class LargestWeighted(DecisionRule):
 
 @dataclass(frozen=True)
 class LeastCost(DecisionRule):
-    """The class of the least expected cost (Elkan 2001); ``costs[truth][predicted]``."""
+    """The class with the least expected cost (Elkan 2001); ``costs[truth][predicted]``."""
 
     name: str
     classes: tuple[str, ...]
@@ -80,17 +80,17 @@ class LeastCost(DecisionRule):
         return (proba @ np.asarray(self.costs)).argmin(axis=1)
 
     def mean_cost(self, y: np.ndarray, predicted: np.ndarray) -> float:
-        """Average cost of what was predicted, by whatever rule, where ``y`` was true."""
+        """Return the mean cost of predictions, by any rule, for the true classes ``y``."""
         return float(np.asarray(self.costs)[y, predicted].mean())
 
 
 @dataclass(frozen=True)
 class Capacity(DecisionRule):
-    """The rows most like one class, as many as can be followed up; other rows get their most probable other class.
+    """The rows with the highest probability of one class, as many as can be followed up; others get another class.
 
-    With groups it is exact: each group's ``k`` highest rows (its ``share`` rounded down where ``k`` is not set), and of
-    equal ones the earlier. Without groups, and for rows whose group is unknown (negative), a row is chosen once its
-    probability reaches ``threshold``, which out of fold was reached by ``share`` of the rows and no more.
+    The other class is the most probable one. With groups the number is exact: the ``k`` highest rows of each group, or
+    its ``share`` rounded down, earlier rows first among ties. Without groups, and for rows of unknown group (negative), a
+    row is chosen if its probability reaches ``threshold``, which at most ``share`` of the out-of-fold rows reach.
     """
 
     name: str
