@@ -24,7 +24,7 @@ from evenhand.training.candidates import Candidate, candidates, fits
 from evenhand.training.experiment import Experiment, Outcome
 from evenhand.training.racing import (
     ERROR,
-    FEWEST_FOLDS,
+    FOLDS_BEFORE_RACE,
     Race,
     compared_fits,
     measured_candidate,
@@ -110,7 +110,7 @@ def replayed(
     alive, spent = list(fitted), 0.0
     for done, fold in enumerate(folds, start=1):
         spent += sum(found[name][fold].fit_seconds for name in alive)
-        if error is not None and FEWEST_FOLDS <= done < len(folds):
+        if error is not None and FOLDS_BEFORE_RACE <= done < len(folds):
             rows, answers = answered(experiment, problem, grid, found, alive, folds[:done])
             entrants = len(fitted) - len(protected)
             race = Race(problem.metric, len(folds), protected, compared_fits(grid), entrants, error)

@@ -21,7 +21,7 @@ from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.suites import Checker
 from tasks.data.validate import validate
-from tasks.gate.run import run_gate
+from tasks.gate.run_gate import run_gate
 from tasks.local.command_line import run_flow
 from tasks.reporting.candidates import draw_all, log_all, wait_all
 from tasks.reporting.finish import finish, log_inputs, write_comparison
@@ -33,9 +33,9 @@ from tasks.training.leak_check import find_leaks
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.race import run_race
 from tasks.training.register import register_winner
-from tasks.training.run import open_training
 from tasks.training.stack import refit_all, stack_best
 from tasks.training.start_workers import WorkerStarter, check_runner, units_at_once
+from tasks.training.training import open_training
 from tasks.training.transfer_data import add_transfer_data, check_transfer_data, needs_transfer_data
 from tasks.training.tuning.tune import run_studies
 from tasks.training.unit_runner import UnitRunner
@@ -115,15 +115,15 @@ def train(request: TrainRequest) -> dict[str, Any]:
         if problem.tuning:  # which is empty unless the training was asked to tune
             grid += step("tune", "tune, on each fold's training rows and on all", run_studies, units)
         doing = f"fit {len(grid)} candidates on {len(units.folds)} folds of {parts.train.rows:,} rows"
-        inner, stopped = step("cross_validate", doing, run_race, units, grid)
-        scored = step("evaluate", "score them out of fold", evaluate_all, context, grid, inner, stopped)
-        stacked, scored, inner = step("stack", "stack the best", stack_best, units, scored, inner)
+        fold_units, stopped = step("cross_validate", doing, run_race, units, grid)
+        scored = step("evaluate", "score them out of fold", evaluate_all, context, grid, fold_units, stopped)
+        stacked, scored, fold_units = step("stack", "stack the best", stack_best, units, scored, fold_units)
         winner, finalists = choose(problem, scored), [fit for fit in fits(grid) if fit.fit_name not in stopped]
 
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, predict {parts.holdout.rows:,}"
-        refitted, outer = step("refit", doing, refit_all, units, winner, inner, finalists, stacked)
-        drawing = draw_all(units, scored, outer, winner)
-        results = step("score", "score them on the held-out rows", score_all, context, scored, outer)
+        refitted, holdout_units = step("refit", doing, refit_all, units, winner, fold_units, finalists, stacked)
+        drawing = draw_all(units, scored, holdout_units, winner)
+        results = step("score", "score them on the held-out rows", score_all, context, scored, holdout_units)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, training, context, validated.good, results)
         logging = log_all(training, results, drawing)
         evidence = step("compare", "find out what helps, and how sure that is", compare, context, results)

@@ -9,7 +9,7 @@ HOLDOUT = "holdout"
 """Its name in records."""
 
 
-def record_name(fold: int) -> str:
+def fold_key(fold: int) -> str:
     """Name a fold in records: ``0``, ``1``, ..., ``holdout``."""
     return HOLDOUT if fold == HOLDOUT_FOLD else str(fold)
 

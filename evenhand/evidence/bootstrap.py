@@ -27,7 +27,7 @@ DRAWS_BEYOND = 10  # needed beyond a bound that is read off the draws
 
 
 @dataclass(frozen=True)
-class Resampling:
+class BootstrapSettings:
     """How intervals are made: their confidence, the number of draws and the seed of the draws."""
 
     confidence: float = 0.95
@@ -35,7 +35,7 @@ class Resampling:
     seed: int = 0
 
 
-USUAL = Resampling()
+USUAL = BootstrapSettings()
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Interval:
 
 
 def paired_difference(
-    a: Predictions, b: Predictions, metric: str, resampling: Resampling = USUAL, centred: bool = False
+    a: Predictions, b: Predictions, metric: str, bootstrap: BootstrapSettings = USUAL, centred: bool = False
 ) -> Interval:
     """Estimate how much better ``b`` is than ``a`` on the same rows.
 
@@ -58,7 +58,7 @@ def paired_difference(
         Of the same rows in the same order.
     metric : str
         One of ``evenhand.problem.METRICS``, as :func:`evenhand.metrics.scores.score` defines it.
-    resampling : Resampling
+    bootstrap : BootstrapSettings
     centred : bool
         Shift the interval so that the mean of its draws is the estimate: for metrics that grow when rows are drawn
         twice, such as the calibration error.
@@ -81,42 +81,46 @@ def paired_difference(
     >>> paired_difference(a, b, "accuracy").estimate
     0.5
     """
-    values = _replicates((a, b), metric, resampling)
+    values = _replicates((a, b), metric, bootstrap)
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-    return intervals(sign * (values[1] - values[0]), resampling.confidence, centred)[0]
+    return intervals(sign * (values[1] - values[0]), bootstrap.confidence, centred)[0]
 
 
 def paired_class_differences(
-    a: Predictions, b: Predictions, metric: ClassMetric, resampling: Resampling = USUAL
+    a: Predictions, b: Predictions, metric: ClassMetric, bootstrap: BootstrapSettings = USUAL
 ) -> tuple[Interval, ...]:
     """Estimate class by class how much better ``b`` is than ``a``; see :func:`paired_difference`."""
-    values = _replicates((a, b), f"{metric} by class", resampling)
-    return intervals(values[1] - values[0], resampling.confidence)
+    values = _replicates((a, b), f"{metric} by class", bootstrap)
+    return intervals(values[1] - values[0], bootstrap.confidence)
 
 
-def metric_interval(model: Predictions, metric: str, resampling: Resampling = USUAL, centred: bool = False) -> Interval:
+def metric_interval(
+    model: Predictions, metric: str, bootstrap: BootstrapSettings = USUAL, centred: bool = False
+) -> Interval:
     """Return one model's metric with its interval, not sign-changed; see :func:`paired_difference`."""
-    return intervals(_replicates((model,), metric, resampling)[0], resampling.confidence, centred)[0]
+    return intervals(_replicates((model,), metric, bootstrap)[0], bootstrap.confidence, centred)[0]
 
 
-def class_intervals(model: Predictions, metric: ClassMetric, resampling: Resampling = USUAL) -> tuple[Interval, ...]:
+def class_intervals(
+    model: Predictions, metric: ClassMetric, bootstrap: BootstrapSettings = USUAL
+) -> tuple[Interval, ...]:
     """Return one model's recall or average precision of each class; see :func:`paired_difference`."""
-    return intervals(_replicates((model,), f"{metric} by class", resampling)[0], resampling.confidence)
+    return intervals(_replicates((model,), f"{metric} by class", bootstrap)[0], bootstrap.confidence)
 
 
 # --- replicates: shape (models, 1 + resamples, values), the rows as they are first ---------------------------------
 
 
-def _replicates(models: Sequence[Predictions], metric: str, resampling: Resampling) -> np.ndarray:
+def _replicates(models: Sequence[Predictions], metric: str, bootstrap: BootstrapSettings) -> np.ndarray:
     if metric not in CONFUSION_METRICS and metric not in WEIGHTED_METRICS:
         known = sorted(name for name in {**CONFUSION_METRICS, **WEIGHTED_METRICS} if "by class" not in name)
         raise MetricsError(f"no metric {metric!r}: known are {', '.join(known)}")
     checked = on_same_rows(models)
-    y, k, rng = checked[0].y, checked[0].n_classes, np.random.default_rng(resampling.seed)
+    y, k, rng = checked[0].y, checked[0].n_classes, np.random.default_rng(bootstrap.seed)
     if metric in CONFUSION_METRICS:
-        counts = resampled_confusions(y, [model.codes for model in checked], k, resampling.resamples, rng)
+        counts = resampled_confusions(y, [model.codes for model in checked], k, bootstrap.resamples, rng)
         return np.stack([CONFUSION_METRICS[metric](confusion) for confusion in counts])
-    return _row_replicates(checked, WEIGHTED_METRICS[metric], resampling.resamples, rng)
+    return _row_replicates(checked, WEIGHTED_METRICS[metric], bootstrap.resamples, rng)
 
 
 def on_same_rows(models: Sequence[Predictions]) -> list[Predictions]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit, logit, ndtri
 
-from evenhand.evidence.bootstrap import Interval, Resampling
+from evenhand.evidence.bootstrap import BootstrapSettings, Interval
 from evenhand.evidence.evaluation_rows import (
     FEWEST_BLOCKS,
     UNDEFINED,
@@ -29,7 +29,7 @@ AREAS = ("average_precision", "roc_auc")
 
 
 @dataclass(frozen=True)
-class EvidencePolicy(Resampling):
+class EvidencePolicy(BootstrapSettings):
     """How evidence is made: confidence of every interval, draws, their seed, and rows that a class needs."""
 
     min_positives: int = 50

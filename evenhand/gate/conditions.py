@@ -12,9 +12,9 @@ from typing import Literal
 
 from evenhand.errors import GateError
 from evenhand.evidence.bootstrap import (
+    BootstrapSettings,
     ClassMetric,
     Interval,
-    Resampling,
     class_intervals,
     metric_interval,
     paired_class_differences,
@@ -61,12 +61,12 @@ class RowConditions:
     def __init__(self, aligned: AlignedCase, policy: GatePolicy, confidence: float) -> None:
         self.aligned, self.policy, self.confidence = aligned, policy, confidence
         self.n = len(aligned.y)
-        self.resampling = Resampling(confidence, policy.resamples)
+        self.bootstrap = BootstrapSettings(confidence, policy.resamples)
 
     def against_chance(self) -> Iterator[Condition]:
         """Check that the average precision of each class is above its share of the rows."""
         a = self.aligned
-        found = class_intervals(a.challenger, "average_precision", self.resampling)
+        found = class_intervals(a.challenger, "average_precision", self.bootstrap)
         for name, interval, rows in zip(a.classes, map(_reflected, found), a.support, strict=True):
             prior = rows / self.n
             gain = Interval(interval.estimate - prior, interval.low - prior, interval.high - prior)
@@ -78,7 +78,7 @@ class RowConditions:
         a = self.aligned
         assert a.champion is not None  # noqa: S101 - for the type checker
         for metric, kind in CLASS_METRICS:
-            found = paired_class_differences(a.champion, a.challenger, metric, self.resampling)
+            found = paired_class_differences(a.champion, a.challenger, metric, self.bootstrap)
             for name, interval, rows in zip(a.classes, found, a.support, strict=True):
                 title = f"{kind} of {name} against the champion"
                 yield self._of_class(title, kind, name, interval, -self.policy.tolerance, int(rows))
@@ -93,7 +93,7 @@ class RowConditions:
             wanted = {name: getattr(floor, metric) for name, floor in declared.items()}
             if all(value is None for value in wanted.values()):
                 continue
-            found = class_intervals(a.challenger, metric, self.resampling)
+            found = class_intervals(a.challenger, metric, self.bootstrap)
             for code, name in enumerate(a.classes):
                 if wanted.get(name) is not None:
                     interval = _reflected(found[code]) if metric == "average_precision" else found[code]
@@ -104,12 +104,12 @@ class RowConditions:
         """Check that the calibration error is not too large and has not grown too much."""
         a, policy = self.aligned, self.policy
         if a.champion is not None and policy.ece_tolerance is not None:
-            gain = paired_difference(a.champion, a.challenger, "ece", self.resampling, centred=True)
+            gain = paired_difference(a.champion, a.challenger, "ece", self.bootstrap, centred=True)
             growth = Interval(-gain.estimate, -gain.high, -gain.low)
             title = "growth of the calibration error against the champion"
             yield _advised(self._decided(title, "calibration", "", growth, policy.ece_tolerance, "at most"))
         if policy.max_ece is not None:
-            found = metric_interval(a.challenger, "ece", self.resampling, centred=True)
+            found = metric_interval(a.challenger, "ece", self.bootstrap, centred=True)
             yield _advised(self._decided("calibration error", "calibration", "", found, policy.max_ece, "at most"))
 
     def slices(self, case: Case) -> Iterator[Condition]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evenhand.errors import EvenhandError
-from evenhand.evidence.bootstrap import Interval, Resampling, paired_difference
+from evenhand.evidence.bootstrap import BootstrapSettings, Interval, paired_difference
 from evenhand.gate.alignment import align
 from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.conditions import bounds, conditions_of, finite, rows_to_decide
@@ -89,8 +89,8 @@ def _decide(case: Case, policy: GatePolicy) -> Verdict:
     }
     gain = None
     if aligned.champion is not None:
-        resampling = Resampling(confidence, policy.resamples)
-        gain = finite(paired_difference(aligned.champion, aligned.challenger, case.metric, resampling), case.metric)
+        bootstrap = BootstrapSettings(confidence, policy.resamples)
+        gain = finite(paired_difference(aligned.champion, aligned.challenger, case.metric, bootstrap), case.metric)
         facts |= {"estimate": gain.estimate, "low": gain.low, "high": gain.high, "margin": policy.margin}
     conditions = conditions_of(case, aligned, policy, confidence)
     if gain is None:

@@ -1,9 +1,9 @@
 """Class multipliers that maximise a metric of the confusion matrix, by exact coordinate ascent.
 
 With all other multipliers fixed, a row is predicted as class c once the multiplier of c passes the row's switching
-point: the highest weighted probability of another class, divided by the row's probability of c. Between two neighbouring
-switching points no prediction changes, so evaluating the metric once between each pair, from running confusion counts,
-covers all possible multipliers of that class.
+point: the highest weighted probability of another class, divided by the row's probability of c. Between two
+neighbouring switching points no prediction changes, so evaluating the metric once between each pair, from running
+confusion counts, covers all possible multipliers of that class.
 """
 
 from __future__ import annotations

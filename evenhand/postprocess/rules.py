@@ -90,7 +90,8 @@ class Capacity(DecisionRule):
 
     The other class is the most probable one. With groups the number is exact: the ``k`` highest rows of each group, or
     its ``share`` rounded down, earlier rows first among ties. Without groups, and for rows of unknown group
-    (negative), a row is chosen if its probability reaches ``threshold``, which at most ``share`` of the out-of-fold rows reach.
+    (negative), a row is chosen if its probability reaches ``threshold``, which at most ``share`` of the out-of-fold
+    rows reach.
     """
 
     name: str

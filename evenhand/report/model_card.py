@@ -109,7 +109,7 @@ def _decides(report: Report) -> list[str]:
     tuned = [one for one in report.summary.tuning if one.candidate == fit and one.fold is None]
     lines += [f"Its settings were tuned on all training rows: {chosen_settings(one)}." for one in tuned]
     lines += caveats(tuned)
-    used = report.corrected.get(row_name(winner))
+    used = report.calibrated.get(row_name(winner))
     return [*lines, *([f"Probabilities are calibrated: {used.method}."] if used and used.method != "none" else [])]
 
 

@@ -40,7 +40,7 @@ class WinnerSummary(_Part):
 class ShippedSummary(_Part):
     """A candidate's scores with calibrated probabilities, as a registered model has; its classes are the same."""
 
-    correction: str = Field(description="none, prior, temperature, prior + isotonic, ...: chosen out of fold")
+    calibration: str = Field(description="none, prior, temperature, prior + isotonic, ...: chosen out of fold")
     oof: dict[str, float | None] | None
     test: dict[str, float | None] | None
 

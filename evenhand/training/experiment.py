@@ -17,7 +17,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.inspection import permutation_importance
 from threadpoolctl import threadpool_limits
 
-from evenhand.data.fold_names import record_name
+from evenhand.data.fold_names import fold_key
 from evenhand.data.lineage import Encoder
 from evenhand.data.split import Fold, rows_at
 from evenhand.errors import ProblemError
@@ -267,7 +267,7 @@ class Experiment:
             if self.when is None or not pd.api.types.is_datetime64_any_dtype(self.when):
                 raise ProblemError("half_life_days: the rows have no time column")
             rows = aged(rows, self.when.iloc[fold.train], candidate.half_life_days)
-        name = record_name(fold.number)
+        name = fold_key(fold.number)
         return rows, resampling_record(candidate.strategy, name, y, rows, self.classes)
 
 

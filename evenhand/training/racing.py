@@ -23,7 +23,7 @@ from evenhand.postprocess.fit_rules import AnyDecision, cross_fitted
 from evenhand.problem import BASE, LOWER_IS_BETTER, Problem
 from evenhand.training.candidates import Candidate, compared_candidate
 
-FEWEST_FOLDS = 1
+FOLDS_BEFORE_RACE = 1
 # One fold can't show how much folds differ: with twice its error, folds may vary 1.7 times as much as its rows do.
 ERRORS_OF_ONE_FOLD = 2.0
 FEWEST_OF_A_CLASS = 20  # after one fold: with very few rows the estimated variance of a class may be zero
@@ -197,7 +197,7 @@ def ruled_out(
 
 def _critical_value(race: Race, done: int, can_be_stopped: int) -> float:
     """Return the number of standard errors that a fit must be behind."""
-    decisions = max(1, race.folds - FEWEST_FOLDS)
+    decisions = max(1, race.folds - FOLDS_BEFORE_RACE)
     level = min(race.error / max(1, race.entrants or can_be_stopped) / decisions, 0.5)
     return float(-ndtri(level)) * (ERRORS_OF_ONE_FOLD if done == 1 else 1.0)
 

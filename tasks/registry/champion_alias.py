@@ -104,7 +104,7 @@ def unfinished_move(client: MlflowClient, name: str) -> Record | None:
     return state.last_move if _is_unfinished(state, Head.parse(model.tags.get(HEAD, ""))) else None
 
 
-def move_record(kind: str, version: str, by: str, reason: str, facts: dict[str, str] | None = None) -> RecordBody:
+def alias_record(kind: str, version: str, by: str, reason: str, facts: dict[str, str] | None = None) -> RecordBody:
     """Return the record of a promotion or rollback, with its process, so that others wait while that is alive."""
     return RecordBody.model_validate(
         {"kind": kind, "version": version, "by": by, "reason": reason, "facts": {**(facts or {}), **owner_tags()}}
@@ -140,4 +140,4 @@ def _may_finish(state: ChampionState) -> bool:
 def _out_of_band(state: ChampionState, found: str) -> RecordBody:
     recorded = f"version {state.champion}" if state.champion else "no version"
     alias = f"pointed to version {found}" if found else "was deleted"
-    return move_record("out of band", found, "", f"alias {CHAMPION} {alias}; the ledger had {recorded}")
+    return alias_record("out of band", found, "", f"alias {CHAMPION} {alias}; the ledger had {recorded}")

@@ -28,7 +28,7 @@ from tasks.storage.files import write_json
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import ranked
 from tasks.training.results import Result, side_by_side
-from tasks.training.run import Training
+from tasks.training.training import Training
 from tasks.training.tuning.log_trials import log_trials, reproducible
 from tasks.training.unit_runner import UnitRunner
 from tasks.training.units import Unit, UnitWorkers
@@ -60,12 +60,12 @@ def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, p
 
 
 def draw_all(
-    runner: UnitRunner, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]], winner: Candidate
+    runner: UnitRunner, results: Sequence[Result], holdout_units: Mapping[str, Sequence[Unit]], winner: Candidate
 ) -> dict[str, PrefectFuture[None]]:
-    """Begin to draw figures of fits; ``outer`` holds the unit of each on the held-out period."""
+    """Begin to draw figures of fits; ``holdout_units`` holds the unit of each on the held-out period."""
     drawn = drawn_fits(results, winner, runner.context.problem, runner.training.preset)
     return {
-        name: draw.submit(runner.context, _with_holdout(same, outer.get(name, ())), runner.workers)
+        name: draw.submit(runner.context, _with_holdout(same, holdout_units.get(name, ())), runner.workers)
         for name, same in _by_fit(results).items()
         if name in drawn
     }

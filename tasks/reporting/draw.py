@@ -81,7 +81,7 @@ def caption(problem: Problem) -> str:
 def _draw_out_of_fold(context: TrainingContext, result: Result, names: Sequence[str]) -> dict[str, Figure]:
     if result.oof is None:
         return {}
-    known = oof_predictions(context.experiment, result.inner)
+    known = oof_predictions(context.experiment, result.fold_units)
     classes, note = context.parts.classes, caption(context.problem)
     draw = {
         "precision_recall": lambda: figures.precision_recall(known.y, known.proba, classes, note=note),
@@ -92,10 +92,10 @@ def _draw_out_of_fold(context: TrainingContext, result: Result, names: Sequence[
 
 
 def _calibration(known: Predictions, result: Result, classes: tuple[str, ...], note: str) -> Figure:
-    if result.corrections is None or not result.corrections.changes:
+    if result.calibration is None or not result.calibration.changes:
         return figures.calibration(known.y, known.proba, classes, note=note)
-    corrected = result.corrections.out_of_fold(known)
-    how = f"{note}; calibration: {result.corrections.final.name}"
+    corrected = result.calibration.out_of_fold(known)
+    how = f"{note}; calibration: {result.calibration.final.name}"
     return figures.calibration(known.y, known.proba, classes, note=how, corrected=corrected)
 
 

@@ -43,7 +43,7 @@ from tasks.storage.files import write_json
 from tasks.storage.store import open_store
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.results import Result, resampling_records
-from tasks.training.run import TAG_LENGTH, Training, breakdown, point_latest, versions
+from tasks.training.training import TAG_LENGTH, Training, breakdown, point_latest, versions
 
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
 
@@ -153,11 +153,11 @@ def _write_pages(training: Training, summary: Summary, data: TrainingData, compa
 
 def _about_calibration(winning: Result) -> str:
     shipped = winning.shipped
-    if shipped is None or shipped.correction == "none":
+    if shipped is None or shipped.calibration == "none":
         return "The probabilities are used unchanged: no calibration method clearly improved them."
     sets = (("out of fold", shipped.oof), ("on the held-out period", shipped.test))
     errors = " and ".join(f"{scores.metrics['ece']:.4f} {rows}" for rows, scores in sets if scores is not None)
-    return f"The probabilities are calibrated ({shipped.correction}): calibration error {errors}."
+    return f"The probabilities are calibrated ({shipped.calibration}): calibration error {errors}."
 
 
 def _model_summary(registered: Registered) -> ModelSummary:
@@ -193,7 +193,7 @@ def _shipped_summary(result: Result) -> ShippedSummary | None:
         return None
     shipped = result.shipped
     return ShippedSummary(
-        correction=shipped.correction, oof=metric_values(shipped.oof), test=metric_values(shipped.test)
+        calibration=shipped.calibration, oof=metric_values(shipped.oof), test=metric_values(shipped.test)
     )
 
 
@@ -224,7 +224,7 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
     fits = [line for line in of_fit.values() if line is not None]
     if not fits:
         return ""
-    return f"\n## Calibration before and after correction, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
+    return f"\n## Before and after calibration, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
 
 
 def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> None:

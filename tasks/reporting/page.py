@@ -15,7 +15,7 @@ from evenhand.metrics.predictions import Predictions
 from evenhand.report.candidate_row import Row, is_baseline, row_name
 from evenhand.report.model_card import model_card, model_card_page
 from evenhand.report.summary import Summary
-from evenhand.report.training.data import Corrected, Made, Measured, Report
+from evenhand.report.training.data import CalibratedScores, Made, Measured, Report
 from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.report.training.page import report_page
 from evenhand.training.experiment import Experiment
@@ -24,7 +24,7 @@ from tasks.reporting.draw import draw_comparison, draw_winner
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
 from tasks.training.results import Result, evaluated_positions, read_predictions, resampling_records
-from tasks.training.run import code_hash
+from tasks.training.training import code_hash
 from tasks.training.units import Unit
 
 REPORT, CARD = "report.html", "model_card"
@@ -38,7 +38,7 @@ def write_page(
     The folder holds the probabilities below ``units/``, from which the figures of the page are drawn.
     """
     problem, results, won = context.problem, compared.results, compared.winning
-    reference, records = _reference(won, results), resampling_records(results)
+    baseline, records = _baseline(won, results), resampling_records(results)
     rows = {result.candidate.name: result.row() for result in results}
     report = Report(
         problem=problem,
@@ -46,13 +46,13 @@ def write_page(
         verdict=verdict,
         rows=tuple(rows.values()),
         winner=rows[compared.winner.name],
-        reference=rows[reference.candidate.name] if reference else None,
+        baseline=rows[baseline.candidate.name] if baseline else None,
         made=_made(context, validated, won),
-        measured=_measured(context, won, reference),
+        measured=_measured(context, won, baseline),
         evidence=compared.evidence,
-        corrected=_corrected(results),
+        calibrated=_calibrated_scores(results),
         records=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
-        figures={**draw_winner(context, won, reference), **draw_comparison(problem, results, records)},
+        figures={**draw_winner(context, won, baseline), **draw_comparison(problem, results, records)},
     )
     pages = {
         REPORT: report_page(report),
@@ -65,7 +65,7 @@ def write_page(
         temporary.replace(context.folder / name)
 
 
-def _reference(won: Result, results: Sequence[Result]) -> Result | None:
+def _baseline(won: Result, results: Sequence[Result]) -> Result | None:
     """Find the winner's baseline."""
     for result in results:
         row: Row = result.row()
@@ -74,12 +74,12 @@ def _reference(won: Result, results: Sequence[Result]) -> Result | None:
     return None
 
 
-def _measured(context: TrainingContext, won: Result, reference: Result | None) -> Measured | None:
+def _measured(context: TrainingContext, won: Result, baseline: Result | None) -> Measured | None:
     experiment, problem = context.experiment, context.problem
     model = _held_out(experiment, won)
     if model is None:
         return None
-    other = _held_out(experiment, reference) if reference else None
+    other = _held_out(experiment, baseline) if baseline else None
     rows = evaluated_positions(experiment, _held_out_units(won))
     groups = groups_of(problem, experiment.frame.iloc[rows])
     return measure(HeldOut(experiment.classes, model, other, groups), problem.metric, problem.gate)
@@ -124,7 +124,7 @@ def _period(values: pd.Series) -> tuple[str, str] | None:
     return f"{first:g}", f"{last:g}"
 
 
-def _corrected(results: Sequence[Result]) -> dict[str, Corrected]:
+def _calibrated_scores(results: Sequence[Result]) -> dict[str, CalibratedScores]:
     """Return the scores of the calibrated probabilities of every candidate that has them."""
     found = ((result.candidate.name, result.shipped) for result in results)
-    return {name: Corrected(s.correction, s.oof, s.test) for name, s in found if s is not None}
+    return {name: CalibratedScores(s.calibration, s.oof, s.test) for name, s in found if s is not None}

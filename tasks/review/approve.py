@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evenhand.audit.chain import RecordBody
 from evenhand.audit.review_state import Request, champion_state, latest_request
-from tasks.registry.champion_alias import add_record, move_record
+from tasks.registry.champion_alias import add_record, alias_record
 from tasks.registry.digests import changed_facts, problem_file_digests, version_facts
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import stored_verdict
@@ -57,7 +57,7 @@ def promote_version(client: MlflowClient, name: str, version: str) -> Records:
             return review_record("void", request, fault)
         by = ", ".join(dict.fromkeys(record.by for record in request.approvals)) or "nobody"
         reason = "approved" if request.approvals else "the problem declares `review: never`"
-        return move_record("promotion", version, by, reason, {"request": request.record.hash})
+        return alias_record("promotion", version, by, reason, {"request": request.record.hash})
 
     return add_record(client, name, decide)
 

@@ -10,7 +10,7 @@ from evenhand.audit.chain import RecordBody, sha256
 from evenhand.audit.review_state import ChampionState, champion_state
 from evenhand.errors import EvenhandError, GateError
 from evenhand.problem import ReviewPolicy
-from tasks.registry.champion_alias import add_record, move_record, reconcile, unfinished_move
+from tasks.registry.champion_alias import add_record, alias_record, reconcile, unfinished_move
 from tasks.registry.client import connect
 from tasks.registry.ledger_store import Records
 from tasks.registry.load_model import load_model
@@ -106,7 +106,7 @@ def _record_rollback(client: MlflowClient, name: str, reviewer: str, reason: str
         digest = _digest(name, now, reviewer, reason)
         _check_loads(client, name, now.previous)
         proof = prove_identity(_policy(records), reviewer, digest, signature)
-        return move_record("rollback", now.previous, reviewer, reason, {"from": now.champion, **proof})
+        return alias_record("rollback", now.previous, reviewer, reason, {"from": now.champion, **proof})
 
     return add_record(client, name, decide)
 

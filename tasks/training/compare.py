@@ -97,7 +97,7 @@ def _evaluated(
 def _units(result: Result, evaluation_set: EvaluationSet, folds: int | None = None) -> list[Unit]:
     if evaluation_set == "test":
         return [unit for unit in result.units if unit.fold == HOLDOUT_FOLD]
-    return sorted(result.inner, key=lambda unit: unit.fold)[:folds]
+    return sorted(result.fold_units, key=lambda unit: unit.fold)[:folds]
 
 
 def _rows(context: TrainingContext, evaluation_set: EvaluationSet, units: Sequence[Unit]) -> EvaluationRows:

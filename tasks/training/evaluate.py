@@ -41,21 +41,21 @@ from tasks.training.results import (
 from tasks.training.units import Unit
 
 
-def winning_postprocessing(context: TrainingContext, winner: Candidate, inner: Sequence[Unit]) -> Postprocessing:
+def winning_postprocessing(context: TrainingContext, winner: Candidate, fold_units: Sequence[Unit]) -> Postprocessing:
     """Fit the winner's calibration and decision rule on all its out-of-fold rows; both become part of the model."""
-    correction = fit_calibration(context.problem.calibration, oof_predictions(context.experiment, inner))
-    return _postprocessing(context, winner, inner, correction)
+    calibration = fit_calibration(context.problem.calibration, oof_predictions(context.experiment, fold_units))
+    return _postprocessing(context, winner, fold_units, calibration)
 
 
 def _postprocessing(
-    context: TrainingContext, candidate: Candidate, inner: Sequence[Unit], correction: Calibration
+    context: TrainingContext, candidate: Candidate, fold_units: Sequence[Unit], calibration: Calibration
 ) -> Postprocessing:
     experiment = context.experiment
-    known, rows = oof_predictions(experiment, inner), evaluated_positions(experiment, inner)
-    what = f"{candidate.name}: correction and decision rule {candidate.decision.name}, held-out period"
+    known, rows = oof_predictions(experiment, fold_units), evaluated_positions(experiment, fold_units)
+    what = f"{candidate.name}: calibration and decision rule {candidate.decision.name}, held-out period"
     check_disjoint(rows, experiment.folds[HOLDOUT_FOLD].valid, what)
-    spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(inner)
-    return fit_postprocessing(spec, known, correction, experiment.classes, context.problem.metric, trained)
+    spec, trained = row_by_row(experiment, candidate.decision, rows), trained_share(fold_units)
+    return fit_postprocessing(spec, known, calibration, experiment.classes, context.problem.metric, trained)
 
 
 def row_by_row(experiment: Experiment, decision: AnyDecision, rows: np.ndarray) -> AnyDecision:
@@ -78,24 +78,24 @@ def trained_share(units: Sequence[Unit]) -> np.ndarray:
 def evaluate_all(
     context: TrainingContext,
     grid: Sequence[Candidate],
-    inner: Mapping[str, Sequence[Unit]],
+    fold_units: Mapping[str, Sequence[Unit]],
     stopped: Mapping[str, Stopped] | None = None,
 ) -> list[Result]:
-    """Score every candidate out of fold; ``inner`` has the units of each fit, ``stopped`` why the race stopped some."""
+    """Score every candidate out of fold; ``stopped`` says why the race stopped some fits."""
     experiment = context.experiment
-    whole = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
+    whole = {name: units for name, units in fold_units.items() if not any(unit.skipped for unit in units)}
 
-    def correct(units: Sequence[Unit]) -> CrossFittedCalibration:
+    def calibrate(units: Sequence[Unit]) -> CrossFittedCalibration:
         return cross_fit_calibration(context.problem.calibration, oof_predictions(experiment, units))
 
     def evaluated(candidate: Candidate) -> Result:
         name = candidate.fit_name
-        found = evaluate(context, candidate, inner[name], corrections.get(name))
+        found = evaluate(context, candidate, fold_units[name], calibrations.get(name))
         return replace(found, stopped=(stopped or {}).get(name))
 
     # In threads: most of the work is sorting and summing large arrays, for which NumPy releases the lock.
     with ThreadPoolExecutor(side_by_side(context.parts)) as pool:
-        corrections = dict(zip(whole, pool.map(correct, whole.values()), strict=True))
+        calibrations = dict(zip(whole, pool.map(calibrate, whole.values()), strict=True))
         results = list(pool.map(evaluated, grid))
     return [replace(result, beside=_beside(experiment, result, results)) for result in results]
 
@@ -108,48 +108,50 @@ def _beside(experiment: Experiment, result: Result, results: Sequence[Result]) -
     plain = next((r for r in results if is_baseline(r.row()) and r.row().group == group and r.oof is not None), None)
     if plain is None:
         return None
-    folds = {unit.fold for unit in result.inner}
-    found = read_predictions(experiment, [unit for unit in plain.inner if unit.fold in folds])
+    folds = {unit.fold for unit in result.fold_units}
+    found = read_predictions(experiment, [unit for unit in plain.fold_units if unit.fold in folds])
     return score(found.y, found.proba, experiment.classes)
 
 
 def evaluate(
-    context: TrainingContext, candidate: Candidate, units: Sequence[Unit], corrections: CrossFittedCalibration | None
+    context: TrainingContext, candidate: Candidate, units: Sequence[Unit], calibration: CrossFittedCalibration | None
 ) -> Result:
     """Score a candidate out of fold; its decision rule is fitted on the other folds. Without all folds, no score."""
-    if corrections is None:
+    if calibration is None:
         return Result(candidate, tuple(units), None, None)
     experiment, classes = context.experiment, context.parts.classes
     known = oof_predictions(experiment, units)
     spec = row_by_row(experiment, candidate.decision, evaluated_positions(experiment, units))
-    predicted = cross_decided(spec, known, corrections, classes, context.problem.metric, trained_share(units))
+    predicted = cross_decided(spec, known, calibration, classes, context.problem.metric, trained_share(units))
     raw = score(known.y, known.proba, classes, predicted)
-    after = score(known.y, corrections.out_of_fold(known), classes, predicted) if corrections.changes else raw
-    shipped = Shipped(corrections.final.name, after)
-    return Result(candidate, tuple(units), raw, None, corrections, shipped, oof_codes=_compact(candidate, predicted))
+    after = score(known.y, calibration.out_of_fold(known), classes, predicted) if calibration.changes else raw
+    shipped = Shipped(calibration.final.name, after)
+    return Result(candidate, tuple(units), raw, None, calibration, shipped, oof_codes=_compact(candidate, predicted))
 
 
 @task(name="score", cache_policy=NO_CACHE)
-def score_all(context: TrainingContext, results: Sequence[Result], outer: Mapping[str, Sequence[Unit]]) -> list[Result]:
-    """Score the candidates on the held-out rows; ``outer`` holds the unit of each fit that the race did not stop."""
+def score_all(
+    context: TrainingContext, results: Sequence[Result], holdout_units: Mapping[str, Sequence[Unit]]
+) -> list[Result]:
+    """Score the candidates on the held-out rows; ``holdout_units`` has each fit that the race did not stop."""
 
     def scored(result: Result) -> Result:
         if result.stopped:
             return result
-        return score_holdout(context, result, outer[result.candidate.fit_name])
+        return score_holdout(context, result, holdout_units[result.candidate.fit_name])
 
     with ThreadPoolExecutor(side_by_side(context.parts)) as pool:
         return list(pool.map(scored, results))
 
 
-def score_holdout(context: TrainingContext, result: Result, outer: Sequence[Unit]) -> Result:
+def score_holdout(context: TrainingContext, result: Result, holdout_units: Sequence[Unit]) -> Result:
     """Add the scores on the held-out rows; calibration and decision rule are those fitted out of fold."""
-    units = (*result.units, *outer)
-    if result.corrections is None or result.shipped is None or any(unit.skipped for unit in units):
+    units = (*result.units, *holdout_units)
+    if result.calibration is None or result.shipped is None or any(unit.skipped for unit in units):
         return replace(result, units=units)
-    held_out, classes = read_predictions(context.experiment, outer), context.parts.classes
-    postprocessing = _postprocessing(context, result.candidate, result.units, result.corrections.final)
-    proba, predicted = postprocessing.apply(held_out.proba, shares_of(outer[0]))
+    held_out, classes = read_predictions(context.experiment, holdout_units), context.parts.classes
+    postprocessing = _postprocessing(context, result.candidate, result.units, result.calibration.final)
+    proba, predicted = postprocessing.apply(held_out.proba, shares_of(holdout_units[0]))
     raw = score(held_out.y, held_out.proba, classes, predicted)
     after = raw if proba is held_out.proba else score(held_out.y, proba, classes, predicted)
     shipped = replace(result.shipped, test=after)

@@ -20,7 +20,7 @@ from tasks.storage.files import write_json
 from tasks.storage.store import read_frame
 from tasks.training.context import TrainingContext
 from tasks.training.results import Result
-from tasks.training.run import Training
+from tasks.training.training import Training
 from tasks.training.units import Unit
 
 SHOWN = 3  # findings in the error; the file has all

@@ -11,7 +11,7 @@ from evenhand.evidence.measure import MeasuredCandidate
 from evenhand.training.candidates import Candidate, fits
 from evenhand.training.presets import preset_stacking
 from evenhand.training.racing import (
-    FEWEST_FOLDS,
+    FOLDS_BEFORE_RACE,
     Race,
     Stopped,
     compared_fits,
@@ -51,13 +51,13 @@ def run_race(runner: UnitRunner, grid: Sequence[Candidate]) -> tuple[dict[str, l
     submitted = SubmittedUnits(runner, len(running) * len(folds), racing)
     stopped: dict[str, Stopped] = {}
     for done, fold in enumerate(folds):
-        deciding = racing and done >= FEWEST_FOLDS and any(fit.fit_name not in protected for fit in running)
+        deciding = racing and done >= FOLDS_BEFORE_RACE and any(fit.fit_name not in protected for fit in running)
         # Protected fits go on meanwhile, so that the cores stay busy.
         ahead = [fit for fit in running if deciding and fit.fit_name in protected]
         submitted.add(ahead, fold)
         if deciding:
-            inner = submitted.wait_for(folds[:done])
-            known = {fit.fit_name: inner[fit.fit_name] for fit in running}
+            fold_units = submitted.wait_for(folds[:done])
+            known = {fit.fit_name: fold_units[fit.fit_name] for fit in running}
             out = rule_out(runner.context, grid, known, done, len(folds), protected)
             for name, why in out.items():
                 runner.training.say(f"           {name}: {why.message}")
@@ -72,7 +72,7 @@ def run_race(runner: UnitRunner, grid: Sequence[Candidate]) -> tuple[dict[str, l
 def rule_out(
     context: TrainingContext,
     grid: Sequence[Candidate],
-    inner: Mapping[str, Sequence[Unit]],
+    fold_units: Mapping[str, Sequence[Unit]],
     done: int,
     of: int,
     protected: Collection[str],
@@ -83,7 +83,7 @@ def rule_out(
     ----------
     context : TrainingContext
     grid : sequence of Candidate
-    inner : mapping of fit name to units
+    fold_units : mapping of fit name to units
         Those of the folds that are done, of the fits that are still in the race.
     done, of : int
         Folds that are done, and all of them.
@@ -96,7 +96,7 @@ def rule_out(
         By fit name. A fit that was skipped on a fold is not among them: it has no score to be judged by.
     """
     experiment, problem = context.experiment, context.problem
-    running = {name: units for name, units in inner.items() if not any(unit.skipped for unit in units)}
+    running = {name: units for name, units in fold_units.items() if not any(unit.skipped for unit in units)}
     if not running:
         return {}
     rows = oof_rows(context, next(iter(running.values())))

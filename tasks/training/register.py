@@ -14,7 +14,7 @@ from tasks.registry.register_version import register
 from tasks.registry.store_model import log_model
 from tasks.training.fit import Refitted
 from tasks.training.outcome import TrainingData
-from tasks.training.run import Training, identity
+from tasks.training.training import Training, identity
 from tasks.training.tuning.log_trials import reproducible
 
 

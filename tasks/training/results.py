@@ -33,7 +33,7 @@ SKIPPED = "skipped: "  # start of a record's adaptation when the strategy could 
 class Shipped:
     """Scores of a candidate with calibrated probabilities, as a model made of it would give them."""
 
-    correction: str
+    calibration: str
     oof: Scores
     test: Scores | None = None
 
@@ -46,7 +46,7 @@ class Result:
     units: tuple[Unit, ...]
     oof: Scores | None
     test: Scores | None
-    corrections: CrossFittedCalibration | None = None
+    calibration: CrossFittedCalibration | None = None
     shipped: Shipped | None = None
     oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
     """Classes that the decision rule chose, shape (n,); None if they are the most probable ones."""
@@ -57,19 +57,19 @@ class Result:
     """Scores of its baseline on the same rows, if the race stopped it."""
 
     @property
-    def inner(self) -> list[Unit]:
+    def fold_units(self) -> list[Unit]:
         """The units inside the training rows."""
         return [unit for unit in self.units if unit.fold != HOLDOUT_FOLD]
 
     @property
     def skipped(self) -> str | None:
         """Why there is no out-of-fold score: the reason from the first fold that could not be fitted."""
-        return next((unit.skipped for unit in self.inner if unit.skipped), None)
+        return next((unit.skipped for unit in self.fold_units if unit.skipped), None)
 
     @property
     def folds_done(self) -> int:
         """Folds inside the training rows that were fitted."""
-        return sum(unit.skipped is None for unit in self.inner)
+        return sum(unit.skipped is None for unit in self.fold_units)
 
     @property
     def fit_seconds(self) -> float:
@@ -87,7 +87,7 @@ class Result:
         if self.shipped is None or raw is None or corrected is None:
             return None
         c = self.candidate
-        return Calibrated(c.model.name, c.strategy.name, c.features, self.shipped.correction, raw, corrected)
+        return Calibrated(c.model.name, c.strategy.name, c.features, self.shipped.calibration, raw, corrected)
 
     def row(self) -> Row:
         """Return the row of the comparison tables."""
@@ -135,11 +135,11 @@ def _files(units: Sequence[Unit]) -> list[tuple[int, Path]]:
     return sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
 
 
-def oof_predictions(experiment: Experiment, inner: Sequence[Unit]) -> Predictions:
+def oof_predictions(experiment: Experiment, fold_units: Sequence[Unit]) -> Predictions:
     """Return the out-of-fold predictions of a fit, with what a calibration needs: natural and nested probabilities."""
-    shares = {unit.fold: shares_of(unit) for unit in inner}
-    found = with_natural_proba(read_predictions(experiment, inner), shares)
-    nested = [path for unit in sorted(inner, key=lambda unit: unit.fold) for path in unit.nested]
+    shares = {unit.fold: shares_of(unit) for unit in fold_units}
+    found = with_natural_proba(read_predictions(experiment, fold_units), shares)
+    nested = [path for unit in sorted(fold_units, key=lambda unit: unit.fold) for path in unit.nested]
     return replace(found, nested_proba=tuple(read_array(path) for path in nested)) if nested else found
 
 

@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from evenhand.data.fold_names import HOLDOUT_FOLD, record_name
+from evenhand.data.fold_names import HOLDOUT_FOLD, fold_key
 from evenhand.metrics.scores import score
 from evenhand.postprocess.choose_calibration import Calibration
 from evenhand.postprocess.fit_rules import AnyDecision
@@ -55,7 +55,7 @@ class Stacked:
 
 
 def stack_best(
-    runner: UnitRunner, scored: list[Result], inner: dict[str, list[Unit]]
+    runner: UnitRunner, scored: list[Result], fold_units: dict[str, list[Unit]]
 ) -> tuple[Stacked | None, list[Result], dict[str, list[Unit]]]:
     """Stack the best fits if the problem or the preset asks for it.
 
@@ -65,30 +65,30 @@ def stack_best(
     list of Result
         ``scored`` with the candidates of the stack.
     dict of str to list of Unit
-        ``inner`` with the units of the stack.
+        ``fold_units`` with the units of the stack.
     """
     stacking = preset_stacking(runner.context.problem, runner.training.preset)
     if stacking is None:
-        return None, scored, inner
+        return None, scored, fold_units
     stacked = stack(runner.context, stacking, scored)
     if stacked is None:
         runner.training.say("          no stack: fewer than two families were fitted on every fold")
-        return None, scored, inner
+        return None, scored, fold_units
     runner.training.say(f"          {stacked.candidate.name}")
-    return stacked, [*scored, *stacked.results], {**inner, stacked.candidate.fit_name: list(stacked.units)}
+    return stacked, [*scored, *stacked.results], {**fold_units, stacked.candidate.fit_name: list(stacked.units)}
 
 
 def refit_all(
     runner: UnitRunner,
     winner: Candidate,
-    inner: Mapping[str, Sequence[Unit]],
+    fold_units: Mapping[str, Sequence[Unit]],
     candidates: Sequence[Candidate],
     stacked: Stacked | None,
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
     """Fit the winner, which is kept, and every other candidate on all training rows.
 
-    The winner's calibration and decision rule are fitted on its out-of-fold rows, from the units ``inner``. If a stack
-    won, its members are fitted once and are both the stack's and candidates of their own.
+    The winner's calibration and decision rule are fitted on its out-of-fold rows, from ``fold_units``. If a stack won,
+    its members are fitted once and are both the stack's and candidates of their own.
 
     Returns
     -------
@@ -96,12 +96,12 @@ def refit_all(
     dict of str to list of Unit
         The unit of each fit on the held-out rows, by fit name.
     """
-    postprocessing = winning_postprocessing(runner.context, winner, inner[winner.fit_name])
+    postprocessing = winning_postprocessing(runner.context, winner, fold_units[winner.fit_name])
     if stacked is None or stacked.candidate.fit_name != winner.fit_name:
-        refitted, outer = run_refits(runner, winner, postprocessing, candidates)
+        refitted, holdout_units = run_refits(runner, winner, postprocessing, candidates)
         if stacked is not None:
-            outer[stacked.candidate.fit_name] = [stack_holdout(runner.context, stacked, outer)]
-        return refitted, outer
+            holdout_units[stacked.candidate.fit_name] = [stack_holdout(runner.context, stacked, holdout_units)]
+        return refitted, holdout_units
     refitted, done = refit_stack(runner.context, stacked, postprocessing, runner.workers)
     others = [candidate for candidate in candidates if candidate.fit_name not in done]
     return refitted, {**run_units(runner, others, HOLDOUT_FOLD), **done}
@@ -129,9 +129,9 @@ def stack(context: TrainingContext, stacking: Stacking, scored: Sequence[Result]
         return None
     members = [replace(member, decision=ARGMAX) for member in chosen]
     candidate = stack_of(members, stacking.combine)
-    inner = {result.candidate.fit_name: result.inner for result in scored}
+    fold_units = {result.candidate.fit_name: result.fold_units for result in scored}
     with threadpool_limits(limits=1):
-        combiner, units = _out_of_fold(context, candidate, inner)
+        combiner, units = _out_of_fold(context, candidate, fold_units)
     grid = [replace(candidate, decision=decision) for decision in _rules(scored)]
     results = evaluate_all.fn(context, grid, {candidate.fit_name: units})
     return Stacked(candidate, combiner, tuple(units), tuple(results))
@@ -144,10 +144,10 @@ def _rules(scored: Sequence[Result]) -> list[AnyDecision]:
 
 
 def _out_of_fold(
-    context: TrainingContext, candidate: StackCandidate, inner: Mapping[str, Sequence[Unit]]
+    context: TrainingContext, candidate: StackCandidate, fold_units: Mapping[str, Sequence[Unit]]
 ) -> tuple[Pipeline | None, list[Unit]]:
     started = time.thread_time()
-    known = [oof_predictions(context.experiment, inner[member.fit_name]) for member in candidate.members]
+    known = [oof_predictions(context.experiment, fold_units[member.fit_name]) for member in candidate.members]
     inputs, y, folds = [one.prior_corrected() for one in known], known[0].y, known[0].fold_of_row
     proba = cross_combined(candidate.combine, inputs, y, folds)
     nested = nested_combined(candidate.combine, inputs, y, folds)
@@ -156,7 +156,7 @@ def _out_of_fold(
     seconds = (time.thread_time() - started) / len(numbers)
     units = []
     for position, fold in enumerate(numbers):
-        of = [unit for member in candidate.members for unit in inner[member.fit_name] if unit.fold == fold]
+        of = [unit for member in candidate.members for unit in fold_units[member.fit_name] if unit.fold == fold]
         unit = _unit(context, candidate, of, proba[folds == fold])
         # One pair per fold; with one fold only, its two halves are predicted by each other.
         paths = [
@@ -173,7 +173,7 @@ def _unit(context: TrainingContext, candidate: StackCandidate, of: Sequence[Unit
     fold = experiment.folds[number]
     counts = class_counts(experiment.y[fold.train], experiment.classes)
     note = f"combined out of fold ({candidate.combine}) from {len(of)} fits"
-    entry = ResamplingRecord(candidate.strategy.name, record_name(number), counts, counts, (note,))
+    entry = ResamplingRecord(candidate.strategy.name, fold_key(number), counts, counts, (note,))
     primary = score(experiment.y[fold.valid], proba, experiment.classes).metrics[context.problem.metric]
     leaks = [unit.leaks for unit in of]
     found = None if None in leaks else tuple(leak for some in leaks if some for leak in some)
@@ -181,10 +181,10 @@ def _unit(context: TrainingContext, candidate: StackCandidate, of: Sequence[Unit
     return Unit(candidate, number, 0.0, path, entry, None, primary, leaks=found)
 
 
-def stack_holdout(context: TrainingContext, stacked: Stacked, outer: Mapping[str, Sequence[Unit]]) -> Unit:
+def stack_holdout(context: TrainingContext, stacked: Stacked, holdout_units: Mapping[str, Sequence[Unit]]) -> Unit:
     """Combine what the members, refitted on all training rows, predict for the held-out rows."""
     members = stacked.candidate.members
-    of = [outer[member.fit_name][0] for member in members]
+    of = [holdout_units[member.fit_name][0] for member in members]
     missed = next((unit for unit in of if unit.skipped), None)
     if missed is not None:
         return Unit(
@@ -208,15 +208,15 @@ def refit_stack(
     """
     plain = Postprocessing(postprocessing.rule, Calibration(prior=False, calibrator=None), "calibrated")
     members = [fit_on_all(context, member, plain, workers) for member in stacked.candidate.members]
-    outer = {member.unit.candidate.fit_name: [member.unit] for member in members}
-    unit = stack_holdout(context, stacked, outer)
+    holdout_units = {member.unit.candidate.fit_name: [member.unit] for member in members}
+    unit = stack_holdout(context, stacked, holdout_units)
     example = pd.concat([member.example for member in members], axis=1)
     example = example.loc[:, ~example.columns.duplicated()]
     fitted = fitted_stack([_at_natural_prevalence(one) for one in members], stacked.combiner, list(example.columns))
     calibrator = postprocessing.calibration.for_model(shares_of(unit))
     fitted = fitted.set_params(rule=postprocessing.rule, calibrator=calibrator, decides_on=postprocessing.decides_on)
     model = write_model(fitted, model_path(context, stacked.candidate))
-    return Refitted(unit, model, example), outer | {stacked.candidate.fit_name: [unit]}
+    return Refitted(unit, model, example), holdout_units | {stacked.candidate.fit_name: [unit]}
 
 
 def _at_natural_prevalence(member: FittedOnAll) -> FittedCandidate:

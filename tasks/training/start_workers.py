@@ -15,7 +15,7 @@ from tasks.data.partition import Parts
 from tasks.processes.pool import Workers
 from tasks.settings import RunnerName, cores, settings
 from tasks.training.dask.cluster import ClusterError, DaskWorkers
-from tasks.training.run import Training
+from tasks.training.training import Training
 
 # A worker process takes 2 CPU seconds to start. On fewer rows fits are so short that this costs more than it gains.
 ROWS_FOR_PROCESSES = 20_000

@@ -26,7 +26,7 @@ from tasks.data.problems import load_problem, with_data
 from tasks.data.validate import validate
 from tasks.registry.run_inputs import log_input
 from tasks.storage.store import open_store, read_frame, write_frame
-from tasks.training.run import Training
+from tasks.training.training import Training
 
 
 class TransferSource(NamedTuple):

@@ -17,7 +17,7 @@ from evenhand.training.candidates import Candidate
 from evenhand.training.presets import preset_folds
 from tasks.training.context import TrainingContext
 from tasks.training.fit import Refitted, fit, refit
-from tasks.training.run import Training
+from tasks.training.training import Training
 from tasks.training.units import Unit, UnitWorkers
 
 
@@ -119,6 +119,6 @@ def run_refits(
     """
     winning = refit.submit(runner.context, winner, postprocessing, runner.workers)
     others = [candidate for candidate in candidates if candidate.fit_name != winner.fit_name]
-    outer = run_units(runner, others, HOLDOUT_FOLD)
+    holdout_units = run_units(runner, others, HOLDOUT_FOLD)
     refitted: Refitted = winning.result()
-    return refitted, {**outer, winner.fit_name: [refitted.unit]}
+    return refitted, {**holdout_units, winner.fit_name: [refitted.unit]}

@@ -58,11 +58,11 @@ def trained(tmp_path_factory):
     def units(folds):
         return {c.fit_name: [fit.fn(context, c, fold) for fold in folds] for c in fits(grid)}
 
-    inner, outer = units(places), units([HOLDOUT_FOLD])
-    scored = evaluate_all.fn(context, grid, inner)
+    fold_units, holdout_units = units(places), units([HOLDOUT_FOLD])
+    scored = evaluate_all.fn(context, grid, fold_units)
     stacked = stack.fn(context, preset_stacking(problem, "full"), scored)
-    outer[stacked.candidate.fit_name] = [stack_holdout(context, stacked, outer)]
-    results = score_all.fn(context, [*scored, *stacked.results], outer)
+    holdout_units[stacked.candidate.fit_name] = [stack_holdout(context, stacked, holdout_units)]
+    results = score_all.fn(context, [*scored, *stacked.results], holdout_units)
     evidence = compare.fn(context, results)
     yield SimpleNamespace(problem=problem, grid=grid, results=results, evidence=evidence, stacked=stacked)
     patch.undo()

@@ -18,9 +18,9 @@ from sklearn.linear_model import LogisticRegression
 from evenhand.audit.review_state import champion_state
 from evenhand.problem import parse_problem
 from evenhand.scoring.model import FittedCandidate
-from tasks.gate.run import run_gate
+from tasks.gate.run_gate import run_gate
 from tasks.registry import training_runs
-from tasks.registry.champion_alias import add_record, move_record
+from tasks.registry.champion_alias import add_record, alias_record
 from tasks.registry.client import connect
 from tasks.registry.ledger_store import read_ledger
 from tasks.registry.model_versions import read_version, registry_errors
@@ -103,7 +103,7 @@ def promote_alias(name, version, reviewer, comment):
 
         def decide(records):
             is_champion = champion_state(records).champion == version
-            return None if is_champion else move_record("promotion", version, reviewer, comment)
+            return None if is_champion else alias_record("promotion", version, reviewer, comment)
 
         add_record(client, name, decide)
         return read_version(client, name, version)

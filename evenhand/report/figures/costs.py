@@ -35,8 +35,8 @@ def cost_curves(classes: Sequence[ClassCosts]) -> Figure:
 def _panel(axes: Axes, costs: ClassCosts) -> None:
     curve = costs.model
     axes.fill_between([0, 0.5, 1], [0, 0.5, 0], color=PALE, alpha=0.5, linewidth=0)
-    if costs.reference is not None:
-        axes.plot(costs.reference.x, costs.reference.cost, color=GREY, linewidth=1.3)
+    if costs.baseline is not None:
+        axes.plot(costs.baseline.x, costs.baseline.cost, color=GREY, linewidth=1.3)
     axes.plot(curve.x, curve.cost, color=ACCENT, linewidth=1.4)
     axes.plot(STEPS, curve.of_rule(STEPS), color=ACCENT, linewidth=1.3, linestyle="--")
     axes.plot(curve.suits, curve.of_rule(np.array(curve.suits)), "o", color=ACCENT, markersize=5)

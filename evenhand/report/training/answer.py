@@ -50,14 +50,14 @@ def _overall(report: Report) -> str:
         return f"{winner} is the best of {len(report.rows):,} candidates out of fold; it has no held-out score."
     value = decimal(report.winner.test.metrics[metric])
     where = f"{report.summary.data.test_rows:,} held-out rows that no candidate was trained on"
-    if report.reference is None or report.reference.test is None or measured.difference is None:
+    if report.baseline is None or report.baseline.test is None or measured.difference is None:
         return f"{winner} is the best of {len(report.rows):,} candidates: {name} {value} on {where}."
-    before = decimal(report.reference.test.metrics[metric])
+    before = decimal(report.baseline.test.metrics[metric])
     d = measured.difference
     better = metric not in LOWER_IS_BETTER
     size = f"{decimal(d.estimate if better else -d.estimate, '+')} ({_bounds(d, better)})"
     outcome = "is better than" if d.low > 0 else "is worse than" if d.high < 0 else "is not shown to be better than"
-    other = described(report.reference)
+    other = described(report.baseline)
     return f"{winner} {outcome} {other} alone: {name} {value} against {before} on {where}, a difference of {size}."
 
 
@@ -72,9 +72,9 @@ def _rarest(report: Report) -> str:
         return "No class has enough held-out rows to be scored."
     recall, precision = line.measures["recall"], line.measures["precision"]
     before = ""
-    if report.reference is not None and report.reference.test is not None:
-        found = report.reference.test.per_class[line.name].recall
-        before = f", where {described(report.reference)} alone finds {_of_100(found)}"
+    if report.baseline is not None and report.baseline.test is not None:
+        found = report.baseline.test.per_class[line.name].recall
+        before = f", where {described(report.baseline)} alone finds {_of_100(found)}"
     return (
         f"Of 100 true cases of {line.name}, the rarest class with enough rows, it finds {_of_100(recall.estimate)} "
         f"({_of_100(recall.low)} to {_of_100(recall.high)}){before}; {_right(report, line.name, precision)}."

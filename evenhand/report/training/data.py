@@ -17,7 +17,7 @@ from evenhand.report.candidate_row import Row
 from evenhand.report.summary import Summary
 from evenhand.strategies import ResamplingRecord
 
-BASELINE_CURVES = "baseline_precision_recall"  # the figure of the reference, shown with that of the winner
+BASELINE_CURVES = "baseline_precision_recall"  # the figure of the baseline, shown with that of the winner
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class GroupTable:
 
 @dataclass(frozen=True)
 class ClassCosts:
-    """Cost curves of one class on the held-out rows: the chosen model's, and the reference's where there is one."""
+    """Cost curves of one class on the held-out rows: the chosen model's, and the baseline's where there is one."""
 
     name: str
     model: CostCurve
-    reference: CostCurve | None
+    baseline: CostCurve | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Measured:
     primary: Interval
     """Of the problem's metric."""
     difference: Interval | None
-    """Against the reference, on the same rows; positive is better."""
+    """Against the baseline, on the same rows; positive is better."""
     classes: tuple[ClassLine, ...]
     """The rarest first."""
     groups: tuple[GroupTable, ...] = ()
@@ -80,7 +80,7 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False)
-class Corrected:
+class CalibratedScores:
     """Scores of a candidate with calibrated probabilities."""
 
     method: str
@@ -115,12 +115,12 @@ class Report:
     verdict: Verdict
     rows: tuple[Row, ...]
     winner: Row
-    reference: Row | None
+    baseline: Row | None
     """The winner's model with strategy ``none``; None where that is the winner, or was not tried."""
     made: Made
     measured: Measured | None = None
     evidence: Evidence | None = None
-    corrected: Mapping[str, Corrected] = field(default_factory=dict)
+    calibrated: Mapping[str, CalibratedScores] = field(default_factory=dict)
     """By the name of the candidate."""
     records: tuple[ResamplingRecord, ...] = ()
     """One entry per strategy, on all training rows."""

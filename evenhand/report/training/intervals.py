@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from evenhand.evidence.bootstrap import (
+    BootstrapSettings,
     Interval,
-    Resampling,
     class_intervals,
     intervals,
     metric_interval,
@@ -29,12 +29,12 @@ RESAMPLES = 500  # enough for 95 % bounds
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Predictions of the chosen model and of its reference for the held-out rows.
+    """Predictions of the chosen model and of its baseline for the held-out rows.
 
     Attributes
     ----------
     classes : sequence of str
-    winner, reference : Predictions
+    winner, baseline : Predictions
         Of the same rows.
     groups : mapping of str to ndarray of str, shape (n,)
         Column -> group of every row.
@@ -42,7 +42,7 @@ class HeldOut:
 
     classes: Sequence[str]
     winner: Predictions
-    reference: Predictions | None = None
+    baseline: Predictions | None = None
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -63,13 +63,13 @@ def measure(rows: HeldOut, metric: str, policy: GatePolicy, resamples: int = RES
     Measured
         A class with fewer rows than ``min_positives`` has no figures.
     """
-    resampling, difference = Resampling(CONFIDENCE, resamples), None
-    if rows.reference is not None:
-        difference = paired_difference(rows.reference, rows.winner, metric, resampling, centred=True)
+    bootstrap, difference = BootstrapSettings(CONFIDENCE, resamples), None
+    if rows.baseline is not None:
+        difference = paired_difference(rows.baseline, rows.winner, metric, bootstrap, centred=True)
     return Measured(
-        primary=metric_interval(rows.winner, metric, resampling, centred=True),
+        primary=metric_interval(rows.winner, metric, bootstrap, centred=True),
         difference=difference,
-        classes=_classes(rows, policy.min_positives, resampling),
+        classes=_classes(rows, policy.min_positives, bootstrap),
         groups=tuple(_groups(rows, column, policy, resamples) for column in rows.groups),
         costs=_costs(rows, policy.min_positives),
     )
@@ -84,21 +84,21 @@ def _costs(rows: HeldOut, min_positives: int) -> tuple[ClassCosts, ...]:
         return cost_curve(y == code, model.proba[:, code], model.codes == code)
 
     return tuple(
-        ClassCosts(names[code], curve(code, rows.winner), curve(code, rows.reference) if rows.reference else None)
+        ClassCosts(names[code], curve(code, rows.winner), curve(code, rows.baseline) if rows.baseline else None)
         for code in sorted(enough, key=lambda code: (counts[code], names[code]))
     )
 
 
-def _classes(rows: HeldOut, min_positives: int, resampling: Resampling) -> tuple[ClassLine, ...]:
+def _classes(rows: HeldOut, min_positives: int, bootstrap: BootstrapSettings) -> tuple[ClassLine, ...]:
     y, model, names = rows.winner.y, rows.winner, rows.classes
-    k, counts, rng = len(names), np.bincount(y, minlength=len(names)), np.random.default_rng(resampling.seed)
-    draws = resampled_confusions(y, [model.codes], k, resampling.resamples, rng)[0]
+    k, counts, rng = len(names), np.bincount(y, minlength=len(names)), np.random.default_rng(bootstrap.seed)
+    draws = resampled_confusions(y, [model.codes], k, bootstrap.resamples, rng)[0]
     hits, truth, predicted = np.diagonal(draws, axis1=1, axis2=2), draws.sum(2), draws.sum(1)
     found = {
         "recall": intervals(_ratio(hits, truth), CONFIDENCE),
         "precision": intervals(_ratio(hits, predicted), CONFIDENCE),
         "F1": intervals(_ratio(2 * hits, truth + predicted), CONFIDENCE),
-        "average precision": class_intervals(model, "average_precision", resampling),
+        "average precision": class_intervals(model, "average_precision", bootstrap),
     }
     lines = []
     for code in sorted(range(k), key=lambda code: (counts[code], names[code])):

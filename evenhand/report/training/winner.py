@@ -31,15 +31,15 @@ def classes(report: Report) -> dict[str, Any] | None:
     """Return every class, the rarest first, with the interval of each figure."""
     if report.measured is None:
         return None
-    other = f"{described(report.reference)} alone" if report.reference else ""
+    other = f"{described(report.baseline)} alone" if report.baseline else ""
     about = "Precision against recall of each class, out of fold"
     return {
         "winner": described(report.winner),
-        "reference": described(report.reference) if report.reference else "",
+        "baseline": described(report.baseline) if report.baseline else "",
         "classes": class_table(report),
         "scarce": scarce(report),
         "drawn": drawn(report, "precision_recall", about),
-        "baseline": drawn(report, BASELINE_CURVES, f"{about}: {other}") if other else "",
+        "baseline_curves": drawn(report, BASELINE_CURVES, f"{about}: {other}") if other else "",
         "confusion": confusion(report.winner.test) if report.winner.test else None,
     }
 
@@ -59,7 +59,7 @@ def class_table(report: Report) -> Table:
 
 def calibration(report: Report) -> dict[str, Any] | None:
     """Return how far the probabilities can be believed, before and after calibration."""
-    tried = report.corrected.get(row_name(report.winner))
+    tried = report.calibrated.get(row_name(report.winner))
     after = None if tried is None or tried.method == UNCHANGED else tried
     rows = []
     for where, on in (("held-out period", "test"), ("out of fold", "oof")):
@@ -70,7 +70,7 @@ def calibration(report: Report) -> dict[str, Any] | None:
             rows.append([f"{metric_name(metric)}, {where}", *(decimal(value, digits=4) for value in values)])
     columns = words("") + numbers("as the model gives them", *([f"calibrated ({after.method})"] if after else ()))
     found = {
-        "corrected": report.corrected,
+        "calibrated": report.calibrated,
         "unchanged": tried is not None and after is None,
         "winner": Table("Errors of the winner's probabilities", columns, rows, "compact") if rows else None,
         "drawn": drawn(report, "calibration", "Predicted probability against observed share, out of fold"),
@@ -87,7 +87,7 @@ def _fits(report: Report) -> Table | None:
 
 
 def _fit(report: Report, row: Row) -> list[str] | None:
-    after = report.corrected.get(row_name(row))
+    after = report.calibrated.get(row_name(row))
     if after is None or after.test is None or row.test is None:
         return None
     values = [scores.metrics[metric] for metric in ("ece", "log_loss") for scores in (row.test, after.test)]
@@ -107,7 +107,7 @@ def costs(report: Report) -> dict[str, Any] | None:
         "costs": Table("Costs that the decision rule suits", columns, rows, "compact"),
         "scarce": scarce(report),
         "winner": described(report.winner),
-        "reference": described(report.reference) if report.reference else "",
+        "baseline": described(report.baseline) if report.baseline else "",
         "drawn": to_svg(cost_curves(first), "costs", about),
         "more": to_svg(cost_curves(more), "costs-more", "Cost curves of further classes") if more else "",
         "n_more": len(more),

@@ -20,7 +20,7 @@ from evenhand.strategies import TrainingRows
 from tasks.settings import settings
 from tasks.training.context import TrainingContext
 from tasks.training.dask.distributed_fit import fit_distributed
-from tasks.training.run import code_hash
+from tasks.training.training import code_hash
 from tasks.training.units import Unit
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from evenhand.training.tuned_settings import Chosen
 from tasks.processes.pool import Workers
 from tasks.settings import settings
 from tasks.training.context import TrainingContext
-from tasks.training.run import DECISIVE, code_hash
+from tasks.training.training import DECISIVE, code_hash
 from tasks.training.tuning.study import study_fold, study_rows, tuning_of
 from tasks.training.unit_runner import UnitRunner
 from tasks.training.units import UnitWorkers, slug

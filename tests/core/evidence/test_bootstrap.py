@@ -9,8 +9,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from evenhand.evidence.bootstrap import (
+    BootstrapSettings,
     Interval,
-    Resampling,
     class_intervals,
     metric_interval,
     paired_class_differences,
@@ -50,15 +50,17 @@ class TestEveryMetric:
         a, b = model(y, 0.5, 1), model(y, 1.0, 2)
         sign = -1 if metric in LOWER_IS_BETTER else 1
         expected = sign * (value_of(b, metric) - value_of(a, metric))
-        assert paired_difference(a, b, metric, Resampling(resamples=200)).estimate == pytest.approx(expected, abs=1e-12)
-        assert metric_interval(a, metric, Resampling(resamples=200)).estimate == pytest.approx(
+        assert paired_difference(a, b, metric, BootstrapSettings(resamples=200)).estimate == pytest.approx(
+            expected, abs=1e-12
+        )
+        assert metric_interval(a, metric, BootstrapSettings(resamples=200)).estimate == pytest.approx(
             value_of(a, metric), abs=1e-12
         )
 
     def test_a_class_without_rows_is_left_out_as_in_the_scores(self, metric):
         y = np.where(truth() == 3, 0, truth())
         a = model(y, 0.5, 1)
-        assert metric_interval(a, metric, Resampling(resamples=50)).estimate == pytest.approx(
+        assert metric_interval(a, metric, BootstrapSettings(resamples=50)).estimate == pytest.approx(
             value_of(a, metric), abs=1e-12
         )
 
@@ -66,26 +68,26 @@ class TestEveryMetric:
         y = truth()
         a = model(y, 0.7, 3)
         same = Predictions(y, a.proba.copy(), a.predicted.copy())
-        assert paired_difference(a, same, metric, Resampling(resamples=200)) == Interval(0.0, 0.0, 0.0)
+        assert paired_difference(a, same, metric, BootstrapSettings(resamples=200)) == Interval(0.0, 0.0, 0.0)
 
     def test_the_order_of_the_rows_makes_no_difference(self, metric):
         y = truth()
         a, b = model(y, 0.5, 1), model(y, 1.0, 2)
         rows = np.random.default_rng(9).permutation(len(y))
-        ordered = paired_difference(a, b, metric, Resampling(resamples=200))
-        assert paired_difference(a.take(rows), b.take(rows), metric, Resampling(resamples=200)) == ordered
+        ordered = paired_difference(a, b, metric, BootstrapSettings(resamples=200))
+        assert paired_difference(a.take(rows), b.take(rows), metric, BootstrapSettings(resamples=200)) == ordered
 
     def test_swapping_the_models_reverses_the_estimate(self, metric):
         y = truth()
         a, b = model(y, 0.5, 1), model(y, 1.0, 2)
-        forth = paired_difference(a, b, metric, Resampling(resamples=400))
-        back = paired_difference(b, a, metric, Resampling(resamples=400))
+        forth = paired_difference(a, b, metric, BootstrapSettings(resamples=400))
+        back = paired_difference(b, a, metric, BootstrapSettings(resamples=400))
         assert back.estimate == pytest.approx(-forth.estimate, abs=1e-12)
         assert back.low == pytest.approx(-forth.high, abs=0.3 * (forth.high - forth.low))
 
     def test_bounds_agree_with_a_plain_bootstrap_of_rows(self, metric, plain_bootstrap):
         a, b, bounds = plain_bootstrap
-        found = paired_difference(a, b, metric, Resampling(resamples=2000))
+        found = paired_difference(a, b, metric, BootstrapSettings(resamples=2000))
         low, high = sorted(bounds[metric])
         noise = 0.2 * (high - low)
         assert found.low == pytest.approx(low, abs=noise)
@@ -114,10 +116,10 @@ def test_by_class_the_estimates_are_those_of_the_scores(metric):
     a, b = model(y, 0.5, 1), model(y, 1.0, 2)
     in_a, in_b = (score(y, m.proba, NAMES, m.predicted).per_class for m in (a, b))
     expected = [getattr(in_b[name], metric) - getattr(in_a[name], metric) for name in NAMES]
-    found = paired_class_differences(a, b, metric, Resampling(resamples=100))
+    found = paired_class_differences(a, b, metric, BootstrapSettings(resamples=100))
     assert [i.estimate for i in found] == pytest.approx(expected, abs=1e-12, nan_ok=True)
     assert np.isnan([found[2].estimate, found[2].low, found[2].high]).all()
-    assert [i.estimate for i in class_intervals(a, metric, Resampling(resamples=50))] == pytest.approx(
+    assert [i.estimate for i in class_intervals(a, metric, BootstrapSettings(resamples=50))] == pytest.approx(
         [getattr(in_a[name], metric) for name in NAMES], abs=1e-12, nan_ok=True
     )
 
@@ -134,8 +136,8 @@ def test_renaming_the_classes_keeps_the_estimate(y, metric, seed, order):
     y = np.array(y)
     a, b = model(y, 0.5, seed), model(y, 1.0, seed + 1)
     assume(not (top_ties(a) or top_ties(b)))  # the calibration error takes the first of two most likely classes
-    found = paired_difference(a, b, metric, Resampling(resamples=20))
-    again = paired_difference(*renamed(a, b, order), metric, Resampling(resamples=20))
+    found = paired_difference(a, b, metric, BootstrapSettings(resamples=20))
+    again = paired_difference(*renamed(a, b, order), metric, BootstrapSettings(resamples=20))
     assert again.estimate == pytest.approx(found.estimate, abs=1e-9, nan_ok=True)
 
 
@@ -143,8 +145,8 @@ def test_renaming_the_classes_keeps_the_estimate(y, metric, seed, order):
 def test_renaming_the_classes_moves_the_bounds_by_noise_only(metric):
     y = truth()
     a, b = model(y, 0.5, 1), model(y, 1.0, 2)
-    found = paired_difference(a, b, metric, Resampling(resamples=2000))
-    again = paired_difference(*renamed(a, b, [2, 0, 3, 1]), metric, Resampling(resamples=2000))
+    found = paired_difference(a, b, metric, BootstrapSettings(resamples=2000))
+    again = paired_difference(*renamed(a, b, [2, 0, 3, 1]), metric, BootstrapSettings(resamples=2000))
     assert (again.low, again.high) == pytest.approx((found.low, found.high), abs=0.1 * (found.high - found.low))
 
 
@@ -166,7 +168,7 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_its_confidenc
     for seed in range(200):
         right_a, right_b = rng.random(400) < 0.6, rng.random(400) < 0.7
         a, b = (Predictions(y, flat, np.where(right, y, 1 - y)) for right in (right_a, right_b))
-        found = paired_difference(a, b, "accuracy", Resampling(resamples=400, seed=seed))
+        found = paired_difference(a, b, "accuracy", BootstrapSettings(resamples=400, seed=seed))
         held += found.low <= 0.1 <= found.high
     assert 180 <= held <= 199
 
@@ -174,10 +176,12 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_its_confidenc
 def test_a_bound_with_too_few_draws_beyond_it_is_extrapolated_as_a_normal_one():
     y = truth(1000)
     a, b = model(y, 0.5, 1), model(y, 1.0, 2)
-    usual, far = (paired_difference(a, b, "accuracy", Resampling(confidence, 1000)) for confidence in (0.95, 0.9999))
+    usual, far = (
+        paired_difference(a, b, "accuracy", BootstrapSettings(confidence, 1000)) for confidence in (0.95, 0.9999)
+    )
     ratio = 3.8906 / 1.96  # of the quantiles of a normal distribution
     assert far.high - far.low == pytest.approx(ratio * (usual.high - usual.low), rel=0.1)
-    many = paired_difference(a, b, "accuracy", Resampling(0.9999, 200_000))
+    many = paired_difference(a, b, "accuracy", BootstrapSettings(0.9999, 200_000))
     assert (far.low, far.high) == pytest.approx((many.low, many.high), abs=0.1 * (many.high - many.low))
 
 
@@ -187,7 +191,7 @@ def test_a_centred_interval_has_its_estimate_in_the_middle_of_the_draws():
     proba = rng.dirichlet(np.ones(K), 1500)
     y = np.array([rng.choice(K, p=row) for row in proba])
     m = Predictions(y, proba)
-    plain, centred = (metric_interval(m, "ece", Resampling(resamples=400), centred=c) for c in (False, True))
+    plain, centred = (metric_interval(m, "ece", BootstrapSettings(resamples=400), centred=c) for c in (False, True))
     assert centred.estimate == plain.estimate
     assert centred.low < centred.estimate < centred.high
     assert plain.estimate < (plain.low + plain.high) / 2 - 0.2 * (plain.high - plain.low)
@@ -200,7 +204,7 @@ def test_two_thousand_draws_of_toronto_size_take_a_moment():
     flat = np.full((len(y), 5), 0.2)
     a, b = (Predictions(y, flat, np.where(rng.random(len(y)) < 0.5, y, rng.integers(0, 5, len(y)))) for _ in "ab")
     start = time.process_time()
-    paired_difference(a, b, "macro_f1", Resampling(resamples=2000))
+    paired_difference(a, b, "macro_f1", BootstrapSettings(resamples=2000))
     assert time.process_time() - start < 0.5
 
 
@@ -218,15 +222,15 @@ def test_two_thousand_draws_of_toronto_size_take_a_moment():
 def test_invalid_predictions_are_refused(changes, message):
     model_ = model(truth(), 0.5, 1)
     with pytest.raises(MetricsError, match=message):
-        metric_interval(replace(model_, **changes(model_)), "macro_f1", Resampling(resamples=10))
+        metric_interval(replace(model_, **changes(model_)), "macro_f1", BootstrapSettings(resamples=10))
 
 
 def test_models_of_other_rows_or_classes_are_not_compared():
     a = model(truth(), 0.5, 1)
     with pytest.raises(MetricsError, match="their true classes differ"):
-        paired_difference(a, replace(a, y=a.y[::-1]), "macro_f1", Resampling(resamples=10))
+        paired_difference(a, replace(a, y=a.y[::-1]), "macro_f1", BootstrapSettings(resamples=10))
     with pytest.raises(MetricsError, match=r"found shape \(400, 3\), needed 4 columns"):
-        paired_difference(a, replace(a, proba=a.proba[:, 1:]), "macro_f1", Resampling(resamples=10))
+        paired_difference(a, replace(a, proba=a.proba[:, 1:]), "macro_f1", BootstrapSettings(resamples=10))
 
 
 def test_an_unknown_metric_is_named_with_those_that_exist():

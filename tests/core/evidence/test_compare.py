@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from evenhand.evidence.baselines import ComparedCandidate, baseline_of, method_of, simplicity
-from evenhand.evidence.bootstrap import Resampling, metric_interval, paired_difference
+from evenhand.evidence.bootstrap import BootstrapSettings, metric_interval, paired_difference
 from evenhand.evidence.class_recall import bonett_price, wilson
 from evenhand.evidence.compare import compare_candidates, headline
 from evenhand.evidence.evaluation_rows import (
@@ -419,8 +419,11 @@ def test_influence_gives_the_interval_of_the_bootstrap(metric):
     found = compare_candidates(GRID[:2], {"test": EvaluatedCandidates(rows, measured)}, metric, POLICY).candidates[1]
     pa, pb = (Predictions(rows.y, p) for p in (a, b))
     for mine, other in (
-        (found.difference("test", metric).interval, paired_difference(pa, pb, metric, Resampling(resamples=1000))),
-        (found.test.metrics[metric].rows, metric_interval(pb, metric, Resampling(resamples=1000))),
+        (
+            found.difference("test", metric).interval,
+            paired_difference(pa, pb, metric, BootstrapSettings(resamples=1000)),
+        ),
+        (found.test.metrics[metric].rows, metric_interval(pb, metric, BootstrapSettings(resamples=1000))),
     ):
         assert mine.estimate == pytest.approx(other.estimate)
         assert mine.high - mine.low == pytest.approx(other.high - other.low, rel=0.15)

@@ -83,7 +83,7 @@ def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **
         ),
         "rows": rows,
         "winner": rows[1],
-        "reference": rows[0],
+        "baseline": rows[0],
         "made": Made("aa11", "bb22", ("2014-01-01", "2020-12-31"), None, "tiny", 9, 3, 5, "cc33"),
         "measured": measure(HeldOut(classes, winner, answers(0.2, 2), groups), "macro_f1", problem.gate, resamples=60),
         "records": (

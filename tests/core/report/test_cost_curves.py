@@ -93,8 +93,8 @@ def test_the_page_draws_the_classes_with_enough_rows_rarest_first_beside_the_bas
     figure = cost_curves(whole.measured.costs)
     assert [axes.get_title() for axes in figure.axes[:3]] == ["Robbery", "Fraud", "Assault"]
     for axes, costs in zip(figure.axes, whole.measured.costs, strict=True):
-        reference, model, rule, dot = axes.lines
-        assert np.array_equal(reference.get_ydata(), costs.reference.cost)
+        baseline, model, rule, dot = axes.lines
+        assert np.array_equal(baseline.get_ydata(), costs.baseline.cost)
         assert np.array_equal(model.get_ydata(), costs.model.cost)
         assert rule.get_linestyle() == "--"
         assert dot.get_xdata() == [costs.model.suits]

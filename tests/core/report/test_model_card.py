@@ -77,7 +77,7 @@ def test_names_are_text_whatever_they_hold():
 
 
 def test_absent_parts_are_left_out():
-    bare = report(measured=None, reference=None, grouped=False)
+    bare = report(measured=None, baseline=None, grouped=False)
     markdown = model_card(bare)
     assert "## Groups" not in markdown
     assert "## Scores by class" not in markdown

@@ -11,7 +11,7 @@ from evenhand.report.candidate_row import row_name
 from evenhand.report.table_model import decimal, percentage
 from evenhand.report.training.answer import answer, next_step
 from evenhand.report.training.candidates import interval
-from evenhand.report.training.data import Corrected
+from evenhand.report.training.data import CalibratedScores
 from evenhand.report.training.intervals import CLASS_METRICS, HeldOut, measure
 from evenhand.report.training.page import SECTIONS, report_page
 from evenhand.report.training.sentences import SYNTHETIC, scarce, widest_gap
@@ -125,9 +125,9 @@ def test_the_answer_follows_the_interval_of_the_difference(whole):
     assert " is better than " in overall(0.1, 0.2)
     assert " is worse than " in overall(-0.2, -0.1)
     assert " is not shown to be better than " in overall(-0.1, 0.2)
-    for value in (whole.winner.test.metrics["macro_f1"], whole.reference.test.metrics["macro_f1"], 0.1, 0.2):
+    for value in (whole.winner.test.metrics["macro_f1"], whole.baseline.test.metrics["macro_f1"], 0.1, 0.2):
         assert decimal(value) in overall(0.1, 0.2)
-    alone = answer(dataclasses.replace(whole, reference=None))[0]
+    alone = answer(dataclasses.replace(whole, baseline=None))[0]
     assert "against" not in alone
     assert f"best of {len(whole.rows)} candidates" in alone
 
@@ -149,7 +149,7 @@ def test_synthetic_data_are_marked_before_anything_else(page):
 
 
 def test_absent_parts_are_left_out():
-    bare = report(measured=None, reference=None, records=(), figures={}, grouped=False)
+    bare = report(measured=None, baseline=None, records=(), figures={}, grouped=False)
     page = report_page(bare)
     reader, text = read(page)
     assert reader.open == []
@@ -161,13 +161,13 @@ def test_absent_parts_are_left_out():
 
 def test_calibration_shows_before_and_after_where_it_was_calibrated(whole, page):
     name = row_name(whole.winner)
-    after = Corrected("temperature", whole.rows[0].oof, whole.rows[0].test)
-    _, text = read(report_page(dataclasses.replace(whole, corrected={name: after})))
+    after = CalibratedScores("temperature", whole.rows[0].oof, whole.rows[0].test)
+    _, text = read(report_page(dataclasses.replace(whole, calibrated={name: after})))
     assert "calibrated (temperature)" in text
     assert f"{after.test.metrics['ece']:.4f}" in text
     assert "calibrated (" not in read(page)[1]
     kept = dataclasses.replace(after, method="none")
-    _, text = read(report_page(dataclasses.replace(whole, corrected={name: kept})))
+    _, text = read(report_page(dataclasses.replace(whole, calibrated={name: kept})))
     assert "no calibration method clearly improved them" in text
     assert "calibrated (" not in text
 

@@ -11,7 +11,7 @@ import pytest
 from evenhand.gate.verdict import Verdict
 from evenhand.problem import GatePolicy
 from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
-from tasks.gate.run import run_gate
+from tasks.gate.run_gate import run_gate
 from tasks.storage.store import write_frame
 from tests.edges.tiny_registry import MODEL, PROBLEM, log, registry, rows
 

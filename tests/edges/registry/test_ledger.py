@@ -13,7 +13,7 @@ from evenhand.audit.chain import LedgerError, RecordBody
 from evenhand.errors import GateError
 from flows.ledger import LedgerRequest, show
 from flows.rollback import rollback
-from tasks.gate.run import run_gate
+from tasks.gate.run_gate import run_gate
 from tasks.local.command_line import run_command
 from tasks.registry.champion_alias import add_record, champion_was_promoted, reconcile
 from tasks.registry.client import connect

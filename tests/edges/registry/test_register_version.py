@@ -10,7 +10,7 @@ import pytest
 
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
-from tasks.gate.run import run_gate
+from tasks.gate.run_gate import run_gate
 from tasks.registry.model_versions import Registered, champion, find_by_identity
 from tasks.settings import settings
 from tests.edges.tiny_registry import MODEL, PROBLEM, WITHOUT_REVIEW, log, promote_alias, registry

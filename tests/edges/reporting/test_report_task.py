@@ -5,7 +5,7 @@ import time
 from types import SimpleNamespace
 
 from tasks.reporting import finish as report
-from tasks.training.run import Training, breakdown
+from tasks.training.training import Training, breakdown
 
 
 def training(folder):

@@ -20,7 +20,7 @@ from tasks.storage.store import read_frame, write_frame
 from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.fit import fit, model_path
 from tasks.training.leak_check import find_leaks
-from tasks.training.run import Training, open_training
+from tasks.training.training import Training, open_training
 from tests.edges.tiny_registry import registry
 
 __all__ = ["registry"]
@@ -58,9 +58,9 @@ def trained(training, rows, parts):
     """What a training gives to the sentinel."""
     context = training.context(parts)
     grid, folds = candidates(PROBLEM), context.fold_numbers
-    inner = {c.fit_name: [fit.fn(context, c, fold) for fold in folds] for c in fits(grid)}
-    outer = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
-    results = score_all.fn(context, evaluate_all.fn(context, grid, inner), outer)
+    fold_units = {c.fit_name: [fit.fn(context, c, fold) for fold in folds] for c in fits(grid)}
+    holdout_units = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
+    results = score_all.fn(context, evaluate_all.fn(context, grid, fold_units), holdout_units)
     return training, context, rows, results
 
 
@@ -129,7 +129,7 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
     rows = good()
     _, context, _, results = trained(training, rows, split.fn(rows, PROBLEM))
     ruled = next(result for result in results if result.candidate.decision.kind == "multipliers")
-    outer = [unit for unit in ruled.units if unit.fold == HOLDOUT_FOLD]
+    holdout_units = [unit for unit in ruled.units if unit.fold == HOLDOUT_FOLD]
 
     refitted = []
 
@@ -138,7 +138,7 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
             refitted.append(model_path(begun.context(context.parts), ruled.candidate))
             refitted[0].parent.mkdir(parents=True)
             refitted[0].touch()
-            score_all.fn(context, [ruled], {ruled.candidate.fit_name: outer})
+            score_all.fn(context, [ruled], {ruled.candidate.fit_name: holdout_units})
 
     with pytest.raises(LeakFound) as caught:
         train()

@@ -98,23 +98,23 @@ def raced(folder, monkeypatch, racing=True):
     problem = PROBLEM.model_copy(update={"racing": racing})
     context = TrainingContext(parts, problem, SEED, folder)
     training, grid = Printed(folder), candidates(PROBLEM)
-    inner, stopped = race.run_race(UnitRunner(training, context, None), grid)
-    return training, context, grid, inner, stopped
+    fold_units, stopped = race.run_race(UnitRunner(training, context, None), grid)
+    return training, context, grid, fold_units, stopped
 
 
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
-    training, context, grid, inner, stopped = raced(tmp_path, monkeypatch)
-    scored = evaluate_all.fn(context, grid, inner, stopped)
+    training, context, grid, fold_units, stopped = raced(tmp_path, monkeypatch)
+    scored = evaluate_all.fn(context, grid, fold_units, stopped)
     finalists = [one for one in fits(grid) if one.fit_name not in stopped]
-    outer = {one.fit_name: [fit.fn(context, one, HOLDOUT_FOLD)] for one in finalists}
-    return training, context, inner, stopped, score_all.fn(context, scored, outer)
+    holdout_units = {one.fit_name: [fit.fn(context, one, HOLDOUT_FOLD)] for one in finalists}
+    return training, context, fold_units, stopped, score_all.fn(context, scored, holdout_units)
 
 
 def test_a_stopped_fit_gets_no_more_folds_and_what_others_are_compared_with_gets_all(trained):
-    training, _, inner, stopped, _ = trained
+    training, _, fold_units, stopped, _ = trained
     assert set(stopped) == {FAR}
-    assert {name: len(units) for name, units in inner.items()} == {
+    assert {name: len(units) for name, units in fold_units.items()} == {
         "lightgbm / none": 4,
         "other / random_over": 4,
         "other / none": 4,
@@ -126,10 +126,10 @@ def test_a_stopped_fit_gets_no_more_folds_and_what_others_are_compared_with_gets
 
 def test_no_race_runs_every_fold_and_the_winner_is_the_same(trained, tmp_path, monkeypatch):
     *_, results = trained
-    _, context, grid, inner, stopped = raced(tmp_path / "all", monkeypatch, racing=False)
+    _, context, grid, fold_units, stopped = raced(tmp_path / "all", monkeypatch, racing=False)
     assert stopped == {}
-    assert {len(units) for units in inner.values()} == {4}
-    whole = evaluate_all.fn(context, grid, inner)
+    assert {len(units) for units in fold_units.values()} == {4}
+    whole = evaluate_all.fn(context, grid, fold_units)
     assert choose(PROBLEM, whole) == choose(PROBLEM, results)
     same = {r.candidate.name: r.oof.metrics for r in whole}
     assert all(r.oof.metrics == same[r.candidate.name] for r in results if r.stopped is None)

@@ -14,7 +14,7 @@ from tasks.storage.store import write_frame
 from tasks.training.fit import refit
 from tasks.training.outcome import TrainingData
 from tasks.training.register import register_winner
-from tasks.training.run import open_training
+from tasks.training.training import open_training
 from tests.edges.tiny_registry import PROBLEM, rows
 
 

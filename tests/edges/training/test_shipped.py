@@ -82,9 +82,9 @@ def world(tmp_path_factory):
     context = TrainingContext(parts, PROBLEM, 0, home / "training")
     grid = candidates(PROBLEM)
     units = {c.fit_name: [fit.fn(context, c, n) for n in context.fold_numbers] for c in fits(grid)}
-    outer = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
+    holdout_units = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
     scored = evaluate_all.fn(context, grid, units)
-    results = score_all.fn(context, scored, outer)
+    results = score_all.fn(context, scored, holdout_units)
     run_id, wholes = training_runs.start_training("toy", "shipped", {"seed": 0}, {}), []
     for candidate in grid:
         ending = winning_postprocessing(context, candidate, units[candidate.fit_name])
@@ -131,7 +131,7 @@ def test_the_stored_model_gives_the_judged_probabilities_and_classes_in_a_fresh_
 
 
 def test_every_overconfident_fit_is_corrected_and_better_for_it(world):
-    message = {r.candidate.name: r.shipped.correction for r in world.results}
+    message = {r.candidate.name: r.shipped.calibration for r in world.results}
     assert message["random_forest / none"] != "none"
     for result in world.results:
         for raw, corrected in ((result.oof, result.shipped.oof), (result.test, result.shipped.test)):
@@ -145,15 +145,15 @@ def test_an_argmax_candidate_keeps_the_classes_of_its_model(world):
     for result in world.results:
         if result.candidate.decision.kind != "argmax":
             continue
-        raw = np.concatenate([np.load(unit.probabilities) for unit in result.inner])
-        y = experiment.y[np.concatenate([experiment.folds[unit.fold].valid for unit in result.inner])]
+        raw = np.concatenate([np.load(unit.probabilities) for unit in result.fold_units])
+        y = experiment.y[np.concatenate([experiment.folds[unit.fold].valid for unit in result.fold_units])]
         assert to_record(result.oof) == to_record(score(y, raw, world.parts.classes))
 
 
 def test_candidates_of_a_fit_share_its_correction_and_everything_repeats(world):
     again = evaluate_all.fn(world.context, world.grid, world.units)
     for first, second in zip(world.results, again, strict=True):
-        assert first.shipped.correction == second.shipped.correction
+        assert first.shipped.calibration == second.shipped.calibration
         assert to_record(first.shipped.oof) == to_record(second.shipped.oof)
         assert first.corrections.final.calibrator == second.corrections.final.calibrator
     probabilities = {}
@@ -194,7 +194,7 @@ def test_fits_of_many_rows_are_drawn_one_after_the_other(world, monkeypatch, at_
 
 
 def test_probabilities_of_other_rows_are_refused(world, tmp_path):
-    units = world.results[0].inner
+    units = world.results[0].fold_units
     for rows_too_many in (-1, 1):
         wrong = np.resize(np.load(units[1].probabilities), (300 + rows_too_many, 3))
         np.save(tmp_path / "wrong.npy", wrong)

@@ -69,14 +69,20 @@ def world(tmp_path_factory):
     parts = split.fn(write_frame(rows(), "good/{sha256}.parquet"), PROBLEM)
     context = TrainingContext(parts, PROBLEM, 0, home / "training")
     grid = candidates(PROBLEM)
-    inner = {c.fit_name: [fit.fn(context, c, n) for n in context.fold_numbers] for c in fits(grid)}
-    outer = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
-    scored = evaluate_all.fn(context, grid, inner)
+    fold_units = {c.fit_name: [fit.fn(context, c, n) for n in context.fold_numbers] for c in fits(grid)}
+    holdout_units = {c.fit_name: [fit.fn(context, c, HOLDOUT_FOLD)] for c in fits(grid)}
+    scored = evaluate_all.fn(context, grid, fold_units)
     stacked = stack.fn(context, Stacking(of=2), scored)
-    outer[stacked.candidate.fit_name] = [stack_holdout(context, stacked, outer)]
-    results = score_all.fn(context, [*scored, *stacked.results], outer)
+    holdout_units[stacked.candidate.fit_name] = [stack_holdout(context, stacked, holdout_units)]
+    results = score_all.fn(context, [*scored, *stacked.results], holdout_units)
     yield SimpleNamespace(
-        home=home, context=context, parts=parts, scored=scored, stacked=stacked, results=results, outer=outer
+        home=home,
+        context=context,
+        parts=parts,
+        scored=scored,
+        stacked=stacked,
+        results=results,
+        holdout_units=holdout_units,
     )
     patch.undo()
     settings.cache_clear()
@@ -160,7 +166,7 @@ def test_one_family_alone_is_not_stacked(world):
 
 def test_a_member_that_cannot_be_refitted_leaves_the_stack_without_a_held_out_score(world):
     name = world.stacked.candidate.members[1].fit_name
-    outer = {**world.outer, name: [replace(world.outer[name][0], skipped="too few rows")]}
-    unit = stack_holdout(world.context, world.stacked, outer)
+    holdout_units = {**world.holdout_units, name: [replace(world.holdout_units[name][0], skipped="too few rows")]}
+    unit = stack_holdout(world.context, world.stacked, holdout_units)
     assert unit.skipped == "random_forest / none: too few rows"
     assert unit.probabilities is None
