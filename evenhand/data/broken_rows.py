@@ -18,7 +18,7 @@ class CheckedExpectation(NamedTuple):
     success: bool
     rows: np.ndarray  # of bool, shape (n_rows,): rows that break it; all False for an expectation about the table
     observed: Any = None
-    error: str | None = None  # why it could not be checked; it has not passed then
+    error: str | None = None  # why it could not be checked; it counts as failed
 
     @property
     def failed(self) -> bool:
@@ -52,7 +52,7 @@ def later_copies(frame: pd.DataFrame) -> np.ndarray:
 
 
 def without_unfit(checked: Iterable[CheckedExpectation], unfit: Mapping[str, np.ndarray]) -> list[CheckedExpectation]:
-    """Remove cells that do not fit the type of their column from the rows with a missing cell.
+    """Count a cell of the wrong type once: not also as a missing cell.
 
     Parameters
     ----------

@@ -20,8 +20,9 @@ def class_evidence(
 ) -> tuple[ClassEvidence, ...]:
     """Return the recall of every class with its interval, and its difference to the baseline.
 
-    Recall: Wilson's interval (1927). Difference: that of Bonett & Price (2012) for paired proportions. Both keep their
-    level with few hits, where a bootstrap does not. Rows in blocks count as fewer rows, by the design effect.
+    Recall: Wilson's interval (1927). Difference: that of Bonett & Price (2012) for paired proportions. Both keep
+    their nominal coverage with few correct predictions, where a bootstrap does not. With blocks, the effective number
+    of rows is their number divided by the design effect.
 
     Parameters
     ----------
@@ -38,14 +39,14 @@ def class_evidence(
         if positives < max(min_positives, 1):
             found.append(ClassEvidence(name, positives, None, None))
             continue
-        held = rows.y == code
+        of_class = rows.y == code
         hit = (predicted == code).astype(float)
-        recall = wilson(hit[held].mean(), positives / _design_effect(rows, hit, held), z)
+        recall = wilson(hit[of_class].mean(), positives / _design_effect(rows, hit, of_class), z)
         change = None
         if baseline is not None:
             gain = hit - (baseline == code)
-            won, lost = (gain[held] > 0).mean(), (gain[held] < 0).mean()
-            change = bonett_price(won, lost, positives / _design_effect(rows, gain, held), z)
+            won, lost = (gain[of_class] > 0).mean(), (gain[of_class] < 0).mean()
+            change = bonett_price(won, lost, positives / _design_effect(rows, gain, of_class), z)
         found.append(ClassEvidence(name, positives, recall, change))
     return tuple(found)
 
@@ -65,7 +66,9 @@ def wilson(share: float, n: float, z: float) -> Interval:
 
 
 def bonett_price(won: float, lost: float, n: float, z: float) -> Interval:
-    """Return the interval of a difference of paired proportions (Bonett & Price 2012): one row is added on either side.
+    """Return the interval of a difference of paired proportions (Bonett & Price 2012).
+
+    One pseudo-observation is added to each discordant cell.
 
     Examples
     --------
@@ -87,8 +90,8 @@ def class_support(
 ) -> tuple[ClassSupport, ...]:
     """Return the smallest change in recall that can be detected in each class.
 
-    It depends on the share of rows that two models predict differently: the median over all ``pairs`` compared or,
-    without any, what two independent models with the recall of ``singles`` would differ in.
+    It depends on the share of the class's rows on which exactly one of two models is right: the median over ``pairs``
+    or, without any, 2 r (1 - r) for two independent models with the recall r of ``singles``.
 
     Parameters
     ----------
@@ -102,24 +105,24 @@ def class_support(
     """
     found = []
     for code, name in enumerate(rows.classes):
-        held, n = rows.y == code, int(rows.support[code])
+        of_class, n = rows.y == code, int(rows.support[code])
         if not n:
             found.append(ClassSupport(name, 0, False, np.nan))
             continue
-        differ = [float(((a[held] == code) != (b[held] == code)).mean()) for a, b in pairs]
+        differ = [float(((a[of_class] == code) != (b[of_class] == code)).mean()) for a, b in pairs]
         if not differ:
-            recalls = [float((codes[held] == code).mean()) for codes in singles]
+            recalls = [float((codes[of_class] == code).mean()) for codes in singles]
             differ = [2 * recall * (1 - recall) for recall in recalls] or [0.5]
         seen = detectable(float(np.sqrt(np.median(differ) / n)), 1 - confidence)
         found.append(ClassSupport(name, n, n >= min_positives, min(1.0, max(seen, FEWEST_CHANGED / n))))
     return tuple(found)
 
 
-def _design_effect(rows: EvaluationRows, values: np.ndarray, held: np.ndarray) -> float:
-    """Return the variance of a class's mean when blocks are drawn, divided by that when rows are; at least 1."""
+def _design_effect(rows: EvaluationRows, values: np.ndarray, of_class: np.ndarray) -> float:
+    """Return the design effect: variance under block resampling over that under row resampling, at least 1."""
     if rows.block_codes is None:
         return 1.0
-    n, mean = held.sum(), values[held].mean()
-    influence = np.where(held, values - mean, 0.0) / n
-    by_row = values[held].var() / n
+    n, mean = of_class.sum(), values[of_class].mean()
+    influence = np.where(of_class, values - mean, 0.0) / n
+    by_row = values[of_class].var() / n
     return max(1.0, variance_of(rows, influence) / by_row) if by_row > 0 else 1.0

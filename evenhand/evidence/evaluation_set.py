@@ -9,7 +9,7 @@ import numpy as np
 
 from evenhand.evidence.class_recall import class_evidence, class_support
 from evenhand.evidence.evaluation_rows import FEWEST_BLOCKS, EvaluationRows
-from evenhand.evidence.fold_variance import FEWEST_FOLDS, borrowed_spread, fold_variance
+from evenhand.evidence.fold_variance import FEWEST_FOLDS, fold_variance, spread_with_given_variance
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate, MeasuredDifference, Measurement, measure
 from evenhand.evidence.multiplicity import conclusion_of, detectable, holm
 from evenhand.evidence.types import (
@@ -59,7 +59,7 @@ def compare_on(
     metrics: Sequence[str],
     policy: EvidencePolicy,
 ) -> Comparisons:
-    """Compare all candidates on one evaluation set; all comparisons are one family, whatever their number of folds.
+    """Compare all candidates on one evaluation set; all comparisons, on any number of folds, are one family.
 
     Parameters
     ----------
@@ -102,10 +102,10 @@ def _measure(
     wanted = list(candidates) if names is None else list(names)
     pairs = {name: baselines[name] for name in wanted if baselines.get(name) in candidates}
     known, order = rows.support >= policy.min_positives, _order_of_classes(rows, candidates)
-    # Classes are ordered by what was found, so that neither their names nor their codes change a draw.
-    to = np.argsort(order)
-    ordered = replace(rows, y=to[rows.y])
-    recoded = {name: MeasuredCandidate(to[one.codes], one.metrics) for name, one in candidates.items()}
+    # Classes are ordered by support and hits, so that draws depend on neither names nor codes.
+    new_code_of = np.argsort(order)
+    ordered = replace(rows, y=new_code_of[rows.y])
+    recoded = {name: MeasuredCandidate(new_code_of[one.codes], one.metrics) for name, one in candidates.items()}
     measured, classes = {}, {}
     for name in wanted:
         other = pairs.get(name, "")
@@ -131,7 +131,7 @@ def _widened(
         if difference is None or difference.folds is not None or not known:
             continue
         variance = max(fold_variance(spread, ratios) for spread in known)
-        borrowed = borrowed_spread(
+        borrowed = spread_with_given_variance(
             difference.fold_gains, part.evaluated.rows.ratios, variance, known[0].degrees, policy.confidence
         )
         found[metric] = replace(measured, difference=replace(difference, folds=borrowed))
@@ -213,10 +213,12 @@ def _stopped_note(evaluated: EvaluatedCandidates) -> list[str]:
 def _notes(ground: Ground, policy: EvidencePolicy) -> list[str]:
     notes = []
     if ground.evaluation_set == "test":
-        notes.append("one fit per candidate: intervals are of the difference between these fits on this period")
+        notes.append("one fit per candidate: intervals cover the sampling of rows, not refitting")
     elif ground.basis == "rows":
         many = "1 fold" if ground.folds == 1 else f"{ground.folds} folds"
-        notes.append(f"{many}, three are needed to measure how much fits vary: intervals are of these fits only")
+        notes.append(
+            f"{many}, three are needed to measure how much fits vary: intervals cover the sampling of rows only"
+        )
     few = [support for support in ground.classes if 0 < support.positives < policy.min_positives]
     if few:
         named = ", ".join(f"{support.name} ({support.positives:,})" for support in few)
@@ -224,5 +226,5 @@ def _notes(ground: Ground, policy: EvidencePolicy) -> list[str]:
             f"not enough data, so left out of means over classes: fewer than {policy.min_positives} rows of {named}"
         )
     if ground.blocks is not None and ground.blocks < FEWEST_BLOCKS:
-        notes.append(f"{ground.blocks} blocks are too few to draw from: {FEWEST_BLOCKS} are needed")
+        notes.append(f"{ground.blocks} blocks are too few for a block bootstrap: {FEWEST_BLOCKS} are needed")
     return notes

@@ -1,7 +1,8 @@
 """Uncertainty of a cross-validated metric: the variance over folds, corrected for the training rows that folds share.
 
 Because folds share training rows, their metrics vary less than those of independent data. Nadeau & Bengio (2003)
-increase the variance of their mean from ``s^2 / k`` to ``(1 / k + n_test / n_train) s^2``, with t on k - 1 degrees.
+increase the variance of their mean from ``s^2 / k`` to ``(1 / k + n_test / n_train) s^2`` and use
+Student's t with k - 1 degrees of freedom.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from scipy.special import stdtr, stdtrit
 
 from evenhand.evidence.bootstrap import Interval
 
-FEWEST_FOLDS = 3  # two folds leave one degree of freedom: an interval of 12.7 standard errors
+FEWEST_FOLDS = 3  # two folds leave one degree of freedom: a half-width of 12.7 standard errors
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def fold_spread(values: Sequence[float] | np.ndarray, ratios: Sequence[float], c
     Returns
     -------
     FoldSpread or None
-        None with fewer than three folds, with an undefined value, or without any spread although the mean is not 0.
+        None with fewer than three folds, with an undefined value, or when all folds have the same value other than 0.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def fold_spread(values: Sequence[float] | np.ndarray, ratios: Sequence[float], c
     return FoldSpread(Interval(mean, mean - half, mean + half), se, k - 1, p)
 
 
-def borrowed_spread(
+def spread_with_given_variance(
     values: Sequence[float] | np.ndarray,
     ratios: Sequence[float],
     variance: float,
@@ -77,7 +78,7 @@ def borrowed_spread(
     ratios : sequence of float
         Evaluated rows divided by training rows, of each fold.
     variance : float
-        Of one fold. That of ``values`` is used where it is larger.
+        Variance of one fold's value; that of ``values`` is used if it is larger.
     degrees : int
         Degrees of freedom of the variance.
     confidence : float
@@ -89,7 +90,7 @@ def borrowed_spread(
 
     Examples
     --------
-    >>> found = borrowed_spread([0.1, 0.1], [0.25, 0.25], 0.01, 4, 0.95)
+    >>> found = spread_with_given_variance([0.1, 0.1], [0.25, 0.25], 0.01, 4, 0.95)
     >>> round(found.standard_error, 4), found.degrees, round(found.p, 3)
     (0.0866, 4, 0.312)
     """

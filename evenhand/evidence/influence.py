@@ -54,8 +54,8 @@ Measured = tuple[float, np.ndarray]
 def average_precision(positive: np.ndarray, values: np.ndarray) -> Measured:
     """Return the average precision of one class against the rest, and the influence of each row; shape (n,)."""
     ranking = Ranking.of(positive, values)
-    order, group, seen = ranking.order, ranking.threshold_of_ranked, ranking.seen
-    step, precision, estimate = ranking.step, ranking.precision, ranking.average_precision
+    order, group, seen = ranking.order, ranking.threshold_of_ranked, ranking.predicted_positive
+    step, precision, estimate = ranking.added_positives, ranking.precision, ranking.average_precision
     lost = np.cumsum((step * precision / seen)[::-1])[::-1]  # by one more row at or above each threshold
     gained = np.cumsum((step / seen)[::-1])[::-1] + precision - estimate
     by_row = np.empty(len(values))
@@ -72,8 +72,8 @@ def roc_auc(positive: np.ndarray, values: np.ndarray) -> Measured:
     if not negatives:
         return np.nan, np.full(len(values), np.nan)
     below = 1 - (fp - np.diff(fp, prepend=0) / 2) / negatives  # negatives ranked lower, ties half
-    above = (tp - ranking.step / 2) / positives
-    estimate = float((ranking.step * below).sum() / positives)
+    above = (tp - ranking.added_positives / 2) / positives
+    estimate = float((ranking.added_positives * below).sum() / positives)
     by_row = np.empty(len(values))
     by_row[order] = np.where(
         positive[order], (below[group] - estimate) / positives, (above[group] - estimate) / negatives

@@ -1,6 +1,6 @@
-"""How often each class occurs by place and time: smoothed rates, cross-fitted so that no row's own label is in them.
+"""Class rates by place and time: target encoding, smoothed and cross-fitted so that no row's own label is in it.
 
-A category is a crossing of raw columns (premises x hour), cells of a grid over coordinates, and parts of a timestamp.
+A category is a feature cross: raw columns (premises x hour), cells of a grid over coordinates, parts of a timestamp.
 scikit-learn's ``TargetEncoder`` turns it into one rate per class.
 
 Tried on Toronto and left out, since the gain was within noise (about 0.003 of average precision): class densities of
@@ -121,7 +121,7 @@ class RateEncoder(TargetEncoder):
     """
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Return ``rate of <class> by <crossing>``, in the order of the crossings; of two classes, the second alone."""
+        """Return ``rate of <class> by <cross>``, in the order of the crosses; with two classes, for the second only."""
         classes = self.classes_ if self.target_type_ == "multiclass" else self.classes_[-1:]
         return np.asarray([f"rate of {c} by {name}" for name in np.asarray(input_features) for c in classes], object)
 
@@ -167,7 +167,7 @@ def _stepped(column: str, step: float | None) -> str:
 
 
 def _names(column: pd.Series, step: float | None = None) -> tuple[np.ndarray, list[str]]:
-    """Return every cell's position among the column's distinct values, -1 for missing, and the names of these.
+    """Return every cell's position among the column's distinct values, -1 for missing, and the names of those values.
 
     A number has one name however it is written, so that raw text and typed columns agree: ``5``, ``5.0`` and 5.
     """
@@ -200,7 +200,7 @@ def _time_codes(X: pd.DataFrame, time: dict[str, Any]) -> list[tuple[np.ndarray,
 
 
 def _cell_codes(latitude: pd.Series, longitude: pd.Series, metres: float) -> tuple[np.ndarray, int]:
-    """Return codes of square grid cells: bands of latitude, cut by the length of a degree of longitude in each."""
+    """Return codes of square grid cells: bands of latitude, each divided by the local length of a degree."""
     frame = pd.DataFrame({"lat": latitude, "lon": longitude})
     typed, _ = parse_columns(frame, dict.fromkeys(("lat", "lon"), ColumnType("number")))
     points = typed.to_numpy(dtype=float)

@@ -1,6 +1,6 @@
 """The promotion gate: the decision on a challenger, before a reviewer is asked to approve it.
 
-Every doubt counts against the challenger: a tie, a class with too few rows or an error never passes.
+The challenger never passes on a tie, with too few rows of a class, or after an error.
 """
 
 from __future__ import annotations
@@ -59,20 +59,20 @@ def no_evaluation_left(metric: str, review: Review, policy: GatePolicy, rows_sha
     """Return the verdict on a challenger after the last allowed evaluation on the held-out rows."""
     reason = (
         f"These {rows:,} held-out rows were used for {policy.evaluations} evaluations, as many as the policy allows "
-        "(gate.evaluations): with more of them, a challenger would pass by chance. Hold a newer period out."
+        "(gate.evaluations): with more of them, a challenger would pass by chance. Use a newer held-out period."
     )
     reasons = (reason, *_what_follows("insufficient evidence", review))
     facts: dict[str, Any] = {"metric": metric, "review": review, "rows": rows, "rows_sha256": rows_sha256}
     return Verdict(outcome="insufficient evidence", reasons=reasons, evaluations_left=0, **facts)
 
 
-def unfit(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verdict | None:
+def reject_missing_columns(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verdict | None:
     """Reject a challenger that can't be scored because it needs columns that the data does not have."""
     conditions = tuple(fact_conditions(facts, policy))
-    failed = _with([c for c in conditions if c.kind == "signature"], "fail")
+    failed = _reasons_with_status([c for c in conditions if c.kind == "signature"], "fail")
     if not failed:
         return None
-    reasons = (*_with(conditions, "fail"), *_what_follows("reject", review))
+    reasons = (*_reasons_with_status(conditions, "fail"), *_what_follows("reject", review))
     return Verdict(outcome="reject", reasons=reasons, metric=metric, conditions=conditions, review=review)
 
 
@@ -106,11 +106,11 @@ def _decide(case: Case, policy: GatePolicy) -> Verdict:
 
 def _first_outcome(conditions: tuple[Condition, ...], classes: Sequence[str]) -> tuple[Outcome, list[str], int | None]:
     reasons = ["No champion yet: the challenger is compared with chance."]
-    failed, open_ = _with(conditions, "fail"), _with(conditions, "undecided")
+    failed, open_ = _reasons_with_status(conditions, "fail"), _reasons_with_status(conditions, "undecided")
     if failed:
         return "reject", reasons + failed, None
     if open_:
-        more = _most(conditions)
+        more = _rows_needed(conditions)
         return "insufficient evidence", reasons + open_ + _wanted(more), more
     reasons += [f"Average precision is above chance on all {len(classes)} classes."]
     others = len(conditions) - len(classes)
@@ -121,7 +121,7 @@ def _outcome(
     gain: Interval, conditions: tuple[Condition, ...], metric: str, margin: float, confidence: float, n: int
 ) -> tuple[Outcome, list[str], int | None]:
     found = f"the difference in {metric} is {bounds(gain, confidence)}"
-    failed, open_ = _with(conditions, "fail"), _with(conditions, "undecided")
+    failed, open_ = _reasons_with_status(conditions, "fail"), _reasons_with_status(conditions, "undecided")
     if gain.high <= margin:
         how = "worse" if gain.high < 0 else "equivalent" if gain.low >= -margin else "not better"
         return "reject", [f"The challenger is {how}: {found}, not above the margin of {margin:.4f}.", *failed], None
@@ -132,7 +132,7 @@ def _outcome(
         return "promote", [*reasons, f"All {len(conditions)} conditions pass."], None
     reasons = [f"{found[0].upper()}{found[1:]}; the margin is {margin:.4f}."]
     needed = [] if gain.low > margin else [rows_to_decide(gain, margin, n)]
-    more = _most(conditions, needed)
+    more = _rows_needed(conditions, needed)
     return "insufficient evidence", reasons + open_ + _wanted(more), more
 
 
@@ -144,19 +144,15 @@ def _what_follows(outcome: Outcome, review: Review) -> list[str]:
     return ["A reviewer decides: the alias champion moves on approval."]
 
 
-def _with(conditions: Sequence[Condition], status: Status) -> list[str]:
+def _reasons_with_status(conditions: Sequence[Condition], status: Status) -> list[str]:
     return [f"{c.name}: {c.detail}." for c in conditions if c.status == status]
 
 
 def _wanted(more: int | None) -> list[str]:
-    return (
-        [f"About {more:,} more labelled rows would decide."]
-        if more
-        else ["How many more rows would decide is not known."]
-    )
+    return [f"About {more:,} more labelled rows are needed."] if more else ["The number of rows needed is not known."]
 
 
-def _most(conditions: Sequence[Condition], needed: Sequence[int | None] = ()) -> int | None:
+def _rows_needed(conditions: Sequence[Condition], needed: Sequence[int | None] = ()) -> int | None:
     """Return the rows that would decide all that is undecided; None where one of them is not known."""
     counts = [*needed, *(c.more_rows for c in conditions if c.status == "undecided")]
     return max((c for c in counts if c is not None), default=None) if None not in counts else None

@@ -1,4 +1,4 @@
-"""One class against the rest at every threshold: what precision-recall and ROC curves are made of."""
+"""One class against the rest: cumulative counts at every threshold, for precision-recall and ROC curves."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Ranking:
         ----------
         positive : ndarray of bool, shape (n,)
         values : ndarray of float, shape (n,)
-            The higher, the more likely positive.
+            Scores; a higher one means more likely positive.
 
         Examples
         --------
         >>> found = Ranking.of(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))
-        >>> found.true_positives.tolist(), found.seen.tolist(), round(found.average_precision, 3)
+        >>> found.true_positives.tolist(), found.predicted_positive.tolist(), round(found.average_precision, 3)
         ([1, 2], [1, 3], 0.833)
         """
         order = np.argsort(values)[::-1]
@@ -49,28 +49,28 @@ class Ranking:
         return cls(order, last, np.cumsum(positive[order])[last])
 
     @property
-    def seen(self) -> np.ndarray:
+    def predicted_positive(self) -> np.ndarray:
         """Rows at or above each threshold, shape (t,)."""
         return self.last + 1
 
     @property
     def false_positives(self) -> np.ndarray:
         """Negatives at or above each threshold, shape (t,)."""
-        return self.seen - self.true_positives
+        return self.predicted_positive - self.true_positives
 
     @cached_property
-    def step(self) -> np.ndarray:
+    def added_positives(self) -> np.ndarray:
         """Positives that each threshold adds, shape (t,)."""
         return np.diff(self.true_positives, prepend=0)
 
     @cached_property
     def precision(self) -> np.ndarray:
         """Share of positives at or above each threshold, shape (t,)."""
-        return self.true_positives / self.seen
+        return self.true_positives / self.predicted_positive
 
     @property
     def threshold_of_ranked(self) -> np.ndarray:
-        """Number of the threshold of each row in ``order``, shape (n,)."""
+        """Index of the threshold that each row in ``order`` belongs to, shape (n,)."""
         ends = np.zeros(len(self.order), dtype=np.int64)
         ends[self.last] = 1
         return np.cumsum(ends) - ends
@@ -79,7 +79,7 @@ class Ranking:
     def average_precision(self) -> float:
         """As scikit-learn's ``average_precision_score``; nan where there is no positive."""
         positives = self.true_positives[-1]
-        return float((self.step * self.precision).sum() / positives) if positives else math.nan
+        return float((self.added_positives * self.precision).sum() / positives) if positives else math.nan
 
     @property
     def roc_auc(self) -> float:
@@ -87,6 +87,8 @@ class Ranking:
         tp, fp = self.true_positives, self.false_positives
         if not tp[-1] or not fp[-1]:
             return math.nan
-        height = tp + np.concatenate(([0], tp[:-1]))  # twice the mean height of each step, in whole numbers
+        height = tp + np.concatenate(
+            ([0], tp[:-1])
+        )  # twice the mean height of each trapezoid, kept integer so that the area is exact
         area = int(np.sum(np.diff(fp, prepend=0) * height))
         return area / (2 * int(tp[-1]) * int(fp[-1]))

@@ -29,11 +29,11 @@ class _WeightedRanking:
     def __init__(self, positive: np.ndarray, values: np.ndarray) -> None:
         ranking = Ranking.of(positive, values)
         self.order = ranking.order
-        first = np.append(0, ranking.seen[:-1])
+        first = np.append(0, ranking.predicted_positive[:-1])
         at = np.flatnonzero(positive[self.order])
         self.positives = self.order[at]
         held, self.starts = np.unique(ranking.threshold_of_ranked[at], return_index=True)
-        self.first, self.end = first[held], ranking.seen[held]
+        self.first, self.end = first[held], ranking.predicted_positive[held]
         self.last = np.append(self.starts[1:], len(at)) - 1
         self.ranked = self.order[: self.end[-1]]
 

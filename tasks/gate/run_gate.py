@@ -17,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.data.groups import groups_of
 from evenhand.data.references import Reference
 from evenhand.errors import GateError
-from evenhand.gate.decide import decide, no_evaluation_left, unfit
+from evenhand.gate.decide import decide, no_evaluation_left, reject_missing_columns
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from evenhand.scoring.model import FittedCandidate
 
-# Tags of a version that a training writes: conditions of the gate.
+# Version tags that a training writes and the gate checks.
 VALIDATION = "validation"
 PASSED = "passed"
 
@@ -118,7 +118,7 @@ def _decide(
     title = f"challenger {version.name} version {version.version}"
     fitted = _load(title, version.name, str(version.version))
     facts = _facts(client, problem, version, fitted, rows)
-    rejected = unfit(facts, problem.metric, problem.review, problem.gate)
+    rejected = reject_missing_columns(facts, problem.metric, problem.review, problem.gate)
     if rejected is not None:
         return rejected, None
     begun = time.perf_counter()

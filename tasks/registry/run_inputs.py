@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from evenhand.data.references import Reference
 from tasks.registry.client import connect
 
-_DIGEST_LENGTH = 36  # MLflow keeps no more
+_DIGEST_LENGTH = 36  # the limit of MLflow
 _TYPES = {"number": "double", "text": "string", "time": "datetime"}
 
 

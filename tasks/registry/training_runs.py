@@ -1,4 +1,6 @@
-"""MLflow runs of a training: its parent run is opened, logged to and closed here; killed ones are closed later.
+"""MLflow runs of a training: its parent run is opened, logged to and closed here.
+
+Runs that a killed process left open are closed at the next start.
 
 Runs of candidates are in :mod:`tasks.registry.candidate_runs`, data sets in :mod:`tasks.registry.run_inputs`.
 """

@@ -65,7 +65,7 @@ def not_pending(name: str, version: str, request: Request | None) -> str:
     """Return the message that a version waits for no decision, with the state of its last review."""
     state = "none" if request is None else {"promoted": "approved"}.get(request.state, request.state)
     by = f" by {request.closed.by}" if request and request.closed and request.closed.by else ""
-    return f"{name} version {version} waits for no decision; its last review: {state}{by}"
+    return f"{name} version {version} has no pending review; the last one: {state}{by}"
 
 
 def expires_at(request: Request) -> datetime | None:

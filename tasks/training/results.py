@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
+from evenhand.data.fold_names import HOLDOUT_FOLD, fold_key
 from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import Scores
@@ -167,7 +167,7 @@ def resampling_records(results: Sequence[Result]) -> dict[str, list[ResamplingRe
     before = {entry.fold: entry.before for entries in found.values() for entry in entries}
     for result in results:
         name = result.candidate.strategy.name
-        lines = [(_fold_name(unit), unit.skipped) for unit in result.units if unit.skipped]
+        lines = [(fold_key(unit.fold), unit.skipped) for unit in result.units if unit.skipped]
         if lines and not result.resampling and name not in found:
             known = [(fold, why, before[fold]) for fold, why in lines if fold in before]
             found[name] = [ResamplingRecord(name, fold, rows, rows, (f"{SKIPPED}{why}",)) for fold, why, rows in known]
@@ -177,7 +177,3 @@ def resampling_records(results: Sequence[Result]) -> dict[str, list[ResamplingRe
 def was_skipped(entry: ResamplingRecord) -> bool:
     """Whether a record is of a strategy that could not run."""
     return any(note.startswith(SKIPPED) for note in entry.adaptations)
-
-
-def _fold_name(unit: Unit) -> str:
-    return HOLDOUT if unit.fold == HOLDOUT_FOLD else str(unit.fold)

@@ -1,4 +1,4 @@
-"""Start the workers that RUNNER names. A unit is a Prefect task with any of them, and its digits are the same.
+"""Start the workers that RUNNER names. A unit is a Prefect task with any of them, and its results are identical.
 
 Only those of a ``distributed`` model depend on how many workers share its rows.
 """

@@ -121,7 +121,7 @@ def _groups(rows: HeldOut, column: str, policy: GatePolicy, resamples: int) -> G
 
 
 def _of_gap(gap: Interval) -> Interval:
-    """Stop at 0: best minus worst is never less."""
+    """Clip at 0: a gap can't be negative."""
     return Interval(gap.estimate, max(0.0, gap.low), max(0.0, gap.high))
 
 

@@ -32,7 +32,7 @@ _FILE = re.compile(r"(\d{4}-\d{2})-(.+)-street\.csv")
 
 
 def fetch_police_uk(source: PoliceUkSource, cache: Path) -> Fetched:
-    """Rows of every month of the forces that ``source.force`` names, months in their order.
+    """Read all monthly files of the forces that ``source.force`` matches, in chronological order.
 
     Raises
     ------
@@ -45,12 +45,12 @@ def fetch_police_uk(source: PoliceUkSource, cache: Path) -> Fetched:
     forces = _forces(folder)
     if not forces:
         raise SourceError(
-            f"{source.path} holds no YYYY-MM/YYYY-MM-<force>-street.csv, as data.police.uk publishes them"
+            f"{source.path} contains no YYYY-MM/YYYY-MM-<force>-street.csv, as data.police.uk publishes them"
         )
     wanted = sorted(path for path, force in forces.items() if fnmatchcase(force, source.force))
     if not wanted:
         known = ", ".join(sorted(set(forces.values())))
-        raise SourceError(f"{source.path} holds no file of the force {source.force!r}; it holds: {known}")
+        raise SourceError(f"{source.path} contains no file of the force {source.force!r}; it has: {known}")
     return read_files(wanted, f"data.police.uk, {source.path}, force {source.force}", _street)
 
 

@@ -11,7 +11,7 @@ from tasks.training.tuning.study import study_rows
 
 
 def log_trials(candidate_run: str, candidate: Candidate, tags: Mapping[str, str]) -> None:
-    """Write a finished run a trial: its settings, its inner scores, how it ended; each in one batch.
+    """Write one finished run per trial: its settings, its inner scores, how it ended; each in one batch.
 
     Parameters
     ----------

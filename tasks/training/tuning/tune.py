@@ -26,12 +26,12 @@ from tasks.training.tuning.study import study_fold, study_rows, tuning_of
 from tasks.training.unit_runner import UnitRunner
 from tasks.training.units import UnitWorkers, slug
 
-_BUDGET = {"trials", "rounds", "max_seconds"}  # a larger one goes on with what a smaller one left
+_BUDGET = {"trials", "rounds", "max_seconds"}  # with a larger budget, a study resumes that of a smaller one
 
 
 def _run_name() -> str:
-    asked = task_run.parameters
-    return f"tune {asked['candidate'].name}, {study_rows(asked['fold'])}"
+    parameters = task_run.parameters
+    return f"tune {parameters['candidate'].name}, {study_rows(parameters['fold'])}"
 
 
 @task(name="tune", task_run_name=_run_name, cache_policy=NO_CACHE)
@@ -53,10 +53,10 @@ def tune(
     workers : UnitWorkers, optional
         As for :func:`tasks.training.fit.fit`.
     ended : Event, optional
-        Once it is set no further trial begins; a process of ``workers`` is ended itself.
+        Once it is set, no further trial begins here; worker processes are terminated by their pool.
     """
     path = study_file(context, candidate, fold)
-    if not isinstance(workers, Workers):  # what shares no file with this process can't go on with a study's
+    if not isinstance(workers, Workers):  # Dask workers may not share this file system
         return study_fold(context, candidate, fold, path, ended)
     what = f"tuning of {candidate.name}, {study_rows(fold)}"
     return workers.run(what, study_fold, context, candidate, fold, path)
@@ -99,7 +99,7 @@ def _result_line(chosen: Chosen) -> str:
 
 
 def study_file(context: TrainingContext, candidate: Candidate, fold: int) -> Path:
-    """Name the file of a study by everything but its budget that decides its trials."""
+    """Return the path of a study, named by a hash of everything except its budget that determines its trials."""
     tuning, parts, problem = tuning_of(candidate), context.parts, context.problem
     decisive = {
         "rows": parts.train.sha256,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from evenhand.evidence.bootstrap import Interval
 from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.conditions import rows_to_decide
-from evenhand.gate.decide import decide, no_evaluation_left, unfit
+from evenhand.gate.decide import decide, no_evaluation_left, reject_missing_columns
 from evenhand.gate.verdict import Facts, VersionPredictions
 from evenhand.metrics.scores import score
 from evenhand.problem import LOWER_IS_BETTER, METRICS, Floor, Freshness, GatePolicy
@@ -234,10 +234,15 @@ class TestFacts:
 
     def test_a_challenger_that_cannot_be_scored_is_rejected_before(self):
         facts = Facts(columns=("a", "c"), available=("a",), validated=False)
-        verdict = unfit(facts, "macro_f1", "required", QUICK)
+        verdict = reject_missing_columns(facts, "macro_f1", "required", QUICK)
         assert verdict.outcome == "reject"
         assert "needs c" in verdict.reasons[0]
-        assert unfit(Facts(columns=("a",), available=("a",), validated=False), "macro_f1", "required", QUICK) is None
+        assert (
+            reject_missing_columns(
+                Facts(columns=("a",), available=("a",), validated=False), "macro_f1", "required", QUICK
+            )
+            is None
+        )
 
 
 class TestEvaluations:

@@ -11,7 +11,7 @@ from evenhand.evidence.baselines import ComparedCandidate
 from evenhand.evidence.compare import compare_candidates
 from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.evidence.evaluation_set import EvaluatedCandidates
-from evenhand.evidence.fold_variance import borrowed_spread, fold_spread
+from evenhand.evidence.fold_variance import fold_spread, spread_with_given_variance
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.metrics.predictions import Predictions
@@ -231,9 +231,9 @@ def test_a_stopped_candidate_like_its_reference_shows_no_difference():
 def test_a_borrowed_variance_is_no_smaller_than_the_own_one_and_fewer_folds_are_less_sure():
     whole = fold_spread([0.1, 0.12, 0.08, 0.11, 0.09], [0.25] * 5, 0.95)
     variance = whole.standard_error**2 / (1 / 5 + 0.25)
-    few = borrowed_spread([0.1, 0.1], [0.25] * 2, variance, whole.degrees, 0.95)
+    few = spread_with_given_variance([0.1, 0.1], [0.25] * 2, variance, whole.degrees, 0.95)
     assert few.standard_error > whole.standard_error
     assert few.p > whole.p
-    wild = borrowed_spread([0.0, 0.4], [0.25] * 2, variance, whole.degrees, 0.95)
+    wild = spread_with_given_variance([0.0, 0.4], [0.25] * 2, variance, whole.degrees, 0.95)
     assert wild.standard_error > few.standard_error
-    assert borrowed_spread([np.nan, 0.1], [0.25] * 2, variance, 4, 0.95) is None
+    assert spread_with_given_variance([np.nan, 0.1], [0.25] * 2, variance, 4, 0.95) is None

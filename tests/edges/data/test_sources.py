@@ -278,7 +278,7 @@ def test_police_uk_says_what_is_wrong_with_the_folder(tmp_path):
         return PoliceUkSource(kind="police_uk", path=str(path), force=force)
 
     assert "not a folder" in message(source(tmp_path / "no"), tmp_path)
-    assert "holds no YYYY-MM/YYYY-MM-<force>-street.csv" in message(source(), tmp_path)
+    assert "contains no YYYY-MM/YYYY-MM-<force>-street.csv" in message(source(), tmp_path)
     street(tmp_path, "2016-07", "kent")
     assert "'essex'; it holds: kent" in message(source(force="essex"), tmp_path)
     street(tmp_path, "2016-07", "kent", HEADER.replace("Context", "Contexts"))
