@@ -1,4 +1,6 @@
-"""Conditions of the gate in addition to the primary metric: classes, calibration, groups; and the facts.
+"""Conditions of the gate in addition to the primary metric: classes, calibration, groups.
+
+Those that need no held-out rows (columns, validation, age, speed) are in :mod:`evenhand.gate.facts`.
 
 A condition passes when its entire interval is on the allowed side, fails when all of it is on the other side, and is
 undecided in between.

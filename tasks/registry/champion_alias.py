@@ -66,10 +66,11 @@ def add_record(client: MlflowClient, name: str, decide: Decide) -> Records:
 
 
 def reconcile(client: MlflowClient, name: str) -> Records:
-    """Let alias and ledger agree, and return the records.
+    """Let the alias follow the ledger, and return the records.
 
-    A promotion or rollback whose process was killed is finished. An alias that was moved by hand stays where it is, and
-    the ledger gets a record of kind ``out of band``.
+    After a record of a promotion or rollback, this moves ``champion``: in the process that wrote the record, or, if that
+    was killed, in the next one. An alias that was moved by hand stays where it is, and the ledger gets a record of kind
+    ``out of band``.
 
     Raises
     ------
