@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PREFIX = "evaluation"
+EARLIER_PREFIX = "look"  # of tags that earlier versions wrote: what they counted still counts
 LENGTH = 16  # of the hashes in a tag's name
 
 
@@ -59,11 +60,15 @@ def count_evaluation(client: MlflowClient, model: str, labels: str, case: str) -
 
 def _counted(client: MlflowClient, model: str, labels: str) -> dict[str, int | None]:
     """Return the number of each case on these rows; None for one that was interrupted before it had a number."""
-    prefix = _prefix(labels)
     tags = client.get_registered_model(model).tags
-    found = {key.removeprefix(prefix): value.split(" ")[0] for key, value in tags.items() if key.startswith(prefix)}
+    found = {
+        key.removeprefix(prefix): value.split(" ")[0]
+        for prefix in (_prefix(labels, EARLIER_PREFIX), _prefix(labels))
+        for key, value in tags.items()
+        if key.startswith(prefix)
+    }
     return {case: int(number) if number.isdecimal() else None for case, number in found.items()}
 
 
-def _prefix(labels: str) -> str:
-    return f"{PREFIX}.{labels[:LENGTH]}."
+def _prefix(labels: str, prefix: str = PREFIX) -> str:
+    return f"{prefix}.{labels[:LENGTH]}."

@@ -68,7 +68,7 @@ def add_record(client: MlflowClient, name: str, decide: Decide) -> Records:
 def reconcile(client: MlflowClient, name: str) -> Records:
     """Let the alias follow the ledger, and return the records.
 
-    After a record of a promotion or rollback, this moves ``champion``: in the process that wrote the record, or, if that
+    After a record of a promotion or rollback, this moves ``champion``: in the process that wrote the record or, if it
     was killed, in the next one. An alias that was moved by hand stays where it is, and the ledger gets a record of kind
     ``out of band``.
 

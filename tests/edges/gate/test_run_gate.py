@@ -75,6 +75,16 @@ class TestEvaluations:
         assert registry.evaluate(broken)[0].outcome == "reject"
         assert registry.evaluate(registry.version("clear"))[0].evaluation == 1
 
+    def test_evaluations_that_an_earlier_version_counted_still_count(self, registry):
+        made = registry.version("clear")
+        assert registry.evaluate(made)[0].evaluation == 1
+        model = registry.client.get_registered_model(MODEL)
+        (tag,) = (key for key in model.tags if key.startswith("evaluation."))
+        registry.client.delete_registered_model_tag(MODEL, tag)
+        registry.client.set_registered_model_tag(MODEL, tag.replace("evaluation.", "look."), model.tags[tag])
+        assert registry.evaluate(made)[0].evaluation == 1
+        assert registry.evaluate(registry.version("faint"))[0].evaluation == 2
+
     def test_an_evaluation_is_stored_before_it_is_used(self, registry):
         made = registry.version("clear")
         labels = labels_sha256(rows(2), PROBLEM)
