@@ -101,10 +101,10 @@ def costs(report: Report) -> dict[str, Any] | None:
         return None
     about = "Cost curves of " + "; ".join(f"{one.name}: suits {suited(one.model)}" for one in found)
     rows = [[one.name, suited(one.model), worth(one.model)] for one in found]
-    columns = words("class") + numbers("suits best where a miss costs", "worth acting on where a miss costs")
+    columns = words("class") + numbers("best if a miss costs", "useful if a miss costs")
     first, more = found[:PANELS], found[PANELS:]
     return {
-        "costs": Table("Costs that the decision rule suits", columns, rows, "compact"),
+        "costs": Table("Cost ratios at which the decision rule is best, and useful", columns, rows, "compact"),
         "scarce": scarce(report),
         "winner": described(report.winner),
         "baseline": described(report.baseline) if report.baseline else "",
