@@ -128,6 +128,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         logging = log_all(training, results, drawing)
         evidence = step("compare", "find out what helps, and how sure that is", compare, context, results)
         step("log", "log every candidate", wait_all, [*drawing.values(), *logging])
+        starter.end_processes()
         compared = Compared(results, evidence, winner, leaks)
         write_comparison(training, compared)
 

@@ -71,11 +71,15 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closed.set()
-        for executor in self._executors:
-            executor.shutdown(kill_workers=True)
+        self.end_processes()
         if self.shared is not None:
             shutil.rmtree(self.shared, ignore_errors=True)
+
+    def end_processes(self) -> None:
+        """End the processes, whose memory others need; nothing can be run afterwards. The shared rows stay."""
+        self._closed.set()
+        while self._executors:
+            self._executors.pop().shutdown(kill_workers=True)
 
     def run(self, what: str, function: Callable[..., T], *args: object) -> T:
         """Run a function in a free process, and once more in a new one if the process ends over it.

@@ -56,6 +56,7 @@ class WorkerStarter:
         self._name = name or settings().runner
         self._training = training
         self._stack = ExitStack()
+        self._workers: Workers | DaskWorkers | None = None
 
     def __enter__(self) -> WorkerStarter:
         return self
@@ -89,5 +90,11 @@ class WorkerStarter:
             workers = Workers(cores(), self._training.folder / "units" / "shared", self._training.say)
         else:
             return None, parts
+        self._workers = workers
         self._stack.enter_context(workers)
         return workers, parts.model_copy(update={"shared": workers.shared})
+
+    def end_processes(self) -> None:
+        """End worker processes of this machine once all units are done: the registration and the gate load models."""
+        if isinstance(self._workers, Workers):
+            self._workers.end_processes()

@@ -190,3 +190,14 @@ def test_ctrl_c_in_the_terminal_leaves_a_worker_alone_also_while_it_starts(tmp_p
         os.kill(pid, signal.SIGINT)
         assert workers.run("ask", os.getpid) == pid
         assert workers.run("ask", killing_units.blocks_ctrl_c)
+
+
+def test_ended_processes_are_gone_and_the_shared_rows_stay(tmp_path):
+    with Workers(2, tmp_path / "shared", print) as workers:
+        pids = {workers.run("its id", os.getpid) for _ in range(4)}
+        workers.end_processes()
+        assert all(ends(pid) for pid in pids)
+        assert (tmp_path / "shared").is_dir()
+        with pytest.raises(WorkerEnded, match="not done, the training is being ended"):
+            workers.run("too late", os.getpid)
+    assert not (tmp_path / "shared").exists()
