@@ -103,7 +103,7 @@ def test_the_output_for_a_terminal_is_short(trained):
     short, more = shortened(table, "macro_f1")
     assert len(short) + more == len(table)
     assert len(short) <= 35
-    assert "methods that do less: comparison.md" in as_text(trained.evidence)
+    assert "methods that do less in comparison.md" in as_text(trained.evidence)
     assert METHODS_SHOWN == 20
     winner = choose(trained.problem, trained.results)
     drawn = drawn_fits(trained.results, winner, trained.problem, "full")

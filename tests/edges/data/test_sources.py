@@ -280,7 +280,7 @@ def test_police_uk_says_what_is_wrong_with_the_folder(tmp_path):
     assert "not a folder" in message(source(tmp_path / "no"), tmp_path)
     assert "contains no YYYY-MM/YYYY-MM-<force>-street.csv" in message(source(), tmp_path)
     street(tmp_path, "2016-07", "kent")
-    assert "'essex'; it holds: kent" in message(source(force="essex"), tmp_path)
+    assert "'essex'; it has: kent" in message(source(force="essex"), tmp_path)
     street(tmp_path, "2016-07", "kent", HEADER.replace("Context", "Contexts"))
     text = message(source(), tmp_path)
     assert "missing: Context; extra: Contexts" in text

@@ -144,7 +144,7 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
         train()
     message = str(caught.value)
     assert message.startswith(
-        "lightgbm / none / multipliers: correction and decision rule multipliers, held-out period: "
+        "lightgbm / none / multipliers: calibration and decision rule multipliers, held-out period: "
     )
     experiment = registry.client.get_experiment_by_name("tiny")
     (run,) = registry.client.search_runs([experiment.experiment_id], "tags.leak_sentinel LIKE '%'")

@@ -155,7 +155,7 @@ def test_candidates_of_a_fit_share_its_correction_and_everything_repeats(world):
     for first, second in zip(world.results, again, strict=True):
         assert first.shipped.calibration == second.shipped.calibration
         assert to_record(first.shipped.oof) == to_record(second.shipped.oof)
-        assert first.corrections.final.calibrator == second.corrections.final.calibrator
+        assert first.calibration.final.calibrator == second.calibration.final.calibrator
     probabilities = {}
     for result in world.results:
         found = tuple(result.shipped.test.metrics[name] for name in ("log_loss", "brier", "ece"))
