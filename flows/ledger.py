@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.audit.chain import LedgerError
 from tasks.local.command_line import run_command
-from tasks.registry.ledger_text import ledger_as_text
+from tasks.registry.ledger_text import ledger_as_text, restore_from_ledger
 
 
 class LedgerRequest(BaseModel):
@@ -14,7 +14,9 @@ class LedgerRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    problem: str | None = Field(default=None, description="a problem, such as toronto; all problems if not given")
+    problem: str | None = Field(
+        default=None, description="a problem, such as toronto or toronto-quick; all problems if not given"
+    )
     on: str | None = Field(
         default=None,
         pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$",
@@ -22,6 +24,9 @@ class LedgerRequest(BaseModel):
     )
     why: bool = Field(
         default=False, description="show the records that explain the champion: verdict, approvals and hashes"
+    )
+    restore: bool = Field(
+        default=False, description="put alias champion and the tags of versions back to what the ledger has"
     )
 
 
@@ -33,6 +38,9 @@ def show(request: LedgerRequest) -> None:
     LedgerError
         After printing, when a ledger is broken.
     """
+    if request.restore:
+        print(restore_from_ledger(request.problem), flush=True)
+        return
     text, faults = ledger_as_text(request.problem, request.on, request.why)
     print(text, flush=True)
     if faults:

@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.local.command_line import run_command
+from tasks.registry.model_versions import model_name
 from tasks.review.pending_reviews import ClosedReview, read_review
 from tasks.review.prefect_form import end_waiting_runs, final_state, record_answer, wait_for_answer
 from tasks.review.terminal import ReviewOptions, form_text, review_at_terminal
@@ -17,21 +18,21 @@ class PromoteRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    problem: str = Field(description="problem of the model, such as toronto")
+    model: str = Field(description="name of the registered model, such as evenhand-toronto")
     version: str = Field(pattern=r"^\d+$", description="version of the registered model")
 
 
-@flow(name="promote", flow_run_name="{request.problem} version {request.version}", log_prints=True)
+@flow(name="promote", flow_run_name="{request.model} version {request.version}", log_prints=True)
 def promote(request: PromoteRequest) -> State[None]:
     """Wait, suspended, until the review is closed; every answer to the form starts this flow from the beginning."""
-    problem, version, refusal = request.problem, request.version, ""
-    review = read_review(problem, version)
+    name, version, refusal = model_name(request.model), request.version, ""
+    review = read_review(name, version)
     if not isinstance(review, ClosedReview):
         refusal = record_answer(review)
-        review = read_review(problem, version)
+        review = read_review(name, version)
     if not isinstance(review, ClosedReview):
         wait_for_answer(review, form_text(review, refusal))
-    end_waiting_runs(problem, version, review)
+    end_waiting_runs(name, version, review)
     return final_state(review)
 
 

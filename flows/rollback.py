@@ -5,23 +5,17 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.local.command_line import run_command
-from tasks.registry.model_versions import Registered
-from tasks.review.rollback import RollbackRequest, roll_back, rollback_code
+from tasks.review.rollback import RollbackRequest, roll_back, signed_rollback
 
 
 @flow(name="rollback")
-def rollback(request: RollbackRequest) -> Registered:
+def rollback(request: RollbackRequest) -> str:
     """Restore the previous champion, with the parameters of a deployment's form."""
-    # A missing signature becomes an empty one, so that a key of this machine never signs for the person at the form.
-    return roll_back(request.model_copy(update={"signature": request.signature or ""}))
+    return roll_back(request, here=False)
 
 
 def _at_terminal(request: RollbackRequest) -> None:
-    if request.code:
-        print(rollback_code(request))
-        return
-    champion = roll_back(request)
-    print(f"{champion.name} version {champion.version} is the champion again.")
+    print(signed_rollback(request) if request.sign else roll_back(request))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,12 @@ class Settings(BaseSettings):
     problems: Path = Field(default=ROOT / "problems", description="problem files")
     expectations: Path = Field(default=ROOT / "expectations", description="expectation suites")
     store: str = Field(default="", description="a folder or s3://bucket/prefix; empty means <home>/store")
+    witness: str = Field(
+        default="", description="a second copy of the ledger: a folder or s3://bucket/prefix; empty: <home>/witness"
+    )
+    witness_profile: str = Field(
+        default="", description="AWS profile for the witness, where its credentials are others"
+    )
     s3_endpoint: str | None = Field(default=None, description="an S3 endpoint other than AWS")
     tracking_uri: str = Field(
         default="", validation_alias="MLFLOW_TRACKING_URI", description="empty means SQLite in home"
@@ -39,6 +45,11 @@ class Settings(BaseSettings):
     def store_uri(self) -> str:
         """Where snapshots and reports are kept."""
         return self.store or str(self.home / "store")
+
+    @property
+    def witness_uri(self) -> str:
+        """Where the witness of the ledger is."""
+        return self.witness or str(self.home / "witness")
 
     @property
     def cache(self) -> Path:

@@ -18,7 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evenhand.errors import GateError
 
 Kind = Literal[
+    "seal",
     "registration",
+    "evaluation",
     "verdict",
     "request",
     "approval",
@@ -29,7 +31,7 @@ Kind = Literal[
     "rollback",
     "out of band",
 ]
-ALIAS_MOVES: tuple[Kind, ...] = ("promotion", "rollback", "out of band")
+ALIAS_MOVES: tuple[Kind, ...] = ("promotion", "rollback")
 GENESIS = "0" * 64
 DIGITS = 6  # of a record's name, zero-padded so that names sort in the order of their numbers
 

@@ -1,15 +1,34 @@
-"""What the records of a ledger mean: which version is champion and why, and the state of each review."""
+"""What the records of a ledger mean: which version is champion and why, and the state of each review.
+
+A record counts only with what it rests on. A promotion without the approvals that its rules require is no promotion,
+and a signed decision counts only when its signature is that of the declared key, whoever wrote the record.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
-from evenhand.audit.chain import ALIAS_MOVES, Record, sha256
-from evenhand.problem import Reviewer, ReviewPolicy
+from evenhand.audit.chain import ALIAS_MOVES, Record
+from evenhand.audit.requests import (
+    COMPARED_WITH,
+    MODEL_SHA256,
+    POLICY_SHA256,
+    REGISTRATION,
+    VERDICT_SHA256,
+    Request,
+    RequestState,
+    Rules,
+    counted_approvals,
+    may_be_approved,
+    open_requirement,
+    proof_fault,
+)
+from evenhand.audit.statements import Statement
+from evenhand.errors import GateError
+from evenhand.problem import ReviewPolicy
 
-RequestState = Literal["pending", "approved", "promoted", "rejected", "expired", "void"]
 _CLOSING: dict[str, RequestState] = {
     "promotion": "promoted",
     "rejection": "rejected",
@@ -19,57 +38,84 @@ _CLOSING: dict[str, RequestState] = {
 
 
 @dataclass(frozen=True)
-class ChampionState:
-    """The champion according to the ledger."""
+class Promoted:
+    """A version that became champion, known by its bytes and its creation, not by its number."""
 
-    champion: str = ""
-    """Version, or empty for none."""
-    promotions: tuple[str, ...] = ()
-    """Promoted versions, oldest first, without those that were rolled back."""
-    last_move: Record | None = None
-    """The record that made this version champion."""
-
-    @property
-    def was_promoted(self) -> bool:
-        """Whether the champion is the result of a promotion or a rollback, not of an alias moved by hand."""
-        return self.champion == (self.promotions[-1] if self.promotions else "")
-
-    @property
-    def previous(self) -> str:
-        """Version that a rollback restores, or empty."""
-        before = self.promotions[:-1] if self.was_promoted else self.promotions
-        return before[-1] if before else ""
+    version: str
+    model_sha256: str
+    created: str
+    """Time of creation in MLflow, milliseconds."""
+    move: Record
+    """The promotion, or the seal that took it over."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request for review with its state."""
+class ChampionState:
+    """The champion according to the ledger."""
 
-    record: Record
-    state: RequestState
-    approvals: tuple[Record, ...] = ()
-    closed: Record | None = None
-    """The record that closed it."""
+    promotions: tuple[Promoted, ...] = ()
+    """Oldest first, without those that were rolled back; the last one is the champion."""
+    last_move: Record | None = None
+    """The promotion or rollback that made this version champion."""
+    rules: Rules | None = None
+    """Those in force: of the last promotion."""
+    refused: tuple[tuple[Record, str], ...] = ()
+    """Promotions, rollbacks and seals that count for nothing, and why."""
 
     @property
-    def policy(self) -> ReviewPolicy:
-        """The review policy at the time of the request."""
-        return ReviewPolicy.model_validate_json(self.record.facts["policy"])
+    def current(self) -> Promoted | None:
+        """The champion."""
+        return self.promotions[-1] if self.promotions else None
+
+    @property
+    def champion(self) -> str:
+        """Version of the champion, or empty for none."""
+        return self.promotions[-1].version if self.promotions else ""
+
+    @property
+    def previous(self) -> Promoted | None:
+        """What a rollback restores."""
+        return self.promotions[-2] if len(self.promotions) > 1 else None
+
+
+@dataclass
+class _Fold:
+    """The state after each record, while the records are read in order."""
+
+    records: Sequence[Record]
+    state: ChampionState = field(default_factory=ChampionState)
+
+    def add(self, record: Record) -> None:
+        before = self.records[: record.seq - 1]
+        if record.kind == "seal":
+            fault = _seal_fault(before)
+            self.state = self._refused(record, fault) if fault else _sealed_state(record)
+        elif record.kind in ALIAS_MOVES:
+            promotion = record.kind == "promotion"
+            fault = (_promotion_fault if promotion else _rollback_fault)(before, record, self.state)
+            self.state = self._refused(record, fault) if fault else self._moved(before, record)
+
+    def _refused(self, record: Record, fault: str) -> ChampionState:
+        return replace(self.state, refused=(*self.state.refused, (record, fault)))
+
+    def _moved(self, before: Sequence[Record], record: Record) -> ChampionState:
+        if record.kind == "rollback":
+            left = self.state.promotions[:-1] if record.version else ()
+            return replace(self.state, promotions=left, last_move=record)
+        registration, request = find_registration(before, record.version), _request_of(before, record)
+        assert registration is not None  # noqa: S101 - the promotion has no fault
+        assert request is not None  # noqa: S101
+        promoted = Promoted(record.version, registration.facts[MODEL_SHA256], registration.facts["created"], record)
+        rules = Request(request, "promoted").rules
+        return replace(self.state, promotions=(*self.state.promotions, promoted), last_move=record, rules=rules)
 
 
 def champion_state(records: Sequence[Record]) -> ChampionState:
-    """Return the champion after these records."""
-    now = ChampionState()
+    """Return the champion after these records; records before a seal count as the seal says."""
+    fold = _Fold(records)
     for record in records:
-        if record.kind not in ALIAS_MOVES:
-            continue
-        promotions = now.promotions
-        if record.kind == "promotion":
-            promotions = (*promotions, record.version)
-        elif record.kind == "rollback":
-            promotions = promotions[:-1] if now.was_promoted else promotions
-        now = ChampionState(record.version, promotions, record)
-    return now
+        fold.add(record)
+    return fold.state
 
 
 def champion_state_on(records: Sequence[Record], when: str) -> ChampionState:
@@ -78,71 +124,144 @@ def champion_state_on(records: Sequence[Record], when: str) -> ChampionState:
     return champion_state([record for record in records if record.at[: len(end)] <= end])
 
 
+def find_registration(records: Sequence[Record], version: str) -> Record | None:
+    """Find the registration of a version; the latest one, when a deleted model was made again with the same numbers."""
+    return next((r for r in reversed(records) if r.kind == "registration" and r.version == version), None)
+
+
 def latest_request(records: Sequence[Record], version: str) -> Request | None:
-    """Find the latest request for a review of a version; None when there was none."""
-    requests = [r for r in records if r.kind == "request" and r.version == version]
-    if not requests:
+    """Find the latest request for a review of a version; None when there was none since its registration."""
+    registration = find_registration(records, version)
+    start = registration.seq if registration else 0
+    own = next((r for r in reversed(records[start:]) if r.kind == "request" and r.version == version), None)
+    if own is None or REGISTRATION not in own.facts:
         return None
-    own = requests[-1]
+    in_force = champion_state(records[: own.seq]).rules
     after = [r for r in records[own.seq :] if r.facts.get("request") == own.hash]
-    approvals = tuple(r for r in after if r.kind == "approval")
     for record in after:
         if record.kind in _CLOSING and "late" not in record.facts:
-            return Request(own, _CLOSING[record.kind], approvals, record)
-    pending = Request(own, "pending", approvals)
-    return Request(own, "approved", approvals) if open_requirement(pending) is None else pending
-
-
-def open_requirement(request: Request) -> str | None:
-    """Return what a request still needs before the version can be promoted; None when nothing is missing."""
-    policy = request.policy
-    if policy.review == "never":
-        return None
-    approvers = {record.by for record in request.approvals}
-    if len(approvers) < policy.quorum:
-        return f"approvals ({len(approvers)} of {policy.quorum} so far)"
-    accounts = request.record.facts.get("trained_by", "")
-    if policy.four_eyes and all(is_trainer(policy, name, accounts) for name in approvers):
-        return "the approval of somebody who did not train it"
-    return None
-
-
-def is_trainer(policy: ReviewPolicy, reviewer: str, training_accounts: str) -> bool:
-    """Whether a reviewer is one of the accounts that trained; True for everybody when no account is known."""
-    accounts = {name.strip().casefold() for name in training_accounts.split(",")} - {""}
-    declared = find_reviewer(policy, reviewer)
-    own = {reviewer.casefold(), (declared.user or reviewer).casefold() if declared else reviewer.casefold()}
-    return not accounts or bool(accounts & own)
-
-
-def find_reviewer(policy: ReviewPolicy, name: str) -> Reviewer | None:
-    """Find a declared reviewer by name."""
-    return next((reviewer for reviewer in policy.reviewers if reviewer.name == name), None)
+            approvals = counted_approvals(own, after, in_force)
+            if record.kind == "promotion" and _promotion_fault(
+                records[: record.seq - 1], record, champion_state(records[: record.seq - 1])
+            ):
+                continue  # no promotion
+            return Request(own, _CLOSING[record.kind], approvals, record, in_force)
+    pending = Request(own, "pending", counted_approvals(own, after, in_force), None, in_force)
+    return replace(pending, state="approved") if open_requirement(pending) is None else pending
 
 
 def latest_verdict(records: Sequence[Record], version: str) -> Record | None:
-    """Find the latest verdict on a version."""
-    return next((r for r in reversed(records) if r.kind == "verdict" and r.version == version), None)
+    """Find the latest verdict on a version since its registration."""
+    registration = find_registration(records, version)
+    start = registration.seq if registration else 0
+    return next((r for r in reversed(records[start:]) if r.kind == "verdict" and r.version == version), None)
 
 
 def champion_records(records: Sequence[Record]) -> list[Record]:
     """Collect the records that explain the current champion, oldest first."""
-    now = champion_state(records)
-    if now.last_move is None:
+    state = champion_state(records)
+    if state.current is None or state.last_move is None:
         return []
-    before = [r for r in records[: now.last_move.seq - 1] if r.version == now.champion]
-    chosen = [next((r for r in before if r.kind == "registration"), None), latest_verdict(before, now.champion)]
-    promotion = next((r for r in reversed([*before, now.last_move]) if r.kind == "promotion"), None)
-    if promotion is not None:
-        request = promotion.facts.get("request")
-        chosen += [
-            r for r in before if r.hash == request or (r.kind == "approval" and r.facts.get("request") == request)
-        ]
-        chosen.append(promotion)
-    found = {r.seq: r for r in (*chosen, now.last_move) if r is not None}
+    promotion = state.current.move
+    before = records[: promotion.seq - 1]
+    chosen = [find_registration(before, state.champion), latest_verdict(before, state.champion)]
+    request = promotion.facts.get("request")
+    chosen += [r for r in before if r.hash == request or (r.kind == "approval" and r.facts.get("request") == request)]
+    found = {r.seq: r for r in (*chosen, promotion, state.last_move) if r is not None}
     return [found[seq] for seq in sorted(found)]
 
 
-def decision_digest(request: Record, decision: str, reviewer: str) -> str:
-    """Hash what a reviewer signs: the request (which covers everything under review), the decision and the name."""
-    return sha256({"request": request.hash, "decision": decision, "reviewer": reviewer})
+# --- what a record rests on ----------------------------------------------------------------------------------------
+
+
+def rollback_statement(state: ChampionState, version: str, **own: object) -> Statement:
+    """Return the statement that a reviewer signs about a rollback to the previous champion, or to none (empty)."""
+    if state.current is None or state.last_move is None:
+        raise GateError("there is no champion, so there is nothing to roll back")
+    previous = state.previous if version else None
+    return Statement.model_validate(
+        {
+            "decision": "roll back",
+            "model": state.last_move.model,
+            "version": previous.version if previous else "",
+            "model_sha256": previous.model_sha256 if previous else "",
+            "verdict_sha256": "",
+            "policy_sha256": state.rules.sha256 if state.rules else "",
+            "record": state.last_move.hash,
+            **own,
+        }
+    )
+
+
+def _request_of(before: Sequence[Record], promotion: Record) -> Record | None:
+    wanted = promotion.facts.get("request")
+    return next((r for r in before if r.kind == "request" and r.hash == wanted), None)
+
+
+def _promotion_fault(before: Sequence[Record], record: Record, state: ChampionState) -> str | None:
+    """Say why a promotion counts for nothing; None when everything that it needs was recorded before it."""
+    request, registration = _request_of(before, record), find_registration(before, record.version)
+    if request is None or request.version != record.version:
+        return "there is no request for it"
+    if registration is None or request.facts.get(REGISTRATION) != registration.hash:
+        return "its request is not about the registered version"
+    after = [r for r in before[request.seq :] if r.facts.get("request") == request.hash]
+    approvals = counted_approvals(request, after, state.rules)
+    verdict = latest_verdict(before, record.version)
+    faults = {
+        "its request is about other files than the registered ones": not _agree(request, registration, MODEL_SHA256),
+        "it was compared with another champion": request.facts.get(COMPARED_WITH, "") != state.champion,
+        "its request is about another verdict": verdict is None or not _agree(request, verdict, VERDICT_SHA256),
+        "the gate did not pass it": not may_be_approved(verdict, approvals),
+    }
+    found = next((fault for fault, holds in faults.items() if holds), None)
+    if found is not None:
+        return found
+    lacks = open_requirement(Request(request, "pending", approvals, None, state.rules))
+    return f"it lacks {lacks}" if lacks else None
+
+
+def _agree(one: Record, other: Record, fact: str) -> bool:
+    return one.facts.get(fact, "") == other.facts.get(fact, "") != ""
+
+
+def _rollback_fault(before: Sequence[Record], record: Record, state: ChampionState) -> str | None:
+    if state.current is None:
+        return "there is no champion"
+    if record.version not in ("", state.previous.version if state.previous else ""):
+        return "it does not restore the previous champion"
+    expected = rollback_statement(state, record.version, reviewer=record.by, comment="", at="")
+    return proof_fault(record, expected, state.rules.policy.reviewers if state.rules else ())
+
+
+def needs_seal(records: Sequence[Record]) -> bool:
+    """Whether a ledger was written by an earlier version, which knew no digests and no signatures."""
+    return bool(records) and _seal_fault(records) is None
+
+
+def unsealed_promotions(records: Sequence[Record]) -> list[str]:
+    """Return the versions that an earlier version's records promoted and did not roll back, oldest first."""
+    found: list[str] = []
+    for record in records:
+        if record.kind == "promotion":
+            found.append(record.version)
+        elif record.kind == "rollback" and found:
+            found.pop()
+    return found
+
+
+def _seal_fault(before: Sequence[Record]) -> str | None:
+    """Say why a seal counts for nothing: only records of an earlier version of the format can be sealed, once."""
+    newer = any(r.kind == "seal" or (r.kind == "registration" and MODEL_SHA256 in r.facts) for r in before)
+    return "the records before it need no seal" if newer or not before else None
+
+
+def _sealed_state(seal: Record) -> ChampionState:
+    """Return the state that a seal takes over from records of an earlier version."""
+    promotions = tuple(
+        Promoted(item["version"], item["model_sha256"], item["created"], seal)
+        for item in json.loads(seal.facts["promotions"])
+    )
+    policy = seal.facts.get("policy")
+    rules = Rules(ReviewPolicy.model_validate_json(policy), seal.facts[POLICY_SHA256]) if policy else None
+    return ChampionState(promotions, seal, rules)

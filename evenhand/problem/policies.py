@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from evenhand.problem.common import Frozen
+from evenhand.problem.person_names import clean_person_name, name_key
+from evenhand.problem.signing_keys import parse_key
 
 
 class Freshness(Frozen):
@@ -91,17 +93,14 @@ class GatePolicy(Frozen):
 
 
 class Reviewer(Frozen):
-    """A person who may decide, and how they prove that it is them: by a key of their own or as the server's user.
+    """A person who may decide, and the proof of who they are: their SSH key, or their login to the tracking server."""
 
-    The fingerprint makes an invented key worthless: ``printf %s "$KEY" | sha256sum``. Without a key it is the tracking
-    server that says who they are, as whom it has authenticated them.
-    """
-
-    name: str = Field(min_length=1, pattern=r"^\S(.*\S)?$")
+    name: Annotated[str, AfterValidator(clean_person_name)]
     key: str | None = Field(
-        default=None, pattern=r"^(env|block):[A-Za-z0-9_-]+$", description="env:VARIABLE or block:SECRET of Prefect"
+        default=None,
+        description="public Ed25519 key: the line of ~/.ssh/id_ed25519.pub, or an entry of an allowed_signers file, "
+        "which may have valid-after and valid-before",
     )
-    fingerprint: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", description="sha256 of the key")
     user: str | None = Field(
         default=None,
         min_length=1,
@@ -109,12 +108,17 @@ class Reviewer(Frozen):
         "server's user as whom they decide",
     )
 
+    @field_validator("key")
+    @classmethod
+    def _is_a_public_key(cls, key: str | None) -> str | None:
+        if key is not None:
+            parse_key(key)
+        return key
+
     @model_validator(mode="after")
     def _has_a_proof(self) -> Reviewer:
-        if (self.key is None) != (self.fingerprint is None):
-            raise ValueError(f"{self.name}: give both key and fingerprint, or neither and the tracking server's user")
         if self.key is None and self.user is None:
-            raise ValueError(f"{self.name}: give key and fingerprint, or the tracking server's user")
+            raise ValueError(f"{self.name}: give a key (a public SSH key), or the tracking server's user")
         return self
 
 
@@ -129,3 +133,12 @@ class ReviewPolicy(Frozen):
     quorum: int = 1
     four_eyes: bool = False
     expires_days: float | None = None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a reviewer has declared a key, so that decisions are signed."""
+        return any(reviewer.key is not None for reviewer in self.reviewers)
+
+    def find(self, name: str) -> Reviewer | None:
+        """Find a declared reviewer by name."""
+        return next((reviewer for reviewer in self.reviewers if name_key(reviewer.name) == name_key(name)), None)

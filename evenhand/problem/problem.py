@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from evenhand.errors import ProblemError
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.models import SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
+from evenhand.problem.person_names import name_key
 from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
 from evenhand.problem.postprocessing import (
     ARGMAX,
@@ -22,6 +23,7 @@ from evenhand.problem.postprocessing import (
     Decision,
     MultipliersDecision,
 )
+from evenhand.problem.signing_keys import parse_key
 from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
 from evenhand.problem.strategies import Strategy, named_classes
@@ -83,6 +85,18 @@ class Problem(Frozen):
         default=None, description="who trained can't approve alone; unset means where two reviewers are declared"
     )
     expires_days: float | None = Field(default=None, gt=0, description="a request without a decision is rejected then")
+    _file: str = PrivateAttr(default="")
+
+    @property
+    def file(self) -> str:
+        """Absolute path of its file; empty for a problem that was not read from one."""
+        return self._file
+
+    def read_from(self, file: str) -> Problem:
+        """Return a copy that knows its file."""
+        copy = self.model_copy()
+        copy._file = file
+        return copy
 
     @property
     def review_policy(self) -> ReviewPolicy:
@@ -231,8 +245,8 @@ class Problem(Frozen):
             ("models", [*{e.label for e in self.extra if e.label}, *(m.name for m in self.balancing_models)]),
             ("strategies", [s.name for s in self.strategies]),
             ("decisions", [d.name for d in self.decisions]),
-            ("reviewers", [r.name for r in self.reviewers]),
-            ("keys of reviewers", [r.fingerprint for r in self.reviewers if r.fingerprint]),
+            ("reviewers", [name_key(r.name) for r in self.reviewers]),
+            ("keys of reviewers", [parse_key(r.key).line for r in self.reviewers if r.key]),
             ("users of reviewers", [r.user.casefold() for r in self.reviewers if r.user]),
         ):
             twice = sorted({n for n in names if names.count(n) > 1})

@@ -36,7 +36,7 @@ def load_problem(name_or_path: str, data: str | None = None) -> Problem:
         raise ProblemError(f"{path}: can't be read as YAML: {error}") from None
     if data is not None and isinstance(raw, dict):
         raw["source"] = _file_source(data)
-    return parse_problem(raw, str(path))
+    return parse_problem(raw, str(path)).read_from(str(path.absolute()))
 
 
 def known_problems() -> list[str]:

@@ -1,74 +1,98 @@
-"""Number of evaluations on held-out rows, kept as tags of the registered model, one for each case.
+"""Number of an evaluation on held-out rows: recorded in the ledger before a case is decided.
 
-A tag of the registered model outlives its versions: deleting a version or overwriting a verdict does not reset it.
+The record has the hash of the rows' keys, which are a file of the ledger's run. An earlier evaluation whose file is
+missing or changed counts as one on the same rows.
 """
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 
-from evenhand.problem import Problem
-from tasks.registry.model_versions import now
+from evenhand.audit.chain import Record, RecordBody
+from evenhand.gate.evaluation_count import evaluation_number
+from tasks.registry.champion_alias import add_record, reconcile
+from tasks.registry.client import connect
+from tasks.registry.ledger_store import Records, fetch_file, log_file
+from tasks.registry.model_versions import ModelName
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PREFIX = "evaluation"
-EARLIER_PREFIX = "look"  # of tags that earlier versions wrote: what they counted still counts
-LENGTH = 16  # of the hashes in a tag's name
+FOLDER = "evaluations"
+CASE, KEYS_SHA256, NUMBER, ROWS = "case", "keys_sha256", "number", "rows"
 
 
-def labels_sha256(frame: pd.DataFrame, problem: Problem) -> str:
-    """Hash held-out rows by their labels and times, whatever their order and the other columns that a problem reads.
+@dataclass(frozen=True, eq=False)
+class EvaluationCount:
+    """The count of a registered model's evaluations, for one case."""
 
-    So a further feature, with which the same rows have a file with another hash, does not reset the count.
-    """
-    columns = [c for c in (problem.target.column, problem.split.holdout.column) if c in frame.columns]
-    lines = map("\x1f".join, zip(*(frame[column].astype("str") for column in columns), strict=True))
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    name: ModelName
+    keys: np.ndarray
+    """Sorted keys of the held-out rows, uint64; see :func:`evenhand.gate.evaluation_count.row_keys`."""
+    case: str
+    version: str
+
+    def next_number(self) -> int:
+        """Return the number that the case would have, or has if it was counted before; nothing is written."""
+        client = connect()
+        return self._number(client, reconcile(client, self.name))
+
+    def record(self) -> int:
+        """Count the case before it is decided; the same case is counted once.
+
+        Of two processes at the same time one appends its record first, and the other counts again.
+
+        Returns
+        -------
+        int
+            Number of the evaluation, from 1.
+        """
+        client = connect()
+        digest = self._store(client)
+        numbers: list[int] = []
+
+        def decide(records: Records) -> RecordBody | None:
+            numbers.append(self._number(client, records))
+            if self._own(records) is not None:
+                return None
+            rows = {KEYS_SHA256: digest, ROWS: str(len(self.keys))}
+            facts = {CASE: self.case, NUMBER: str(numbers[-1]), **rows}
+            return RecordBody(kind="evaluation", version=self.version, facts=facts)
+
+        add_record(client, self.name, decide)
+        return numbers[-1]
+
+    def _number(self, client: MlflowClient, records: Sequence[Record]) -> int:
+        own = self._own(records)
+        if own is not None:
+            return int(own.facts[NUMBER])
+        earlier = [record for record in records if record.kind == "evaluation"]
+        with tempfile.TemporaryDirectory() as folder:
+            return evaluation_number(self.keys, [_fetch(client, self.name, record, Path(folder)) for record in earlier])
+
+    def _own(self, records: Sequence[Record]) -> Record | None:
+        return next((r for r in records if r.kind == "evaluation" and r.facts[CASE] == self.case), None)
+
+    def _store(self, client: MlflowClient) -> str:
+        data = self.keys.astype("<u8").tobytes()
+        digest = hashlib.sha256(data).hexdigest()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"{digest}.u64")
+            path.write_bytes(data)
+            log_file(client, self.name, path, FOLDER)
+        return digest
 
 
-def next_evaluation(client: MlflowClient, model: str, labels: str, case: str) -> int:
-    """Return the number that a case would have on these rows, or has if it was counted before; nothing is written."""
-    counted = _counted(client, model, labels)
-    return counted.get(case[:LENGTH]) or len(counted) + (case[:LENGTH] not in counted)
-
-
-def count_evaluation(client: MlflowClient, model: str, labels: str, case: str) -> int:
-    """Count a case as an evaluation on these rows, before it is decided; the same case is counted once.
-
-    Two processes at the same time may both get the later number, never both the earlier one: each counts after it has
-    written its tag.
-
-    Returns
-    -------
-    int
-        Number of the evaluation, from 1.
-    """
-    known = _counted(client, model, labels).get(case[:LENGTH])
-    if known is not None:
-        return known
-    tag = f"{_prefix(labels)}{case[:LENGTH]}"
-    client.set_registered_model_tag(model, tag, f"? {now()}")
-    number = len(_counted(client, model, labels))
-    client.set_registered_model_tag(model, tag, f"{number} {now()}")
-    return number
-
-
-def _counted(client: MlflowClient, model: str, labels: str) -> dict[str, int | None]:
-    """Return the number of each case on these rows; None for one that was interrupted before it had a number."""
-    tags = client.get_registered_model(model).tags
-    found = {
-        key.removeprefix(prefix): value.split(" ")[0]
-        for prefix in (_prefix(labels, EARLIER_PREFIX), _prefix(labels))
-        for key, value in tags.items()
-        if key.startswith(prefix)
-    }
-    return {case: int(number) if number.isdecimal() else None for case, number in found.items()}
-
-
-def _prefix(labels: str, prefix: str = PREFIX) -> str:
-    return f"{prefix}.{labels[:LENGTH]}."
+def _fetch(client: MlflowClient, name: ModelName, record: Record, folder: Path) -> np.ndarray | None:
+    """Fetch the keys of an earlier evaluation; None when they are missing or changed."""
+    digest = record.facts[KEYS_SHA256]
+    path = fetch_file(client, name, f"{FOLDER}/{digest}.u64", folder)
+    data = path.read_bytes() if path else b""
+    return np.frombuffer(data, dtype="<u8") if hashlib.sha256(data).hexdigest() == digest else None

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from evenhand.audit.chain import Record
+from evenhand.audit.review_state import Promoted
 from evenhand.gate.verdict import Case, Verdict
 from evenhand.problem import Problem
 from evenhand.report.gate.page import gate_report
 from evenhand.report.gate.verdict_view import About, Change
-from tasks.registry.model_versions import Registered, in_one_line, now, tag_version
+from tasks.registry.model_versions import in_one_line, now, tag_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,9 +32,16 @@ class Contenders:
     """What a verdict is about: the version, the champion if there is one, and their predictions."""
 
     version: ModelVersion
-    champion: Registered | None
+    champion: Promoted | None
     digest: str
+    registration: Record | None = None
+    """Of the version; None when it has none, or it could not be read."""
     case: Case | None = None
+
+    @property
+    def compared_with(self) -> str:
+        """Version of the champion, or empty for none."""
+        return self.champion.version if self.champion else ""
 
 
 def write_report(client: MlflowClient, problem: Problem, verdict: Verdict, contenders: Contenders) -> None:
@@ -68,7 +77,7 @@ def _about(client: MlflowClient, problem: Problem, contenders: Contenders) -> Ab
         problem=problem.title,
         model=version.name,
         version=str(version.version),
-        champion=champion.version if champion else "",
+        champion=contenders.compared_with,
         judged_at=now(),
         case=contenders.digest,
         policy=problem.gate,
@@ -81,12 +90,12 @@ def _about(client: MlflowClient, problem: Problem, contenders: Contenders) -> Ab
 
 
 def _changes(
-    client: MlflowClient, version: ModelVersion, champion: Registered | None
+    client: MlflowClient, version: ModelVersion, champion: Promoted | None
 ) -> tuple[tuple[Change, ...], int, str]:
     """Compare the recorded tags, parameters and problems of both trainings."""
     if champion is None:
         return (), 0, ""
-    before, fault = _recorded(client, client.get_model_version(champion.name, champion.version))
+    before, fault = _recorded(client, client.get_model_version(version.name, champion.version))
     after, _ = _recorded(client, version)
     if fault:
         after = {name: value for name, value in after.items() if not name.startswith("problem.")}

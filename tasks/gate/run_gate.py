@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -14,49 +13,54 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from evenhand.audit.chain import Record, sha256
+from evenhand.audit.requests import MODEL_SHA256
+from evenhand.audit.review_state import latest_verdict
 from evenhand.data.groups import groups_of
 from evenhand.data.references import Reference
 from evenhand.errors import GateError
 from evenhand.gate.decide import decide, no_evaluation_left, reject_missing_columns
+from evenhand.gate.evaluation_count import row_keys
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
-from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
+from tasks.gate.count_evaluations import EvaluationCount
 from tasks.gate.report import Contenders, write_report
+from tasks.registry.champion_alias import reconcile
 from tasks.registry.client import connect
+from tasks.registry.digests import POLICY, problem_digests
 from tasks.registry.model_versions import (
-    CASE,
     COMPARED_WITH,
     JUDGED_AT,
     REASONS,
     VERDICT,
-    VERDICT_JSON,
+    ModelName,
     Registered,
-    champion_of,
     in_one_line,
     now,
     registry_errors,
     tag_version,
 )
-from tasks.registry.verdicts import record_verdict, recorded_verdict
+from tasks.registry.problem_rules import check_governing_file
+from tasks.registry.registrations import registration_of, standing_champion, training_facts
+from tasks.registry.verdicts import CASE, case_facts, record_verdict, recorded_verdict
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
     from evenhand.scoring.model import FittedCandidate
 
-# Version tags that a training writes and the gate checks.
+# Facts that a training records and the gate checks.
 VALIDATION = "validation"
 PASSED = "passed"
 
 
 @task(name="gate", cache_policy=NO_CACHE)
 def run_gate(problem: Problem, holdout: Reference, challenger: Registered) -> Verdict:
-    """Compare a challenger with the champion on the same held-out rows and write the verdict.
+    """Compare a challenger with the champion on the same held-out rows and record the verdict.
 
-    A case is decided once: the stored verdict is returned for the same rows, champion and policy, and for a version
-    that has become champion since.
+    A case is decided once: the recorded verdict is returned for the same rows, files, champion and policy, and for a
+    version that has become champion since.
 
     Parameters
     ----------
@@ -77,47 +81,50 @@ def run_gate(problem: Problem, holdout: Reference, challenger: Registered) -> Ve
         with suppress(Exception):
             client = connect()
             version = client.get_model_version(challenger.name, challenger.version)
-            _record(client, problem, verdict, Contenders(version, champion_of(client, challenger.name), ""))
+            _record(client, problem, verdict, Contenders(version, None, ""))
         return verdict
 
 
 def _stored_or_new(problem: Problem, holdout: Reference, challenger: Registered) -> Verdict:
-    with registry_errors(f"looking for the champion of {challenger.name}"):
+    name, number = challenger.name, challenger.version
+    with registry_errors(f"looking for the champion of {name}"):
         client = connect()
-        version = client.get_model_version(challenger.name, challenger.version)
-        champion = champion_of(client, challenger.name)
-    compared_with = champion.version if champion else ""
-    digest = _case_digest(problem, holdout, version, compared_with)
-    known = recorded_verdict(version)
-    if known and known.outcome != "error" and (version.tags.get(CASE) == digest or compared_with == challenger.version):
-        return known
-    verdict, case = _decide(client, problem, holdout, version, champion, digest)
-    _record(client, problem, verdict, Contenders(version, champion, digest, case))
+        records = reconcile(client, name)
+        check_governing_file(problem, name, records)
+        registration = registration_of(client, records, name, number)
+        promoted = standing_champion(client, records, name)
+        version = client.get_model_version(name, number)
+    contenders = Contenders(version, promoted, "", registration)
+    digest = _case_digest(problem, holdout, contenders)
+    known = latest_verdict(records, number)
+    same_case = known is not None and known.facts[CASE] == digest
+    if known is not None and (same_case or contenders.compared_with == number):
+        verdict = recorded_verdict(client, name, known)
+        if verdict.outcome != "error":
+            return verdict
+    contenders = replace(contenders, digest=digest)
+    verdict, case = _decide(problem, holdout, contenders)
+    _record(client, problem, verdict, replace(contenders, case=case))
     return verdict
 
 
-def _decide(
-    client: MlflowClient,
-    problem: Problem,
-    holdout: Reference,
-    version: ModelVersion,
-    champion: Registered | None,
-    digest: str,
-) -> tuple[Verdict, Case | None]:
+def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tuple[Verdict, Case | None]:
     """Score both and decide; the evaluation is counted once both were scored and before they are compared."""
     from tasks.storage.store import read_frame
 
+    version, promoted, registration = contenders.version, contenders.champion, contenders.registration
+    assert registration is not None  # noqa: S101 - it was found before
     frame = read_frame(holdout)
-    labels = labels_sha256(frame, problem)
+    count = EvaluationCount(ModelName(version.name), row_keys(frame, problem), contenders.digest, str(version.version))
     counting = f"counting the evaluations on the held-out rows of {version.name}"
     with registry_errors(counting):
-        evaluation = next_evaluation(client, version.name, labels, digest)
+        evaluation = count.next_number()
     if evaluation > problem.gate.evaluations:
         return no_evaluation_left(problem.metric, problem.review, problem.gate, holdout.sha256, len(frame)), None
     rows = frame.drop(columns=problem.target.column)
     title = f"challenger {version.name} version {version.version}"
-    fitted = _load(title, version.name, str(version.version))
-    facts = _facts(client, problem, version, fitted, rows)
+    fitted = _load(title, version.name, str(version.version), registration.facts[MODEL_SHA256])
+    facts = _facts(problem, registration, fitted, rows)
     rejected = reject_missing_columns(facts, problem.metric, problem.review, problem.gate)
     if rejected is not None:
         return rejected, None
@@ -125,11 +132,12 @@ def _decide(
     predictions = _predict(title, fitted, rows, holdout)
     speed = len(rows) / max(time.perf_counter() - begun, 1e-9)
     against = None
-    if champion is not None:
-        title = f"champion {champion.name} version {champion.version}"
-        against = _predict(title, _load(title, champion.name, champion.version), rows, holdout)
+    if promoted is not None:
+        title = f"champion {version.name} version {promoted.version}"
+        champion = _load(title, version.name, promoted.version, promoted.model_sha256)
+        against = _predict(title, champion, rows, holdout)
     with registry_errors(counting):
-        evaluation = count_evaluation(client, version.name, labels, digest)
+        evaluation = count.record()
     case = Case(
         truth=frame[problem.target.column].to_numpy(dtype=object),
         challenger=predictions,
@@ -143,11 +151,11 @@ def _decide(
     return decide(case, problem.gate), case
 
 
-def _load(title: str, name: str, version: str) -> FittedCandidate:
+def _load(title: str, name: str, version: str, sha256: str) -> FittedCandidate:
     from tasks.registry.load_model import load_model
 
     try:
-        return load_model(f"models:/{name}/{version}")
+        return load_model(f"models:/{name}/{version}", sha256)
     except Exception as error:
         raise GateError(f"the {title} can't be loaded: {in_one_line(error)}") from error
 
@@ -164,17 +172,15 @@ def _predict(title: str, fitted: FittedCandidate, rows: pd.DataFrame, holdout: R
 # --- facts ---------------------------------------------------------------------------------------------------------
 
 
-def _facts(
-    client: MlflowClient, problem: Problem, version: ModelVersion, fitted: FittedCandidate, rows: pd.DataFrame
-) -> Facts:
-    tags = version.tags
+def _facts(problem: Problem, registration: Record, fitted: FittedCandidate, rows: pd.DataFrame) -> Facts:
+    known, size = training_facts(registration), registration.facts.get("bytes")
     return Facts(
         columns=tuple(str(name) for name in fitted.encoder.feature_names_in_),
         available=tuple(str(name) for name in rows.columns),
-        validated=tags[VALIDATION] == PASSED if VALIDATION in tags else None,
-        leak_free=tags[LEAK_SENTINEL] == CLEAN if LEAK_SENTINEL in tags else None,
-        newest=_newest(problem, tags.get("train_sha256")),
-        size_bytes=_size(client, version) if problem.gate.max_model_mb is not None else None,
+        validated=known[VALIDATION] == PASSED if VALIDATION in known else None,
+        leak_free=known[LEAK_SENTINEL] == CLEAN if LEAK_SENTINEL in known else None,
+        newest=_newest(problem, known.get("train_sha256")),
+        size_bytes=None if size is None else int(size),
     )
 
 
@@ -190,40 +196,41 @@ def _newest(problem: Problem, train_sha256: str | None) -> date | None:
     return None if pd.isna(newest) else newest.date()
 
 
-def _size(client: MlflowClient, version: ModelVersion) -> int | None:
-    """Return the bytes of the stored model, from its MLmodel file."""
-    from mlflow.models import Model
-
-    size = Model.load(f"models:/{version.name}/{version.version}").model_size_bytes
-    return None if size is None else int(size)
-
-
 # --- record --------------------------------------------------------------------------------------------------------
 
 
-def _case_digest(problem: Problem, holdout: Reference, version: ModelVersion, compared_with: str) -> str:
-    """Hash rows, versions and policy: a change in any of them makes another case."""
-    parts = (holdout.sha256, version.name, version.version, compared_with, problem.metric, problem.review)
-    known = (version.tags.get(VALIDATION, ""), version.tags.get(LEAK_SENTINEL, ""), *problem.sensitive)
-    return hashlib.sha256("\n".join((*map(str, parts), *known, problem.gate.model_dump_json())).encode()).hexdigest()
+def _case_digest(problem: Problem, holdout: Reference, contenders: Contenders) -> str:
+    """Hash rows, both versions' files, the facts of the training and the rules: a change makes another case."""
+    registration, promoted = contenders.registration, contenders.champion
+    assert registration is not None  # noqa: S101 - it was found before
+    return sha256(
+        {
+            "rows": holdout.sha256,
+            "registration": registration.hash,
+            "champion": [promoted.version, promoted.model_sha256, promoted.created] if promoted else [],
+            "metric": problem.metric,
+            "review": problem.review,
+            "sensitive": list(problem.sensitive),
+            "gate": problem.gate.model_dump(mode="json"),
+        }
+    )
 
 
 def _record(client: MlflowClient, problem: Problem, verdict: Verdict, contenders: Contenders) -> None:
-    version, champion = contenders.version, contenders.champion
-    name, number = version.name, str(version.version)
+    version, promoted = contenders.version, contenders.champion
+    name, number = ModelName(version.name), str(version.version)
     with registry_errors(f"writing the verdict on {name} version {number}"):
         if version.run_id:
             client.log_dict(version.run_id, verdict.model_dump(mode="json"), "verdict.json")
         write_report(client, problem, verdict, contenders)
-        compared_with = champion.version if champion else ""
         tags = {
             VERDICT: verdict.outcome,
             REASONS: " ".join(verdict.reasons),
-            VERDICT_JSON: verdict.model_dump_json(),
-            COMPARED_WITH: compared_with,
+            COMPARED_WITH: contenders.compared_with,
             JUDGED_AT: now(),
-            CASE: contenders.digest,
         }
         tag_version(client, name, number, tags)
-        # After the tags: a verdict is valid once it is in the ledger, and then its tags can be read.
-        record_verdict(name, number, verdict, contenders.digest, compared_with)
+        compared_with = (contenders.compared_with, promoted.model_sha256 if promoted else "")
+        digest = contenders.registration.facts[MODEL_SHA256] if contenders.registration else ""
+        facts = case_facts(contenders.digest, digest, compared_with, problem_digests(problem)[POLICY])
+        record_verdict(name, number, verdict, facts)

@@ -5,26 +5,44 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evenhand.audit.chain import Chain, LedgerError, Record
+from evenhand.audit.requests import SIGNATURE
 from evenhand.audit.review_state import ChampionState, champion_records, champion_state, champion_state_on
-from tasks.registry.champion_alias import reconcile
+from tasks.registry.champion_alias import reconcile, restore
 from tasks.registry.client import connect
 from tasks.registry.ledger_store import read_ledger
-from tasks.registry.model_versions import model_exists, model_name, registered_problems, registry_errors
+from tasks.registry.model_versions import (
+    ModelName,
+    model_exists,
+    model_name,
+    registered_models,
+    registry_errors,
+    short_name,
+)
+from tasks.registry.registrations import champion_fault
 
 _FACTS = (
     *("outcome", "compared_with", "estimate", "low", "high", "metric", "rows_sha256", "verdict_sha256"),
     *("data_sha256", "holdout_sha256", "config_sha256", "policy_sha256", "model_sha256", "gate_report_sha256"),
     *("identity", "code", "winner", "training", "run_id", "trained_by", "from"),
 )
-_OUT_OF_BAND = " It was not promoted: alias champion was moved by hand. `make rollback` restores the last promoted one."
 
 
 @dataclass(frozen=True)
 class Ledger:
     """The ledger of a registered model, verified."""
 
-    name: str
+    name: ModelName
     chain: Chain
+    champion_fault: str
+    """How MLflow's champion differs from the ledger's; empty when it does not."""
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with it."""
+        if self.chain.fault:
+            return [self.chain.fault]
+        refused = [f"record {r.seq} of {self.name} is no {r.kind}: {fault}" for r, fault in self.state.refused]
+        return refused + ([f"{self.name}: {self.champion_fault}"] if self.champion_fault else [])
 
     @property
     def state(self) -> ChampionState:
@@ -32,25 +50,28 @@ class Ledger:
         return champion_state(self.chain.records)
 
 
-def open_ledger(problem_name: str) -> Ledger:
+def open_ledger(name: ModelName) -> Ledger:
     """Read a ledger; when it is unbroken, a champion that was changed by hand is recorded first.
 
     Raises
     ------
     GateError
-        When the registry can't be used or has no such model.
+        When the registry can't be used or has no such ledger.
     """
-    name = model_name(problem_name)
     with registry_errors(f"reading the ledger of {name}"):
         client = connect()
-        if not model_exists(client, name):
-            known = ", ".join(registered_problems()) or "none"
-            raise LedgerError(f"there is no registered model {name}; problems with one: {known}")
         try:
-            chain = read_ledger(client, name)
+            model = client.get_registered_model(name) if model_exists(client, name) else None
+            chain = read_ledger(client, name, model)
         except LedgerError as fault:
             chain = Chain((), str(fault))
-        return Ledger(name, chain if chain.fault else Chain(reconcile(client, name)))
+        if chain.fault:
+            return Ledger(name, chain, "")
+        records = reconcile(client, name)
+        if not records:
+            known = ", ".join(short_name(found) for found in registered_models()) or "none"
+            raise LedgerError(f"there is no registered model {name} with a ledger; problems with one: {known}")
+        return Ledger(name, Chain(records), champion_fault(client, champion_state(records).current, name) or "")
 
 
 def ledger_as_text(problem: str | None = None, on: str | None = None, why: bool = False) -> tuple[str, list[str]]:
@@ -68,14 +89,28 @@ def ledger_as_text(problem: str | None = None, on: str | None = None, why: bool 
     -------
     text : str
     faults : list of str
-        One per broken ledger, naming its first broken record.
+        One for each broken ledger, record that counts for nothing, and champion that differs in MLflow.
     """
-    problems = [problem] if problem else registered_problems()
-    if not problems:
+    names = [model_name(problem)] if problem else registered_models()
+    if not names:
         return "No model is registered, so there is no ledger.", []
-    ledgers = [open_ledger(name) for name in problems]
+    ledgers = [open_ledger(name) for name in names]
     text = "\n\n".join(_on(ledger, on) if on else _why(ledger) if why else _all(ledger) for ledger in ledgers)
-    return text, [ledger.chain.fault for ledger in ledgers if ledger.chain.fault]
+    return text, [fault for ledger in ledgers for fault in ledger.faults]
+
+
+def restore_from_ledger(problem: str | None) -> str:
+    """Put alias and tags back to what the ledger of a problem has; return what was changed, one line each.
+
+    Raises
+    ------
+    GateError
+    """
+    if problem is None:
+        raise LedgerError("--restore needs a problem: make ledger PROBLEM=toronto ARGS=--restore")
+    name = model_name(problem)
+    with registry_errors(f"restoring {name}"):
+        return "\n".join(restore(connect(), name)) or "Alias and tags are as the ledger has them."
 
 
 def _all(ledger: Ledger) -> str:
@@ -83,8 +118,10 @@ def _all(ledger: Ledger) -> str:
     lines += [_line(record) for record in ledger.chain.records]
     if ledger.chain.fault:
         return "\n".join([*lines, "The records after these can't be trusted."])
-    lines.append("Every record follows from the one before it.")
-    return "\n".join([*lines, f"{_champion(ledger)}{'' if ledger.state.was_promoted else _OUT_OF_BAND}"])
+    signed = sum(bool(record.facts.get(SIGNATURE)) for record in ledger.chain.records)
+    lines.append("Every record follows from the one before it, and is in the witness.")
+    lines += [f"Every signature that counts was verified ({signed} signed decisions)."] if signed else []
+    return "\n".join([*lines, *ledger.faults, _champion(ledger)])
 
 
 def _champion(ledger: Ledger) -> str:
@@ -110,10 +147,7 @@ def _on(ledger: Ledger, when: str) -> str:
     then = champion_state_on(ledger.chain.records, when)
     if then.last_move is None or not then.champion:
         return f"{ledger.name} on {when}: no champion"
-    return (
-        f"{ledger.name} on {when}: version {then.champion}, by record {then.last_move.seq}\n{_line(then.last_move)}"
-        f"{'' if then.was_promoted else _OUT_OF_BAND}"
-    )
+    return f"{ledger.name} on {when}: version {then.champion}, by record {then.last_move.seq}\n{_line(then.last_move)}"
 
 
 def _why(ledger: Ledger) -> str:

@@ -10,16 +10,19 @@ import yaml
 from evenhand.errors import EvenhandError
 from evenhand.scoring.model import FittedCandidate
 from tasks.registry.client import connect
+from tasks.registry.digests import model_sha256
 from tasks.registry.trusted_types import TRUSTED_TYPES, refuse_untrusted_types
 
 
-def load_model(uri: str) -> FittedCandidate:
-    """Load a model that :func:`tasks.registry.store_model.log_model` stored.
+def load_model(uri: str, sha256: str) -> FittedCandidate:
+    """Load a model that :func:`tasks.registry.store_model.log_model` stored, when its files are the recorded ones.
 
     Parameters
     ----------
     uri : str
-        ``models:/m-...``, ``models:/<name>@<alias>``, ``models:/<name>/<version>`` or a folder.
+        ``models:/m-...``, ``models:/<name>/<version>`` or a folder.
+    sha256 : str
+        Digest of its files; see :func:`tasks.registry.digests.model_sha256`. It is checked before a file is parsed.
 
     Returns
     -------
@@ -28,11 +31,12 @@ def load_model(uri: str) -> FittedCandidate:
     Raises
     ------
     EvenhandError
-        When the model can't be fetched, is not a skops file (a pickle is refused without being read), holds a type that
-        is not in ``TRUSTED_TYPES``, as one of an older version may, or is not a ``FittedCandidate``.
+        When the model can't be fetched, has other files than the recorded ones, is not a skops file (a pickle is
+        refused without being read), holds a type that is not in ``TRUSTED_TYPES``, as one of an older version may, or
+        is not a ``FittedCandidate``.
     """
     with tempfile.TemporaryDirectory() as folder:
-        file = _fetch_skops_file(uri, Path(folder))
+        file = _skops_file(uri, fetch_model(uri, Path(folder), sha256))
         try:
             fitted = _load(file)
         except EvenhandError as refusal:
@@ -42,9 +46,29 @@ def load_model(uri: str) -> FittedCandidate:
     return fitted
 
 
-def load_version(name: str, version: str) -> FittedCandidate:
-    """Load a registered version; see :func:`load_model`."""
-    return load_model(f"models:/{name}/{version}")
+def fetch_model(uri: str, target: Path, sha256: str) -> Path:
+    """Fetch a model's files into a folder, and check that they are the recorded ones.
+
+    Raises
+    ------
+    EvenhandError
+        When they can't be fetched, or differ.
+    """
+    connect()
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(target)))
+    except (MlflowException, OSError) as error:
+        raise EvenhandError(f"{uri}: no model can be fetched there: {error!r}") from error
+    found = model_sha256(folder)
+    if found != sha256:
+        raise EvenhandError(
+            f"{uri}: refused, its files were changed after it was registered (digest {found[:16]}, recorded was "
+            f"{sha256[:16]}). Put them back from a backup, or train again"
+        )
+    return folder
 
 
 def _load(file: Path) -> FittedCandidate:
@@ -57,17 +81,12 @@ def _load(file: Path) -> FittedCandidate:
     return fitted
 
 
-def _fetch_skops_file(uri: str, folder: Path) -> Path:
-    """Fetch a model and return its file, after its description has shown that it is not a pickle."""
-    connect()
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-
+def _skops_file(uri: str, model: Path) -> Path:
+    """Return the model's file, after its description has shown that it is not a pickle."""
     try:
-        model = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder)))
         flavor = yaml.safe_load((model / "MLmodel").read_text())["flavors"]["sklearn"]
         found, file = flavor["serialization_format"], model / flavor["pickled_model"]
-    except (MlflowException, OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise EvenhandError(f"{uri}: no scikit-learn model can be fetched there: {error!r}") from error
     if found != "skops":
         raise EvenhandError(f"{uri}: refused, its format is {found!r}; allowed: skops")

@@ -1,7 +1,8 @@
 """Model versions in the MLflow registry: names, aliases, tags, and errors of the registry.
 
-A registered model is called ``evenhand-<problem>``. Alias ``challenger`` is the newest version for the gate, alias
-``champion`` the version in use. Tags of a version show the decisions on it; the ledger is what counts.
+A registered model is called ``evenhand-<problem>``, and ``evenhand-<problem>-quick`` for quick trainings. Alias
+``challenger`` is the newest version for the gate, alias ``champion`` the version in use. Tags of a version are for
+reading; the ledger is what counts.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NewType
 
 from pydantic import BaseModel, ConfigDict
 
 from evenhand.errors import EvenhandError, GateError
-from evenhand.gate.verdict import Verdict
 from tasks.registry.client import connect
 
 if TYPE_CHECKING:
@@ -26,12 +26,15 @@ PREFIX = "evenhand-"
 CHAMPION, CHALLENGER = "champion", "challenger"
 # Tags of a model version
 IDENTITY, TRAINED_BY = "identity", "trained_by"
-VERDICT, REASONS, VERDICT_JSON = "verdict", "verdict_reasons", "verdict_json"
-CASE, COMPARED_WITH, JUDGED_AT = "verdict_case", "verdict_champion", "verdict_at"
+VERDICT, REASONS, COMPARED_WITH, JUDGED_AT = "verdict", "verdict_reasons", "verdict_champion", "verdict_at"
 # Tag of a registered model
 PREVIOUS = "previous_champion"
 ATTEMPTS = 5
 _TEMPORARY = ("BAD_REQUEST", "TEMPORARILY_UNAVAILABLE")  # a row that another process just made; a locked database
+
+
+ModelName = NewType("ModelName", str)
+"""Name of a registered model, which is not the name of a problem: ``evenhand-toronto-quick``."""
 
 
 class Registered(BaseModel):
@@ -39,61 +42,32 @@ class Registered(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: ModelName
     version: str
     aliases: tuple[str, ...] = ()
     run_id: str | None = None
     created: bool = False
 
 
-def model_name(problem_name: str) -> str:
-    """Return the name of a problem's registered model."""
-    return PREFIX + problem_name
+def model_name(problem: str) -> ModelName:
+    """Return the name of the registered model of a problem, or of its quick trainings (``toronto-quick``)."""
+    return ModelName(problem if problem.startswith(PREFIX) else PREFIX + problem)
 
 
-def registered_problems() -> list[str]:
-    """List the problems that have a registered model."""
+def short_name(name: ModelName) -> str:
+    """Return what commands call a registered model: ``toronto``, ``toronto-quick``."""
+    return name.removeprefix(PREFIX)
+
+
+def registered_models() -> list[ModelName]:
+    """List the registered models of this project."""
     with registry_errors("listing the registered models"):
         client, token, found = connect(), None, []
         while True:
             page = client.search_registered_models(page_token=token)
-            found += [m.name.removeprefix(PREFIX) for m in page if m.name.startswith(PREFIX)]
+            found += [ModelName(m.name) for m in page if m.name.startswith(PREFIX)]
             if not (token := page.token):
                 return sorted(found)
-
-
-def champion(problem_name: str) -> Registered | None:
-    """Find the version in use.
-
-    Returns
-    -------
-    Registered or None
-        None only when the registry answers that the model or its alias does not exist.
-
-    Raises
-    ------
-    GateError
-        In every other case: an unreachable registry, a missing permission, an alias without a version.
-    """
-    name = model_name(problem_name)
-    with registry_errors(f"looking for the champion of {name}"):
-        client = connect()
-        return champion_of(client, name) if model_exists(client, name) else None
-
-
-def find_by_identity(problem_name: str, identity: str) -> Registered | None:
-    """Find the version that was trained from the same data, config and code."""
-    name = model_name(problem_name)
-    with registry_errors(f"looking for an equal version of {name}"):
-        client = connect()
-        found = [v for v in search_versions(client, f"name = '{name}'") if v.tags.get(IDENTITY) == identity]
-        return read_version(client, name, min((v.version for v in found), key=int)) if found else None
-
-
-def stored_verdict(version: ModelVersion) -> Verdict | None:
-    """Read the verdict on a version back from its tags."""
-    text = version.tags.get(VERDICT_JSON)
-    return Verdict.model_validate_json(text) if text else None
 
 
 @contextmanager
@@ -118,7 +92,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def read_version(client: MlflowClient, name: str, version: str) -> Registered:
+def read_version(client: MlflowClient, name: ModelName, version: str) -> Registered:
     """Read a version with its current aliases."""
     found = client.get_model_version(name, version)
     return Registered(
@@ -126,14 +100,16 @@ def read_version(client: MlflowClient, name: str, version: str) -> Registered:
     )
 
 
-def search_versions(client: MlflowClient, query: str) -> Iterator[ModelVersion]:
-    """Yield the model versions that match a query, page by page."""
-    token = None
-    while True:
-        page = client.search_model_versions(query, page_token=token)
-        yield from page
-        if not (token := page.token):
-            return
+def find_version(client: MlflowClient, name: ModelName, version: str) -> ModelVersion | None:
+    """Find a version; None when MLflow answers that it does not exist."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version(name, version)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
 
 
 def tag_version(client: MlflowClient, name: str, version: str, tags: Mapping[str, str]) -> None:
@@ -170,9 +146,3 @@ def model_exists(client: MlflowClient, name: str) -> bool:
             raise
         return False
     return True
-
-
-def champion_of(client: MlflowClient, name: str) -> Registered | None:
-    """Read the champion of an existing model; None when the model has no such alias."""
-    version = client.get_registered_model(name).aliases.get(CHAMPION)
-    return None if version is None else read_version(client, name, str(version))

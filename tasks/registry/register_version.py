@@ -1,67 +1,93 @@
-"""Registration: a logged model becomes a version of its problem's registered model, and the challenger."""
+"""Registration: a logged model becomes a version of a registered model, and the challenger."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from evenhand.audit.chain import RecordBody
+from evenhand.audit.chain import Record, RecordBody
 from tasks.registry.accounts import training_accounts
-from tasks.registry.champion_alias import add_record
+from tasks.registry.champion_alias import add_record, reconcile
 from tasks.registry.client import connect
-from tasks.registry.digests import DATA_DIGESTS
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import (
     CHALLENGER,
     CHAMPION,
     IDENTITY,
     TRAINED_BY,
+    ModelName,
     Registered,
-    find_by_identity,
     model_exists,
-    model_name,
     read_version,
     registry_errors,
     write_with_retry,
 )
+from tasks.registry.registrations import find_equal, registered_facts
+from tasks.registry.store_model import LoggedModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+def find_registered(name: ModelName, identity: str) -> Registered | None:
+    """Find the version of the same data, config and code; None when there is none, or it is not as it was registered.
+
+    Raises
+    ------
+    GateError
+        When the ledger is broken, or the registry can't be used.
+    """
+    with registry_errors(f"looking for an equal version of {name}"):
+        client = connect()
+        if not model_exists(client, name):
+            return None
+        known = find_equal(client, reconcile(client, name), name, identity)
+        return _challenge(client, name, known.version) if known else None
+
+
 def register(
-    model_uri: str, run_id: str, problem_name: str, identity: str, tags: Mapping[str, str] | None = None
+    logged: LoggedModel, run_id: str, name: ModelName, identity: str, tags: Mapping[str, str] | None = None
 ) -> Registered:
-    """Make a logged model a version of its problem's registered model, and the challenger.
+    """Make a logged model a version of a registered model, and the challenger.
 
     Parameters
     ----------
-    model_uri : str
-        Address of the logged model, ``models:/m-...``.
+    logged : LoggedModel
     run_id : str
         The run of its training.
-    problem_name : str
+    name : ModelName
     identity : str
-        Hash of data, config and code. A version with the same identity is returned instead of a new one.
+        Hash of data, config and code; see :func:`find_registered`.
     tags : mapping of str to str
-        Further tags of a new version.
+        Facts of its training. They are recorded in the ledger, and repeated as tags of the version for its readers.
 
     Raises
     ------
     GateError
         When the registry can't be used.
     """
-    name = model_name(problem_name)
     with registry_errors(f"registering {name}"):
         client = connect()
         _ensure_model(client, name)
-        known = find_by_identity(problem_name, identity)
-        version = known.version if known else _create_version(client, name, model_uri, run_id, identity, tags or {})
-        _record_registration(client, name, version)
-        return _challenge(client, name, version).model_copy(update={"created": known is None})
+        facts = {**(tags or {}), IDENTITY: identity, TRAINED_BY: training_accounts()}
+        model_id = logged.uri.removeprefix("models:/")
+        made = client.create_model_version(name, source=logged.uri, run_id=run_id, tags=facts, model_id=model_id)
+        code = str(client.get_run(run_id).data.tags.get("code", ""))
+        recorded = registered_facts(made, logged, facts) | {IDENTITY: identity, "code": code}
+        body = RecordBody(kind="registration", version=str(made.version), by=facts[TRAINED_BY], facts=recorded)
+
+        def decide(records: Records) -> RecordBody | None:
+            return None if any(_is_of(record, body) for record in records) else body
+
+        add_record(client, name, decide)
+        return _challenge(client, name, str(made.version)).model_copy(update={"created": True})
 
 
-def _ensure_model(client: MlflowClient, name: str) -> None:
+def _is_of(record: Record, body: RecordBody) -> bool:
+    return record.kind == "registration" and record.version == body.version and record.facts == body.facts
+
+
+def _ensure_model(client: MlflowClient, name: ModelName) -> None:
     from mlflow.exceptions import MlflowException
 
     if model_exists(client, name):
@@ -73,33 +99,7 @@ def _ensure_model(client: MlflowClient, name: str) -> None:
             raise
 
 
-def _create_version(
-    client: MlflowClient, name: str, model_uri: str, run_id: str, identity: str, tags: Mapping[str, str]
-) -> str:
-    model_id = model_uri.removeprefix("models:/") if model_uri.startswith("models:/m-") else None
-    tags = {**tags, IDENTITY: identity, TRAINED_BY: training_accounts()}
-    made = client.create_model_version(name, source=model_uri, run_id=run_id, tags=tags, model_id=model_id)
-    return str(made.version)
-
-
-def _record_registration(client: MlflowClient, name: str, version: str) -> None:
-    def decide(records: Records) -> RecordBody | None:
-        if any(r.kind == "registration" and r.version == version for r in records):
-            return None
-        made = client.get_model_version(name, version)
-        names = (IDENTITY, "winner", "training", "synthetic", *DATA_DIGESTS)
-        facts = {name: made.tags[name] for name in names if name in made.tags}
-        facts |= {"run_id": made.run_id or "", "source": made.source or "", "code": _code_of(client, made.run_id)}
-        return RecordBody(kind="registration", version=version, by=made.tags.get(TRAINED_BY, ""), facts=facts)
-
-    add_record(client, name, decide)
-
-
-def _code_of(client: MlflowClient, run_id: str | None) -> str:
-    return str(client.get_run(run_id).data.tags.get("code", "")) if run_id else ""
-
-
-def _challenge(client: MlflowClient, name: str, version: str) -> Registered:
+def _challenge(client: MlflowClient, name: ModelName, version: str) -> Registered:
     """Set alias challenger, except on the champion, which can't challenge itself."""
     if CHAMPION not in read_version(client, name, version).aliases:
         write_with_retry(client.set_registered_model_alias, name, CHALLENGER, version)

@@ -14,6 +14,7 @@ import pandas as pd
 from evenhand.errors import EvenhandError
 from evenhand.scoring.model import FittedCandidate
 from tasks.registry.client import connect
+from tasks.registry.digests import model_sha256
 from tasks.registry.trusted_types import TRUSTED_TYPES, refuse_untrusted_types
 
 # Packages for loading and predicting. `evenhand` is not on a package index and has to be installed as well.
@@ -30,6 +31,14 @@ REQUIREMENTS = (
 )
 EXAMPLE_ROWS = 5
 MODEL_FILE = "model.skops"
+
+
+class LoggedModel(NamedTuple):
+    """A model that was stored: its address, ``models:/m-...``, the digest of its files and their size."""
+
+    uri: str
+    sha256: str
+    bytes: int
 
 
 class ModelFile(NamedTuple):
@@ -76,7 +85,7 @@ def log_model(
     example: pd.DataFrame,
     name: str = "model",
     metadata: Mapping[str, Any] | None = None,
-) -> str:
+) -> LoggedModel:
     """Store a model with its signature and input example.
 
     Parameters
@@ -92,8 +101,8 @@ def log_model(
 
     Returns
     -------
-    str
-        Address of the logged model, ``models:/m-...``.
+    LoggedModel
+        Its digest is of the files as they were before they were sent to MLflow.
 
     Raises
     ------
@@ -105,10 +114,11 @@ def log_model(
     from mlflow.models import Model
 
     record = client.create_logged_model(client.get_run(run_id).info.experiment_id, name=name, source_run_id=run_id)
+    flavor = _StoredSklearn()
     try:
         info = Model.log(
             artifact_path=None,
-            flavor=_StoredSklearn,
+            flavor=flavor,
             flavor_name="sklearn",
             name=name,
             model_id=record.model_id,
@@ -117,7 +127,7 @@ def log_model(
         )
     except MlflowException as error:
         raise EvenhandError(f"the model can't be stored: {error}") from error
-    return info.model_uri
+    return LoggedModel(info.model_uri, flavor.sha256, flavor.bytes)
 
 
 def _model_options(model: ModelFile, example: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,6 +140,7 @@ def _model_options(model: ModelFile, example: pd.DataFrame, metadata: Mapping[st
         "pip_requirements": [f"{package}=={version(package)}" for package in REQUIREMENTS],
         "signature": _signature(rows),
         "input_example": rows,
+        "validate_serving_input": False,  # MLflow would load the model for it; it is loaded before it is registered
         "metadata": {**metadata, "needs": f"the evenhand package, version {_own_version()}"},
     }
 
@@ -140,16 +151,20 @@ class _StoredSklearn:
     MLflow itself would serialise the model in memory, uncompressed, and read it once more next to the model.
     """
 
-    @staticmethod
-    def save_model(path: str, mlflow_model: Any, file: Path, **settings: Any) -> None:
+    def __init__(self) -> None:
+        self.sha256, self.bytes = "", 0
+
+    def save_model(self, path: str, mlflow_model: Any, file: Path, **settings: Any) -> None:
         """Save a model into a new folder: MLflow's description of it, and its file."""
         import mlflow.sklearn
 
+        settings.pop("validate_serving_input")
         placeholder = FittedCandidate(encoder=None, classifier=None, class_names=[])
         mlflow.sklearn.save_model(placeholder, path=path, mlflow_model=mlflow_model, **settings)
         shutil.copyfile(file, Path(path, mlflow_model.flavors["sklearn"]["pickled_model"]))
-        mlflow_model.model_size_bytes = sum(found.stat().st_size for found in Path(path).rglob("*"))
+        self.bytes = mlflow_model.model_size_bytes = sum(found.stat().st_size for found in Path(path).rglob("*"))
         mlflow_model.save(str(Path(path, "MLmodel")))
+        self.sha256 = model_sha256(Path(path))
 
 
 def _own_version() -> str:

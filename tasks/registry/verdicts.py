@@ -1,51 +1,53 @@
-"""Verdicts in the ledger: a verdict counts only when the ledger has it, and is read back only as it was recorded."""
+"""Verdicts in the ledger: each is a record with the hash of the whole verdict, which is stored beside it."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from evenhand.audit.chain import RecordBody
+from evenhand.audit.chain import Record, RecordBody
+from evenhand.audit.requests import ACKNOWLEDGE, COMPARED_WITH, MODEL_SHA256, POLICY_SHA256, VERDICT_SHA256
 from evenhand.audit.review_state import latest_verdict
 from evenhand.gate.verdict import Verdict
-from tasks.registry.champion_alias import add_record, reconcile
+from tasks.registry.champion_alias import add_record
 from tasks.registry.client import connect
-from tasks.registry.digests import text_sha256
-from tasks.registry.ledger_store import Records
-from tasks.registry.model_versions import VERDICT_JSON, registry_errors, stored_verdict
+from tasks.registry.ledger_store import Records, read_text, store_text
+from tasks.registry.model_versions import ModelName
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow import MlflowClient
 
-REASON_LENGTH = 2_000  # characters of a reason in the ledger; the version's tag has the whole text
+REASON_LENGTH = 1_000  # characters of the reasons in a record; the whole verdict is stored beside it
+CASE = "case"
 
 
-def recorded_verdict(version: ModelVersion) -> Verdict | None:
-    """Read the verdict on a version from its tags; None when there is none, or it differs from the recorded one.
+CaseFacts = dict[str, str]
+"""What a verdict is bound to: its case, the files of both versions, the champion and the rules."""
+
+
+def recorded_verdict(client: MlflowClient, name: ModelName, record: Record) -> Verdict:
+    """Read the verdict of a record.
 
     Raises
     ------
-    GateError
-        When the ledger is broken, or the registry can't be used.
+    LedgerError
+        When its text is missing or differs.
     """
-    with registry_errors(f"reading the ledger of {version.name}"):
-        recorded = latest_verdict(reconcile(connect(), version.name), str(version.version))
-    text = version.tags.get(VERDICT_JSON, "")
-    if recorded is None or recorded.facts["verdict_sha256"] != text_sha256(text):
-        return None
-    return stored_verdict(version)
+    return Verdict.model_validate_json(read_text(client, name, record.facts[VERDICT_SHA256]))
 
 
-def record_verdict(name: str, version: str, verdict: Verdict, case: str, compared_with: str) -> None:
+def record_verdict(name: ModelName, version: str, verdict: Verdict, case: CaseFacts) -> None:
     """Record a verdict in the ledger; the same verdict on the same case is recorded once."""
-    digests = {"verdict_sha256": text_sha256(verdict.model_dump_json()), "case": case}
+    client = connect()
     bounds = {bound: getattr(verdict, bound) for bound in ("estimate", "low", "high")}
     facts = {
-        **digests,
+        VERDICT_SHA256: store_text(client, name, verdict.model_dump_json()),
+        **case,
         "outcome": verdict.outcome,
         "metric": verdict.metric,
-        "compared_with": compared_with,
         "rows_sha256": verdict.rows_sha256,
         "review": verdict.review,
+        ACKNOWLEDGE: json.dumps([]),
         **{bound: f"{value:.6f}" for bound, value in bounds.items() if value is not None},
     }
     reason = " ".join(verdict.reasons)[:REASON_LENGTH]
@@ -53,6 +55,17 @@ def record_verdict(name: str, version: str, verdict: Verdict, case: str, compare
 
     def decide(records: Records) -> RecordBody | None:
         before = latest_verdict(records, version)
-        return None if before and all(before.facts.get(k) == v for k, v in digests.items()) else body
+        return None if before and before.facts == facts else body
 
-    add_record(connect(), name, decide)
+    add_record(client, name, decide)
+
+
+def case_facts(case: str, model_sha256: str, compared_with: tuple[str, str], policy_sha256: str) -> CaseFacts:
+    """Return the facts of a case; ``compared_with`` is the champion's version and the digest of its files."""
+    return {
+        CASE: case,
+        MODEL_SHA256: model_sha256,
+        COMPARED_WITH: compared_with[0],
+        "champion_sha256": compared_with[1],
+        POLICY_SHA256: policy_sha256,
+    }

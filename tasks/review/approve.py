@@ -2,47 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evenhand.audit.chain import RecordBody
-from evenhand.audit.review_state import Request, champion_state, latest_request
+from evenhand.audit.requests import COMPARED_WITH, MODEL_SHA256, POLICY_SHA256, VERDICT_SHA256, Request, may_be_approved
+from evenhand.audit.review_state import champion_state, find_registration, latest_request, latest_verdict
+from evenhand.errors import EvenhandError, GateError
 from tasks.registry.champion_alias import add_record, alias_record
-from tasks.registry.digests import changed_facts, problem_file_digests, version_facts
+from tasks.registry.digests import CONFIG, POLICY, problem_digests
 from tasks.registry.ledger_store import Records
-from tasks.registry.model_versions import stored_verdict
-from tasks.review.requests import review_record
+from tasks.registry.model_versions import ModelName
+from tasks.registry.problem_rules import current_problem
+from tasks.registry.registrations import check_files, registration_of, standing_champion
+from tasks.registry.witness import address, unwitnessed
+from tasks.review.requests import GATE_REPORT_SHA256, report_sha256, review_record
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
 
-def check_approval(client: MlflowClient, version: ModelVersion, request: Request, records: Records) -> str | None:
+def check_approval(client: MlflowClient, name: ModelName, request: Request, records: Records) -> str | None:
     """Check that a request can still be approved.
 
-    The champion must be the one that the version was compared with; the model, its data, the problem, the policy, the
-    verdict and the gate report must be unchanged since the request; the gate must have passed the version.
+    The champion must be the one that the version was compared with, in the ledger and in MLflow; the version's files
+    and facts, the problem file with its rules, the verdict and the gate report must be those of the request.
 
     Returns
     -------
     str or None
-        Why it can't be approved; None when it can.
+        What has changed, so that the request is void; None when it can be approved.
+
+    Raises
+    ------
+    GateError
+        When it can't be checked, or the champion in MLflow is not that of the ledger: nothing is decided then.
     """
     facts = request.record.facts
-    other = _other_champion(champion_state(records).champion, facts["compared_with"])
+    standing_champion(client, records, name)
+    problem = current_problem(facts["problem"], facts["problem_file"])
+    if request.policy.has_keys or problem.review_policy.has_keys:
+        _check_witnessed(name, request, records)
+    other = _other_champion(champion_state(records).champion, facts[COMPARED_WITH])
     if other is not None:
         return other
-    current = version_facts(client, version)
-    if facts.get("in_file"):
-        current |= problem_file_digests(facts["problem"])
-    changed = changed_facts(facts, current)
-    if changed:
-        return f"its {', '.join(changed)} changed after the review was requested"
-    verdict = stored_verdict(version)
-    return None if verdict is not None and verdict.passes else "the gate did not pass it"
+    try:
+        registration_of(client, records, name, request.record.version)
+        check_files(name, request.record.version, facts[MODEL_SHA256])
+    except EvenhandError as fault:
+        return str(fault)
+    now = problem_digests(problem)
+    verdict = latest_verdict(records, request.record.version)
+    changed = {
+        "config": facts[CONFIG] != now[CONFIG],
+        "policy": facts[POLICY_SHA256] != now[POLICY],
+        "verdict": verdict is None or verdict.facts[VERDICT_SHA256] != facts[VERDICT_SHA256],
+        "gate report": facts[GATE_REPORT_SHA256] not in ("", report_sha256(client, _run_of(records, request))),
+    }
+    names = [name for name, differs in changed.items() if differs]
+    return f"its {', '.join(names)} changed after the review was requested" if names else None
 
 
-def promote_version(client: MlflowClient, name: str, version: str) -> Records:
+def check_passed(records: Records, request: Request, approvals: Sequence[RecordBody]) -> str | None:
+    """Say that the gate did not pass a version; None when it did, or the approvals accept what it left open."""
+    verdict = latest_verdict(records, request.record.version)
+    return None if may_be_approved(verdict, approvals) else "the gate did not pass it"
+
+
+def promote_version(client: MlflowClient, name: ModelName, version: str) -> Records:
     """Record the promotion of an approved version, which moves alias ``champion``.
 
     The request becomes void instead when something has changed since the approval; see :func:`check_approval`.
@@ -52,7 +79,7 @@ def promote_version(client: MlflowClient, name: str, version: str) -> Records:
         request = latest_request(records, version)
         if request is None or request.state != "approved":
             return None
-        fault = check_approval(client, client.get_model_version(name, version), request, records)
+        fault = check_approval(client, name, request, records) or check_passed(records, request, request.approvals)
         if fault is not None:
             return review_record("void", request, fault)
         by = ", ".join(dict.fromkeys(record.by for record in request.approvals)) or "nobody"
@@ -60,6 +87,24 @@ def promote_version(client: MlflowClient, name: str, version: str) -> Records:
         return alias_record("promotion", version, by, reason, {"request": request.record.hash})
 
     return add_record(client, name, decide)
+
+
+def _check_witnessed(name: ModelName, request: Request, records: Records) -> None:
+    """Refuse a case that no process with this machine's witness has written: it may be forged."""
+    version = request.record.version
+    needed = [find_registration(records, version), latest_verdict(records, version), request.record]
+    strange = unwitnessed(name, [record for record in needed if record is not None])
+    if strange:
+        kinds = ", ".join(f"{record.kind} (record {record.seq})" for record in strange)
+        raise GateError(
+            f"{name} version {version}: {kinds} was not written by a process that shares this machine's witness "
+            f"({address()}), so it may be forged. Set EVENHAND_WITNESS to the one that trainings write, or train here"
+        )
+
+
+def _run_of(records: Records, request: Request) -> str:
+    registration = find_registration(records, request.record.version)
+    return registration.facts["run_id"] if registration else ""
 
 
 def _other_champion(champion: str, compared_with: str) -> str | None:

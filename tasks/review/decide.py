@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.audit.chain import RecordBody
-from evenhand.audit.review_state import Request, decision_digest, latest_request, open_requirement
+from evenhand.audit.requests import SIGNATURE, STATEMENT, Request, open_requirement, statement_of
+from evenhand.audit.review_state import latest_request
 from evenhand.errors import GateError
+from evenhand.problem.person_names import name_key
 from tasks.registry.champion_alias import add_record
 from tasks.registry.client import connect
 from tasks.registry.ledger_store import Records
-from tasks.registry.model_versions import model_name, read_version, registry_errors
-from tasks.review.approve import check_approval, promote_version
+from tasks.registry.model_versions import ModelName, now, read_version, registry_errors
+from tasks.review.approve import check_approval, check_passed, promote_version
 from tasks.review.requests import expiry_record, is_expired, is_open, not_pending, review_record, tag_review
-from tasks.review.reviewers import clean_name, has_server_account, prove_identity
+from tasks.review.reviewers import AT_THIS_MACHINE, Proof, clean_name, find_declared, prove
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,9 +37,9 @@ class ReviewAnswer:
     reviewer : str
         Name of the person who decides; where reviewers are declared, one of them.
     comment : str
-    signature : str, optional
-        HMAC-SHA256 of the decision with the reviewer's key, made elsewhere. None signs here, with the key of this
-        machine; an empty one is invalid where a key is declared.
+    acknowledged : tuple of str
+        Undecided conditions that the reviewer accepts by name.
+    proof : Proof
     request : str
         Hash of the request that the reviewer has seen; empty accepts the current one.
     """
@@ -45,7 +47,8 @@ class ReviewAnswer:
     decision: Choice
     reviewer: str
     comment: str = ""
-    signature: str | None = None
+    acknowledged: tuple[str, ...] = ()
+    proof: Proof = AT_THIS_MACHINE
     request: str = ""
 
 
@@ -54,17 +57,17 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    problem: str
+    model: ModelName
     version: str
     state: Literal["approved", "rejected", "pending"]
     reviewer: str
     comment: str
     aliases: tuple[str, ...]
     lacks: str = Field(default="", description="what a pending review still needs")
-    signature: str = Field(default="", description="of the reviewer, as in the ledger; empty when none is required")
+    signed: str = Field(default="", description="what the reviewer signed, with the signature; empty without a key")
 
 
-def decide_review(problem_name: str, version: str, answer: ReviewAnswer) -> Decision:
+def decide_review(name: ModelName, version: str, answer: ReviewAnswer) -> Decision:
     """Record a decision on a pending review; the last required approval moves alias ``champion``.
 
     Raises
@@ -77,10 +80,8 @@ def decide_review(problem_name: str, version: str, answer: ReviewAnswer) -> Deci
     reviewer = clean_name(answer.reviewer)
     if len(answer.comment) > COMMENT_LENGTH:
         raise GateError(f"the comment has {len(answer.comment):,} characters; {COMMENT_LENGTH:,} are allowed")
-    name = model_name(problem_name)
     with registry_errors(f"reviewing {name} version {version}"):
         client = connect()
-        client.get_model_version(name, version)
         attempt = _Attempt(client, name, version, answer, reviewer)
         records = add_record(client, name, attempt.decide)
         if attempt.refusal is None and answer.decision == "approve":
@@ -93,14 +94,14 @@ def decide_review(problem_name: str, version: str, answer: ReviewAnswer) -> Deci
         aliases = read_version(client, name, version).aliases
     state: Literal["approved", "rejected", "pending"] = "rejected" if answer.decision == "reject" else "approved"
     return Decision(
-        problem=problem_name,
+        model=name,
         version=version,
         state="pending" if lacks else state,
-        reviewer=reviewer,
-        comment=answer.comment,
+        reviewer=attempt.reviewer,
+        comment=attempt.comment,
         aliases=aliases,
         lacks=lacks,
-        signature=attempt.proof.get("signature", ""),
+        signed=attempt.proof.get(STATEMENT, "") + attempt.proof.get(SIGNATURE, ""),
     )
 
 
@@ -109,10 +110,12 @@ class _Attempt:
     """An attempt to record an answer; it is decided again whenever another record was appended first."""
 
     client: MlflowClient
-    name: str
+    name: ModelName
     version: str
     answer: ReviewAnswer
     reviewer: str
+    comment: str = ""
+    """The one that was signed, where the reviewer signs."""
     proof: dict[str, str] = field(default_factory=dict)
     refusal: str | None = None
 
@@ -130,32 +133,34 @@ class _Attempt:
     def _record(self, request: Request, records: Records) -> RecordBody | None:
         if self._repeats_approval(request) and not is_expired(request):
             return None
-        self.proof = self._prove(request)
+        self._prove(request)
         if is_expired(request):
             self.refusal = f"the review of {self.name} version {self.version} has expired; train again for a new one"
             return expiry_record(request)
         if self.answer.decision == "reject":
-            return review_record("rejection", request, self.answer.comment, self.reviewer, **self.proof)
-        version = self.client.get_model_version(self.name, self.version)
-        fault = check_approval(self.client, version, request, records)
+            return review_record("rejection", request, self.comment, self.reviewer, **self.proof)
+        approval = review_record("approval", request, self.comment, self.reviewer, **self.proof)
+        fault = check_approval(self.client, self.name, request, records) or check_passed(records, request, [approval])
         if fault is not None:
             self.refusal = _void(self.name, self.version, fault)
             return review_record("void", request, fault, self.reviewer, decision=self.answer.decision)
-        if self._has_approved(request):
-            return None
-        return review_record("approval", request, self.answer.comment, self.reviewer, **self.proof)
+        return None if self._has_approved(request) else approval
 
-    def _prove(self, request: Request) -> dict[str, str]:
-        digest = decision_digest(request.record, self.answer.decision, self.reviewer)
-        return prove_identity(request.policy, self.reviewer, digest, self.answer.signature)
+    def _prove(self, request: Request) -> None:
+        declared, answer = find_declared(request.reviewers, self.reviewer), self.answer
+        self.reviewer = declared.name if declared else self.reviewer
+        own = {"reviewer": self.reviewer, "comment": answer.comment, "acknowledged": answer.acknowledged, "at": now()}
+        signed, self.proof = prove(declared, statement_of(request, answer.decision, **own), answer.proof)
+        self.comment = signed.comment
 
     def _has_approved(self, request: Request) -> bool:
-        return any(record.by == self.reviewer for record in request.approvals)
+        return any(name_key(record.by) == name_key(self.reviewer) for record in request.approvals)
 
     def _repeats_approval(self, request: Request) -> bool:
         """Whether a form repeats an approval from a terminal, by a reviewer who can't be identified in a form."""
-        unsigned = self.answer.signature == "" and self.answer.decision == "approve"
-        return self._has_approved(request) and unsigned and has_server_account(request.policy, self.reviewer)
+        declared = find_declared(request.reviewers, self.reviewer)
+        by_account = declared is not None and declared.key is None
+        return self._has_approved(request) and self.answer.decision == "approve" and by_account
 
     def _late_record(self, request: Request, records: Records) -> RecordBody | None:
         """Record a decision on a review that is already closed, once."""
@@ -172,7 +177,9 @@ class _Attempt:
         return review_record("void", request, reason, self.reviewer, late="yes", decision=self.answer.decision)
 
 
-def _promote_if_approved(client: MlflowClient, name: str, version: str, records: Records) -> tuple[Records, str | None]:
+def _promote_if_approved(
+    client: MlflowClient, name: ModelName, version: str, records: Records
+) -> tuple[Records, str | None]:
     request = latest_request(records, version)
     if request is not None and request.state == "approved":
         records = promote_version(client, name, version)

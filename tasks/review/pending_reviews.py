@@ -1,4 +1,4 @@
-"""Pending reviews, read from the ledger with their case, and the code that signs a decision elsewhere."""
+"""Pending reviews, read from the ledger with their case, and decisions that are signed for another machine."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.audit.review_state import Request, decision_digest, latest_request, open_requirement
+from evenhand.audit.requests import COMPARED_WITH, Request, open_requirement, statement_of
+from evenhand.audit.review_state import find_registration, latest_request
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
 from tasks.registry.accounts import server_address
 from tasks.registry.champion_alias import reconcile
 from tasks.registry.client import connect
-from tasks.registry.digests import GATE_REPORT
-from tasks.registry.model_versions import PREFIX, model_name, registered_problems, registry_errors
-from tasks.review.decide import Choice
+from tasks.registry.model_versions import ModelName, now, registered_models, registry_errors
+from tasks.registry.registrations import training_facts
+from tasks.review.decide import ReviewAnswer
 from tasks.review.requests import (
+    GATE_REPORT,
+    GATE_REPORT_SHA256,
     expire_request,
     expires_at,
     is_expired,
@@ -24,11 +27,13 @@ from tasks.review.requests import (
     requested_verdict,
     tag_review,
 )
-from tasks.review.reviewers import clean_name, sign
+from tasks.review.reviewers import clean_name, find_declared, sign
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+
+
+CHANGED_RULES = "gate or review rules differ from those in force: reviewers of both must agree"
 
 
 class PendingReview(BaseModel):
@@ -36,8 +41,7 @@ class PendingReview(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    problem: str
-    name: str
+    name: ModelName
     version: str
     verdict: Verdict
     compared_with: str = Field(description="version of the champion at that time; empty for none")
@@ -48,6 +52,7 @@ class PendingReview(BaseModel):
     trained_by: str = Field(default="", description="accounts that trained it")
     reviewers: tuple[str, ...] = Field(default=(), description="who may decide; empty for anybody who gives a name")
     by_account: tuple[str, ...] = Field(default=(), description="reviewers whom the tracking server authenticates")
+    changed_rules: str = Field(default="", description="that the rules in force differ, so that both must agree")
     approved_by: tuple[str, ...] = ()
     lacks: str = Field(default="", description="what is needed besides the approvals so far")
     request: str = Field(default="", description="hash of the request, to which a decision is bound")
@@ -74,13 +79,11 @@ def pending_reviews() -> list[PendingReview]:
     """
     with registry_errors("listing pending reviews"):
         client = connect()
-        waiting = [
-            review for problem_name in registered_problems() for review in _pending_of(client, model_name(problem_name))
-        ]
+        waiting = [review for name in registered_models() for review in _pending_of(client, name)]
         return sorted(waiting, key=lambda review: (review.filed_at, review.name, int(review.version)))
 
 
-def pending_review(problem_name: str, version: str) -> PendingReview:
+def pending_review(name: ModelName, version: str) -> PendingReview:
     """Read one pending review.
 
     Raises
@@ -88,7 +91,6 @@ def pending_review(problem_name: str, version: str) -> PendingReview:
     GateError
         When the version does not exist, or no review of it is pending.
     """
-    name = model_name(problem_name)
     with registry_errors(f"reading {name} version {version}"):
         client = connect()
         request = _latest(client, name, version)
@@ -97,7 +99,7 @@ def pending_review(problem_name: str, version: str) -> PendingReview:
         return _pending(client, name, request)
 
 
-def read_review(problem_name: str, version: str) -> PendingReview | ClosedReview:
+def read_review(name: ModelName, version: str) -> PendingReview | ClosedReview:
     """Read the latest review of a version, pending or closed.
 
     Raises
@@ -105,7 +107,6 @@ def read_review(problem_name: str, version: str) -> PendingReview | ClosedReview
     GateError
         When the version does not exist, or a review of it was never requested.
     """
-    name = model_name(problem_name)
     with registry_errors(f"reading {name} version {version}"):
         client = connect()
         request = _latest(client, name, version)
@@ -118,35 +119,38 @@ def read_review(problem_name: str, version: str) -> PendingReview | ClosedReview
     return ClosedReview(state=state, message=f"{not_pending(name, version, request)}{reason}")
 
 
-def approval_code(problem_name: str, version: str, decision: Choice, reviewer: str) -> str:
-    """Sign a decision on a pending review with the key of a declared reviewer, without taking it.
+def signed_decision(name: ModelName, version: str, answer: ReviewAnswer) -> str:
+    """Sign a decision on a pending review with a reviewer's key, without taking it.
 
     Returns
     -------
     str
-        HMAC-SHA256, hexadecimal. It replaces the key where the decision is taken elsewhere.
+        Text and signature, for a form or another machine.
 
     Raises
     ------
     GateError
-        When no review is pending, no reviewers are declared, or the reviewer's key is not on this machine.
+        When no review is pending, the reviewer has declared no key, or the private key is not on this machine.
     """
-    name, reviewer = model_name(problem_name), clean_name(reviewer)
+    reviewer = clean_name(answer.reviewer)
     with registry_errors(f"reading {name} version {version}"):
         request = _latest(connect(), name, version)
     if not is_open(request):
         raise GateError(not_pending(name, version, request))
-    if not request.policy.reviewers:
-        raise GateError(f"{problem_name} declares no reviewers, so a decision on it needs no code")
-    return sign(request.policy, reviewer, decision_digest(request.record, decision, reviewer))
+    declared = find_declared(request.reviewers, reviewer)
+    if declared is None or declared.key is None:
+        raise GateError(f"{reviewer} has declared no key, so there is nothing to sign: decide without --sign")
+    own = {"reviewer": declared.name, "comment": answer.comment, "acknowledged": answer.acknowledged, "at": now()}
+    return sign(statement_of(request, answer.decision, **own), declared.key, answer.proof.key)
 
 
-def _latest(client: MlflowClient, name: str, version: str) -> Request | None:
+def _latest(client: MlflowClient, name: ModelName, version: str) -> Request | None:
+    records = reconcile(client, name)
     client.get_model_version(name, version)
-    return _expire_if_due(client, name, latest_request(reconcile(client, name), version))
+    return _expire_if_due(client, name, latest_request(records, version))
 
 
-def _expire_if_due(client: MlflowClient, name: str, request: Request | None) -> Request | None:
+def _expire_if_due(client: MlflowClient, name: ModelName, request: Request | None) -> Request | None:
     """Close a request that nobody decided in time, in the ledger and in the tags; return its current state."""
     if request is None or not is_expired(request):
         return request
@@ -156,40 +160,44 @@ def _expire_if_due(client: MlflowClient, name: str, request: Request | None) -> 
     return latest_request(records, version)
 
 
-def _pending_of(client: MlflowClient, name: str) -> list[PendingReview]:
+def _pending_of(client: MlflowClient, name: ModelName) -> list[PendingReview]:
     records = reconcile(client, name)
     versions = dict.fromkeys(record.version for record in records if record.kind == "request")
     found = (_expire_if_due(client, name, latest_request(records, version)) for version in versions)
     return [_pending(client, name, request) for request in found if is_open(request)]
 
 
-def _pending(client: MlflowClient, name: str, request: Request) -> PendingReview:
-    version, due = client.get_model_version(name, request.record.version), expires_at(request)
+def _pending(client: MlflowClient, name: ModelName, request: Request) -> PendingReview:
+    facts, due = request.record.facts, expires_at(request)
+    registration = find_registration(reconcile(client, name), request.record.version)
+    known = training_facts(registration) if registration else {}
+    run_id = registration.facts["run_id"] if registration else ""
+    changed = len(request.binding) > 1
     return PendingReview(
-        problem=name.removeprefix(PREFIX),
         name=name,
         version=request.record.version,
-        verdict=requested_verdict(version, request),
-        compared_with=request.record.facts["compared_with"],
+        verdict=requested_verdict(client, name, request),
+        compared_with=facts[COMPARED_WITH],
         filed_at=request.record.at,
-        run_id=version.run_id or None,
-        winner=version.tags.get("winner", ""),
-        training=version.tags.get("training", ""),
-        trained_by=request.record.facts.get("trained_by", ""),
-        reviewers=tuple(reviewer.name for reviewer in request.policy.reviewers),
-        by_account=tuple(reviewer.name for reviewer in request.policy.reviewers if reviewer.key is None),
+        run_id=run_id or None,
+        winner=known.get("winner", ""),
+        training=known.get("training", ""),
+        trained_by=facts.get("trained_by", ""),
+        reviewers=tuple(reviewer.name for reviewer in request.reviewers),
+        by_account=tuple(reviewer.name for reviewer in request.reviewers if reviewer.key is None),
+        changed_rules="gate or review rules differ from those in force: reviewers of both must agree"
+        if changed
+        else "",
         approved_by=tuple(record.by for record in request.approvals),
         lacks=open_requirement(request) or "",
         request=request.record.hash,
         due=due.isoformat() if due else "",
-        report=_report(client, version),
+        report=_report(client, run_id) if facts[GATE_REPORT_SHA256] else "",
     )
 
 
-def _report(client: MlflowClient, version: ModelVersion) -> str:
-    if not version.run_id or "gate_report_sha256" not in version.tags:
-        return ""
-    run, server = client.get_run(version.run_id).info, server_address().rstrip("/")
+def _report(client: MlflowClient, run_id: str) -> str:
+    run, server = client.get_run(run_id).info, server_address().rstrip("/")
     if not server:
         return f"{run.artifact_uri}/{GATE_REPORT}"
     return f"{server}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{GATE_REPORT}"

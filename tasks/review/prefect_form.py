@@ -27,9 +27,10 @@ from prefect.states import Completed, Scheduled
 from pydantic import Field, ValidationError
 
 from evenhand.errors import GateError
-from tasks.registry.model_versions import in_one_line
+from tasks.registry.model_versions import ModelName, in_one_line
 from tasks.review.decide import COMMENT_LENGTH, Choice, Decision, ReviewAnswer, decide_review
 from tasks.review.pending_reviews import ClosedReview, PendingReview
+from tasks.review.reviewers import Proof
 
 FLOW, DEPLOYMENT = "promote", "promote/review"
 EXPIRY_DELAY = timedelta(seconds=2)  # so that the request has expired when the run that closes it starts
@@ -42,14 +43,15 @@ class ReviewForm(RunInput):
     reviewer: str = Field(min_length=1, max_length=200, description="Your name.")
     decision: Choice = Field(description="approve moves alias champion; reject leaves it where it is.")
     comment: str = Field(default="", max_length=COMMENT_LENGTH, description="Why.")
-    approval_code: str = Field(
+    acknowledged: tuple[str, ...] = Field(default=(), description="Undecided conditions that you accept, by name.")
+    signed_decision: str = Field(
         default="",
-        max_length=100,
-        description="Only when reviewers are declared: the output of the command above. Never the key itself.",
+        max_length=8_000,
+        description="Only for a reviewer with a key: the whole output of the command above.",
     )
 
 
-def start_review_run(problem_name: str, version: str, request: str) -> str:
+def start_review_run(name: ModelName, version: str, request: str) -> str:
     """Start the flow run that waits for a decision, once per request, when a Prefect server has the deployment.
 
     Returns
@@ -63,7 +65,7 @@ def start_review_run(problem_name: str, version: str, request: str) -> str:
     try:
         with get_client(sync_client=True) as client:
             deployed = client.read_deployment_by_name(DEPLOYMENT)
-            parameters = _parameters(problem_name, version)
+            parameters = _parameters(name, version)
             run = client.create_flow_run_from_deployment(deployed.id, parameters=parameters, idempotency_key=request)
     except ObjectNotFound:
         return ""
@@ -85,11 +87,11 @@ def record_answer(review: PendingReview) -> str:
     form, _ = _newest_answer(review)
     if form is None:
         return ""
-    # An empty code stays empty, so that a key of this machine never signs for the person who answered.
-    code = form.approval_code.strip().casefold()
-    answer = ReviewAnswer(form.decision, form.reviewer, form.comment, code, review.request)
+    # Keys and the login of this machine are not those of the person who answered.
+    proof = Proof(form.signed_decision.strip() or None, here=False)
+    answer = ReviewAnswer(form.decision, form.reviewer, form.comment, form.acknowledged, proof, review.request)
     try:
-        decide_review(review.problem, review.version, answer)
+        decide_review(review.name, review.version, answer)
     except GateError as error:
         return str(error)
     return ""
@@ -115,10 +117,10 @@ def wait_for_answer(review: PendingReview, text: str) -> NoReturn:
     raise GateError("Prefect continued without an answer to the form; retry this flow run to see the form again")
 
 
-def end_waiting_runs(problem_name: str, version: str, review: ClosedReview) -> None:
+def end_waiting_runs(name: ModelName, version: str, review: ClosedReview) -> None:
     """End the other flow runs that wait for a review that is closed."""
     with get_client(sync_client=True) as client:
-        for run in _suspended(client, problem_name, version):
+        for run in _suspended(client, name, version):
             client.set_flow_run_state(run.id, final_state(review))
 
 
@@ -141,12 +143,12 @@ def resume_waiting_runs(decision: Decision) -> list[str]:
         "reviewer": decision.reviewer,
         "decision": "reject" if decision.state == "rejected" else "approve",
         "comment": decision.comment,
-        "approval_code": decision.signature,
+        "signed_decision": decision.signed,
     }
     messages = []
     try:
         with get_client(sync_client=True) as client:
-            for run in _suspended(client, decision.problem, decision.version):
+            for run in _suspended(client, decision.model, decision.version):
                 result = client.resume_flow_run(run.id, run_input=answer)
                 messages.append(f"Prefect's flow run {run.name!r}: {result.status.value.lower()}")
     except Exception as error:  # noqa: BLE001 - the decision is already in the ledger
@@ -177,20 +179,20 @@ def _schedule_run(when: datetime, review: PendingReview) -> None:
     with get_client(sync_client=True) as client:
         client.create_flow_run_from_deployment(
             runtime.deployment.id,
-            parameters=_parameters(review.problem, review.version),
+            parameters=_parameters(review.name, review.version),
             state=Scheduled(scheduled_time=when),
             idempotency_key=f"{review.request} due",
         )
 
 
-def _suspended(client: SyncPrefectClient, problem_name: str, version: str) -> Iterator[FlowRun]:
+def _suspended(client: SyncPrefectClient, name: ModelName, version: str) -> Iterator[FlowRun]:
     runs = client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW])),
         flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ["PAUSED"]}}}),
     )
-    return (run for run in runs if run.parameters == _parameters(problem_name, version))
+    return (run for run in runs if run.parameters == _parameters(name, version))
 
 
-def _parameters(problem_name: str, version: str) -> dict[str, dict[str, str]]:
+def _parameters(name: ModelName, version: str) -> dict[str, dict[str, str]]:
     """Return the parameters of flow ``promote``."""
-    return {"request": {"problem": problem_name, "version": version}}
+    return {"request": {"model": name, "version": version}}

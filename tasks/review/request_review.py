@@ -8,7 +8,8 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from evenhand.audit.review_state import Request, champion_state, latest_request
+from evenhand.audit.requests import Request
+from evenhand.audit.review_state import champion_state, latest_request
 from evenhand.gate.verdict import Verdict
 from evenhand.problem import Problem
 from tasks.registry.champion_alias import reconcile
@@ -46,8 +47,7 @@ def request_review(problem: Problem, registered: Registered, verdict: Verdict) -
         elif not verdict.passes:
             records, status = withdraw_request(client, name, number), "is not promoted."
         else:
-            version = client.get_model_version(name, number)
-            records, filed = file_request(client, problem, version)
+            records, filed = file_request(client, problem, registered)
             records = expire_request(client, name, number)
             if filed.policy.review == "never" and filed.state == "approved":
                 records = promote_version(client, name, number)
@@ -55,7 +55,7 @@ def request_review(problem: Problem, registered: Registered, verdict: Verdict) -
             status = _status(request, champion_state(records).champion)
         tag_review(client, name, number, records)
     if is_open(request):
-        status += start_review_run(problem.name, number, request.record.hash)
+        status += start_review_run(name, number, request.record.hash)
     return f"{name} version {number} {status}"
 
 

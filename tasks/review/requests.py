@@ -2,58 +2,89 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
 from evenhand.audit.chain import Record, RecordBody
-from evenhand.audit.review_state import Request, latest_request, latest_verdict
+from evenhand.audit.requests import (
+    COMPARED_WITH,
+    MODEL_SHA256,
+    POLICY_SHA256,
+    REGISTRATION,
+    VERDICT_SHA256,
+    Request,
+)
+from evenhand.audit.review_state import latest_request, latest_verdict
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
 from evenhand.problem import Problem
-from tasks.registry.champion_alias import add_record
-from tasks.registry.digests import problem_digests, problem_file_digests, text_sha256, version_facts
-from tasks.registry.ledger_store import Records
-from tasks.registry.model_versions import VERDICT_JSON, now, stored_verdict, tag_version, write_with_retry
+from tasks.registry.champion_alias import add_record, reconcile
+from tasks.registry.digests import CONFIG, problem_digests
+from tasks.registry.ledger_store import Records, read_text
+from tasks.registry.model_versions import ModelName, Registered, find_version, now, tag_version, write_with_retry
+from tasks.registry.problem_rules import check_governing_file, rules_of
+from tasks.registry.registrations import registration_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
+GATE_REPORT, GATE_REPORT_SHA256 = "gate_report.html", "gate_report_sha256"
 # Tags of a version, for people who open it in MLflow. They repeat the ledger and decide nothing.
 STATE, DIGEST, FILED_AT = "review", "review_digest", "review_filed_at"
 REVIEWER, COMMENT, DECIDED_AT, VOID_REASON = "reviewer", "review_comment", "review_decided_at", "review_void_reason"
 
 
-def file_request(client: MlflowClient, problem: Problem, version: ModelVersion) -> tuple[Records, Request]:
+def file_request(client: MlflowClient, problem: Problem, registered: Registered) -> tuple[Records, Request]:
     """Request a review of a version that passed the gate; an equal request that is not void is not repeated.
 
     Raises
     ------
     GateError
-        When the verdict differs from the one in the ledger.
+        When the version is not as it was registered, or has no verdict.
     """
-    name, number = version.name, str(version.version)
-    digests = problem_digests(problem)
-    tag_version(client, name, number, digests)
-    facts = version_facts(client, client.get_model_version(name, number))
-    facts |= {"problem": problem.name, "policy": problem.review_policy.model_dump_json()}
-    facts["in_file"] = "yes" if problem_file_digests(problem.name) == digests else ""
-    body = RecordBody(kind="request", version=number, facts=facts)
+    name, number = registered.name, registered.version
+    records = reconcile(client, name)
+    check_governing_file(problem, name, records)
+    registration, rules = registration_of(client, records, name, number), rules_of(problem)
+    fixed = {
+        "problem": problem.name,
+        "problem_file": problem.file,
+        "policy": rules.policy.model_dump_json(),
+        CONFIG: problem_digests(problem)[CONFIG],
+        POLICY_SHA256: rules.sha256,
+        REGISTRATION: registration.hash,
+        MODEL_SHA256: registration.facts[MODEL_SHA256],
+        "trained_by": registration.by,
+        GATE_REPORT_SHA256: report_sha256(client, registration.facts["run_id"]),
+    }
 
     def decide(records: Records) -> RecordBody | None:
         verdict = latest_verdict(records, number)
-        if verdict is None or verdict.facts["verdict_sha256"] != facts["verdict_sha256"]:
+        if verdict is None or verdict.facts[POLICY_SHA256] != rules.sha256:
             raise GateError(
-                f"the verdict on {name} version {number} differs from the one in the ledger: run the gate again"
+                f"{name} version {number} has no verdict by the rules of {problem.name}: run the gate again"
             )
+        facts = {**fixed, **{key: verdict.facts[key] for key in (VERDICT_SHA256, COMPARED_WITH)}}
         known = latest_request(records, number)
-        return None if known is not None and _covers(known, facts) else body
+        covered = known is not None and _covers(known, facts)
+        return None if covered else RecordBody(kind="request", version=number, facts=facts)
 
     records = add_record(client, name, decide)
     request = latest_request(records, number)
     if request is None:
         raise GateError(f"the ledger of {name} has no request for version {number} after filing it")
     return records, request
+
+
+def report_sha256(client: MlflowClient, run_id: str) -> str:
+    """Hash the gate report of a run; empty when there is none."""
+    if not run_id or all(found.path != GATE_REPORT for found in client.list_artifacts(run_id)):
+        return ""
+    with tempfile.TemporaryDirectory() as target:
+        return hashlib.sha256(Path(client.download_artifacts(run_id, GATE_REPORT, target)).read_bytes()).hexdigest()
 
 
 def is_open(request: Request | None) -> TypeGuard[Request]:
@@ -98,7 +129,7 @@ def expiry_record(request: Request) -> RecordBody:
     return review_record("expiry", request, f"nobody decided within {request.policy.expires_days:g} days")
 
 
-def expire_request(client: MlflowClient, name: str, version: str) -> Records:
+def expire_request(client: MlflowClient, name: ModelName, version: str) -> Records:
     """Close the request for a version when nobody decided in time."""
 
     def decide(records: Records) -> RecordBody | None:
@@ -108,7 +139,7 @@ def expire_request(client: MlflowClient, name: str, version: str) -> Records:
     return add_record(client, name, decide)
 
 
-def withdraw_request(client: MlflowClient, name: str, version: str) -> Records:
+def withdraw_request(client: MlflowClient, name: ModelName, version: str) -> Records:
     """Close the request for a version that a later verdict did not pass."""
 
     def decide(records: Records) -> RecordBody | None:
@@ -118,41 +149,37 @@ def withdraw_request(client: MlflowClient, name: str, version: str) -> Records:
     return add_record(client, name, decide)
 
 
-def tag_review(client: MlflowClient, name: str, version: str, records: Records) -> None:
+def tag_review(client: MlflowClient, name: ModelName, version: str, records: Records) -> None:
     """Update the tags of a version to its latest request in the ledger."""
     request = latest_request(records, version)
     if request is None:
         return
     tags = _review_tags(request)
-    existing = client.get_model_version(name, version).tags
+    found = find_version(client, name, version)
+    if found is None:
+        return
+    existing = found.tags
     tag_version(client, name, version, {key: value for key, value in tags.items() if existing.get(key) != value})
     for key in {REVIEWER, COMMENT, DECIDED_AT, VOID_REASON} & set(existing) - set(tags):
         write_with_retry(client.delete_model_version_tag, name, version, key)
 
 
-def requested_verdict(version: ModelVersion, request: Request) -> Verdict:
+def requested_verdict(client: MlflowClient, name: ModelName, request: Request) -> Verdict:
     """Read the verdict that a request is about.
 
     Raises
     ------
     GateError
-        When it can't be read, or has changed since the request.
+        When it can't be read.
     """
-    verdict = stored_verdict(version)
-    digest = text_sha256(version.tags.get(VERDICT_JSON, ""))
-    if verdict is None or digest != request.record.facts["verdict_sha256"]:
-        raise GateError(
-            f"the verdict on {version.name} version {version.version} is not the one its review was requested for: "
-            "run the gate again"
-        )
-    return verdict
+    return Verdict.model_validate_json(read_text(client, name, request.record.facts[VERDICT_SHA256]))
 
 
 def _covers(known: Request, facts: dict[str, str]) -> bool:
     """Whether a request is about these facts; a new gate report does not reopen a case that was decided."""
     if known.state == "void":
         return False
-    ignored = set() if is_open(known) else {"gate_report_sha256"}
+    ignored = set() if is_open(known) else {GATE_REPORT_SHA256}
     return all(known.record.facts.get(key) == value for key, value in facts.items() if key not in ignored)
 
 

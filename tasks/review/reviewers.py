@@ -1,146 +1,180 @@
-"""Identity of reviewers: a declared reviewer is identified by a key, or by the login to the tracking server."""
+"""Identity of reviewers: a declared reviewer signs with a key, or has logged in to the tracking server."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from evenhand.audit.review_state import find_reviewer
+from evenhand.audit.requests import SIGNATURE, STATEMENT, TRACKING_USER
+from evenhand.audit.statements import Statement, check_signature, parse_statement, split_signed
 from evenhand.errors import GateError
-from evenhand.problem import Reviewer, ReviewPolicy
+from evenhand.problem import Reviewer
+from evenhand.problem.person_names import clean_person_name, name_key
+from evenhand.problem.signing_keys import NAMESPACE, parse_key
 from tasks.registry.accounts import tracking_user
+from tasks.registry.model_versions import now
 
-MIN_KEY_LENGTH = 32  # characters; a shorter key could be guessed from its fingerprint
+KEY_OPTION = "--key ~/.ssh/id_ed25519"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How a person at a terminal or a form proves who they are.
+
+    Attributes
+    ----------
+    signed : str, optional
+        A decision that was signed before, text and signature; the output of ``--sign``.
+    key : str, optional
+        File of a private key of this machine; None looks in ``~/.ssh`` and asks the SSH agent.
+    here : bool
+        Whether keys and the login of this machine are the person's own; False in a form.
+    """
+
+    signed: str | None = None
+    key: str | None = None
+    here: bool = True
+
+
+AT_THIS_MACHINE = Proof()
 
 
 def clean_name(reviewer: str) -> str:
-    """Remove superfluous spaces from a reviewer's name.
+    """Return a reviewer's name in one form.
 
     Raises
     ------
     GateError
-        When the name is empty.
+        When the name is empty, can't be seen as it is, or imitates letters of another script.
     """
-    name = " ".join(reviewer.split())
-    if not name:
-        raise GateError("a decision needs the name of its reviewer; the given name is empty")
-    return name
+    try:
+        return clean_person_name(reviewer)
+    except ValueError as fault:
+        raise GateError(f"a decision needs the name of its reviewer: {fault}") from None
 
 
-def prove_identity(policy: ReviewPolicy, reviewer: str, digest: str, signature: str | None) -> dict[str, str]:
-    """Check that a decision comes from the reviewer.
-
-    Parameters
-    ----------
-    policy : ReviewPolicy
-    reviewer : str
-    digest : str
-        Of the decision.
-    signature : str, optional
-        Made elsewhere. None signs here, or asks the tracking server for the authenticated user.
-
-    Returns
-    -------
-    dict of str to str
-        The proof, for the facts of the ledger's record.
+def find_declared(reviewers: Sequence[Reviewer], name: str) -> Reviewer | None:
+    """Find a declared reviewer; None when no reviewers are declared.
 
     Raises
     ------
     GateError
-        When the reviewer can't be identified.
+        When the name is not among them.
     """
-    if policy.reviewers and _declared(policy, reviewer).key is None:
-        return {"signature": "", "tracking_user": _check_user(_declared(policy, reviewer), signature)}
-    signed = signature if signature is not None else sign(policy, reviewer, digest)
-    check_signature(policy, reviewer, digest, signed)
-    return {"signature": signed}
-
-
-def has_server_account(policy: ReviewPolicy, reviewer: str) -> bool:
-    """Whether a reviewer is identified by the tracking server."""
-    declared = find_reviewer(policy, reviewer)
-    return declared is not None and declared.key is None
-
-
-def sign(policy: ReviewPolicy, reviewer: str, digest: str) -> str:
-    """Sign a digest with the key of a declared reviewer; empty when no reviewers are declared.
-
-    Returns
-    -------
-    str
-        HMAC-SHA256 (RFC 2104), hexadecimal.
-
-    Raises
-    ------
-    GateError
-        When the reviewer is not declared, or the key is missing or differs from the declared one.
-    """
-    if not policy.reviewers:
-        return ""
-    return hmac.new(_key(_declared(policy, reviewer)), digest.encode(), hashlib.sha256).hexdigest()
-
-
-def check_signature(policy: ReviewPolicy, reviewer: str, digest: str, signature: str) -> None:
-    """Check a signature with the reviewer's key.
-
-    Raises
-    ------
-    GateError
-        When the signature is not the reviewer's signature of this digest.
-    """
-    if not hmac.compare_digest(sign(policy, reviewer, digest).encode(), signature.encode()):
-        raise GateError(f"the signature is not that of {reviewer} on this decision")
-
-
-def _declared(policy: ReviewPolicy, name: str) -> Reviewer:
-    found = find_reviewer(policy, name)
+    if not reviewers:
+        return None
+    found = next((reviewer for reviewer in reviewers if name_key(reviewer.name) == name_key(name)), None)
     if found is None:
-        allowed = ", ".join(reviewer.name for reviewer in policy.reviewers)
+        allowed = ", ".join(reviewer.name for reviewer in reviewers)
         raise GateError(f"{name} is not among the declared reviewers; allowed: {allowed}")
     return found
 
 
-def _check_user(reviewer: Reviewer, signature: str | None) -> str:
-    if signature is not None:  # from a form or another machine: our own login does not identify its author
-        raise GateError(_login_required(reviewer))
+def prove(reviewer: Reviewer | None, statement: Statement, proof: Proof) -> tuple[Statement, dict[str, str]]:
+    """Prove that a decision comes from its reviewer.
+
+    Parameters
+    ----------
+    reviewer : Reviewer or None
+        As declared; None when no reviewers are declared.
+    statement : Statement
+        What is decided.
+    proof : Proof
+
+    Returns
+    -------
+    statement : Statement
+        As it was signed.
+    facts : dict of str to str
+        The proof, for the ledger's record.
+
+    Raises
+    ------
+    GateError
+        When the reviewer can't be identified, or has signed another decision.
+    """
+    acknowledged = {"acknowledged": json.dumps(statement.acknowledged)} if statement.acknowledged else {}
+    if reviewer is None:
+        return statement, acknowledged
+    if reviewer.key is None:
+        return statement, {TRACKING_USER: _check_user(reviewer, proof), **acknowledged}
+    if proof.signed is None and not proof.here:
+        raise GateError(f"{reviewer.name} has declared a key: paste the signed decision, the output of --sign")
+    pasted = proof.signed if proof.signed is not None else sign(statement, reviewer.key, proof.key)
+    text, signature = split_signed(pasted)
+    try:
+        check_signature(text, signature, reviewer.key, now())
+    except GateError as fault:
+        raise GateError(f"the decision is not signed by {reviewer.name}: {fault}") from None
+    signed = parse_statement(text)
+    own = {name: getattr(signed, name) for name in ("comment", "acknowledged", "at")}
+    if signed != statement.model_copy(update=own):
+        raise GateError(f"what {reviewer.name} signed is another decision: {_difference(signed, statement)}")
+    acknowledged = {"acknowledged": json.dumps(signed.acknowledged)} if signed.acknowledged else {}
+    return signed, {STATEMENT: text, SIGNATURE: signature, **acknowledged}
+
+
+def sign(statement: Statement, declared_key: str, key_file: str | None = None) -> str:
+    """Sign a statement with a private key of this machine or of its SSH agent; return text and signature.
+
+    Raises
+    ------
+    GateError
+        When the private key is not here, or ``ssh-keygen`` refuses.
+    """
+    text, public = statement.text(), parse_key(declared_key).line
+    with tempfile.TemporaryDirectory() as folder:
+        agent_key = Path(folder, "key.pub")  # with a public key, ssh-keygen asks the agent for the private one
+        agent_key.write_text(f"{public}\n", encoding="utf-8")
+        path = Path(key_file).expanduser() if key_file else _find_private(public) or agent_key
+        origin = "the SSH agent" if path == agent_key else str(path)
+        if not path.is_file():
+            raise GateError(f"there is no key {path}; name the private key of the declared one: {KEY_OPTION}")
+        command = ["ssh-keygen", "-Y", "sign", "-n", NAMESPACE, "-f", str(path)]
+        try:
+            done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+        except OSError as error:
+            raise GateError(f"ssh-keygen can't be run ({error.strerror}); install OpenSSH to sign a decision") from None
+    if done.returncode:
+        reason = " ".join(done.stderr.decode(errors="replace").split())
+        raise GateError(f"{origin} can't sign the decision: {reason}; name the private key: {KEY_OPTION}")
+    return text + done.stdout.decode()
+
+
+def _find_private(public: str) -> Path | None:
+    """Find the private key in ``~/.ssh`` that belongs to a public one."""
+    for path in sorted(Path("~/.ssh").expanduser().glob("*.pub")):
+        try:
+            same = parse_key(path.read_text(encoding="utf-8")).line == public
+        except (OSError, UnicodeDecodeError, ValueError):
+            continue
+        if same and path.with_suffix("").is_file():
+            return path.with_suffix("")
+    return None
+
+
+def _difference(signed: Statement, expected: Statement) -> str:
+    names = [name for name in type(signed).model_fields if getattr(signed, name) != getattr(expected, name)]
+    return ", ".join(
+        f"{name} {getattr(signed, name)!r} instead of {getattr(expected, name)!r}"
+        for name in names
+        if name not in ("comment", "acknowledged", "at")
+    )
+
+
+def _check_user(reviewer: Reviewer, proof: Proof) -> str:
+    if not proof.here or proof.signed is not None:  # our own login does not identify who filled in a form
+        raise GateError(
+            f"{reviewer.name} is declared without a key, so nothing signed is accepted: decide at a terminal, "
+            f"logged in to the tracking server as {reviewer.user}"
+        )
     found = tracking_user()
     if found != reviewer.user:
         raise GateError(
             f"{reviewer.name} is user {reviewer.user} of the tracking server, and the login is that of {found}"
         )
     return found
-
-
-def _login_required(reviewer: Reviewer) -> str:
-    return (
-        f"{reviewer.name} is declared without a key, so no code is accepted: decide at a terminal, logged in to the "
-        f"tracking server as {reviewer.user}"
-    )
-
-
-def _key(reviewer: Reviewer) -> bytes:
-    if reviewer.key is None or reviewer.fingerprint is None:
-        raise GateError(_login_required(reviewer))
-    kind, _, name = reviewer.key.partition(":")
-    value = os.environ.get(name, "") if kind == "env" else _read_secret_block(name)
-    if not value:
-        raise GateError(f"the key of {reviewer.name} is required, and {reviewer.key} is empty or missing")
-    if len(value) < MIN_KEY_LENGTH:
-        raise GateError(
-            f"the key of {reviewer.name} has {len(value)} characters; at least {MIN_KEY_LENGTH} are required"
-        )
-    key = value.encode()
-    if not hmac.compare_digest(hashlib.sha256(key).hexdigest(), reviewer.fingerprint):
-        raise GateError(f"the key in {reviewer.key} does not match the declared fingerprint of {reviewer.name}")
-    return key
-
-
-def _read_secret_block(name: str) -> str:
-    from prefect.blocks.system import Secret
-
-    try:
-        block = Secret.load(name)
-        return str(block.get()) if isinstance(block, Secret) else ""
-    except Exception as error:  # noqa: BLE001 - errors of Prefect may quote the secret
-        raise GateError(f"block:{name} can't be read from Prefect: {type(error).__name__}") from None

@@ -6,27 +6,20 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.audit.chain import RecordBody, sha256
-from evenhand.audit.review_state import ChampionState, champion_state
+from evenhand.audit.chain import RecordBody
+from evenhand.audit.review_state import ChampionState, champion_state, rollback_statement
+from evenhand.audit.statements import Statement
 from evenhand.errors import EvenhandError, GateError
-from evenhand.problem import ReviewPolicy
+from evenhand.problem import Reviewer
 from tasks.registry.champion_alias import add_record, alias_record, reconcile, unfinished_move
 from tasks.registry.client import connect
 from tasks.registry.ledger_store import Records
 from tasks.registry.load_model import load_model
-from tasks.registry.model_versions import (
-    CHAMPION,
-    Registered,
-    in_one_line,
-    model_exists,
-    model_name,
-    read_version,
-    registry_errors,
-)
-from tasks.review.reviewers import clean_name, prove_identity, sign
+from tasks.registry.model_versions import CHAMPION, ModelName, in_one_line, model_name, now, registry_errors
+from tasks.review.reviewers import Proof, clean_name, find_declared, prove, sign
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
 REASON_LENGTH = 1_000
 
@@ -36,94 +29,126 @@ class RollbackRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    problem: str = Field(default="toronto", description="problem of the champion, such as toronto")
+    problem: str = Field(
+        default="toronto", description="problem of the champion, such as toronto; toronto-quick for quick trainings"
+    )
     reason: str = Field(default="", description="why; required", max_length=REASON_LENGTH)
     reviewer: str = Field(default="", description="name of the person who decides; required")
-    signature: str | None = Field(
-        default=None, description="signature made on another machine, when the reviewer's key is not on this one"
+    no_champion: bool = Field(
+        default=False, description="leave no champion, such as when the previous one is lost as well"
     )
-    code: bool = Field(
-        default=False, description="print the code that signs this rollback on another machine, and roll nothing back"
+    key: str | None = Field(
+        default=None, description="file of your private SSH key; ~/.ssh and the SSH agent are searched if not given"
     )
+    sign: bool = Field(
+        default=False, description="print the signed rollback for a form or another machine, and roll nothing back"
+    )
+    signed: str | None = Field(default=None, description="what --sign printed on another machine")
 
 
-def roll_back(request: RollbackRequest) -> Registered:
+def roll_back(request: RollbackRequest, here: bool = True) -> str:
     """Restore the previous champion: record a rollback, which moves alias ``champion``.
 
     A rollback whose process was killed is finished by the same request, and not done twice.
 
+    Parameters
+    ----------
+    request : RollbackRequest
+    here : bool
+        Whether the keys and the login of this machine are the person's own.
+
     Returns
     -------
-    Registered
-        The restored champion.
+    str
+        One sentence on the result.
 
     Raises
     ------
     GateError
-        When the reason or the name is missing, there is no previous champion, or it can't be loaded.
+        When the reason or the name is missing, the reviewer can't be identified, there is no previous champion, or its
+        files are not those that were registered.
     """
-    reason, reviewer = " ".join(request.reason.split()), clean_name(request.reviewer)
-    if not reason:
-        raise GateError("a rollback needs a reason; the given reason is empty")
+    reason, reviewer = _reason(request), clean_name(request.reviewer)
     name = model_name(request.problem)
     with registry_errors(f"rolling back {name}"):
         client = connect()
-        if not model_exists(client, name):
-            raise GateError(f"there is no registered model {name}, so there is nothing to roll back")
         begun = unfinished_move(client, name)
         records = reconcile(client, name)
+        if not records:
+            raise GateError(f"there is no registered model {name} with a ledger, so there is nothing to roll back")
         if begun is None or (begun.kind, begun.by, begun.reason) != ("rollback", reviewer, reason):
-            records = _record_rollback(client, name, reviewer, reason, request.signature)
-        return read_version(client, name, champion_state(records).champion)
+            attempt = _Attempt(name, reviewer, reason, request, here)
+            records = add_record(client, name, attempt.decide)
+    champion = champion_state(records).champion
+    return f"{name} version {champion} is the champion again." if champion else f"{name} has no champion now."
 
 
-def rollback_code(request: RollbackRequest) -> str:
-    """Sign the current rollback with the key of a declared reviewer, without carrying it out.
+def signed_rollback(request: RollbackRequest) -> str:
+    """Sign the rollback with the key of a declared reviewer, without carrying it out.
 
     Raises
     ------
     GateError
-        When there is nothing to roll back, no reviewers are declared, or the reviewer's key is not on this machine.
+        When there is nothing to roll back, the reviewer has declared no key, or the private key is not on this machine.
     """
-    name, reviewer = model_name(request.problem), clean_name(request.reviewer)
+    name, reviewer, reason = model_name(request.problem), clean_name(request.reviewer), _reason(request)
     with registry_errors(f"reading {name}"):
-        records = reconcile(connect(), name)
-    policy = _policy(records)
-    if not policy.reviewers:
-        raise GateError(f"{request.problem} declares no reviewers, so a rollback of its champion needs no code")
-    return sign(policy, reviewer, _digest(name, champion_state(records), reviewer, " ".join(request.reason.split())))
+        state = champion_state(reconcile(connect(), name))
+    declared = _declared(state, reviewer)
+    if declared is None or declared.key is None:
+        raise GateError(f"{reviewer} has declared no key, so there is nothing to sign: roll back without --sign")
+    return sign(_statement(name, state, request, declared.name, reason), declared.key, request.key)
 
 
-def _digest(name: str, now: ChampionState, reviewer: str, reason: str) -> str:
-    if not now.previous:
-        raise GateError(f"the ledger of {name} has no previous {CHAMPION}, so there is nothing to roll back to")
-    return sha256({"rollback": name, "from": now.champion, "to": now.previous, "by": reviewer, "reason": reason})
+class _Attempt:
+    """An attempt to record a rollback; it is decided again whenever another record was appended first."""
+
+    def __init__(self, name: ModelName, reviewer: str, reason: str, request: RollbackRequest, here: bool) -> None:
+        self.name, self.reviewer, self.reason = name, reviewer, reason
+        self.request, self.proof = request, Proof(request.signed, request.key, here)
+
+    def decide(self, records: Records) -> RecordBody:
+        """Return the record of the rollback."""
+        state = champion_state(records)
+        declared = _declared(state, self.reviewer)
+        by = declared.name if declared else self.reviewer
+        statement = _statement(self.name, state, self.request, by, self.reason)
+        _check_loads(self.name, state, statement.version)
+        signed, proof = prove(declared, statement, self.proof)
+        return alias_record("rollback", signed.version, by, signed.comment, {"from": state.champion, **proof})
 
 
-def _record_rollback(client: MlflowClient, name: str, reviewer: str, reason: str, signature: str | None) -> Records:
-    def decide(records: Records) -> RecordBody | None:
-        now = champion_state(records)
-        digest = _digest(name, now, reviewer, reason)
-        _check_loads(client, name, now.previous)
-        proof = prove_identity(_policy(records), reviewer, digest, signature)
-        return alias_record("rollback", now.previous, reviewer, reason, {"from": now.champion, **proof})
-
-    return add_record(client, name, decide)
+def _reason(request: RollbackRequest) -> str:
+    reason = " ".join(request.reason.split())
+    if not reason:
+        raise GateError("a rollback needs a reason; the given reason is empty")
+    return reason
 
 
-def _check_loads(client: MlflowClient, name: str, version: str) -> None:
-    from mlflow.exceptions import MlflowException
+def _declared(state: ChampionState, reviewer: str) -> Reviewer | None:
+    """Find the reviewer by the rules in force: who may approve may also roll back."""
+    return find_declared(state.rules.policy.reviewers if state.rules else (), reviewer)
 
-    try:
-        client.get_model_version(name, version)
-        load_model(f"models:/{name}/{version}")
-    except (EvenhandError, MlflowException) as error:
+
+def _statement(name: ModelName, state: ChampionState, request: RollbackRequest, by: str, reason: str) -> Statement:
+    if state.current is None:
+        raise GateError(f"the ledger of {name} has no {CHAMPION}, so there is nothing to roll back")
+    if state.previous is None and not request.no_champion:
         raise GateError(
-            f"{name} version {version}, the previous champion, can't be loaded: {in_one_line(error)}"
+            f"the ledger of {name} has no previous {CHAMPION}, so there is nothing to roll back to; "
+            "--no-champion leaves none"
+        )
+    version = "" if request.no_champion or state.previous is None else state.previous.version
+    return rollback_statement(state, version, reviewer=by, comment=reason, at=now())
+
+
+def _check_loads(name: ModelName, state: ChampionState, version: str) -> None:
+    if not version or state.previous is None:
+        return
+    try:
+        load_model(f"models:/{name}/{version}", state.previous.model_sha256)
+    except EvenhandError as error:
+        raise GateError(
+            f"{name} version {version}, the previous champion, can't be loaded: {in_one_line(error)}. --no-champion "
+            "leaves no champion"
         ) from None
-
-
-def _policy(records: Records) -> ReviewPolicy:
-    """Return the policy of the latest request: who may approve may also roll back."""
-    latest = next((record for record in reversed(records) if record.kind == "request"), None)
-    return ReviewPolicy.model_validate_json(latest.facts["policy"]) if latest else ReviewPolicy()

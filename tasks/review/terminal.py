@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
+from tasks.registry.model_versions import ModelName, model_name, short_name
 from tasks.review.decide import Choice, Decision, ReviewAnswer, decide_review
-from tasks.review.pending_reviews import PendingReview, approval_code, pending_review, pending_reviews
+from tasks.review.pending_reviews import PendingReview, pending_review, pending_reviews, signed_decision
 from tasks.review.prefect_form import resume_waiting_runs
+from tasks.review.reviewers import Proof
 from tasks.settings import settings
 
 DECISIONS: dict[str, Choice] = {"approve": "approve", "reject": "reject"}
@@ -18,20 +22,30 @@ class ReviewOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    problem: str | None = Field(default=None, description="problem of the model, such as toronto")
+    problem: str | None = Field(
+        default=None, description="problem of the model, such as toronto; toronto-quick for its quick trainings"
+    )
     version: str | None = Field(default=None, pattern=r"^\d+$", description="version of the registered model")
     decision: Choice | None = Field(
         default=None, description="approve moves alias champion; reject leaves it where it is; both are recorded"
     )
     reviewer: str | None = Field(default=None, description="name of the person who decides")
     comment: str | None = Field(default=None, description="why")
-    signature: str | None = Field(
-        default=None, description="signature made on another machine, when the reviewer's key is not on this one"
+    acknowledge: tuple[str, ...] = Field(
+        default=(), description="an undecided condition that the reviewer accepts; once for each"
     )
-    code: bool = Field(
-        default=False,
-        description="print the code that signs this decision in a form or on another machine, and decide nothing",
+    key: str | None = Field(
+        default=None, description="file of your private SSH key; ~/.ssh and the SSH agent are searched if not given"
     )
+    sign: bool = Field(
+        default=False, description="print the signed decision for a form or another machine, and decide nothing"
+    )
+    signed: str | None = Field(default=None, description="file with a decision that --sign printed elsewhere")
+
+    @property
+    def model(self) -> ModelName | None:
+        """Name of the registered model, where a problem was given."""
+        return None if self.problem is None else model_name(self.problem)
 
 
 def review_at_terminal(options: ReviewOptions) -> None:
@@ -42,8 +56,8 @@ def review_at_terminal(options: ReviewOptions) -> None:
     GateError
         When no pending review matches the options, or the decision is refused.
     """
-    if options.code:
-        _print(approval_code(*_complete(options)))
+    if options.sign:
+        _print(signed_decision(*_complete(options)))
         return
     review = _choose_review(options)
     if review is None:
@@ -53,7 +67,7 @@ def review_at_terminal(options: ReviewOptions) -> None:
     if answer is None:
         _print("Nothing was decided.")
         return
-    _report(review, decide_review(review.problem, review.version, answer))
+    _report(review, decide_review(review.name, review.version, answer))
 
 
 def review_text(review: PendingReview) -> str:
@@ -66,6 +80,7 @@ def review_text(review: PendingReview) -> str:
         "compared with": f"{against}, on {verdict.rows:,} held-out rows",
         "requested": review.filed_at,
         "trained by": review.trained_by,
+        "rules": review.changed_rules,
         "may decide": ", ".join(review.reviewers) or "anybody who gives a name",
         "approved by": ", ".join(review.approved_by),
         "report": str(settings().runs / review.training) if review.training else "",
@@ -79,7 +94,7 @@ def review_text(review: PendingReview) -> str:
 
 
 def form_text(review: PendingReview, refusal: str = "") -> str:
-    """Describe a case in Markdown for the form, with the commands that print the approval codes of the reviewers."""
+    """Describe a case in Markdown for the form, with the commands that sign the decisions of the reviewers."""
     parts = [f"**The last answer was refused:** {refusal}"] if refusal else []
     parts.append(f"```\n{review_text(review).strip()}\n```")
     parts += [f"[Gate report]({review.report}): the whole case on one page"] if review.report else []
@@ -91,26 +106,29 @@ def form_text(review: PendingReview, refusal: str = "") -> str:
             "logged in to the tracking server."
         )
     if with_key:
-        options = (
-            f'--problem {review.problem} --version {review.version} --decision approve --reviewer "{{name}}" --code'
+        named = f"--problem {short_name(review.name)} --version {review.version}"
+        options = f'{named} --decision approve --reviewer "{{name}}" --comment "" --sign'
+        parts.append(
+            "Sign your decision on a machine that has your SSH key (or use `--decision reject`), and paste the whole "
+            "output as `signed_decision`:"
         )
-        parts.append("Print your approval code on a machine that has your key (or use `--decision reject`):")
         parts += [f"    make review ARGS='{options.format(name=name)}'" for name in with_key]
     return "\n\n".join(parts)
 
 
-def _complete(options: ReviewOptions) -> tuple[str, str, Choice, str]:
-    problem, version, decision, reviewer = options.problem, options.version, options.decision, options.reviewer
-    if problem is None or version is None or decision is None or reviewer is None:
-        missing = [name for name in ("problem", "version", "decision", "reviewer") if getattr(options, name) is None]
-        raise GateError(f"an approval code needs these options as well: {', '.join(f'--{name}' for name in missing)}")
-    return problem, version, decision, reviewer
+def _complete(options: ReviewOptions) -> tuple[ModelName, str, ReviewAnswer]:
+    missing = [name for name in ("problem", "version", "decision", "reviewer") if getattr(options, name) is None]
+    model, version, decision, reviewer = options.model, options.version, options.decision, options.reviewer
+    if model is None or version is None or decision is None or reviewer is None:
+        raise GateError(f"a signed decision needs these options as well: {', '.join(f'--{name}' for name in missing)}")
+    proof = Proof(key=options.key)
+    return model, version, ReviewAnswer(decision, reviewer, options.comment or "", options.acknowledge, proof)
 
 
 def _choose_review(options: ReviewOptions) -> PendingReview | None:
-    if options.problem is not None and options.version is not None:
-        return pending_review(options.problem, options.version)
-    waiting = [r for r in pending_reviews() if options.problem in (None, r.problem)]
+    if options.model is not None and options.version is not None:
+        return pending_review(options.model, options.version)
+    waiting = [r for r in pending_reviews() if options.model in (None, r.name)]
     waiting = [r for r in waiting if options.version in (None, r.version)]
     if not waiting:
         if options.decision:
@@ -143,7 +161,17 @@ def _ask_answer(options: ReviewOptions) -> ReviewAnswer | None:
     comment = options.comment
     if comment is None:
         comment = "" if options.reviewer and options.decision else _ask("Comment: ")
-    return ReviewAnswer(decision, reviewer or "", comment or "", options.signature)
+    proof = Proof(_read_signed(options.signed), options.key)
+    return ReviewAnswer(decision, reviewer or "", comment or "", options.acknowledge, proof)
+
+
+def _read_signed(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GateError(f"--signed: {path} can't be read: {error}; it is a file with what --sign printed") from None
 
 
 def _ask_decision() -> Choice | None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.audit.requests import MODEL_SHA256
 from evenhand.errors import GateError, SourceError, StorageError
 from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import fetch
 from tasks.data.sources.fetched import Fetched
-from tasks.registry.champion_alias import champion_was_promoted
+from tasks.registry.champion_alias import reconcile
 from tasks.registry.client import connect
 from tasks.registry.load_model import load_model
-from tasks.registry.model_versions import Registered, champion, model_name, read_version, registry_errors
+from tasks.registry.model_versions import ModelName, model_name, registry_errors
+from tasks.registry.registrations import registration_of, standing_champion
 from tasks.scoring.predictions import NOT_SCORED, predict_table, rows_per_class, write_predictions
 from tasks.settings import settings
 
@@ -35,9 +38,6 @@ class ScoreRequest(BaseModel):
     )
     version: str | None = Field(default=None, description="version of the registered model; the champion if not given")
     keep: tuple[str, ...] = Field(default=(), description="columns of the input to copy to the output")
-    out_of_band: bool = Field(
-        default=False, description="accept a champion whose alias was moved by hand, without a review"
-    )
 
 
 class ScoringResult(BaseModel):
@@ -65,14 +65,15 @@ def score(request: ScoreRequest) -> ScoringResult:
     SourceError
         When the file can't be read, or lacks a column of the model.
     GateError
-        When there is no champion, its alias was moved by hand, or the registry can't be used.
+        When there is no champion, MLflow has another one than the ledger, its files were changed, or the registry
+        can't be used.
     StorageError
         When the predictions can't be written; no partial file is left.
     """
     problem = load_problem(request.problem, request.data)
-    version = _select_version(problem.name, request)
+    version = _select_version(model_name(problem.name), request)
     with registry_errors(f"loading {version.name} version {version.version}"):
-        fitted = load_model(f"models:/{version.name}/{version.version}")
+        fitted = load_model(f"models:/{version.name}/{version.version}", version.model_sha256)
     source = fetch(problem.source, settings().cache)
     _check_columns(source, [*fitted.encoder.feature_names_in_, *request.keep], request.data, version)
     table = predict_table(problem, fitted, source.frame, request.keep)
@@ -92,23 +93,32 @@ def score(request: ScoreRequest) -> ScoringResult:
     return result
 
 
-def _select_version(problem_name: str, request: ScoreRequest) -> Registered:
-    name = model_name(problem_name)
-    if request.version is not None:
-        with registry_errors(f"looking for version {request.version} of {name}"):
-            return read_version(connect(), name, request.version)
-    found = champion(problem_name)
-    if found is None:
-        raise GateError(f"{name} has no champion: approve a version (make review), or choose one with --version")
-    if not request.out_of_band and not champion_was_promoted(problem_name):
-        raise GateError(
-            f"version {found.version} of {name} became champion without a review: its alias was moved by hand (see "
-            "`make ledger`). Restore the promoted version with `make rollback`, or accept this one with --out-of-band"
-        )
-    return found
+class _Chosen(NamedTuple):
+    """The version to score with, and the digest of its files in the ledger."""
+
+    name: ModelName
+    version: str
+    run_id: str | None
+    model_sha256: str
 
 
-def _check_columns(source: Fetched, needed: list[str], data: str, version: Registered) -> None:
+def _select_version(name: ModelName, request: ScoreRequest) -> _Chosen:
+    """Choose the champion of the ledger, or the requested version when the ledger has it."""
+    with registry_errors(f"looking for the champion of {name}"):
+        client = connect()
+        records = reconcile(client, name)
+        if request.version is not None:
+            registration = registration_of(client, records, name, request.version)
+            run_id = registration.facts["run_id"] or None
+            return _Chosen(name, request.version, run_id, registration.facts[MODEL_SHA256])
+        promoted = standing_champion(client, records, name)
+        if promoted is None:
+            raise GateError(f"{name} has no champion: approve a version (make review), or choose one with --version")
+        run_id = client.get_model_version(name, promoted.version).run_id or None
+    return _Chosen(name, promoted.version, run_id, promoted.model_sha256)
+
+
+def _check_columns(source: Fetched, needed: list[str], data: str, version: _Chosen) -> None:
     missing = [name for name in needed if name not in source.frame.columns]
     if missing:
         raise SourceError(
@@ -117,7 +127,7 @@ def _check_columns(source: Fetched, needed: list[str], data: str, version: Regis
         )
 
 
-def _output_path(request: ScoreRequest, version: Registered, source: Fetched) -> Path:
+def _output_path(request: ScoreRequest, version: _Chosen, source: Fetched) -> Path:
     if request.out is None:
         digest = hashlib.sha256("".join(file.sha256 for file in source.files).encode()).hexdigest()[:12]
         return settings().home / "predictions" / f"{version.name}-v{version.version}-{digest}.parquet"

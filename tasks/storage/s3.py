@@ -85,6 +85,8 @@ class S3Store(Store):
     prefix: str
     endpoint: str | None
     cache: Path
+    profile: str | None = None
+    """AWS profile with the credentials; None takes those of the environment."""
 
     @cached_property
     def _client(self) -> Any:
@@ -94,7 +96,7 @@ class S3Store(Store):
             retries={"mode": "standard", "total_max_attempts": 3},
             s3={"addressing_style": "path" if self.endpoint else "auto"},
         )
-        return boto3.Session().client("s3", endpoint_url=self.endpoint, config=config)
+        return boto3.Session(profile_name=self.profile).client("s3", endpoint_url=self.endpoint, config=config)
 
     @override
     def put(self, local: Path, key: str, overwrite: bool = False) -> None:

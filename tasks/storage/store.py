@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +18,10 @@ from tasks.settings import settings
 from tasks.storage.folder import FolderStore, Store
 
 
-def open_store(uri: str | None = None) -> Store:
+def open_store(uri: str | None = None, profile: str | None = None) -> Store:
     """Open the store at a folder or ``s3://bucket/prefix``; ``EVENHAND_STORE`` when ``uri`` is None.
+
+    ``profile`` names the AWS profile whose credentials are used for S3; None takes those of the environment.
 
     Raises
     ------
@@ -29,7 +32,7 @@ def open_store(uri: str | None = None) -> Store:
     if where.startswith("s3://"):
         from tasks.storage.s3 import s3_store  # boto3 takes half a second, and a folder does not need it
 
-        return s3_store(where, settings().s3_endpoint, settings().cache / "store")
+        return replace(s3_store(where, settings().s3_endpoint, settings().cache / "store"), profile=profile)
     if "://" in where or not where.strip():
         raise StorageError(
             f"the store {where!r} can't be opened: EVENHAND_STORE must be a folder or s3://bucket/prefix"

@@ -9,8 +9,8 @@ from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport
 from tasks.registry.load_model import load_model
-from tasks.registry.model_versions import Registered, find_by_identity
-from tasks.registry.register_version import register
+from tasks.registry.model_versions import Registered
+from tasks.registry.register_version import find_registered, register
 from tasks.registry.store_model import log_model
 from tasks.training.fit import Refitted
 from tasks.training.outcome import TrainingData
@@ -45,11 +45,11 @@ def register_winner(
         LEAK_SENTINEL: leaks.leak_sentinel,
         **reproducible(winner),
     }
-    known = find_by_identity(training.registered_name, own)
-    metadata = {**tags, "identity": own}
-    model_uri = "" if known else log_model(training.run_id, refitted.model, refitted.example, metadata=metadata)
-    if not known:
-        load_model(model_uri)  # what can't be loaded becomes no version
-    registered = register(model_uri, training.run_id, training.registered_name, own, tags)
+    registered = find_registered(training.model_name, own)
+    if registered is None:
+        metadata = {**tags, "identity": own}
+        logged = log_model(training.run_id, refitted.model, refitted.example, metadata=metadata)
+        load_model(logged.uri, logged.sha256)  # what can't be loaded becomes no version
+        registered = register(logged, training.run_id, training.model_name, own, tags)
     refitted.model.path.unlink()  # the registry has a copy
     return registered

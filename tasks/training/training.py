@@ -23,6 +23,7 @@ from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.processes.memory import give_back
 from tasks.registry import training_runs
+from tasks.registry.model_versions import ModelName, model_name
 from tasks.registry.store_model import MODEL_FILE
 from tasks.settings import ROOT, settings
 from tasks.training.context import TrainingContext
@@ -55,8 +56,8 @@ class Training:
     problem: Problem
     preset: Preset
     seed: int
-    registered_name: str
-    """Of its MLflow experiment and, behind a prefix, of its registered model."""
+    model_name: ModelName
+    """Of its registered model."""
     run_id: str
     seconds: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
@@ -115,7 +116,7 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
         params={"problem": problem.name, "preset": preset, "seed": seed, "metric": problem.metric},
         tags={"synthetic": str(problem.synthetic).lower(), "training": identifier, "code": code_hash()},
     )
-    training = Training(identifier, folder, problem, preset, seed, name, run_id)
+    training = Training(identifier, folder, problem, preset, seed, model_name(name), run_id)
     try:
         yield training
     except BaseException as error:
