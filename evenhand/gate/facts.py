@@ -9,7 +9,11 @@ from evenhand.problem import GatePolicy
 
 MEGABYTE = 1e6
 _LEAKS = {True: "found nothing", False: "found a leak", None: "its training was not checked for leaks: train it again"}
-_VALIDATED = {True: "passed", False: "did not pass", None: "no tag says whether they were validated: train it again"}
+_VALIDATED = {
+    True: "passed",
+    False: "did not pass",
+    None: "it is not recorded whether they were validated: train it again",
+}
 
 
 def fact_conditions(facts: Facts, policy: GatePolicy) -> Iterator[Condition]:

@@ -57,9 +57,9 @@ class Facts:
     available: tuple[str, ...] | None = None
     """Raw columns that the data has."""
     validated: bool | None = None
-    """Whether its training data passed validation; None (undecided) where no tag says so."""
+    """Whether its training data passed validation; None (undecided) where it is not recorded."""
     leak_free: bool | None = None
-    """Whether the leak sentinel found nothing; None (undecided) where no tag says so."""
+    """Whether the leak sentinel found nothing; None (undecided) where it is not recorded."""
     newest: date | None = None
     """Of its training rows."""
     rows_per_second: float | None = None

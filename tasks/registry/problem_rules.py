@@ -101,5 +101,5 @@ def _recorded_file(records: Sequence[Record]) -> str:
 def _another(problem: Problem, name: ModelName, governing: str) -> ProblemError:
     return ProblemError(
         f"{problem.file or problem.name}: `name: {problem.name}` belongs to {governing}, whose model {name} was "
-        "promoted by the rules there. Give this file another name, or change that one: reviewers then approve the change"
+        "promoted by the rules there. Give this file another name, or change that one, which its reviewers approve"
     )

@@ -142,9 +142,7 @@ def standing_champion(client: MlflowClient, records: Sequence[Record], name: Mod
     fault = champion_fault(client, promoted, name)
     if fault is None:
         return promoted
-    expected = (
-        "no champion" if promoted is None else f"version {promoted.version} as champion (record {_where(promoted)})"
-    )
+    version = f"version {promoted.version} as champion (record {promoted.move.seq})" if promoted else "no champion"
     raise GateError(f"the ledger of {name} has {version}, but {fault}")
 
 

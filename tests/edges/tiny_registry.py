@@ -12,26 +12,33 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 
 from evenhand.audit.review_state import champion_state
+from evenhand.gate.verdict import Verdict
 from evenhand.problem import parse_problem
 from evenhand.scoring.model import FittedCandidate
+from tasks.data.problems import load_problem
 from tasks.gate.run_gate import run_gate
 from tasks.registry import training_runs
-from tasks.registry.champion_alias import add_record, alias_record
+from tasks.registry.champion_alias import reconcile
 from tasks.registry.client import connect
+from tasks.registry.digests import POLICY, problem_digests
 from tasks.registry.ledger_store import read_ledger
-from tasks.registry.model_versions import read_version, registry_errors
-from tasks.registry.register_version import register
+from tasks.registry.model_versions import ModelName, read_version, registry_errors
+from tasks.registry.register_version import find_registered, register
+from tasks.registry.registrations import registration_of
 from tasks.registry.store_model import log_model, write_model
+from tasks.registry.verdicts import case_facts, record_verdict
+from tasks.review.approve import promote_version
 from tasks.review.request_review import request_review
 from tasks.settings import settings
 from tasks.storage.store import write_frame
 
 CLASSES = ("Assault", "Auto Theft", "Robbery")
-MODEL = "evenhand-tiny"
+MODEL = ModelName("evenhand-tiny")
 PROBLEM = parse_problem(
     {
         "name": "tiny",
@@ -71,14 +78,14 @@ def fitted(columns, renamed=None):
 
 
 def log(columns, renamed=None):
-    """Train and log a model; return its run and its address."""
+    """Train and log a model; return its run and what was logged."""
     run_id = training_runs.start_training("tiny", "training", {}, {})
     example = rows(1).rename(columns=renamed or {}).drop(columns="kind")
     with tempfile.TemporaryDirectory() as folder:
         model = write_model(fitted(columns, renamed), Path(folder, "model.skops"))
-        uri = log_model(run_id, model, example)
+        logged = log_model(run_id, model, example)
     training_runs.end_training(run_id, "FINISHED", None)
-    return run_id, uri
+    return run_id, logged
 
 
 @cache
@@ -95,17 +102,39 @@ def store_with_models():
     return folder / "mlflow.db", logged
 
 
-def promote_alias(name, version, reviewer, comment):
-    """Make a version champion by a record alone, without gate and review, as the starting point of a test."""
+def write_problem(problem):
+    """Write the problem's file, which governs gate and review, and return the problem as it is read from there."""
+    folder = settings().problems
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = problem.model_dump(mode="json", exclude_unset=True)
+    (folder / f"{problem.name}.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
+    return load_problem(problem.name)
+
+
+def pass_gate(registered, problem=PROBLEM, **changes):
+    """Record a verdict that passes, as the gate does, without scoring."""
+    client = connect()
+    records = reconcile(client, registered.name)
+    champion = champion_state(records).champion
+    verdict = Verdict(outcome="promote" if champion else "promote (first)", reasons=("better",), metric="macro_f1")
+    registration = registration_of(client, records, registered.name, registered.version)
+    rules = problem_digests(problem)[POLICY]
+    facts = case_facts(f"case {registration.hash}", registration.facts["model_sha256"], (champion, ""), rules)
+    record_verdict(registered.name, registered.version, verdict, facts | changes)
+    return verdict
+
+
+def promote_alias(name, version, reviewer="", comment=""):
+    """Make a version champion without gate and review, by rules that ask nobody, as the starting point of a test."""
     client = connect()
     with registry_errors(f"moving alias champion of {name} to version {version}"):
-        read_version(client, name, version)
-
-        def decide(records):
-            is_champion = champion_state(records).champion == version
-            return None if is_champion else alias_record("promotion", version, reviewer, comment)
-
-        add_record(client, name, decide)
+        registered = read_version(client, name, version)
+        if champion_state(reconcile(client, name)).champion == version:
+            return registered
+        problem = write_problem(WITHOUT_REVIEW)
+        request_review.fn(problem, registered, pass_gate(registered, problem))
+        promote_version(client, name, version)
+        write_problem(PROBLEM)
         return read_version(client, name, version)
 
 
@@ -113,16 +142,22 @@ CACHED_STATES = {}
 
 
 def cached_state(name, make):
-    """Create a state of the registry once per test run; later calls restore its database and gate reports."""
+    """Create a state of the registry once per test run; later calls restore its database, witness and gate reports."""
     folder = store_with_models()[0].parent
     copy, live = folder / f"{name}.db", settings().home / "mlflow.db"
+    witness, problems = settings().home / "witness", settings().problems
     source, target = (copy, live) if name in CACHED_STATES else (live, copy)
     if name not in CACHED_STATES:
         made = make()
-        CACHED_STATES[name] = made, {path: path.read_bytes() for path in folder.rglob("gate_report.html")}
-    made, reports = CACHED_STATES[name]
-    for path, content in reports.items():
+        files = {path: path.read_bytes() for path in folder.rglob("*") if path.suffix in {".html", ".u64"}}
+        for part in (witness, problems):
+            shutil.copytree(part, folder / f"{name}-{part.name}")
+        CACHED_STATES[name] = made, files
+    made, files = CACHED_STATES[name]
+    for path, content in files.items():
         path.write_bytes(content)
+    for part in (witness, problems):
+        shutil.copytree(folder / f"{name}-{part.name}", part, dirs_exist_ok=True)
     with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(target)) as database:
         original.backup(database)
     return made
@@ -136,19 +171,23 @@ class TinyRegistry:
         self.logged = logged
         self.holdout = write_frame(rows(2), "splits/{sha256}/holdout.parquet")
 
-    def version(self, *columns, identity=None, logged=None):
-        run_id, uri = logged or self.logged[columns]
-        tags = {"training": "20260101-tiny", "validation": "passed", "leak_sentinel": "clean"}
-        return register(uri, run_id, "tiny", identity or uuid.uuid4().hex, tags)
+    def version(self, *columns, identity=None, logged=None, **tags):
+        """Register a model as a training does; ``tags`` are more or other facts of it, None leaves one out."""
+        run_id, model = logged or self.logged[columns]
+        identity = identity or uuid.uuid4().hex
+        facts = {"training": "20260101-tiny", "validation": "passed", "leak_sentinel": "clean", **tags}
+        facts = {name: value for name, value in facts.items() if value is not None}
+        return find_registered(MODEL, identity) or register(model, run_id, MODEL, identity, facts)
 
     def evaluate(self, registered, problem=PROBLEM):
-        """Run the gate and request a review; return the verdict and the status message."""
+        """Write the problem's file, run the gate and request a review; return the verdict and the status message."""
+        problem = write_problem(problem)
         verdict = run_gate.fn(problem, self.holdout, registered)
         return verdict, request_review.fn(problem, registered, verdict)
 
     def champion(self, *columns, logged=None):
         made = self.version(*columns, logged=logged)
-        return promote_alias(made.name, made.version, "A. Person", "first champion")
+        return promote_alias(made.name, made.version)
 
     def aliases(self):
         return {name: str(version) for name, version in self.client.get_registered_model(MODEL).aliases.items()}
@@ -162,10 +201,19 @@ class TinyRegistry:
         return self.client.get_model_version(registered.name, registered.version).tags
 
 
+def stored_keys(registry):
+    """Files in the ledger's run that hold the keys of evaluated rows."""
+    experiment = registry.client.get_experiment_by_name("evenhand-ledger-tiny")
+    return list(Path(experiment.artifact_location.removeprefix("file://")).rglob("*.u64"))
+
+
 @pytest.fixture
-def registry(home):
+def registry(home, monkeypatch):
     """A registry with logged models, without a version, and held-out rows."""
     database, logged = store_with_models()
+    monkeypatch.setenv("EVENHAND_PROBLEMS", str(home / "problems"))
+    settings.cache_clear()
     settings().home.mkdir(parents=True, exist_ok=True)
     shutil.copy(database, settings().home / "mlflow.db")
+    write_problem(PROBLEM)
     return TinyRegistry(logged)

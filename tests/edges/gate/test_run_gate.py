@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evenhand.gate.verdict import Verdict
+from evenhand.gate.evaluation_count import row_keys
 from evenhand.problem import GatePolicy
-from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
+from tasks.gate.count_evaluations import EvaluationCount
 from tasks.gate.run_gate import run_gate
+from tasks.registry.verdicts import recorded_verdict
 from tasks.storage.store import write_frame
-from tests.edges.tiny_registry import MODEL, PROBLEM, log, registry, rows
+from tests.edges.tiny_registry import MODEL, PROBLEM, log, promote_alias, registry, rows, stored_keys
 
 __all__ = ["registry"]
 
@@ -60,9 +61,9 @@ class TestEvaluations:
         assert registry.evaluate(registry.version("clear"))[0].evaluation == 2
 
     def test_other_rows_have_a_count_of_their_own(self, registry):
-        registry.evaluate(registry.version("clear"))
-        registry.holdout = write_frame(rows(3, counts=(510, 300, 150)), "splits/{sha256}/holdout.parquet")
-        assert registry.evaluate(registry.version("clear"))[0].evaluation == 1
+        for year in (2021, 2022):
+            registry.holdout = write_frame(rows(2).assign(year=year), "splits/{sha256}/holdout.parquet")
+            assert registry.evaluate(registry.version("clear"))[0].evaluation == 1
 
     def test_an_extra_column_or_another_order_are_the_same_rows(self, registry):
         registry.evaluate(registry.version("clear"))
@@ -75,32 +76,33 @@ class TestEvaluations:
         assert registry.evaluate(broken)[0].outcome == "reject"
         assert registry.evaluate(registry.version("clear"))[0].evaluation == 1
 
-    def test_evaluations_that_an_earlier_version_counted_still_count(self, registry):
-        made = registry.version("clear")
-        assert registry.evaluate(made)[0].evaluation == 1
-        model = registry.client.get_registered_model(MODEL)
-        (tag,) = (key for key in model.tags if key.startswith("evaluation."))
-        registry.client.delete_registered_model_tag(MODEL, tag)
-        registry.client.set_registered_model_tag(MODEL, tag.replace("evaluation.", "look."), model.tags[tag])
-        assert registry.evaluate(made)[0].evaluation == 1
-        assert registry.evaluate(registry.version("faint"))[0].evaluation == 2
+    def test_one_row_fewer_is_no_new_start(self, registry):
+        registry.evaluate(registry.version("clear"))
+        registry.holdout = write_frame(rows(2).iloc[1:].reset_index(drop=True), "splits/{sha256}/holdout.parquet")
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 2
+
+    def test_a_lost_list_of_rows_counts_as_the_same_rows(self, registry):
+        registry.evaluate(registry.version("clear"))
+        for path in stored_keys(registry):
+            path.unlink()
+        registry.holdout = write_frame(rows(3, counts=(2510, 900, 750)), "splits/{sha256}/holdout.parquet")
+        assert registry.evaluate(registry.version("clear"))[0].evaluation == 2
 
     def test_an_evaluation_is_stored_before_it_is_used(self, registry):
-        made = registry.version("clear")
-        labels = labels_sha256(rows(2), PROBLEM)
-        assert next_evaluation(registry.client, made.name, labels, "a" * 64) == 1
-        assert count_evaluation(registry.client, made.name, labels, "a" * 64) == 1
-        assert count_evaluation(registry.client, made.name, labels, "b" * 64) == 2
-        assert count_evaluation(registry.client, made.name, labels, "a" * 64) == 1
-        assert next_evaluation(registry.client, made.name, labels, "c" * 64) == 3
+        made, keys = registry.version("clear"), row_keys(rows(2), PROBLEM)
 
-    def test_a_case_killed_while_it_was_counted_is_counted_again(self, registry):
-        made = registry.version("clear")
-        labels = labels_sha256(rows(2), PROBLEM)
-        registry.client.set_registered_model_tag(made.name, f"evaluation.{labels[:16]}.{'a' * 16}", "? 2026-01-01")
-        assert next_evaluation(registry.client, made.name, labels, "a" * 64) == 1
-        assert count_evaluation(registry.client, made.name, labels, "b" * 64) == 2
-        assert count_evaluation(registry.client, made.name, labels, "a" * 64) == 2
+        def count(case):
+            return EvaluationCount(MODEL, keys, case * 64, made.version)
+
+        assert count("a").next_number() == 1
+        assert [count(case).record() for case in "aba"] == [1, 2, 1]
+        assert count("c").next_number() == 3
+
+    def test_deleting_tags_gives_no_evaluation_back(self, registry):
+        registry.evaluate(registry.version("clear"))
+        for tag in registry.client.get_registered_model(MODEL).tags:
+            registry.client.delete_registered_model_tag(MODEL, tag)
+        assert registry.evaluate(registry.version("faint"))[0].evaluation == 2
 
 
 class TestReport:
@@ -119,9 +121,8 @@ class TestReport:
     def test_it_lists_the_changes_since_the_champion(self, registry):
         first = registry.version("faint")
         registry.evaluate(first, with_gate(margin=0.02))
-        made = registry.version("clear")
-        registry.client.set_model_version_tag(MODEL, made.version, "winner", "lightgbm / none")
-        registry.client.set_registered_model_alias(MODEL, "champion", first.version)
+        promote_alias(MODEL, first.version)
+        made = registry.version("clear", winner="lightgbm / none")
         registry.evaluate(made)
         page = read_report(registry, made)
         assert re.search(r'<th scope="row">winner</th><td>not set</td><td>lightgbm / none</td>', page)
@@ -149,26 +150,21 @@ class TestFacts:
         assert verdict.outcome == "reject"
         assert "needs older, which the data does not have" in verdict.reasons[0]
 
-    @pytest.mark.parametrize(("tag", "bad"), [("validation", "failed"), ("leak_sentinel", "found")])
-    def test_tags_of_the_version_are_conditions(self, registry, tag, bad):
+    @pytest.mark.parametrize(("fact", "bad"), [("validation", "failed"), ("leak_sentinel", "found")])
+    def test_facts_of_the_training_are_conditions(self, registry, fact, bad):
         registry.champion("faint")
-        made = registry.version("clear")
-        good = {"validation": "passed", "leak_sentinel": "clean"}[tag]
-        for value, outcome in ((bad, "reject"), (good, "promote")):
-            registry.client.set_model_version_tag(MODEL, made.version, tag, value)
-            assert registry.evaluate(made)[0].outcome == outcome
+        assert registry.evaluate(registry.version("clear", **{fact: bad}))[0].outcome == "reject"
+        assert registry.evaluate(registry.version("clear"))[0].outcome == "promote"
 
     @pytest.mark.parametrize(
-        ("tag", "reason"),
+        ("fact", "reason"),
         [
             ("leak_sentinel", "leak sentinel: its training was not checked for leaks"),
-            ("validation", "no tag says whether they were"),
+            ("validation", "not recorded whether they were"),
         ],
     )
-    def test_a_version_without_the_tag_does_not_pass(self, registry, tag, reason):
-        made = registry.version("clear")
-        registry.client.delete_model_version_tag(MODEL, made.version, tag)
-        verdict, _ = registry.evaluate(made)
+    def test_a_version_without_the_fact_does_not_pass(self, registry, fact, reason):
+        verdict, _ = registry.evaluate(registry.version("clear", **{fact: None}))
         assert verdict.outcome == "insufficient evidence"
         assert reason in " ".join(verdict.reasons)
 
@@ -185,17 +181,15 @@ class TestFacts:
     def test_the_age_of_the_training_rows_is_read_from_their_file(self, registry):
         frame = rows(1).assign(when=pd.Timestamp("2020-06-01", tz="UTC"))
         train = write_frame(frame, "splits/{sha256}/train.parquet")
-        made = registry.version("clear")
         rule = {"column": "when", "as_of": "2021-06-01", "max_age_days": 400}
-        gate = GatePolicy.model_validate({"resamples": 200, "training_age": rule})
-        unknown = registry.evaluate(made, PROBLEM.model_copy(update={"gate": gate}))[0]
-        assert unknown.outcome == "insufficient evidence"
-        registry.client.set_model_version_tag(MODEL, made.version, "train_sha256", train.sha256)
-        made = registry.version("clear")
-        registry.client.set_model_version_tag(MODEL, made.version, "train_sha256", train.sha256)
-        assert registry.evaluate(made, PROBLEM.model_copy(update={"gate": gate}))[0].passes
-        strict = GatePolicy.model_validate({"resamples": 200, "training_age": {**rule, "max_age_days": 300}})
-        assert registry.evaluate(made, PROBLEM.model_copy(update={"gate": strict}))[0].outcome == "reject"
+
+        def evaluated(made, **changes):
+            gate = GatePolicy.model_validate({"resamples": 200, "training_age": {**rule, **changes}})
+            return registry.evaluate(made, PROBLEM.model_copy(update={"gate": gate}))[0]
+
+        assert evaluated(registry.version("clear")).outcome == "insufficient evidence"
+        assert evaluated(registry.version("clear", train_sha256=train.sha256)).passes
+        assert evaluated(registry.version("clear", train_sha256=train.sha256), max_age_days=300).outcome == "reject"
 
     def test_declared_groups_are_compared(self, registry):
         frame = rows(2).assign(sex=np.where(np.arange(950) % 2, "F", "M"))
@@ -212,6 +206,6 @@ class TestFacts:
 def test_the_stored_verdict_reads_back(registry):
     made = registry.version("clear")
     verdict, _ = registry.evaluate(made)
-    assert Verdict.model_validate_json(registry.tags(made)["verdict_json"]) == verdict
+    assert recorded_verdict(registry.client, MODEL, registry.records("verdict")[-1]) == verdict
     assert verdict.evaluation == 1
     assert verdict.evaluations_left == PROBLEM.gate.evaluations - 1
