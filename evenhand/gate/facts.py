@@ -12,7 +12,7 @@ _LEAKS = {True: "found nothing", False: "found a leak", None: "its training was 
 _VALIDATED = {
     True: "passed",
     False: "did not pass",
-    None: "it is not recorded whether they were validated: train it again",
+    None: "not recorded whether they were validated: train again",
 }
 
 

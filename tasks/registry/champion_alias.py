@@ -12,6 +12,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from evenhand.audit.chain import Head, Record, RecordBody
 from evenhand.audit.requests import POLICY_SHA256
 from evenhand.audit.review_state import ChampionState, champion_state, needs_seal, unsealed_promotions
 from evenhand.errors import GateError
+from evenhand.problem import Problem
 from tasks.registry.client import connect
 from tasks.registry.digests import model_sha256
 from tasks.registry.ledger_store import HEAD, Records, append_record, read_ledger
@@ -33,7 +35,7 @@ from tasks.registry.model_versions import (
     tag_version,
     write_with_retry,
 )
-from tasks.registry.problem_rules import rules_in_file
+from tasks.registry.problem_rules import check_governing_file, rules_in_file
 from tasks.registry.registrations import champion_fault, changed_tags, check_files, identified
 from tasks.registry.run_owner import is_stale, owner_tags
 
@@ -173,6 +175,19 @@ def settled_records(name: ModelName) -> Records:
     """
     with registry_errors(f"reading the ledger of {name}"):
         return reconcile(connect(), name)
+
+
+def check_problem_file(problem: Problem, name: ModelName) -> None:
+    """Refuse a problem file that does not govern its registered model, before a training spends time on it.
+
+    A ledger that can't be read refuses nothing here: the gate fails closed on it.
+
+    Raises
+    ------
+    ProblemError
+    """
+    with suppress(GateError):
+        check_governing_file(problem, name, settled_records(name))
 
 
 def _is_unfinished(state: ChampionState, head: Head) -> bool:

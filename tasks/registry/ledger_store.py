@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from evenhand.audit.chain import Chain, Head, LedgerError, Record, RecordBody, next_record, read_chain, record_name
 from tasks.registry.client import artifact_location
 from tasks.registry.model_versions import PREFIX, now
-from tasks.registry.witness import catch_up, compare, testify, witnessed
+from tasks.registry.witness import add_entry, catch_up, compare, witnessed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,8 +33,8 @@ PARAMS_AT_ONCE = 100  # the limit of MLflow
 Records = tuple[Record, ...]
 
 
-def read_ledger(client: MlflowClient, name: str, model: RegisteredModel | None = None) -> Chain:
-    """Read and verify the ledger of a registered model.
+def read_ledger(client: MlflowClient, name: str, model: RegisteredModel | None) -> Chain:
+    """Read and verify the ledger of a registered model, which is None when it was deleted or not made yet.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def read_ledger(client: MlflowClient, name: str, model: RegisteredModel | None =
         When the witness can't be used.
     """
     entries = witnessed(name)  # before the records, so that one which is appended meanwhile does not seem to be missing
-    tags = model.tags if model else client.get_registered_model(name).tags
+    tags = model.tags if model else {}
     run_id = _find_run(client, name)
     stored = client.get_run(run_id).data.params if run_id else {}
     records = {key: text for key, text in stored.items() if key.isdecimal()}
@@ -75,7 +75,7 @@ def append_record(client: MlflowClient, name: str, records: Records, body: Recor
         raise LedgerError(
             f"a record of kind {body.kind} has {len(text):,} characters, which is too long; {MAX_LENGTH:,} are allowed"
         )
-    testify(record, "announced")
+    add_entry(record, "announced")
     try:
         client.log_param(run_id, key, text)
     except MlflowException:
@@ -85,7 +85,7 @@ def append_record(client: MlflowClient, name: str, records: Records, body: Recor
             raise
         if stored != text:
             return False
-    testify(record, "written")
+    add_entry(record, "written")
     return True
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evenhand.audit.chain import Record
-from evenhand.audit.requests import Rules
-from evenhand.audit.review_state import champion_state
+from evenhand.audit.requests import Request, Rules, proof_fault, statement_of
+from evenhand.audit.review_state import ChampionState, champion_state, rollback_statement
 from evenhand.errors import EvenhandError, GateError, ProblemError
 from evenhand.problem import Problem
 from tasks.data.problems import load_problem
 from tasks.registry.digests import POLICY, problem_digests
 from tasks.registry.model_versions import ModelName, short_name
+from tasks.registry.witness import address, unwitnessed
 from tasks.settings import settings
 
 
@@ -85,6 +86,52 @@ def check_governing_file(problem: Problem, name: ModelName, records: Sequence[Re
     recorded = _recorded_file(records)
     if recorded and recorded != problem.file and state.rules.sha256 != problem_digests(problem)[POLICY]:
         raise _another(problem, name, recorded)
+
+
+def check_vouched(name: ModelName, records: Sequence[Record]) -> None:
+    """Refuse a champion that the reviewers in the problem file have not signed, unless the witness has its record.
+
+    Somebody who writes a ledger of their own can invent rules and keys for it, not the keys of the deployed file.
+
+    Raises
+    ------
+    GateError
+    """
+    state, rules = champion_state(records), rules_in_file(name)
+    if state.last_move is None or rules is None or not rules.policy.has_keys:
+        return
+    if not unwitnessed(name, [state.last_move]):
+        return
+    signed = _signed_by(records, state, rules)
+    if len(signed) < rules.policy.quorum:
+        raise GateError(
+            f"record {state.last_move.seq} of {name}, a {state.last_move.kind}, is not signed by the reviewers in "
+            f"{_own_file(problem_of(name))}, and was not written by a process that shares this machine's witness "
+            f"({address()}): it may be forged. Declare former reviewers with valid-before, or set EVENHAND_WITNESS to the "
+            "witness of the machine that decided"
+        )
+
+
+def _signed_by(records: Sequence[Record], state: ChampionState, rules: Rules) -> set[str]:
+    """Return who among the reviewers with a key has signed the last move."""
+    move = state.last_move
+    assert move is not None  # noqa: S101 - it was checked
+    reviewers = [reviewer for reviewer in rules.policy.reviewers if reviewer.key is not None]
+    if move.kind == "rollback":
+        before = champion_state(records[: move.seq - 1])
+        expected = rollback_statement(before, move.version, reviewer=move.by, comment="", at="")
+        return {move.by} if proof_fault(move, expected, reviewers) is None else set()
+    request = next((r for r in records if r.hash == move.facts.get("request")), None)
+    if request is None:
+        return set()
+    found = [r for r in records[: move.seq] if r.kind == "approval" and r.facts.get("request") == request.hash]
+    own = Request(request, "promoted")
+    return {
+        approval.by
+        for approval in found
+        if proof_fault(approval, statement_of(own, "approve", reviewer=approval.by, comment="", at=""), reviewers)
+        is None
+    }
 
 
 def _own_file(problem_name: str) -> Path:

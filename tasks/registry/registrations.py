@@ -18,6 +18,7 @@ from evenhand.audit.review_state import Promoted, champion_state, find_registrat
 from evenhand.errors import EvenhandError, GateError
 from tasks.registry.load_model import fetch_model, load_model
 from tasks.registry.model_versions import CHAMPION, ModelName, find_version, model_exists, short_name
+from tasks.registry.problem_rules import check_vouched
 from tasks.registry.store_model import LoggedModel
 
 if TYPE_CHECKING:
@@ -136,11 +137,13 @@ def standing_champion(client: MlflowClient, records: Sequence[Record], name: Mod
     Raises
     ------
     GateError
-        When alias or version differ from the ledger; the message says how to put them in order.
+        When alias or version differ from the ledger, or nobody vouches for the promotion; the message says how to put
+        that in order.
     """
     promoted = champion_state(records).current
     fault = champion_fault(client, promoted, name)
     if fault is None:
+        check_vouched(name, records)
         return promoted
     version = f"version {promoted.version} as champion (record {promoted.move.seq})" if promoted else "no champion"
     raise GateError(f"the ledger of {name} has {version}, but {fault}")

@@ -49,7 +49,7 @@ def witnessed(name: str) -> Entries:
     return found
 
 
-def testify(record: Record, entry: Entry) -> None:
+def add_entry(record: Record, entry: Entry) -> None:
     """Add an entry about a record; one that exists stays."""
     key = f"{record.model}/{record_name(record.seq)}/{record.hash}.{entry}"
     _store().put_bytes(record.model_dump_json().encode(), key)
@@ -78,7 +78,7 @@ def catch_up(records: Sequence[Record], entries: Entries) -> None:
     for record in records:
         kinds = entries.get(record.seq, {}).get(record.hash, set())
         if not kinds & KNOWN:
-            testify(record, "written" if "announced" in kinds else "adopted")
+            add_entry(record, "written" if "announced" in kinds else "adopted")
 
 
 def unwitnessed(name: str, records: Sequence[Record]) -> list[Record]:

@@ -23,6 +23,7 @@ from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.processes.memory import give_back
 from tasks.registry import training_runs
+from tasks.registry.champion_alias import check_problem_file
 from tasks.registry.model_versions import ModelName, model_name
 from tasks.registry.store_model import MODEL_FILE
 from tasks.settings import ROOT, settings
@@ -107,8 +108,15 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
     Yields
     ------
     Training
+
+    Raises
+    ------
+    ProblemError
+        When another file governs the registered model; see
+        :func:`tasks.registry.problem_rules.check_governing_file`.
     """
     name = registered_name(problem.name, preset)
+    check_problem_file(problem, model_name(name))
     identifier, folder = _new_folder(name)
     run_id = training_runs.start_training(
         experiment=name,

@@ -194,7 +194,7 @@ class TinyRegistry:
 
     def records(self, *kinds):
         """Verified records of the ledger, of all kinds or of some."""
-        found = read_ledger(self.client, MODEL).verified()
+        found = read_ledger(self.client, MODEL, self.client.get_registered_model(MODEL)).verified()
         return [record for record in found if not kinds or record.kind in kinds]
 
     def tags(self, registered):
