@@ -31,11 +31,11 @@ from tasks.data.partition import Parts
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate import validate
-from tasks.registry import training_runs
 from tasks.registry.register_version import register
 from tasks.registry.store_model import log_model
 from tasks.settings import ROOT
 from tasks.storage.store import write_frame
+from tasks.tracking import training_runs
 from tasks.training.context import TrainingContext, read_experiment
 from tasks.training.fit import fit
 

@@ -9,7 +9,7 @@ from tasks.settings import ROOT
 MIGRATE = """
 import asyncio
 from prefect.server.database import provide_database_interface
-from tasks.registry.client import connect
+from tasks.tracking.client import connect
 asyncio.run(provide_database_interface().create_db())
 connect().search_experiments()
 """

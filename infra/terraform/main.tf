@@ -9,6 +9,10 @@ locals {
       purpose  = "Models, metrics and figures of MLflow runs"
       expiring = {}
     }
+    witness = {
+      purpose  = "Copy of the ledger's records that nobody can change or remove"
+      expiring = {}
+    }
   }
 }
 
@@ -21,7 +25,38 @@ resource "aws_s3_bucket" "this" {
 
   bucket        = "${var.name}-${each.key}"
   force_destroy = var.force_destroy
+
+  # Only a bucket that is made with it can lock objects.
+  object_lock_enabled = each.key == "witness"
   tags          = merge(var.tags, { Project = "evenhand", Purpose = each.value.purpose })
+}
+
+resource "aws_s3_bucket_object_lock_configuration" "witness" {
+  bucket = aws_s3_bucket.this["witness"].id
+
+  depends_on = [aws_s3_bucket_versioning.this]
+
+  rule {
+    default_retention {
+      mode = var.witness_lock_mode
+      days = var.witness_lock_days
+    }
+  }
+}
+
+# For the role of trainings and reviewers, and for nobody who can write in MLflow: entries are read and added.
+data "aws_iam_policy_document" "witness" {
+  statement {
+    sid       = "ListEntries"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.this["witness"].arn]
+  }
+
+  statement {
+    sid       = "ReadAndAddEntries"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${aws_s3_bucket.this["witness"].arn}/*"]
+  }
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {

@@ -81,3 +81,27 @@ variable "tags" {
     error_message = "a tag's key has at most 128 characters and must not start with aws:, which is reserved."
   }
 }
+
+variable "witness_lock_mode" {
+  description = "Object lock of the witness: GOVERNANCE can be lifted with a right of its own, COMPLIANCE by nobody, the root account included."
+  type        = string
+  default     = "GOVERNANCE"
+  nullable    = false
+
+  validation {
+    condition     = contains(["GOVERNANCE", "COMPLIANCE"], var.witness_lock_mode)
+    error_message = "witness_lock_mode must be GOVERNANCE or COMPLIANCE."
+  }
+}
+
+variable "witness_lock_days" {
+  description = "Days for which an entry of the witness can't be changed or removed."
+  type        = number
+  default     = 3650
+  nullable    = false
+
+  validation {
+    condition     = var.witness_lock_days >= 1 && floor(var.witness_lock_days) == var.witness_lock_days
+    error_message = "witness_lock_days must be a whole number of days, at least 1."
+  }
+}

@@ -18,9 +18,9 @@ import numpy as np
 from evenhand.audit.chain import Record, RecordBody
 from evenhand.gate.evaluation_count import evaluation_number
 from tasks.registry.champion_alias import add_record, reconcile
-from tasks.registry.client import connect
 from tasks.registry.ledger_store import Records, fetch_file, log_file
 from tasks.registry.model_versions import ModelName
+from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

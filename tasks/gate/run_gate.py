@@ -27,7 +27,6 @@ from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
 from tasks.gate.count_evaluations import EvaluationCount
 from tasks.gate.report import Contenders, write_report
 from tasks.registry.champion_alias import reconcile
-from tasks.registry.client import connect
 from tasks.registry.digests import POLICY, problem_digests
 from tasks.registry.model_versions import (
     COMPARED_WITH,
@@ -44,6 +43,7 @@ from tasks.registry.model_versions import (
 from tasks.registry.problem_rules import check_governing_file
 from tasks.registry.registrations import registration_of, standing_champion, training_facts
 from tasks.registry.verdicts import CASE, case_facts, record_verdict, recorded_verdict
+from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,1 +1,1 @@
-"""MLflow: runs, stored models, registered versions and their aliases, verdicts and the ledger."""
+"""The registry in MLflow: stored models, versions and aliases, verdicts, the ledger and its witness."""

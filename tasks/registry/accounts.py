@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from evenhand.errors import GateError
-from tasks.registry.client import connect
 from tasks.registry.model_versions import in_one_line
 from tasks.settings import settings
+from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
     from requests import Response

@@ -21,7 +21,6 @@ from evenhand.audit.requests import POLICY_SHA256
 from evenhand.audit.review_state import ChampionState, champion_state, needs_seal, unsealed_promotions
 from evenhand.errors import GateError
 from evenhand.problem import Problem
-from tasks.registry.client import connect
 from tasks.registry.digests import model_sha256
 from tasks.registry.ledger_store import HEAD, Records, append_record, read_ledger
 from tasks.registry.model_versions import (
@@ -37,7 +36,8 @@ from tasks.registry.model_versions import (
 )
 from tasks.registry.problem_rules import check_governing_file, rules_in_file
 from tasks.registry.registrations import champion_fault, changed_tags, check_files, identified
-from tasks.registry.run_owner import is_stale, owner_tags
+from tasks.tracking.client import connect
+from tasks.tracking.run_owner import is_stale, owner_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

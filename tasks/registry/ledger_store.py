@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenhand.audit.chain import Chain, Head, LedgerError, Record, RecordBody, next_record, read_chain, record_name
-from tasks.registry.client import artifact_location
 from tasks.registry.model_versions import PREFIX, now
 from tasks.registry.witness import add_entry, catch_up, compare, witnessed
+from tasks.tracking.client import artifact_location
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

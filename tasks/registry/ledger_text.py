@@ -8,7 +8,6 @@ from evenhand.audit.chain import Chain, LedgerError, Record
 from evenhand.audit.requests import SIGNATURE
 from evenhand.audit.review_state import ChampionState, champion_records, champion_state, champion_state_on
 from tasks.registry.champion_alias import reconcile, restore
-from tasks.registry.client import connect
 from tasks.registry.ledger_store import read_ledger
 from tasks.registry.model_versions import (
     ModelName,
@@ -19,6 +18,7 @@ from tasks.registry.model_versions import (
     short_name,
 )
 from tasks.registry.registrations import champion_fault
+from tasks.tracking.client import connect
 
 _FACTS = (
     *("outcome", "compared_with", "estimate", "low", "high", "metric", "rows_sha256", "verdict_sha256"),

@@ -9,9 +9,9 @@ import yaml
 
 from evenhand.errors import EvenhandError
 from evenhand.scoring.model import FittedCandidate
-from tasks.registry.client import connect
 from tasks.registry.digests import model_sha256
 from tasks.registry.trusted_types import TRUSTED_TYPES, refuse_untrusted_types
+from tasks.tracking.client import connect
 
 
 def load_model(uri: str, sha256: str) -> FittedCandidate:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NewType
 from pydantic import BaseModel, ConfigDict
 
 from evenhand.errors import EvenhandError, GateError
-from tasks.registry.client import connect
+from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -107,8 +107,8 @@ def check_vouched(name: ModelName, records: Sequence[Record]) -> None:
         raise GateError(
             f"record {state.last_move.seq} of {name}, a {state.last_move.kind}, is not signed by the reviewers in "
             f"{_own_file(problem_of(name))}, and was not written by a process that shares this machine's witness "
-            f"({address()}): it may be forged. Declare former reviewers with valid-before, or set EVENHAND_WITNESS to the "
-            "witness of the machine that decided"
+            f"({address()}): it may be forged. Declare former reviewers with valid-before, or set EVENHAND_WITNESS to "
+            "the witness of the machine that decided"
         )
 
 
@@ -125,13 +125,12 @@ def _signed_by(records: Sequence[Record], state: ChampionState, rules: Rules) ->
     if request is None:
         return set()
     found = [r for r in records[: move.seq] if r.kind == "approval" and r.facts.get("request") == request.hash]
-    own = Request(request, "promoted")
-    return {
-        approval.by
-        for approval in found
-        if proof_fault(approval, statement_of(own, "approve", reviewer=approval.by, comment="", at=""), reviewers)
-        is None
-    }
+    own, signers = Request(request, "promoted"), set()
+    for approval in found:
+        expected = statement_of(own, "approve", reviewer=approval.by, comment="", at="")
+        if proof_fault(approval, expected, reviewers) is None:
+            signers.add(approval.by)
+    return signers
 
 
 def _own_file(problem_name: str) -> Path:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from evenhand.audit.chain import Record, RecordBody
 from tasks.registry.accounts import training_accounts
 from tasks.registry.champion_alias import add_record, reconcile
-from tasks.registry.client import connect
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import (
     CHALLENGER,
@@ -24,6 +23,7 @@ from tasks.registry.model_versions import (
 )
 from tasks.registry.registrations import find_equal, registered_facts
 from tasks.registry.store_model import LoggedModel
+from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -13,9 +13,9 @@ import pandas as pd
 
 from evenhand.errors import EvenhandError
 from evenhand.scoring.model import FittedCandidate
-from tasks.registry.client import connect
 from tasks.registry.digests import model_sha256
 from tasks.registry.trusted_types import TRUSTED_TYPES, refuse_untrusted_types
+from tasks.tracking.client import connect
 
 # Packages for loading and predicting. `evenhand` is not on a package index and has to be installed as well.
 REQUIREMENTS = (

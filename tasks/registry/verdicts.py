@@ -10,9 +10,9 @@ from evenhand.audit.requests import ACKNOWLEDGE, COMPARED_WITH, MODEL_SHA256, PO
 from evenhand.audit.review_state import latest_verdict
 from evenhand.gate.verdict import Verdict
 from tasks.registry.champion_alias import add_record
-from tasks.registry.client import connect
 from tasks.registry.ledger_store import Records, read_text, store_text
 from tasks.registry.model_versions import ModelName
+from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -22,9 +22,9 @@ from evenhand.problem.models import Params
 from evenhand.problem.presets import Preset
 from evenhand.training.candidates import Candidate
 from tasks.processes.pool import Workers
-from tasks.registry.candidate_runs import CandidateRun, log_candidate
 from tasks.reporting.draw import candidate_folder, draw_files
 from tasks.storage.files import write_json
+from tasks.tracking.candidate_runs import CandidateRun, log_candidate
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import ranked
 from tasks.training.results import Result, side_by_side

@@ -33,14 +33,14 @@ from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.data.validate import Validated
-from tasks.registry import training_runs
-from tasks.registry.client import connect
 from tasks.registry.model_versions import Registered, read_version
-from tasks.registry.run_inputs import log_input
 from tasks.reporting.draw import caption, draw_comparison
 from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
+from tasks.tracking import training_runs
+from tasks.tracking.client import connect
+from tasks.tracking.run_inputs import log_input
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.results import Result, resampling_records
 from tasks.training.training import TAG_LENGTH, Training, breakdown, point_latest, versions

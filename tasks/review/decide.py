@@ -13,12 +13,12 @@ from evenhand.audit.review_state import latest_request
 from evenhand.errors import GateError
 from evenhand.problem.person_names import name_key
 from tasks.registry.champion_alias import add_record
-from tasks.registry.client import connect
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import ModelName, now, read_version, registry_errors
 from tasks.review.approve import check_approval, check_passed, promote_version
 from tasks.review.requests import expiry_record, is_expired, is_open, not_pending, review_record, tag_review
 from tasks.review.reviewers import AT_THIS_MACHINE, Proof, clean_name, find_declared, prove
+from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -12,7 +12,6 @@ from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
 from tasks.registry.accounts import server_address
 from tasks.registry.champion_alias import reconcile
-from tasks.registry.client import connect
 from tasks.registry.model_versions import ModelName, now, registered_models, registry_errors
 from tasks.registry.registrations import training_facts
 from tasks.review.decide import ReviewAnswer
@@ -28,6 +27,7 @@ from tasks.review.requests import (
     tag_review,
 )
 from tasks.review.reviewers import clean_name, find_declared, sign
+from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

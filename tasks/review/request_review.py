@@ -13,11 +13,11 @@ from evenhand.audit.review_state import champion_state, latest_request
 from evenhand.gate.verdict import Verdict
 from evenhand.problem import Problem
 from tasks.registry.champion_alias import reconcile
-from tasks.registry.client import connect
 from tasks.registry.model_versions import Registered, registry_errors
 from tasks.review.approve import promote_version
 from tasks.review.prefect_form import start_review_run
 from tasks.review.requests import expire_request, file_request, is_open, tag_review, withdraw_request
+from tasks.tracking.client import connect
 
 
 @task(name="review", cache_policy=NO_CACHE)

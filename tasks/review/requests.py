@@ -176,10 +176,10 @@ def requested_verdict(client: MlflowClient, name: ModelName, request: Request) -
 
 
 def _covers(known: Request, facts: dict[str, str]) -> bool:
-    """Whether a request is about these facts; a new gate report does not reopen a case that was decided."""
+    """Whether a request is about these facts; a new gate report or checkout does not reopen a case that was decided."""
     if known.state == "void":
         return False
-    ignored = set() if is_open(known) else {GATE_REPORT_SHA256}
+    ignored = set() if is_open(known) else {GATE_REPORT_SHA256, "problem_file"}
     return all(known.record.facts.get(key) == value for key, value in facts.items() if key not in ignored)
 
 

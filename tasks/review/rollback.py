@@ -12,11 +12,11 @@ from evenhand.audit.statements import Statement
 from evenhand.errors import EvenhandError, GateError
 from evenhand.problem import Reviewer
 from tasks.registry.champion_alias import add_record, alias_record, reconcile, unfinished_move
-from tasks.registry.client import connect
 from tasks.registry.ledger_store import Records
 from tasks.registry.load_model import load_model
 from tasks.registry.model_versions import CHAMPION, ModelName, in_one_line, model_name, now, registry_errors
 from tasks.review.reviewers import Proof, clean_name, find_declared, prove, sign
+from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
     pass

@@ -17,12 +17,12 @@ from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import fetch
 from tasks.data.sources.fetched import Fetched
 from tasks.registry.champion_alias import reconcile
-from tasks.registry.client import connect
 from tasks.registry.load_model import load_model
 from tasks.registry.model_versions import ModelName, model_name, registry_errors
 from tasks.registry.registrations import registration_of, standing_champion
 from tasks.scoring.predictions import NOT_SCORED, predict_table, rows_per_class, write_predictions
 from tasks.settings import settings
+from tasks.tracking.client import connect
 
 
 class ScoreRequest(BaseModel):

@@ -22,11 +22,11 @@ from evenhand.problem.presets import Preset, registered_name
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.processes.memory import give_back
-from tasks.registry import training_runs
 from tasks.registry.champion_alias import check_problem_file
 from tasks.registry.model_versions import ModelName, model_name
 from tasks.registry.store_model import MODEL_FILE
 from tasks.settings import ROOT, settings
+from tasks.tracking import training_runs
 from tasks.training.context import TrainingContext
 
 T = TypeVar("T")

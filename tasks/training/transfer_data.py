@@ -24,8 +24,8 @@ from tasks.data.ingest import ingest
 from tasks.data.partition import Parts, TransferRows
 from tasks.data.problems import load_problem, with_data
 from tasks.data.validate import validate
-from tasks.registry.run_inputs import log_input
 from tasks.storage.store import open_store, read_frame, write_frame
+from tasks.tracking.run_inputs import log_input
 from tasks.training.training import Training
 
 

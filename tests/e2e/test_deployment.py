@@ -18,11 +18,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from evenhand.errors import GateError
 from tasks.data.problems import load_problem
-from tasks.registry.client import connect
 from tasks.registry.ledger_text import open_ledger
 from tasks.review.pending_reviews import approval_code
 from tasks.review.reviewers import sign
 from tasks.settings import ROOT, settings
+from tasks.tracking.client import connect
 from tests.e2e.conftest import write_problem
 from tests.e2e.deployed import deployed
 from tests.edges.tiny_registry import PROBLEM, TinyRegistry, log

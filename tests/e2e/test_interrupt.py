@@ -34,7 +34,7 @@ def in_group(group):
     ids=["ctrl-c", "kill"],
 )
 def test_an_interrupted_training_prints_one_line_and_leaves_no_process(small, interrupt, runner, code):
-    from tasks.registry.client import connect
+    from tasks.tracking.client import connect
 
     problem = small(models=[{"kind": "lightgbm", "params": {"n_estimators": 500}}])
     home = settings().home

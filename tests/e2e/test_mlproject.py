@@ -29,7 +29,7 @@ def run(*command, **environment):
 
 
 def test_mlflow_run_gives_the_same_training_and_its_own_run_is_unchanged(trained_before):
-    from tasks.registry.client import connect
+    from tasks.tracking.client import connect
 
     first = trained_before.summary()
     problem, store = trained_before.problem, settings().mlflow_uri

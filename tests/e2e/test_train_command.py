@@ -21,7 +21,7 @@ from tests.e2e.conftest import train
 
 
 def mlflow_runs(experiment):
-    from tasks.registry.client import connect
+    from tasks.tracking.client import connect
 
     client = connect()
     found = client.get_experiment_by_name(experiment)

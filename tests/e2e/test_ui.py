@@ -74,8 +74,8 @@ def pages(one_training):
 
 
 def test_mlflow_shows_trainings_and_compares_their_candidates(pages, finished):
-    from tasks.registry.client import connect
-    from tasks.registry.training_runs import compare_page
+    from tasks.tracking.client import connect
+    from tasks.tracking.training_runs import compare_page
 
     client = connect()
     experiment = client.get_experiment_by_name("small")

@@ -22,7 +22,6 @@ from mlflow import MlflowClient
 from evenhand.audit.review_state import champion_state
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
-from tasks.registry.client import connect
 from tasks.registry.ledger_store import read_ledger
 from tasks.registry.model_versions import COMPARED_WITH, VERDICT_JSON, tag_version
 from tasks.registry.register_version import register
@@ -30,6 +29,7 @@ from tasks.registry.verdicts import record_verdict
 from tasks.review.decide import ReviewAnswer, decide_review
 from tasks.review.request_review import request_review
 from tasks.settings import settings
+from tasks.tracking.client import connect
 from tests.edges import tiny_registry
 
 MODEL = tiny_registry.MODEL

@@ -22,9 +22,7 @@ from evenhand.problem import parse_problem
 from evenhand.scoring.model import FittedCandidate
 from tasks.data.problems import load_problem
 from tasks.gate.run_gate import run_gate
-from tasks.registry import training_runs
 from tasks.registry.champion_alias import reconcile
-from tasks.registry.client import connect
 from tasks.registry.digests import POLICY, problem_digests
 from tasks.registry.ledger_store import read_ledger
 from tasks.registry.model_versions import ModelName, read_version, registry_errors
@@ -36,6 +34,8 @@ from tasks.review.approve import promote_version
 from tasks.review.request_review import request_review
 from tasks.settings import settings
 from tasks.storage.store import write_frame
+from tasks.tracking import training_runs
+from tasks.tracking.client import connect
 
 CLASSES = ("Assault", "Auto Theft", "Robbery")
 MODEL = ModelName("evenhand-tiny")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from evenhand.training.candidates import Candidate
 from evenhand.training.tuned_settings import Chosen, TrialRecord
-from tasks.registry.candidate_runs import CandidateRun, log_candidate
+from tasks.tracking.candidate_runs import CandidateRun, log_candidate
 from tasks.training.tuning.study import study_rows
 
 

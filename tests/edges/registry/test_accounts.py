@@ -15,13 +15,13 @@ from evenhand.errors import GateError, ProblemError
 from evenhand.problem import parse_problem
 from flows.rollback import rollback
 from tasks.registry.accounts import tracking_account, tracking_user, training_accounts
-from tasks.registry.client import connect
 from tasks.registry.ledger_store import read_ledger
 from tasks.review.decide import ReviewAnswer, decide_review
 from tasks.review.pending_reviews import pending_review
 from tasks.review.rollback import RollbackRequest, roll_back, rollback_code
 from tasks.review.terminal import form_text
 from tasks.settings import settings
+from tasks.tracking.client import connect
 from tests.edges.servers import answers, free_ports, serve
 from tests.edges.tiny_registry import MODEL, PROBLEM, TinyRegistry, store_with_models
 

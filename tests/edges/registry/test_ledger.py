@@ -16,10 +16,10 @@ from flows.rollback import rollback
 from tasks.gate.run_gate import run_gate
 from tasks.local.command_line import run_command
 from tasks.registry.champion_alias import add_record, champion_was_promoted, reconcile
-from tasks.registry.client import connect
 from tasks.review.decide import ReviewAnswer, decide_review
 from tasks.review.rollback import RollbackRequest, roll_back
 from tasks.settings import settings
+from tasks.tracking.client import connect
 from tests.edges.tiny_registry import MODEL, PROBLEM, WITHOUT_REVIEW, cached_state, log, promote_alias, registry
 
 __all__ = ["registry"]

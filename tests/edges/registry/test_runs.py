@@ -14,11 +14,11 @@ import pytest
 
 from evenhand.data.references import Reference
 from evenhand.errors import EvenhandError
-from tasks.registry import run_owner, training_runs
-from tasks.registry.candidate_runs import CandidateRun, log_candidate
-from tasks.registry.client import connect
-from tasks.registry.run_inputs import log_input
 from tasks.settings import settings
+from tasks.tracking import run_owner, training_runs
+from tasks.tracking.candidate_runs import CandidateRun, log_candidate
+from tasks.tracking.client import connect
+from tasks.tracking.run_inputs import log_input
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -64,9 +64,9 @@ def start_process(code):
 
 OPEN_AND_HANG = """
 import time
-from tasks.registry.run_writer import create_run
-from tasks.registry.training_runs import start_training
-from tasks.registry.client import connect
+from tasks.tracking.run_writer import create_run
+from tasks.tracking.training_runs import start_training
+from tasks.tracking.client import connect
 parent = start_training("toy", "killed later", {}, {})
 experiment = connect().get_run(parent).info.experiment_id
 child = create_run(connect(), experiment, "child", {"mlflow.parentRunId": parent})

@@ -23,12 +23,12 @@ from evenhand.features.encoder import build_encoder
 from evenhand.models import build_model
 from evenhand.problem import FeatureSet, ModelSpec
 from evenhand.scoring.model import FittedCandidate
-from tasks.registry import training_runs
-from tasks.registry.client import connect
 from tasks.registry.load_model import load_model
 from tasks.registry.store_model import log_model, write_model
 from tasks.registry.trusted_types import TRUSTED_TYPES
 from tasks.settings import settings
+from tasks.tracking import training_runs
+from tasks.tracking.client import connect
 
 ROOT = Path(__file__).resolve().parents[3]
 CLASSES = ["Assault", "Robbery", "Theft Over"]

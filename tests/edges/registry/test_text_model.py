@@ -12,7 +12,7 @@ from evenhand.training.experiment import Experiment
 from tasks.registry.load_model import load_model
 from tasks.registry.register_version import register
 from tasks.registry.store_model import log_model, write_model
-from tasks.registry.training_runs import end_training, start_training
+from tasks.tracking.training_runs import end_training, start_training
 from tests.edges.tiny_registry import registry
 
 __all__ = ["registry"]

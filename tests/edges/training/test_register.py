@@ -9,8 +9,8 @@ from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.training.candidates import candidates
 from evenhand.training.leak_checks import LeakReport
 from tasks.data.split import split
-from tasks.registry.client import connect
 from tasks.storage.store import write_frame
+from tasks.tracking.client import connect
 from tasks.training.fit import refit
 from tasks.training.outcome import TrainingData
 from tasks.training.register import register_winner

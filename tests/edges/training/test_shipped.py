@@ -20,12 +20,12 @@ from evenhand.problem import Problem
 from evenhand.report.figures import to_png
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
-from tasks.registry import training_runs
 from tasks.registry.store_model import log_model, write_model
 from tasks.reporting.candidates import draw
 from tasks.reporting.draw import draw_fit
 from tasks.settings import ROOT, settings
 from tasks.storage.store import read_frame, write_frame
+from tasks.tracking import training_runs
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
 from tasks.training.fit import fit, fit_on_all

@@ -13,11 +13,11 @@ from evenhand.problem import Problem
 from evenhand.problem.models import Stacking
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
-from tasks.registry import training_runs
 from tasks.registry.load_model import load_model
 from tasks.registry.store_model import log_model
 from tasks.settings import settings
 from tasks.storage.store import read_frame, write_frame
+from tasks.tracking import training_runs
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
 from tasks.training.fit import fit

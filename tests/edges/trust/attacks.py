@@ -40,7 +40,7 @@ def append_forged(registry, kind, version, by="", reason="", **facts):
 
 
 def rewrite_ledger(registry, change):
-    """Write the whole ledger anew under its name, with right hashes; ``change`` gets and returns each body, or None."""
+    """Write the whole ledger again, with right hashes; ``change`` gets each body and returns another, or None."""
     experiment, run_id = ledger_run(registry)
     params, records = registry.client.get_run(run_id).data.params, []
     for old in registry.records():

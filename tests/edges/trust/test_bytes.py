@@ -1,4 +1,4 @@
-"""The files that were judged are the files in use: a swapped model is never judged, approved, scored with or restored."""
+"""The files that were judged are those in use: a swapped model is never judged, approved, scored with or restored."""
 
 import pandas as pd
 import pytest

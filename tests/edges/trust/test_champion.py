@@ -101,7 +101,7 @@ class TestByHand:
 class TestMadeAgain:
     @pytest.fixture
     def remade(self, registry):
-        """The registered model was deleted, and the next training made it anew."""
+        """The registered model was deleted, and the next training made it again."""
         registry.champion("clear")
         registry.client.delete_registered_model(MODEL)
         return registry.version("faint")

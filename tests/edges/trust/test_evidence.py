@@ -1,4 +1,4 @@
-"""What was recorded decides: edited or deleted tags change no outcome, and no training adopts a version made by hand."""
+"""What was recorded decides: changed tags change no outcome, and no training adopts a version made by hand."""
 
 import pytest
 

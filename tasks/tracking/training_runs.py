@@ -2,7 +2,7 @@
 
 Runs that a killed process left open are closed at the next start.
 
-Runs of candidates are in :mod:`tasks.registry.candidate_runs`, data sets in :mod:`tasks.registry.run_inputs`.
+Runs of candidates are in :mod:`tasks.tracking.candidate_runs`, data sets in :mod:`tasks.tracking.run_inputs`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from evenhand.errors import EvenhandError
-from tasks.registry.client import artifact_location, connect
-from tasks.registry.run_owner import is_stale
-from tasks.registry.run_writer import PARENT, create_run, end_run, log_files, log_values
 from tasks.settings import settings
+from tasks.tracking.client import artifact_location, connect
+from tasks.tracking.run_owner import is_stale
+from tasks.tracking.run_writer import PARENT, create_run, end_run, log_files, log_values
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

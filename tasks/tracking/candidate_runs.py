@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.registry.client import connect
-from tasks.registry.run_writer import PARENT, create_run, end_run, log_files, log_values
+from tasks.tracking.client import connect
+from tasks.tracking.run_writer import PARENT, create_run, end_run, log_files, log_values
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from evenhand.data.references import Reference
-from tasks.registry.client import connect
+from tasks.tracking.client import connect
 
 _DIGEST_LENGTH = 36  # the limit of MLflow
 _TYPES = {"number": "double", "text": "string", "time": "datetime"}

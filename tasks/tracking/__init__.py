@@ -1,0 +1,1 @@
+"""MLflow's tracking: the client, and the runs of trainings and candidates."""
