@@ -28,7 +28,7 @@ resource "aws_s3_bucket" "this" {
 
   # Only a bucket that is made with it can lock objects.
   object_lock_enabled = each.key == "witness"
-  tags          = merge(var.tags, { Project = "evenhand", Purpose = each.value.purpose })
+  tags                = merge(var.tags, { Project = "evenhand", Purpose = each.value.purpose })
 }
 
 resource "aws_s3_bucket_object_lock_configuration" "witness" {

@@ -25,8 +25,8 @@ run "defaults_are_safe" {
   command = plan
 
   assert {
-    condition     = toset([for bucket in aws_s3_bucket.this : bucket.bucket]) == toset(["acme-evenhand-store", "acme-evenhand-artifacts"])
-    error_message = "There must be two buckets: store and artifacts."
+    condition     = toset([for bucket in aws_s3_bucket.this : bucket.bucket]) == toset(["acme-evenhand-store", "acme-evenhand-artifacts", "acme-evenhand-witness"])
+    error_message = "There must be three buckets: store, artifacts and witness."
   }
 
   assert {
@@ -35,12 +35,12 @@ run "defaults_are_safe" {
   }
 
   assert {
-    condition     = length(aws_s3_bucket_versioning.this) == 2 && alltrue([for item in aws_s3_bucket_versioning.this : item.versioning_configuration[0].status == "Enabled"])
+    condition     = length(aws_s3_bucket_versioning.this) == 3 && alltrue([for item in aws_s3_bucket_versioning.this : item.versioning_configuration[0].status == "Enabled"])
     error_message = "Every bucket must be versioned."
   }
 
   assert {
-    condition = length(aws_s3_bucket_public_access_block.this) == 2 && alltrue([
+    condition = length(aws_s3_bucket_public_access_block.this) == 3 && alltrue([
       for item in aws_s3_bucket_public_access_block.this :
       item.block_public_acls && item.block_public_policy && item.ignore_public_acls && item.restrict_public_buckets
     ])
@@ -48,12 +48,12 @@ run "defaults_are_safe" {
   }
 
   assert {
-    condition     = length(aws_s3_bucket_ownership_controls.this) == 2 && alltrue([for item in aws_s3_bucket_ownership_controls.this : item.rule[0].object_ownership == "BucketOwnerEnforced"])
+    condition     = length(aws_s3_bucket_ownership_controls.this) == 3 && alltrue([for item in aws_s3_bucket_ownership_controls.this : item.rule[0].object_ownership == "BucketOwnerEnforced"])
     error_message = "ACLs must be disabled: the bucket owner owns every object."
   }
 
   assert {
-    condition = length(aws_s3_bucket_server_side_encryption_configuration.this) == 2 && alltrue([
+    condition = length(aws_s3_bucket_server_side_encryption_configuration.this) == 3 && alltrue([
       for item in aws_s3_bucket_server_side_encryption_configuration.this :
       one(one(item.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
     ])
@@ -61,7 +61,7 @@ run "defaults_are_safe" {
   }
 
   assert {
-    condition     = length(aws_s3_bucket_policy.this) == 2
+    condition     = length(aws_s3_bucket_policy.this) == 3
     error_message = "Every bucket must have the policy that requires TLS."
   }
 
@@ -72,6 +72,38 @@ run "defaults_are_safe" {
     ]) == toset(["Deny aws:SecureTransport", "Deny s3:TlsVersion"])
     error_message = "The policy must deny plain HTTP and TLS below 1.2."
   }
+}
+
+run "the_witness_is_locked" {
+  command = plan
+
+  assert {
+    condition     = [for key, bucket in aws_s3_bucket.this : key if bucket.object_lock_enabled] == ["witness"]
+    error_message = "The witness, and no other bucket, must lock its objects."
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket_object_lock_configuration.witness.rule[0].default_retention[0].mode == "GOVERNANCE" &&
+      aws_s3_bucket_object_lock_configuration.witness.rule[0].default_retention[0].days == 3650
+    )
+    error_message = "Entries must be kept for ten years by default."
+  }
+
+  assert {
+    condition     = !strcontains(join(" ", flatten([for statement in data.aws_iam_policy_document.witness.statement : statement.actions])), "Delete")
+    error_message = "The credentials of the witness must not remove entries."
+  }
+}
+
+run "the_witness_refuses_another_mode" {
+  command = plan
+
+  variables {
+    witness_lock_mode = "NONE"
+  }
+
+  expect_failures = [var.witness_lock_mode]
 }
 
 run "lifecycle_follows_the_variables" {

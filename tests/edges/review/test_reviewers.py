@@ -1,37 +1,36 @@
 """Reviewers are identified, nobody approves alone what they trained, and nothing bypasses the review."""
 
 import ast
-import hashlib
 import logging
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 
-from evenhand.audit.review_state import decision_digest, latest_request
 from evenhand.errors import GateError, ProblemError
 from evenhand.problem import GatePolicy, ReviewPolicy, parse_problem
 from flows.rollback import rollback
+from tasks.data.problems import load_problem
+from tasks.gate.run_gate import run_gate
 from tasks.registry.accounts import training_accounts
 from tasks.review import requests as review_requests
 from tasks.review.decide import ReviewAnswer, decide_review
-from tasks.review.pending_reviews import approval_code, pending_review, pending_reviews
+from tasks.review.pending_reviews import pending_review, pending_reviews, signed_decision
 from tasks.review.request_review import request_review
-from tasks.review.reviewers import sign
-from tasks.review.rollback import RollbackRequest, roll_back, rollback_code
+from tasks.review.reviewers import Proof
+from tasks.review.rollback import RollbackRequest, roll_back, signed_rollback
 from tasks.review.terminal import ReviewOptions, review_at_terminal
 from tasks.settings import ROOT, settings
-from tests.edges.tiny_registry import MODEL, PROBLEM, cached_state, log, registry
+from tasks.storage.store import write_frame
+from tests.edges.tiny_registry import MODEL, PROBLEM, cached_state, log, registry, rows, write_problem
+from tests.edges.trust.keys import answer, key, key_file
 
 __all__ = ["registry"]
-KEYS = {"Ann": "a" * 40, "Bob": "b" * 40, "Cy": "c" * 40}
 
 
 def declared(name):
-    fingerprint = hashlib.sha256(KEYS[name].encode()).hexdigest()
-    return {"name": name, "key": f"env:KEY_OF_{name.upper()}", "fingerprint": fingerprint, "user": name.lower()}
+    return {"name": name, "key": key(name), "user": name.lower()}
 
 
 def problem(*names, **rules):
@@ -39,17 +38,15 @@ def problem(*names, **rules):
     return parse_problem({**raw, "reviewers": [declared(name) for name in names], **rules}, "tiny.yaml")
 
 
+def decide(made, name, decision="approve", comment=""):
+    """Decide with the reviewer's own key."""
+    return decide_review(MODEL, made.version, answer(decision, name, comment=comment))
+
+
 @pytest.fixture
-def keys(monkeypatch):
-    """Every key is in the environment, and Ann trains."""
-    for name, key in KEYS.items():
-        monkeypatch.setenv(f"KEY_OF_{name.upper()}", key)
+def filed(registry, monkeypatch):
+    """Return a function that creates a version that Ann trained, with a pending review, for a problem."""
     monkeypatch.setenv("EVENHAND_USER", "ann")
-
-
-@pytest.fixture
-def filed(registry, keys):
-    """Return a function that creates a version with a pending review, for a problem."""
 
     def file(spec, name):
         def make():
@@ -68,115 +65,118 @@ def pending(filed):
     return filed(problem("Ann", "Bob", "Cy"), "three")
 
 
+def roll_back_by(name, signer=None):
+    request = {"problem": "tiny", "reason": "worse", "reviewer": name, "key": str(key_file(signer or name))}
+    return RollbackRequest(**request)
+
+
+@pytest.fixture
+def two_champions(registry, pending):
+    """Two versions that Bob has approved, one after the other."""
+    decide(pending, "Bob")
+    registry.evaluate(better := registry.version("faint", "clear"), problem("Ann", "Bob", "Cy", gate={"margin": 0.0}))
+    decide(better, "Bob")
+    return pending, better
+
+
 class TestKeys:
     def test_a_reviewer_with_the_key_approves(self, registry, pending):
-        assert decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob", "fine")).state == "approved"
+        assert decide(pending, "Bob", comment="fine").state == "approved"
         assert registry.aliases() == {"champion": pending.version}
 
     def test_the_signature_is_stored_and_the_key_is_not(self, registry, pending, caplog):
         caplog.set_level(logging.DEBUG)
-        decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob"))
+        decide(pending, "Bob")
         (record,) = registry.records("approval")
-        assert len(record.facts["signature"]) == 64
-        assert KEYS["Bob"] not in caplog.text
+        private = "".join(key_file("Bob").read_text().splitlines()[1:-1])
         stored = (settings().home / "mlflow.db").read_bytes()
-        assert record.facts["signature"].encode() in stored
-        assert KEYS["Bob"].encode() not in stored
+        assert record.facts["signature"].splitlines()[1].encode() in stored
+        for line in (private, *key_file("Bob").read_text().splitlines()[1:-1]):
+            assert line not in caplog.text
+            assert line.encode() not in stored
 
     @pytest.mark.parametrize("decision", ["approve", "reject"])
-    @pytest.mark.parametrize(
-        ("key", "reason"),
-        [
-            (None, "empty or missing"),
-            ("", "empty or missing"),
-            ("short", "5 characters"),
-            ("x" * 40, "does not match the declared fingerprint"),
-        ],
-    )
-    def test_without_the_right_key_nobody_decides_as_bob(self, registry, pending, monkeypatch, decision, key, reason):
-        monkeypatch.delenv("KEY_OF_BOB") if key is None else monkeypatch.setenv("KEY_OF_BOB", key)
+    def test_without_the_right_key_nobody_decides_as_bob(self, registry, pending, tmp_path, decision):
+        (tmp_path / "damaged").write_text("no key")
         before = registry.records()
-        with pytest.raises(GateError, match=reason) as refused:
-            decide_review("tiny", pending.version, ReviewAnswer(decision, "Bob"))
-        assert KEYS["Bob"] not in str(refused.value)
+        for path, reason in (
+            (tmp_path / "missing", "there is no key .*missing"),
+            (tmp_path / "damaged", "can't sign the decision"),
+            (key_file("Eve"), "another key than the declared one"),
+        ):
+            with pytest.raises(GateError, match=reason):
+                decide_review(MODEL, pending.version, ReviewAnswer(decision, "Bob", proof=Proof(key=str(path))))
         assert registry.records() == before
         assert "champion" not in registry.aliases()
 
+    def test_the_key_is_found_in_the_home_folder_of_the_reviewer(self, registry, pending, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        with pytest.raises(GateError, match="the SSH agent can't sign the decision"):
+            decide_review(MODEL, pending.version, ReviewAnswer("approve", "Bob"))
+        (tmp_path / ".ssh").mkdir()
+        for name, file in (("Eve", "id_ed25519"), ("Bob", "work")):
+            for suffix in ("", ".pub"):
+                (tmp_path / ".ssh" / f"{file}{suffix}").write_text(Path(f"{key_file(name)}{suffix}").read_text())
+                (tmp_path / ".ssh" / f"{file}{suffix}").chmod(0o600)
+        assert decide_review(MODEL, pending.version, ReviewAnswer("approve", "Bob")).state == "approved"
+
     def test_only_declared_reviewers_decide(self, registry, pending):
         with pytest.raises(GateError, match="Dan is not among the declared reviewers; allowed: Ann, Bob, Cy"):
-            decide_review("tiny", pending.version, ReviewAnswer("approve", "Dan"))
+            decide(pending, "Dan")
         assert "champion" not in registry.aliases()
 
-    def test_a_signature_made_elsewhere_is_checked(self, registry, pending):
-        request = latest_request(registry.records(), pending.version)
-        policy = request.policy
-        rejection, approval = (decision_digest(request.record, choice, "Bob") for choice in ("reject", "approve"))
-        for wrong in ("", "00" * 32, sign(policy, "Bob", rejection), sign(policy, "Cy", approval)):
-            with pytest.raises(GateError, match="not that of Bob"):
-                decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob", signature=wrong))
-        right = sign(policy, "Bob", approval)
-        assert (
-            decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob", signature=right)).state == "approved"
-        )
+    def test_a_rollback_needs_the_key_too(self, registry, two_champions):
+        with pytest.raises(GateError, match="another key than the declared one"):
+            roll_back(roll_back_by("Bob", signer="Eve"))
+        first, _ = two_champions
+        assert roll_back(roll_back_by("Cy")) == f"{MODEL} version {first.version} is the champion again."
 
-    def test_a_rollback_needs_the_key_too(self, registry, pending, monkeypatch):
-        decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob"))
-        registry.champion("faint")
-        monkeypatch.setenv("KEY_OF_BOB", "x" * 40)
-        with pytest.raises(GateError, match="does not match the declared fingerprint"):
-            roll_back(RollbackRequest(problem="tiny", reason="worse", reviewer="Bob"))
-        assert roll_back(RollbackRequest(problem="tiny", reason="worse", reviewer="Cy")).version == pending.version
-
-    def test_a_form_without_a_code_does_not_use_the_key_of_the_worker(self, registry, pending):
-        decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob"))
-        registry.champion("faint")
-        request = RollbackRequest(problem="tiny", reason="worse", reviewer="Cy")
-        with pytest.raises(GateError, match="the signature is not that of Cy"):
+    def test_a_form_without_a_signature_does_not_use_the_keys_of_the_worker(self, registry, two_champions):
+        first, better = two_champions
+        request = roll_back_by("Cy")
+        with pytest.raises(GateError, match="Cy has declared a key: paste the signed decision"):
             rollback.fn(request)
-        code = rollback_code(request)
-        with pytest.raises(GateError, match="the signature is not that of Bob"):
-            rollback.fn(request.model_copy(update={"reviewer": "Bob", "signature": code}))
-        assert rollback.fn(request.model_copy(update={"signature": code})).version == pending.version
-
-    def test_a_code_replaces_the_key_for_one_decision(self, registry, pending):
-        code = approval_code("tiny", pending.version, "approve", "Bob")
-        assert registry.records("approval") == []
-        with pytest.raises(GateError, match="not that of Bob"):
-            decide_review("tiny", pending.version, ReviewAnswer("reject", "Bob", signature=code))
-        assert decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob", signature=code)).signature == code
+        signed = signed_rollback(request)
+        assert registry.aliases() == {"champion": better.version}
+        with pytest.raises(GateError, match="another key than the declared one"):
+            rollback.fn(request.model_copy(update={"reviewer": "Bob", "signed": signed}))
+        rollback.fn(request.model_copy(update={"signed": signed}))
+        assert registry.aliases()["champion"] == first.version
 
     def test_an_answer_to_another_request_is_refused(self, registry, pending):
         with pytest.raises(GateError, match="requested again after it was shown"):
-            decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob", request="0" * 64))
+            decide_review(MODEL, pending.version, answer("approve", "Bob", request="0" * 64))
         assert registry.records("approval", "void", "promotion") == []
-        shown = pending_review("tiny", pending.version).request
-        assert decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob", request=shown)).state == "approved"
+        shown = pending_review(MODEL, pending.version).request
+        assert decide_review(MODEL, pending.version, answer("approve", "Bob", request=shown)).state == "approved"
 
-    def test_without_declared_reviewers_there_is_no_code(self, registry):
+    def test_without_declared_reviewers_there_is_nothing_to_sign(self, registry):
         registry.evaluate(made := registry.version("clear"))
-        with pytest.raises(GateError, match="declares no reviewers"):
-            approval_code("tiny", made.version, "approve", "Bob")
+        with pytest.raises(GateError, match="Bob has declared no key, so there is nothing to sign"):
+            signed_decision(MODEL, made.version, ReviewAnswer("approve", "Bob"))
 
-    def test_the_command_prints_only_the_code(self, registry, pending, capsys):
-        options = {
-            "problem": "tiny",
-            "version": pending.version,
-            "decision": "approve",
-            "reviewer": "Bob",
-            "code": True,
-        }
-        review_at_terminal(ReviewOptions(**options))
-        assert capsys.readouterr().out.strip() == approval_code("tiny", pending.version, "approve", "Bob")
+    def test_the_command_prints_only_the_signed_decision(self, registry, pending, tmp_path, capsys):
+        named = {"problem": "tiny", "version": pending.version}
+        chosen = {"decision": "approve", "reviewer": "Bob", "comment": "from home"}
+        review_at_terminal(ReviewOptions(**named, **chosen, key=str(key_file("Bob")), sign=True))
         assert registry.records("approval") == []
+        (tmp_path / "signed").write_text(capsys.readouterr().out)
+        review_at_terminal(ReviewOptions(**named, **chosen, signed=str(tmp_path / "signed")))
+        assert [(r.by, r.reason) for r in registry.records("approval")] == [("Bob", "from home")]
+
+    def test_a_decision_is_not_signed_without_saying_about_what(self, pending):
+        with pytest.raises(GateError, match="needs these options as well: --version, --reviewer"):
+            review_at_terminal(ReviewOptions(problem="tiny", decision="approve", sign=True))
 
 
 class TestRequiredApprovals:
     def test_the_trainer_can_not_approve_alone(self, registry, pending):
-        alone = decide_review("tiny", pending.version, ReviewAnswer("approve", "Ann"))
+        alone = decide(pending, "Ann")
         assert (alone.state, alone.lacks) == ("pending", "the approval of somebody who did not train it")
         assert registry.aliases() == {"challenger": pending.version}
-        assert pending_review("tiny", pending.version).approved_by == ("Ann",)
-        assert decide_review("tiny", pending.version, ReviewAnswer("approve", "Cy")).state == "approved"
+        assert pending_review(MODEL, pending.version).approved_by == ("Ann",)
+        assert decide(pending, "Cy").state == "approved"
 
     def test_a_name_in_the_environment_adds_an_account_and_removes_none(self, monkeypatch):
         monkeypatch.delenv("EVENHAND_USER", raising=False)
@@ -186,29 +186,26 @@ class TestRequiredApprovals:
         assert before <= set(training_accounts().split(", ")) | {os.environ.get("USER")}
         assert {"somebody else", "another"} < set(training_accounts().split(", "))
 
-    def test_when_the_trainer_is_unknown_nobody_approves_alone(self, registry, keys):
-        made = registry.version("clear")
-        registry.client.delete_model_version_tag(MODEL, made.version, "trained_by")
-        registry.evaluate(made, problem("Ann", "Bob"))
-        assert decide_review("tiny", made.version, ReviewAnswer("approve", "Bob")).state == "pending"
+    def test_when_the_trainer_is_unknown_nobody_approves_alone(self, registry, monkeypatch):
+        monkeypatch.setattr("tasks.registry.register_version.training_accounts", lambda: "")
+        registry.evaluate(made := registry.version("clear"), problem("Ann", "Bob"))
+        assert decide(made, "Bob").state == "pending"
         assert "champion" not in registry.aliases()
 
     def test_a_quorum_of_two_needs_two_reviewers(self, registry, filed):
         made = filed(problem("Ann", "Bob", "Cy", quorum=2), "quorum")
         for _ in range(2):
-            assert (
-                decide_review("tiny", made.version, ReviewAnswer("approve", "Bob")).lacks == "approvals (1 of 2 so far)"
-            )
+            assert decide(made, "Bob").lacks == "approvals (1 of 2 so far)"
         assert len(registry.records("approval")) == 1
-        assert decide_review("tiny", made.version, ReviewAnswer("approve", "Cy")).state == "approved"
+        assert decide(made, "Cy").state == "approved"
         assert registry.records("promotion")[0].by == "Bob, Cy"
 
     def test_one_rejection_closes_the_review(self, registry, filed):
         made = filed(problem("Ann", "Bob", "Cy", quorum=2), "quorum")
-        decide_review("tiny", made.version, ReviewAnswer("approve", "Bob"))
-        decide_review("tiny", made.version, ReviewAnswer("reject", "Cy", "no"))
+        decide(made, "Bob")
+        decide(made, "Cy", "reject", "no")
         with pytest.raises(GateError, match="rejected by Cy"):
-            decide_review("tiny", made.version, ReviewAnswer("approve", "Ann"))
+            decide(made, "Ann")
         assert "champion" not in registry.aliases()
         assert [r.by for r in registry.records("void") if r.facts.get("late")] == ["Ann"]
 
@@ -227,10 +224,23 @@ class TestRequiredApprovals:
         with pytest.raises(ProblemError, match=reason):
             problem(*names, **rules)
 
-    @pytest.mark.parametrize("key", ["a" * 40, "file:/etc/passwd", "env:", "env:A B"])
-    def test_a_key_must_be_a_reference(self, key):
-        with pytest.raises(ProblemError, match=r"reviewers\.0\.key"):
-            problem(reviewers=[declared("Ann") | {"key": key}])
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("", "a key of kind nothing"),
+            ("env:KEY_OF_ANN", "no public key and no entry of an allowed_signers file"),
+            ("ssh-rsa AAAAB3NzaC1yc2E=", "a key of kind ssh-rsa; allowed: ssh-ed25519"),
+            ("ssh-ed25519 AAAAC3Nz", "no public key"),
+        ],
+    )
+    def test_a_key_must_be_a_public_key(self, text, reason):
+        with pytest.raises(ProblemError, match=rf"reviewers\.0\.key: .*{reason}"):
+            problem(reviewers=[declared("Ann") | {"key": text}])
+
+    def test_a_private_key_is_refused(self):
+        with pytest.raises(ProblemError, match=r"reviewers\.0\.key: .*no public key") as refused:
+            problem(reviewers=[declared("Ann") | {"key": key_file("Ann").read_text()}])
+        assert not any(line in str(refused.value) for line in key_file("Ann").read_text().splitlines()[1:-1])
 
     def test_four_eyes_are_the_default_with_two_reviewers(self):
         assert [problem(*names).review_policy.four_eyes for names in (["Ann"], ["Ann", "Bob"])] == [False, True]
@@ -252,7 +262,7 @@ class TestExpiry:
     @pytest.mark.parametrize("decision", ["approve", "reject"])
     def test_after_the_deadline_the_review_expires(self, registry, late, decision):
         with pytest.raises(GateError, match="expired"):
-            decide_review("tiny", late.version, ReviewAnswer(decision, "Bob"))
+            decide(late, "Bob", decision)
         (record,) = registry.records("expiry")
         assert record.reason == "nobody decided within 7 days"
         assert registry.tags(late)["review"] == "rejected"
@@ -271,19 +281,19 @@ class TestExpiry:
 class TestBinding:
     def assert_void(self, registry, made, reason):
         with pytest.raises(GateError, match=reason):
-            decide_review("tiny", made.version, ReviewAnswer("approve", "Bob"))
+            decide(made, "Bob")
         assert registry.tags(made)["review"] == "void"
         assert "champion" not in registry.aliases()
 
-    def test_an_approval_is_bound_to_the_files_of_the_model(self, registry, keys):
+    def test_an_approval_is_bound_to_the_files_of_the_model(self, registry):
         made = registry.version(logged=log(["clear"]))
         registry.evaluate(made)
         folder = registry.client.get_model_version_download_uri(MODEL, made.version).removeprefix("file://")
         with Path(folder, "MLmodel").open("a") as file:
             file.write("\n")
-        self.assert_void(registry, made, "its model changed")
+        self.assert_void(registry, made, "files were changed after it was registered")
 
-    def test_an_approval_is_bound_to_the_gate_report(self, registry, keys):
+    def test_an_approval_is_bound_to_the_gate_report(self, registry):
         made = registry.version(logged=log(["clear"]))
         verdict, _ = registry.evaluate(made)
         registry.client.log_text(made.run_id, "<p>fine</p>", "gate_report.html")
@@ -295,20 +305,15 @@ class TestBinding:
         ("change", "what"),
         [({"metric": "mcc"}, "config"), ({"gate": {"margin": 0.0}}, "policy"), ({"expires_days": 9}, "policy")],
     )
-    def test_an_approval_is_bound_to_the_problem_file(self, registry, monkeypatch, tmp_path, change, what):
-        raw = PROBLEM.model_dump(mode="json", exclude_unset=True)
-        monkeypatch.setenv("EVENHAND_PROBLEMS", str(tmp_path))
-        settings.cache_clear()
-        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(raw))
-        made = registry.version("clear")
-        registry.evaluate(made)
-        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump({**raw, **change}))
+    def test_an_approval_is_bound_to_the_problem_file(self, registry, change, what):
+        registry.evaluate(made := registry.version("clear"))
+        write_problem(parse_problem({**PROBLEM.model_dump(mode="json", exclude_unset=True), **change}, "tiny.yaml"))
         self.assert_void(registry, made, f"its {what} changed")
 
     def test_an_approval_is_bound_to_the_verdict(self, registry, pending):
-        text = registry.tags(pending)["verdict_json"]
-        registry.client.set_model_version_tag(MODEL, pending.version, "verdict_json", text.replace("0.", "0.9", 1))
-        self.assert_void(registry, pending, "its verdict changed")
+        others = write_frame(rows(3), "splits/{sha256}/holdout.parquet")
+        assert run_gate.fn(load_problem("tiny"), others, pending).passes
+        self.assert_void(registry, pending, "its verdict, gate report changed")
 
 
 class TestBypasses:
@@ -328,9 +333,10 @@ class TestBypasses:
         assert registry.evaluate(registry.version("faint"))[0].outcome == "reject"
         assert registry.aliases()["champion"] == first.version
 
-    def test_only_keys_and_accounts_are_read_from_the_environment(self):
-        reading = {"accounts", "client", "reviewers"}  # account names, the server's address, a reviewer's key
-        modules = [path for name in ("gate", "registry", "review") for path in (ROOT / "tasks" / name).glob("*.py")]
+    def test_only_accounts_and_addresses_are_read_from_the_environment(self):
+        reading = {"accounts", "client"}  # account names, the server's address
+        packages = ("gate", "registry", "review", "tracking")
+        modules = [path for name in packages for path in (ROOT / "tasks" / name).glob("*.py")]
         assert len(modules) > 20
         for module in modules:
             if module.stem in reading:
@@ -348,6 +354,6 @@ class TestBypasses:
 
     def test_an_approval_takes_effect_without_a_confirmation(self, registry, pending):
         assert not {name for name in ReviewOptions.model_fields if "dry" in name or "confirm" in name}
-        decide_review("tiny", pending.version, ReviewAnswer("approve", "Bob"))
+        decide(pending, "Bob")
         assert registry.aliases() == {"champion": pending.version}
         assert registry.records("promotion")
