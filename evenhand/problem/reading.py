@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from evenhand.errors import ProblemError
 from evenhand.problem.problem import Problem
 
+FOUND_LENGTH = 80  # characters of a value in a message
+
 
 def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
     """Keys allowed where ``location`` points, found by walking the JSON schema of :class:`Problem`."""
@@ -56,8 +58,14 @@ def _sentence(error: Any) -> str:
     if error["type"] == "missing":
         return f"{where}: required, but missing"
     message = error["msg"].removeprefix("Value error, ")
-    found = "" if isinstance(error.get("input"), dict | list) else f", found {error.get('input')!r}"
+    found = "" if isinstance(error.get("input"), dict | list) else f", found {_shortened(error.get('input'))}"
     return f"{where}: {message}{found}"
+
+
+def _shortened(value: Any) -> str:
+    """Return a value for a message; a long one, such as a secret in the wrong place, is not repeated in full."""
+    text = repr(value)
+    return text if len(text) <= FOUND_LENGTH else f"{text[:FOUND_LENGTH]}..."
 
 
 def parse_problem(raw: Any, origin: str) -> Problem:

@@ -39,6 +39,8 @@ def parse_key(text: str) -> SigningKey:
     2027
     """
     line, options = text.strip(), dict[str, str]()
+    if "PRIVATE KEY" in line:
+        raise ValueError(f"a private key, which stays with its owner; allowed: the public one ({_MAKE_ONE})")
     if not line.startswith("ssh-") and not line.startswith("sk-"):
         line, options = _signer(line)
     kind = line.split()[0] if line.split() else "nothing"
@@ -58,7 +60,8 @@ def _signer(line: str) -> tuple[str, dict[str, str]]:
     try:
         found = AllowedSigner.parse(line)
     except (ValueError, IndexError) as error:
-        raise ValueError(f"no public key and no entry of an allowed_signers file: {error}; {_MAKE_ONE}") from None
+        reason = f" ({error})" if isinstance(error, ValueError) else ""
+        raise ValueError(f"no public key and no entry of an allowed_signers file{reason}; {_MAKE_ONE}") from None
     return f"{found.key_type} {found.base64_key}", {str(k): str(v) for k, v in (found.options or {}).items()}
 
 
