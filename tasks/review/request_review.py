@@ -47,8 +47,8 @@ def request_review(problem: Problem, registered: Registered, verdict: Verdict) -
         elif not verdict.passes:
             records, status = withdraw_request(client, name, number), "is not promoted."
         else:
+            expire_request(client, name, number)
             records, filed = file_request(client, problem, registered)
-            records = expire_request(client, name, number)
             if filed.policy.review == "never" and filed.state == "approved":
                 records = promote_version(client, name, number)
             request = latest_request(records, number)
