@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from evenhand.audit.chain import Chain, Head, LedgerError, Record, RecordBody, next_record, read_chain, record_name
 from tasks.registry.model_versions import PREFIX, now
-from tasks.registry.witness import add_entry, catch_up, compare, witnessed
+from tasks.registry.witness import add_entry, address, catch_up, compare, witnessed
 from tasks.tracking.client import artifact_location
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ def read_ledger(client: MlflowClient, name: str, model: RegisteredModel | None) 
         catch_up(chain.records, entries)
         return chain
     if run_id is None:
-        fault += f". There is no experiment {_title(name)!r}: it was renamed or deleted for good"
+        fault += (
+            f". There is no experiment {_title(name)!r}: it was renamed or deleted for good. Restore it from a backup; "
+            f"if you have started with an empty MLflow yourself, remove {address()}/{name} as well"
+        )
     return Chain(chain.records, fault if name in fault else f"the ledger of {name} was changed: {fault}")
 
 

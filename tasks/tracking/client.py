@@ -42,6 +42,9 @@ def connect() -> MlflowClient:
 
 
 def artifact_location() -> str | None:
-    """Return where a new experiment stores its files; None leaves the choice to the tracking server."""
-    folder = settings().artifacts
-    return folder.resolve().as_uri() if settings().mlflow_uri.startswith(_SQLITE) else None
+    """Return where a new experiment stores its files; None leaves the choice to the tracking server.
+
+    With a database, whichever it is, no server is there to choose, and MLflow itself would take ``./mlruns``.
+    """
+    served = settings().mlflow_uri.startswith(("http://", "https://"))
+    return None if served else settings().artifacts.resolve().as_uri()

@@ -1,6 +1,7 @@
 """A small model registry for tests: an MLflow store in SQLite, tiny models, and held-out rows for the gate."""
 
 import atexit
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -37,6 +38,7 @@ from tasks.storage.store import write_frame
 from tasks.tracking import training_runs
 from tasks.tracking.client import connect
 
+STORE = os.environ.get("EVENHAND_TEST_STORE", "")
 CLASSES = ("Assault", "Auto Theft", "Robbery")
 MODEL = ModelName("evenhand-tiny")
 PROBLEM = parse_problem(
@@ -88,6 +90,24 @@ def log(columns, renamed=None):
     return run_id, logged
 
 
+def point_to_store(patch):
+    """Use SQLite in the home, or the store that ``make soak`` names."""
+    if STORE:
+        patch.setenv("MLFLOW_TRACKING_URI", STORE)
+    else:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def put_aside_tiny(client):
+    """Remove what the test before has left in a store that all tests use."""
+    if client.search_registered_models(f"name = '{MODEL}'"):
+        client.delete_registered_model(MODEL)
+    for found in client.search_experiments(view_type=3, filter_string="name LIKE 'evenhand-ledger-tiny%'"):
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        client.rename_experiment(found.experiment_id, f"aside-{uuid.uuid4().hex}")
+
+
 @cache
 def store_with_models():
     """Create a database with three logged models, once per test run; copying it is faster than making it."""
@@ -95,7 +115,7 @@ def store_with_models():
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVENHAND_HOME", str(folder))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        point_to_store(patch)
         settings.cache_clear()
         logged = {columns: log(columns) for columns in (("faint",), ("clear",), ("faint", "clear"))}
     settings.cache_clear()
@@ -212,8 +232,12 @@ def registry(home, monkeypatch):
     """A registry with logged models, without a version, and held-out rows."""
     database, logged = store_with_models()
     monkeypatch.setenv("EVENHAND_PROBLEMS", str(home / "problems"))
+    point_to_store(monkeypatch)
     settings.cache_clear()
     settings().home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(database, settings().home / "mlflow.db")
+    if STORE:
+        put_aside_tiny(connect())
+    else:
+        shutil.copy(database, settings().home / "mlflow.db")
     write_problem(PROBLEM)
     return TinyRegistry(logged)

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from contextlib import suppress
 
+import boto3
 import pytest
 
 from evenhand.errors import EvenhandError, GateError
@@ -15,6 +17,7 @@ from tasks.review.request_review import request_review
 from tasks.scoring.score_file import ScoreRequest
 from tasks.scoring.score_file import score as score_task
 from tasks.settings import settings
+from tests.edges.servers import seaweed_s3
 from tests.edges.tiny_registry import MODEL, WITHOUT_REVIEW, pass_gate, registry, rows, write_problem
 from tests.edges.trust.attacks import EXPERIMENT, append_forged, ledger_run, rewrite_ledger
 from tests.edges.trust.keys import approve, declared, problem_with
@@ -119,6 +122,51 @@ class TestEntries:
         settings.cache_clear()
         with pytest.raises(EvenhandError, match="can't"):
             registry.version("clear")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with seaweed_s3(tmp_path_factory.mktemp("witness")) as running:
+        yield running
+
+
+class TestBucket:
+    """The witness in S3, with credentials of its own."""
+
+    @pytest.fixture
+    def profile(self, server, tmp_path, monkeypatch):
+        """Return a function that writes an AWS profile and uses it for the witness alone."""
+
+        def use(key, secret):
+            (tmp_path / "aws").write_text(f"[witness]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
+            values = {
+                "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "aws"),
+                "AWS_DEFAULT_REGION": "eu-west-1",
+                "EVENHAND_S3_ENDPOINT": server.endpoint,
+                "EVENHAND_WITNESS": f"s3://witness/{tmp_path.name}",
+                "EVENHAND_WITNESS_PROFILE": "witness",
+            }
+            for name, value in values.items():
+                monkeypatch.setenv(name, value)
+            settings.cache_clear()
+
+        use(server.access_key, server.secret_key)
+        client = boto3.Session(profile_name="witness").client("s3", endpoint_url=server.endpoint)
+        with suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
+            client.create_bucket(Bucket="witness")
+        return use
+
+    def test_entries_are_objects_and_a_rewritten_ledger_is_named(self, registry, profile):
+        registry.champion("clear")
+        records = registry.records()
+        assert witnessed(MODEL) == {r.seq: {r.hash: {"announced", "written"}} for r in records}
+        rewrite_ledger(registry, other_reason)
+        assert "is another one than in the witness s3://witness/" in ledger_as_text("tiny")[1][0]
+
+    def test_without_the_right_to_add_entries_nothing_is_recorded(self, registry, profile, server):
+        profile(server.reader_key, server.reader_secret)
+        with pytest.raises(EvenhandError, match="may not do this"):
+            registry.version("faint", identity="new")
 
 
 class TestForgedCase:
