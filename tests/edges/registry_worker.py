@@ -21,11 +21,12 @@ from mlflow import MlflowClient
 
 from evenhand.audit.review_state import champion_state
 from evenhand.errors import GateError
-from evenhand.gate.verdict import Verdict
+from tasks.data.problems import load_problem
+from tasks.registry import ledger_store
 from tasks.registry.ledger_store import read_ledger
-from tasks.registry.model_versions import COMPARED_WITH, VERDICT_JSON, tag_version
-from tasks.registry.register_version import register
-from tasks.registry.verdicts import record_verdict
+from tasks.registry.register_version import find_registered, register
+from tasks.registry.store_model import LoggedModel
+from tasks.registry.witness import witnessed
 from tasks.review.decide import ReviewAnswer, decide_review
 from tasks.review.request_review import request_review
 from tasks.settings import settings
@@ -63,11 +64,14 @@ def wait(*pids):
 
 
 def point_to(home, uri=""):
+    """Use the stores of a home and the problem file in it, and return the problem."""
     os.environ["EVENHAND_HOME"] = str(home)
+    os.environ["EVENHAND_PROBLEMS"] = str(home / "problems")
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     if uri:
         os.environ["MLFLOW_TRACKING_URI"] = uri
     settings.cache_clear()
+    return tiny_registry.write_problem(tiny_registry.PROBLEM)
 
 
 def write_result(out, name, content):
@@ -75,44 +79,47 @@ def write_result(out, name, content):
 
 
 def state():
-    """The state of the registry, without ids and times."""
+    """The state of the registry, without ids and times; versions are counted as the ledger has registered them."""
     client = connect()
     model = client.get_registered_model(MODEL)
-    records = read_ledger(client, MODEL).verified()
-    versions = client.search_model_versions(f"name = '{MODEL}'")
-    shown = ("review", "reviewer", "review_comment", "verdict")
+    records = read_ledger(client, MODEL, model).verified()
+    numbers = [record.version for record in records if record.kind == "registration"]
+    named = {version: str(number) for number, version in enumerate(numbers, start=1)}
+    tags = {version: client.get_model_version(MODEL, version).tags for version in numbers}
+    shown, entries = ("review", "reviewer", "review_comment"), witnessed(MODEL)
     return {
-        "aliases": {alias: str(version) for alias, version in model.aliases.items()},
-        "records": [[record.kind, record.version, record.by] for record in records],
-        "ledger": champion_state(records).champion,
-        "versions": sorted(str(version.version) for version in versions),
-        "tags": {str(v.version): {key: v.tags.get(key) for key in shown} for v in versions},
+        "aliases": {alias: named[str(version)] for alias, version in model.aliases.items()},
+        "records": [[record.kind, named.get(record.version, ""), record.by] for record in records],
+        "ledger": named.get(champion_state(records).champion, ""),
+        "tags": {named[version]: {key: tags[version].get(key) for key in shown} for version in numbers},
         "head": model.tags.get("ledger_head", "").split(" ")[0],
+        "witness": [sorted(entries[record.seq][record.hash]) for record in records],
     }
 
 
 # --- many at the same time -----------------------------------------------------------------------------------------
 
 
-def request_passed(problem, registered, compared_with):
+def request_passed(problem, registered):
     """Record a verdict that passes and request a review, as the gate does, without scoring."""
-    verdict = Verdict(outcome="promote" if compared_with else "promote (first)", reasons=("better",), metric="macro_f1")
-    tags = {VERDICT_JSON: verdict.model_dump_json(), COMPARED_WITH: compared_with}
-    tag_version(connect(), MODEL, registered.version, tags)
-    record_verdict(MODEL, registered.version, verdict, f"case {registered.version}", compared_with)
-    request_review.fn(problem, registered, verdict)
+    request_review.fn(problem, registered, tiny_registry.pass_gate(registered, problem))
 
 
 def log_model(folder):
     write_result(folder, "logged", tiny_registry.log(["clear"]))
 
 
+def register_as(identity, logged):
+    """Register a logged model as a training does, unless it is registered already."""
+    run_id, model = logged
+    return find_registered(MODEL, identity) or register(LoggedModel(*model), run_id, MODEL, identity)
+
+
 def request_all(folder, logged, count):
-    made = []
+    made, problem = [], load_problem("tiny")
     for _ in range(count):
-        registered = register(*reversed(logged), "tiny", uuid.uuid4().hex)
-        champion = connect().get_registered_model(MODEL).aliases.get("champion", "")
-        request_passed(tiny_registry.PROBLEM, registered, str(champion))
+        registered = register_as(uuid.uuid4().hex, logged)
+        request_passed(problem, registered)
         made.append(registered.version)
     write_result(folder, "made", made)
 
@@ -121,7 +128,7 @@ def approve(folder, number, version, start):
     connect().search_registered_models()
     time.sleep(max(0.0, start - time.time()))
     try:
-        decision = decide_review("tiny", version, ReviewAnswer("approve", f"Person {number}", "mine"))
+        decision = decide_review(MODEL, version, ReviewAnswer("approve", f"Person {number}", "mine"))
         write_result(folder, f"person-{number}", {"version": version, "result": decision.state})
     except GateError as error:
         write_result(folder, f"person-{number}", {"version": version, "result": str(error)})
@@ -148,7 +155,7 @@ def race(out, rounds, processes, uri):
 
 
 def kill_at(step):
-    """Kill this process before the given write to MLflow; 0 only counts the writes."""
+    """Kill this process before the given write to MLflow or the witness; 0 only counts the writes."""
     count = [0]
 
     def counted(method):
@@ -163,17 +170,19 @@ def kill_at(step):
     for name in dir(MlflowClient):
         if name.startswith(WRITES):
             setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
+    ledger_store.add_entry = counted(ledger_store.add_entry)
     return count
 
 
 def train_and_approve(home, logged, out, step=None):
     """Do everything from the logged model to the alias, as a training and a reviewer do."""
-    point_to(home)
+    problem = point_to(home)
     writes = kill_at(step) if step is not None else [0]
-    made = register(*reversed(logged), "tiny", "one")
-    request_passed(tiny_registry.PROBLEM, made, "")
+    made = register_as("one", logged)
+    if "champion" not in made.aliases:  # which keeps its verdict
+        request_passed(problem, made)
     try:
-        decide_review("tiny", made.version, ReviewAnswer("approve", "A. Person", "looks right"))
+        decide_review(MODEL, made.version, ReviewAnswer("approve", "A. Person", "looks right"))
     except GateError as error:
         if "approved by A. Person" not in str(error):
             raise

@@ -129,6 +129,7 @@ def test_a_promotion_killed_before_a_write_and_repeated_ends_the_same(work, tmp_
     ends = json.loads((tmp_path / "ends.json").read_text())
     undisturbed = ends["states"].pop("0")
     assert undisturbed["aliases"] == {"champion": "1"}
+    assert undisturbed["witness"] == [["announced", "written"]] * 5
     kinds = ["registration", "verdict", "request", "approval", "promotion"]
     assert [record[0] for record in undisturbed["records"]] == kinds
     assert len(ends["states"]) >= ends["writes"] // every > 7
