@@ -26,7 +26,7 @@ from evenhand.problem import Problem
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
 from tasks.gate.count_evaluations import EvaluationCount
 from tasks.gate.report import Contenders, write_report
-from tasks.registry.champion_alias import reconcile
+from tasks.registry.champion_alias import settled_champion
 from tasks.registry.digests import POLICY, problem_digests
 from tasks.registry.model_versions import (
     COMPARED_WITH,
@@ -41,7 +41,7 @@ from tasks.registry.model_versions import (
     tag_version,
 )
 from tasks.registry.problem_rules import check_governing_file
-from tasks.registry.registrations import registration_of, standing_champion, training_facts
+from tasks.registry.registrations import registration_of, training_facts
 from tasks.registry.verdicts import CASE, case_facts, record_verdict, recorded_verdict
 from tasks.tracking.client import connect
 
@@ -89,10 +89,9 @@ def _stored_or_new(problem: Problem, holdout: Reference, challenger: Registered)
     name, number = challenger.name, challenger.version
     with registry_errors(f"looking for the champion of {name}"):
         client = connect()
-        records = reconcile(client, name)
+        records, promoted = settled_champion(client, name)
         check_governing_file(problem, name, records)
         registration = registration_of(client, records, name, number)
-        promoted = standing_champion(client, records, name)
         version = client.get_model_version(name, number)
     contenders = Contenders(version, promoted, "", registration)
     digest = _case_digest(problem, holdout, contenders)

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from evenhand.audit.chain import Head, Record, RecordBody
 from evenhand.audit.requests import POLICY_SHA256
-from evenhand.audit.review_state import ChampionState, champion_state, needs_seal, unsealed_promotions
+from evenhand.audit.review_state import ChampionState, Promoted, champion_state, needs_seal, unsealed_promotions
 from evenhand.errors import GateError
 from evenhand.problem import Problem
 from tasks.registry.digests import model_sha256
@@ -35,7 +35,7 @@ from tasks.registry.model_versions import (
     write_with_retry,
 )
 from tasks.registry.problem_rules import check_governing_file, rules_in_file
-from tasks.registry.registrations import champion_fault, changed_tags, check_files, identified
+from tasks.registry.registrations import champion_fault, changed_tags, check_files, identified, standing_champion
 from tasks.tracking.client import connect
 from tasks.tracking.run_owner import is_stale, owner_tags
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS, POLL_SECONDS = 30.0, 0.05
 
+T = TypeVar("T")
 Decide = Callable[[Records], RecordBody | None]
 
 
@@ -69,12 +70,33 @@ def add_record(client: MlflowClient, name: ModelName, decide: Decide) -> Records
         When the ledger is broken; nothing is appended then.
     """
     while True:
-        records = reconcile(client, name)
-        body = decide(records)
+        records, body = _by_latest(client, name, decide)
         if body is None:
             return records
         if append_record(client, name, records, body):
             return reconcile(client, name)
+
+
+def settled_champion(client: MlflowClient, name: ModelName) -> tuple[Records, Promoted | None]:
+    """Return the records, and the champion that the ledger and MLflow have.
+
+    Raises
+    ------
+    GateError
+        See :func:`tasks.registry.registrations.standing_champion`.
+    """
+    return _by_latest(client, name, lambda records: standing_champion(client, records, name))
+
+
+def _by_latest(client: MlflowClient, name: ModelName, read: Callable[[Records], T]) -> tuple[Records, T]:
+    """Read by the latest records; an error counts only when no other process has appended a record meanwhile."""
+    while True:
+        records = reconcile(client, name)
+        try:
+            return records, read(records)
+        except GateError:
+            if reconcile(client, name) == records:
+                raise
 
 
 def reconcile(client: MlflowClient, name: ModelName) -> Records:

@@ -16,10 +16,10 @@ from evenhand.errors import GateError, SourceError, StorageError
 from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import fetch
 from tasks.data.sources.fetched import Fetched
-from tasks.registry.champion_alias import reconcile
+from tasks.registry.champion_alias import reconcile, settled_champion
 from tasks.registry.load_model import load_model
 from tasks.registry.model_versions import ModelName, model_name, registry_errors
-from tasks.registry.registrations import registration_of, standing_champion
+from tasks.registry.registrations import registration_of
 from tasks.scoring.predictions import NOT_SCORED, predict_table, rows_per_class, write_predictions
 from tasks.settings import settings
 from tasks.tracking.client import connect
@@ -106,12 +106,12 @@ def _select_version(name: ModelName, request: ScoreRequest) -> _Chosen:
     """Choose the champion of the ledger, or the requested version when the ledger has it."""
     with registry_errors(f"looking for the champion of {name}"):
         client = connect()
-        records = reconcile(client, name)
         if request.version is not None:
+            records = reconcile(client, name)
             registration = registration_of(client, records, name, request.version)
             run_id = registration.facts["run_id"] or None
             return _Chosen(name, request.version, run_id, registration.facts[MODEL_SHA256])
-        promoted = standing_champion(client, records, name)
+        promoted = settled_champion(client, name)[1]
         if promoted is None:
             raise GateError(f"{name} has no champion: approve a version (make review), or choose one with --version")
         run_id = client.get_model_version(name, promoted.version).run_id or None

@@ -10,6 +10,7 @@ import pytest
 from evenhand.errors import GateError
 from evenhand.gate.verdict import error_verdict
 from tasks.local.command_line import run_command
+from tasks.review import approve
 from tasks.review.decide import ReviewAnswer, decide_review
 from tasks.review.pending_reviews import pending_review, pending_reviews
 from tasks.review.request_review import request_review
@@ -134,6 +135,20 @@ class TestVoid:
     def test_another_champion_voids_the_review(self, registry, pending):
         registry.champion("faint")
         self.assert_void(registry, pending, "compared with no champion, and the champion is now version 2")
+
+    def test_a_promotion_at_the_same_time_voids_it_and_is_no_alias_by_hand(self, registry, pending, monkeypatch):
+        registry.evaluate(other := registry.version("faint", "clear"))
+        check, meanwhile = approve.standing_champion, [other.version]
+
+        def standing_champion(*args):
+            if meanwhile:  # another process promotes between the reading of the ledger and that of the alias
+                decide_review(MODEL, meanwhile.pop(), ReviewAnswer("approve", "B. Person"))
+            return check(*args)
+
+        monkeypatch.setattr(approve, "standing_champion", standing_champion)
+        with pytest.raises(GateError, match=f"void: .* the champion is now version {other.version}"):
+            decide_review(MODEL, pending.version, ReviewAnswer("approve", "A. Person"))
+        assert registry.aliases() == {"champion": other.version}
 
     @pytest.mark.parametrize("fact", ["identity", "trained_by"])
     def test_a_changed_fact_of_the_training_voids_the_review(self, registry, pending, fact):
