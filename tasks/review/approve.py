@@ -10,10 +10,9 @@ from evenhand.audit.requests import COMPARED_WITH, MODEL_SHA256, POLICY_SHA256, 
 from evenhand.audit.review_state import champion_state, find_registration, latest_request, latest_verdict
 from evenhand.errors import EvenhandError, GateError
 from tasks.registry.champion_alias import add_record, alias_record
-from tasks.registry.digests import CONFIG, POLICY, problem_digests
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import ModelName
-from tasks.registry.problem_rules import current_problem
+from tasks.registry.problem_rules import current_problem, rules_of
 from tasks.registry.registrations import check_files, registration_of, standing_champion
 from tasks.registry.witness import address, unwitnessed
 from tasks.review.requests import GATE_REPORT_SHA256, report_sha256, review_record
@@ -26,7 +25,7 @@ def check_approval(client: MlflowClient, name: ModelName, request: Request, reco
     """Check that a request can still be approved.
 
     The champion must be the one that the version was compared with, in the ledger and in MLflow; the version's files
-    and facts, the problem file with its rules, the verdict and the gate report must be those of the request.
+    and facts, the rules in the problem file, the verdict and the gate report must be those of the request.
 
     Returns
     -------
@@ -51,11 +50,9 @@ def check_approval(client: MlflowClient, name: ModelName, request: Request, reco
         check_files(name, request.record.version, facts[MODEL_SHA256])
     except EvenhandError as fault:
         return str(fault)
-    now = problem_digests(problem)
     verdict = latest_verdict(records, request.record.version)
     changed = {
-        "config": facts[CONFIG] != now[CONFIG],
-        "policy": facts[POLICY_SHA256] != now[POLICY],
+        "policy": facts[POLICY_SHA256] != rules_of(problem).sha256,
         "verdict": verdict is None or verdict.facts[VERDICT_SHA256] != facts[VERDICT_SHA256],
         "gate report": facts[GATE_REPORT_SHA256] not in ("", report_sha256(client, _run_of(records, request))),
     }

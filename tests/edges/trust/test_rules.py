@@ -5,6 +5,7 @@ import yaml
 
 from evenhand.errors import GateError, ProblemError
 from evenhand.problem import parse_problem
+from evenhand.training.tuning import asked_to_tune
 from tasks.data.problems import load_problem
 from tasks.gate.run_gate import run_gate
 from tasks.registry.model_versions import model_name
@@ -117,6 +118,16 @@ class TestFileAtApproval:
                 decide_review(MODEL, made.version, ReviewAnswer("approve", "A. Person"))
         path.write_text(text)
         assert decide_review(MODEL, made.version, ReviewAnswer("approve", "A. Person")).state == "approved"
+
+    def test_what_a_command_leaves_out_of_the_file_is_no_change_of_the_rules(self, registry):
+        tuned = raw(tuning=[{"model": "lightgbm", "strategy": "none"}])
+        (settings().problems / "tiny.yaml").write_text(yaml.safe_dump(tuned))
+        problem = asked_to_tune(load_problem("tiny"), False)
+        assert problem != load_problem("tiny")
+        for number in range(2):
+            made = registry.version("clear" if number else "faint")
+            request_review.fn(problem, made, run_gate.fn(problem, registry.holdout, made))
+            assert decide_review(MODEL, made.version, ReviewAnswer("approve", "A. Person")).state == "approved"
 
     def test_rules_that_changed_after_the_request_void_it(self, registry):
         registry.evaluate(made := registry.version("clear"))
