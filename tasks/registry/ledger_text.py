@@ -17,7 +17,7 @@ from tasks.registry.model_versions import (
     registry_errors,
     short_name,
 )
-from tasks.registry.registrations import champion_fault
+from tasks.registry.registrations import champion_fault, training_facts
 from tasks.tracking.client import connect
 
 _FACTS = (
@@ -158,5 +158,6 @@ def _why(ledger: Ledger) -> str:
         lines.append(_line(record))
         if record.kind == "verdict":
             lines.append(f"         {record.reason}")
-        lines += [f"         {key:18} {record.facts[key]}" for key in _FACTS if record.facts.get(key)]
+        facts = record.facts | (training_facts(record) if record.kind == "registration" else {})
+        lines += [f"         {key:18} {facts[key]}" for key in _FACTS if facts.get(key)]
     return f"{ledger.name}: " + "\n".join(lines)

@@ -28,9 +28,15 @@ def problem_of(name: ModelName) -> str:
 
 
 def rules_in_file(name: ModelName) -> Rules | None:
-    """Return the rules of a registered model's file in ``problems/``; None when there is no such file."""
-    path = _own_file(problem_of(name))
-    return rules_of(load_problem(str(path))) if path.is_file() else None
+    """Return the rules of a registered model's file in ``problems/``; None when there is no such file.
+
+    Raises
+    ------
+    GateError
+        When it can't be read.
+    """
+    problem = problem_of(name)
+    return rules_of(current_problem(problem, "")) if _own_file(problem).is_file() else None
 
 
 def current_problem(problem_name: str, recorded_file: str) -> Problem:
