@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 
 from evenhand.data.groups import groups_of
 from evenhand.data.references import Reference
+from evenhand.data.row_blocks import row_blocks
 from evenhand.errors import GateError
 from evenhand.gate.decide import decide, no_evaluation_left, reject_missing_columns
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
@@ -139,6 +140,7 @@ def _decide(
         evaluation=evaluation,
         groups=groups_of(problem, rows),
         facts=replace(facts, rows_per_second=speed),
+        blocks=row_blocks(problem, rows),
     )
     return decide(case, problem.gate), case
 
@@ -205,6 +207,7 @@ def _case_digest(problem: Problem, holdout: Reference, version: ModelVersion, co
     """Hash rows, versions and policy: a change in any of them makes another case."""
     parts = (holdout.sha256, version.name, version.version, compared_with, problem.metric, problem.review)
     known = (version.tags.get(VALIDATION, ""), version.tags.get(LEAK_SENTINEL, ""), *problem.sensitive)
+    known += (problem.split.blocks.model_dump_json(),) if problem.split.blocks else ()
     return hashlib.sha256("\n".join((*map(str, parts), *known, problem.gate.model_dump_json())).encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from evenhand.gate.verdict import Verdict
-from evenhand.problem import GatePolicy
+from evenhand.problem import Blocks, GatePolicy
 from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
 from tasks.gate.run_gate import run_gate
 from tasks.storage.store import write_frame
@@ -196,6 +196,19 @@ class TestFacts:
         assert registry.evaluate(made, PROBLEM.model_copy(update={"gate": gate}))[0].passes
         strict = GatePolicy.model_validate({"resamples": 200, "training_age": {**rule, "max_age_days": 300}})
         assert registry.evaluate(made, PROBLEM.model_copy(update={"gate": strict}))[0].outcome == "reject"
+
+    def test_declared_blocks_are_drawn(self, registry):
+        frame = rows(2).assign(day=np.arange(950) % 60)
+        registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
+        registry.champion("faint")
+        split = PROBLEM.split.model_copy(update={"blocks": Blocks(column="day")})
+        made = registry.version("clear")
+        verdict = registry.evaluate(made, PROBLEM.model_copy(update={"split": split}))[0]
+        assert (verdict.outcome, verdict.drawn) == ("promote", "60 values of day")
+        single = registry.evaluate(made)[0]
+        assert (single.drawn, single.evaluation) == ("single rows, class by class", 2)  # another case
+        registry.evaluate(made, PROBLEM.model_copy(update={"split": split}))
+        assert "60 values of day, both models on the same draws" in read_report(registry, made)
 
     def test_declared_groups_are_compared(self, registry):
         frame = rows(2).assign(sex=np.where(np.arange(950) % 2, "F", "M"))
