@@ -54,7 +54,13 @@ def conditions_of(case: Case, aligned: AlignedCase, policy: GatePolicy, confiden
     on_rows = RowConditions(aligned, policy, confidence)
     by_class = on_rows.against_chance() if aligned.champion is None else on_rows.against_champion()
     found = [*on_rows.blocks(), *by_class, *on_rows.floors(), *on_rows.calibration(), *on_rows.slices(case)]
-    return (*found, *fact_conditions(case.facts, policy))
+    return (*_rows(case), *found, *fact_conditions(case.facts, policy))
+
+
+def _rows(case: Case) -> Iterator[Condition]:
+    if case.untrained is not None:
+        name: tuple[str, Kind] = ("rows that neither model was trained on", "rows")
+        yield Condition(name=name[0], status="pass", detail=case.untrained.text, kind=name[1])
 
 
 class RowConditions:

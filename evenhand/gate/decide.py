@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from evenhand.data.holdout import UntrainedRows
 from evenhand.errors import EvenhandError
 from evenhand.evidence.bootstrap import Interval, paired_difference
 from evenhand.gate.alignment import align
@@ -64,6 +65,16 @@ def no_evaluation_left(metric: str, review: Review, policy: GatePolicy, rows_sha
     reasons = (reason, *_what_follows("insufficient evidence", review))
     facts: dict[str, Any] = {"metric": metric, "review": review, "rows": rows, "rows_sha256": rows_sha256}
     return Verdict(outcome="insufficient evidence", reasons=reasons, evaluations_left=0, **facts)
+
+
+def no_rows_left(metric: str, review: Review, untrained: UntrainedRows) -> Verdict:
+    """Return the verdict on a challenger whose held-out rows the champion was all trained on."""
+    found = untrained.text
+    reasons = (
+        f"No row is held out that neither model was trained on: {found}. Hold a newer period out.",
+        *_what_follows("insufficient evidence", review),
+    )
+    return Verdict(outcome="insufficient evidence", reasons=reasons, metric=metric, review=review)
 
 
 def reject_missing_columns(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verdict | None:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.data.holdout import UntrainedRows
 from evenhand.data.row_blocks import RowBlocks
 
 Outcome = Literal["promote", "promote (first)", "reject", "insufficient evidence", "error"]
@@ -23,6 +24,7 @@ Kind = Literal[
     "calibration",
     "slices",
     "blocks",
+    "rows",
     "signature",
     "validation",
     "leaks",
@@ -86,6 +88,8 @@ class Case:
     facts: Facts = Facts()
     blocks: RowBlocks | None = None
     """What intervals draw; None: single rows, class by class."""
+    untrained: UntrainedRows | None = None
+    """Which held-out rows the case is made of; None without a champion."""
 
 
 class _Frozen(BaseModel):

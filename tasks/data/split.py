@@ -5,9 +5,10 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from evenhand.data.holdout import first_held_out, holdout_mask
 from evenhand.data.references import Reference
 from evenhand.data.row_blocks import row_blocks
-from evenhand.data.split import class_labels, holdout_mask
+from evenhand.data.split import class_labels
 from evenhand.data.stratified_sample import draw_per_class, proportional_sizes
 from evenhand.errors import ValidationFailed
 from evenhand.problem import Problem, check_classes
@@ -60,6 +61,7 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         train=write_frame(train.reset_index(drop=True), "splits/{sha256}/train.parquet"),
         holdout=write_frame(holdout.reset_index(drop=True), "splits/{sha256}/holdout.parquet"),
         classes=tuple(sorted({*counts.index, *strangers})),
+        trained_before=str(first_held_out(frame, problem.split.holdout)),
         share=share,
         warnings=tuple(warnings),
     )

@@ -63,7 +63,6 @@ def _details(case: Case | None, problem: Problem) -> Any:
 def _about(client: MlflowClient, problem: Problem, contenders: Contenders) -> About:
     version, champion = contenders.version, contenders.champion
     changes, alike, fault = _changes(client, version, champion)
-    split = problem.split.holdout
     return About(
         problem=problem.title,
         model=version.name,
@@ -76,7 +75,7 @@ def _about(client: MlflowClient, problem: Problem, contenders: Contenders) -> Ab
         changes=changes,
         alike=alike,
         not_compared=fault,
-        held_out=f"with {split.column} from {split.start} on",
+        held_out=problem.split.holdout.text,
     )
 
 

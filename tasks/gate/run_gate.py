@@ -15,10 +15,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from evenhand.data.groups import groups_of
+from evenhand.data.holdout import untrained_rows
 from evenhand.data.references import Reference
 from evenhand.data.row_blocks import row_blocks
 from evenhand.errors import GateError
-from evenhand.gate.decide import decide, no_evaluation_left, reject_missing_columns
+from evenhand.gate.decide import decide, no_evaluation_left, no_rows_left, reject_missing_columns
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 # Version tags that a training writes and the gate checks.
 VALIDATION = "validation"
 PASSED = "passed"
+TRAINED_BEFORE = "trained_before"
 
 
 @task(name="gate", cache_policy=NO_CACHE)
@@ -106,9 +108,17 @@ def _decide(
     digest: str,
 ) -> tuple[Verdict, Case | None]:
     """Score both and decide; the evaluation is counted once both were scored and before they are compared."""
-    from tasks.storage.store import read_frame
+    from tasks.storage.store import read_frame, write_frame
 
-    frame = read_frame(holdout)
+    frame, untrained = read_frame(holdout), None
+    if champion is not None:
+        boundary = client.get_model_version(champion.name, champion.version).tags.get(TRAINED_BEFORE)
+        untrained = untrained_rows(frame.get(problem.split.holdout.column), boundary)
+        if untrained.left_out == len(frame):
+            return no_rows_left(problem.metric, problem.review, untrained), None
+        if untrained.left_out:
+            frame = frame[untrained.mask].reset_index(drop=True)
+            holdout = write_frame(frame, "splits/{sha256}/evaluated.parquet")
     labels = labels_sha256(frame, problem)
     counting = f"counting the evaluations on the held-out rows of {version.name}"
     with registry_errors(counting):
@@ -141,6 +151,7 @@ def _decide(
         groups=groups_of(problem, rows),
         facts=replace(facts, rows_per_second=speed),
         blocks=row_blocks(problem, rows),
+        untrained=untrained,
     )
     return decide(case, problem.gate), case
 

@@ -41,6 +41,7 @@ def test_the_newest_rows_are_held_out_and_dropped_values_are_gone():
     assert set(train.kind) | set(holdout.kind) == {"common", "rare"}
     assert len(train) + len(holdout) == 1995
     assert parts.share == 1.0
+    assert parts.trained_before == "2021"
 
 
 def test_a_sample_keeps_every_class_and_repeats_itself():

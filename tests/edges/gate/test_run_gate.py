@@ -197,6 +197,29 @@ class TestFacts:
         strict = GatePolicy.model_validate({"resamples": 200, "training_age": {**rule, "max_age_days": 300}})
         assert registry.evaluate(made, PROBLEM.model_copy(update={"gate": strict}))[0].outcome == "reject"
 
+    @pytest.mark.parametrize(("before", "left_out"), [("2020", 0), ("2021.5", 475), (None, 0)])
+    def test_rows_that_the_champion_was_trained_on_are_left_out(self, registry, before, left_out):
+        frame = rows(2).assign(year=2021.0 + np.arange(950) % 2)
+        registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
+        champion = registry.champion("faint")
+        if before:
+            registry.client.set_model_version_tag(MODEL, champion.version, "trained_before", before)
+        verdict = registry.evaluate(registry.version("clear"))[0]
+        (condition,) = (c for c in verdict.conditions if c.kind == "rows")
+        assert (verdict.outcome, verdict.rows, condition.status) == ("promote", 950 - left_out, "pass")
+        assert (verdict.rows_sha256 == registry.holdout.sha256) == (left_out == 0)
+        expected = f"{left_out} of 950 held-out rows are left out" if before else "not recorded of the champion"
+        assert expected in condition.detail
+
+    def test_where_the_champion_was_trained_on_all_of_them_there_is_nothing_to_decide_by(self, registry):
+        frame = rows(2).assign(year=2021.0)
+        registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
+        champion = registry.champion("faint")
+        registry.client.set_model_version_tag(MODEL, champion.version, "trained_before", "2022")
+        verdict = registry.evaluate(registry.version("clear"))[0]
+        assert (verdict.outcome, verdict.evaluation) == ("insufficient evidence", 0)
+        assert "trained on rows before 2022: 950 of 950 held-out rows are left out" in verdict.reasons[0]
+
     def test_declared_blocks_are_drawn(self, registry):
         frame = rows(2).assign(day=np.arange(950) % 60)
         registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
