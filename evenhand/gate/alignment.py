@@ -11,6 +11,7 @@ from evenhand.data.row_blocks import RowBlocks
 from evenhand.errors import GateError
 from evenhand.evidence.bootstrap import BootstrapSettings
 from evenhand.evidence.draws import block_codes
+from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.gate.verdict import Case, VersionPredictions
 from evenhand.metrics.predictions import Predictions
 
@@ -33,7 +34,7 @@ class AlignedCase:
     @property
     def n_blocks(self) -> int | None:
         """Number of blocks."""
-        return None if self.block_codes is None else int(self.block_codes.max(initial=-1)) + 1
+        return self.rows.n_blocks
 
     @property
     def drawn(self) -> str:
@@ -43,6 +44,11 @@ class AlignedCase:
     def blocks_with(self, code: int) -> int | None:
         """Count the blocks that hold rows of a class."""
         return None if self.block_codes is None else len(np.unique(self.block_codes[self.y == code]))
+
+    @cached_property
+    def rows(self) -> EvaluationRows:
+        """Truth and blocks."""
+        return EvaluationRows(self.y, self.classes, blocks=self.block_codes)
 
     def settings(self, confidence: float, resamples: int) -> BootstrapSettings:
         """Return the settings of every interval of the case."""
@@ -56,7 +62,7 @@ class AlignedCase:
     @property
     def support(self) -> np.ndarray:
         """Rows of each class, shape (K,)."""
-        return np.bincount(self.y, minlength=len(self.classes))
+        return self.rows.support
 
 
 def align(case: Case) -> AlignedCase:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from evenhand.errors import GateError
 from evenhand.evidence.bootstrap import (
+    BootstrapSettings,
     ClassMetric,
     Interval,
     class_intervals,
@@ -22,10 +23,13 @@ from evenhand.evidence.bootstrap import (
     paired_difference,
 )
 from evenhand.evidence.draws import FEWEST_BLOCKS
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.recall_intervals import recall_differences, recalls
 from evenhand.evidence.slices import SLICE_METRICS, SliceLimits, slices
 from evenhand.gate.alignment import AlignedCase
 from evenhand.gate.facts import fact_conditions
 from evenhand.gate.verdict import Case, Condition, Kind, Status
+from evenhand.metrics.predictions import Predictions
 from evenhand.problem import GatePolicy
 
 CLASS_METRICS: tuple[tuple[ClassMetric, Kind], ...] = (("recall", "recall"), ("average_precision", "average precision"))
@@ -63,6 +67,15 @@ def _rows(case: Case) -> Iterator[Condition]:
         yield Condition(name=name[0], status="pass", detail=case.untrained.text, kind=name[1])
 
 
+def class_differences(
+    rows: EvaluationRows, a: Predictions, b: Predictions, metric: ClassMetric, bootstrap: BootstrapSettings
+) -> tuple[Interval, ...]:
+    """Estimate class by class how much better ``b`` is than ``a``: recall by its own interval, the rest by draws."""
+    if metric == "recall":
+        return recall_differences(rows, a.codes, b.codes, bootstrap.confidence)
+    return paired_class_differences(a, b, metric, bootstrap)
+
+
 class RowConditions:
     """The conditions on the predictions for the held-out rows."""
 
@@ -94,7 +107,7 @@ class RowConditions:
         a = self.aligned
         assert a.champion is not None  # noqa: S101 - for the type checker
         for metric, kind in CLASS_METRICS:
-            found = paired_class_differences(a.champion, a.challenger, metric, self.bootstrap)
+            found = class_differences(a.rows, a.champion, a.challenger, metric, self.bootstrap)
             for code, (name, interval) in enumerate(zip(a.classes, found, strict=True)):
                 yield self._of_class(
                     f"{kind} of {name} against the champion", kind, code, interval, -self.policy.tolerance
@@ -110,7 +123,10 @@ class RowConditions:
             wanted = {name: getattr(floor, metric) for name, floor in declared.items()}
             if all(value is None for value in wanted.values()):
                 continue
-            found = class_intervals(a.challenger, metric, self.bootstrap)
+            if metric == "recall":
+                found = recalls(a.rows, a.challenger.codes, self.confidence)
+            else:
+                found = class_intervals(a.challenger, metric, self.bootstrap)
             for code, name in enumerate(a.classes):
                 if wanted.get(name) is not None:
                     interval = _reflected(found[code]) if metric == "average_precision" else found[code]
