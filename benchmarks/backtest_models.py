@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evenhand.data.holdout import first_held_out
 from evenhand.data.schema import column_types, parse_columns
 from evenhand.data.split import class_labels
 from evenhand.features.encoder import build_encoder
@@ -54,7 +55,7 @@ def read_rows(name: str) -> LabelledRows:
     raw = read_frame(snapshot)
     raw = raw.drop_duplicates(ignore_index=True) if problem.duplicates == "drop" else raw
     frame, _ = parse_columns(raw[list(problem.columns)], column_types(problem))
-    start = problem.split.holdout.start
+    start = first_held_out(frame, problem.split.holdout)
     year = _years(frame[problem.split.holdout.column])
     label = class_labels(frame[problem.target.column], problem.target)
     kept = (label.notna() & (year < (start.year if isinstance(start, date) else start))).to_numpy()

@@ -24,7 +24,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks.backtest_models import LabelledRows, bootstrap_models, kept_model, read_rows
 from benchmarks.injections import macro_f1, made_right, made_wrong, recall, share_for
 from evenhand.data.groups import groups_of
-from evenhand.evidence.bootstrap import BootstrapSettings, paired_class_differences, paired_difference
+from evenhand.evidence.bootstrap import BootstrapSettings, paired_difference
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.recall_intervals import recall_differences
 from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.decide import decide
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions
@@ -128,7 +130,7 @@ def held_back(world: BacktestRows, champion: np.ndarray, challenger: np.ndarray)
     resampling = BootstrapSettings(evaluation_confidence(policy.confidence, 1), policy.resamples)
     if paired_difference(a, b, "macro_f1", resampling).low <= policy.margin:
         return ("macro_f1",)
-    recalls = paired_class_differences(a, b, "recall", resampling)
+    recalls = recall_differences(EvaluationRows(world.y, world.classes), a.codes, b.codes, resampling.confidence)
     if any(found.low <= -policy.tolerance for found in recalls):
         return ("recall",)
     verdict = verdict_on(world, champion, challenger)

@@ -236,7 +236,7 @@ def _rollback_fault(before: Sequence[Record], record: Record, state: ChampionSta
 
 def needs_seal(records: Sequence[Record]) -> bool:
     """Whether a ledger was written by an earlier version, which knew no digests and no signatures."""
-    return bool(records) and _seal_fault(records) is None
+    return _seal_fault(records) is None
 
 
 def unsealed_promotions(records: Sequence[Record]) -> list[str]:
@@ -251,9 +251,10 @@ def unsealed_promotions(records: Sequence[Record]) -> list[str]:
 
 
 def _seal_fault(before: Sequence[Record]) -> str | None:
-    """Say why a seal counts for nothing: only records of an earlier version of the format can be sealed, once."""
+    """Say why a seal counts for nothing: only a champion of an earlier version of the format can be sealed, once."""
     newer = any(r.kind == "seal" or (r.kind == "registration" and MODEL_SHA256 in r.facts) for r in before)
-    return "the records before it need no seal" if newer or not before else None
+    earlier = any(r.kind == "promotion" for r in before)
+    return "the records before it need no seal" if newer or not earlier else None
 
 
 def _sealed_state(seal: Record) -> ChampionState:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -40,7 +39,7 @@ def column_types(problem: Problem) -> dict[str, ColumnType]:
     for part in problem.gate.slices:
         types |= {} if part.step is None or part.column in types else {part.column: ColumnType("number")}
     holdout = problem.split.holdout
-    types.setdefault(holdout.column, ColumnType("time" if isinstance(holdout.start, date) else "number"))
+    types.setdefault(holdout.column, ColumnType("time" if holdout.of_times else "number"))
     folds = problem.split.folds
     if isinstance(folds, ForwardFolds):
         types.setdefault(folds.column, ColumnType("number" if folds.period == "value" else "time"))

@@ -1,17 +1,16 @@
-"""Which rows are held out, and the folds inside the rest."""
+"""Class names, the folds inside the training rows, and blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from evenhand.errors import ProblemError
-from evenhand.problem import Blocks, ForwardFolds, GroupFolds, Holdout, StratifiedFolds, Target
+from evenhand.problem import Blocks, ForwardFolds, GroupFolds, StratifiedFolds, Target
 
 _PERIOD = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 
@@ -72,51 +71,6 @@ def class_labels(raw: pd.Series, target: Target) -> pd.Series:
             "or name the class of `other` values"
         )
     return labels.map(lambda value: name_of.get(value, target.other), na_action="ignore")
-
-
-def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
-    """Mark the held-out rows.
-
-    Parameters
-    ----------
-    frame : DataFrame of shape (n_rows, n_columns)
-        Typed columns.
-    holdout : Holdout
-
-    Returns
-    -------
-    ndarray of bool, shape (n_rows,)
-        True on the rows at ``holdout.start`` or later. A row with no value there is a training row.
-
-    Raises
-    ------
-    ProblemError
-        When either side would be empty.
-    """
-    mask = _from(frame, holdout)
-    if mask.all() or not mask.any():
-        side = "training" if mask.all() else "held-out"
-        raise ProblemError(
-            f"split.holdout: with {holdout.column!r} from {holdout.start} on held out there is no {side} row; "
-            f"the column goes from {frame[holdout.column].min()} to {frame[holdout.column].max()}"
-        )
-    return mask
-
-
-def before_holdout(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
-    """Mark the rows that are known to be older than ``holdout.start``, shape (n_rows,); there may be none."""
-    return ~_from(frame, holdout) & frame[holdout.column].notna().to_numpy()
-
-
-def _from(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
-    start = pd.Timestamp(holdout.start, tz="UTC") if isinstance(holdout.start, date) else holdout.start
-    column = frame[holdout.column]
-    if isinstance(holdout.start, date) != pd.api.types.is_datetime64_any_dtype(column):
-        kind = "times" if pd.api.types.is_datetime64_any_dtype(column) else "numbers"
-        raise ProblemError(
-            f"split.holdout: column {holdout.column!r} holds {kind}, which can't be compared with {holdout.start!r}"
-        )
-    return (column >= start).fillna(False).to_numpy(dtype=bool)
 
 
 def make_folds(

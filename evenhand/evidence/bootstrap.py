@@ -2,19 +2,20 @@
 
 Every interval is the percentile interval of Efron & Tibshirani (1993, chapter 13). A bound with too few draws beyond it
 is extrapolated from the furthest one that has enough, as for a normal distribution. Rows are drawn class by class, so
-that each class keeps its number of rows, and both models are scored on the same draw. The order of the rows makes no
-difference: draws are of the cells of the joint table, or of rows that are sorted first.
+that each class keeps its number of rows, or in whole blocks where rows depend on each other (Davison & Hinkley 1997,
+section 3.8); both models are scored on the same draw. The order of the rows makes no difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy.special import ndtri
 
+from evenhand.evidence.draws import block_codes, block_counts, block_weights, row_confusions, row_weights
 from evenhand.metrics.checks import MetricsError, checked_predictions
 from evenhand.metrics.confusion_metrics import CONFUSION_METRICS
 from evenhand.metrics.predictions import Predictions
@@ -22,17 +23,18 @@ from evenhand.metrics.weighted_metrics import WEIGHTED_METRICS, RowMetric
 from evenhand.problem import LOWER_IS_BETTER
 
 ClassMetric = Literal["recall", "average_precision"]
-WEIGHTS_AT_ONCE = 1_000_000
 DRAWS_BEYOND = 10  # needed beyond a bound that is read off the draws
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BootstrapSettings:
-    """How intervals are made: their confidence, the number of draws and the seed of the draws."""
+    """How intervals are made: their confidence, the number of draws, their seed, and what is drawn."""
 
     confidence: float = 0.95
     resamples: int = 2000
     seed: int = 0
+    blocks: np.ndarray | None = None
+    """Block of every row, shape (n,), negative where unknown: drawn as a whole. None: single rows, class by class."""
 
 
 USUAL = BootstrapSettings()
@@ -116,11 +118,21 @@ def _replicates(models: Sequence[Predictions], metric: str, bootstrap: Bootstrap
         known = sorted(name for name in {**CONFUSION_METRICS, **WEIGHTED_METRICS} if "by class" not in name)
         raise MetricsError(f"no metric {metric!r}: known are {', '.join(known)}")
     checked = on_same_rows(models)
-    y, k, rng = checked[0].y, checked[0].n_classes, np.random.default_rng(bootstrap.seed)
     if metric in CONFUSION_METRICS:
-        counts = resampled_confusions(y, [model.codes for model in checked], k, bootstrap.resamples, rng)
+        counts = confusion_draws(checked, bootstrap)
         return np.stack([CONFUSION_METRICS[metric](confusion) for confusion in counts])
-    return _row_replicates(checked, WEIGHTED_METRICS[metric], bootstrap.resamples, rng)
+    return _row_replicates(checked, WEIGHTED_METRICS[metric], bootstrap)
+
+
+def confusion_draws(models: Sequence[Predictions], bootstrap: BootstrapSettings) -> np.ndarray:
+    """Draw rows or blocks, the same for all models of the same rows; shape (models, 1 + resamples, K, K)."""
+    y, k, rng = models[0].y, models[0].n_classes, np.random.default_rng(bootstrap.seed)
+    predicted = [model.codes for model in models]
+    if bootstrap.blocks is None:
+        return row_confusions(y, predicted, k, bootstrap.resamples, rng)
+    cells = [y * k + codes for codes in predicted]
+    counts = block_counts(cells, k * k, block_codes(bootstrap.blocks), bootstrap.resamples, rng)
+    return counts.reshape(len(models), -1, k, k)
 
 
 def on_same_rows(models: Sequence[Predictions]) -> list[Predictions]:
@@ -137,70 +149,26 @@ def on_same_rows(models: Sequence[Predictions]) -> list[Predictions]:
     return checked
 
 
-def resampled_confusions(
-    y: np.ndarray, predicted: Sequence[np.ndarray], k: int, resamples: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Draw confusions, with rows that agree in truth and predictions as one cell.
-
-    Parameters
-    ----------
-    y : ndarray of int, shape (n,)
-    predicted : sequence of ndarray of int, shape (n,)
-        Of each model.
-    k, resamples : int
-    rng : Generator
-
-    Returns
-    -------
-    ndarray, shape (models, 1 + resamples, k, k)
-        The rows as they are first.
-    """
-    counts = np.zeros((len(predicted), 1 + resamples, k, k))
-    for truth in np.unique(y):
-        cells, size = _cells([codes[y == truth] for codes in predicted], k)
-        drawn = np.vstack([size, rng.multinomial(size.sum(), size / size.sum(), size=resamples)])
-        for model, codes in enumerate(cells):
-            counts[model, :, truth] = drawn @ np.eye(k)[codes]
-    return counts
-
-
-def _cells(predicted: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the combinations of classes that occur, shape (models, cells), in order, and how often each does."""
-    if k ** len(predicted) > WEIGHTS_AT_ONCE:
-        return np.unique(np.stack(predicted), axis=1, return_counts=True)
-    shape = (k,) * len(predicted)
-    counts = np.bincount(np.ravel_multi_index(tuple(predicted), shape), minlength=k ** len(predicted))
-    held = np.flatnonzero(counts)
-    return np.stack(np.unravel_index(held, shape)), counts[held]
-
-
-def _row_replicates(
-    models: Sequence[Predictions], prepare: RowMetric, resamples: int, rng: np.random.Generator
-) -> np.ndarray:
-    order = np.lexsort((*(column for model in models for column in model.proba.T), models[0].y))
+def _row_replicates(models: Sequence[Predictions], prepare: RowMetric, bootstrap: BootstrapSettings) -> np.ndarray:
+    blocks, rng = bootstrap.blocks, np.random.default_rng(bootstrap.seed)
+    columns = [column for model in models for column in model.proba.T]
+    order = np.lexsort((*([] if blocks is None else [blocks]), *columns, models[0].y))
     y = models[0].y[order]
     metrics = [prepare(y, model.proba[order], model.n_classes) for model in models]
-    chunks = [[metric(weights) for metric in metrics] for weights in _row_weights(y, resamples, rng)]
-    return np.concatenate(chunks, axis=1)
-
-
-def _row_weights(y: np.ndarray, resamples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield how often each row is drawn, in chunks of shape (n, draws); ``y`` is sorted."""
-    yield np.ones((len(y), 1), dtype=np.int32)
-    sizes = np.bincount(y)
-    step = max(1, WEIGHTS_AT_ONCE // len(y))
-    for start in range(0, resamples, step):
-        draws = min(step, resamples - start)
-        yield np.vstack([_drawn(size, draws, rng) for size in sizes if size])
-
-
-def _drawn(size: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    picks = rng.integers(0, size, size=(size, draws)) * draws + np.arange(draws)
-    return np.bincount(picks.ravel(), minlength=size * draws).reshape(size, draws).astype(np.int32)
+    if blocks is None:
+        weights = row_weights(y, bootstrap.resamples, rng)
+    else:
+        weights = block_weights(block_codes(blocks)[order], bootstrap.resamples, rng)
+    return np.concatenate([[metric(chunk) for metric in metrics] for chunk in weights], axis=1)
 
 
 def intervals(draws: np.ndarray, confidence: float, centred: bool = False) -> tuple[Interval, ...]:
-    """Make an interval of each column of draws, shape (1 + resamples, values); the first row is the estimate."""
+    """Make an interval of each column of draws, shape (1 + resamples, values); the first row is the estimate.
+
+    A draw without a value, such as one of blocks that hold no row of a class, is left out; nan where half of them are.
+    """
+    if np.isnan(draws).any():
+        return tuple(_interval_of_defined(column, confidence, centred) for column in draws.T)
     estimate, drawn = draws[0], draws[1:]
     if centred:
         drawn = drawn - drawn.mean(axis=0) + estimate
@@ -211,3 +179,10 @@ def intervals(draws: np.ndarray, confidence: float, centred: bool = False) -> tu
         stretch = ndtri(tail) / ndtri(readable)
         low, high = middle - (middle - low) * stretch, middle + (high - middle) * stretch
     return tuple(Interval(float(e), float(lo), float(hi)) for e, lo, hi in zip(estimate, low, high, strict=True))
+
+
+def _interval_of_defined(draws: np.ndarray, confidence: float, centred: bool) -> Interval:
+    defined = draws[1:][~np.isnan(draws[1:])]
+    if np.isnan(draws[0]) or len(defined) < len(draws) / 2:
+        return Interval(float(draws[0]), np.nan, np.nan)
+    return intervals(np.append(draws[0], defined)[:, None], confidence, centred)[0]

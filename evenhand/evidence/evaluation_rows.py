@@ -9,11 +9,10 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from evenhand.evidence.bootstrap import DRAWS_BEYOND, Interval, intervals, resampled_confusions
+from evenhand.evidence.bootstrap import DRAWS_BEYOND, Interval, intervals
+from evenhand.evidence.draws import block_codes, block_counts, row_confusions
 
 RESAMPLES = 2000
-FEWEST_BLOCKS = 20  # with fewer, draws show too little of how blocks differ (Cameron, Gelbach & Miller 2008)
-BLOCK_CELLS = 20_000_000  # draws x blocks held at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +54,7 @@ class EvaluationRows:
     @cached_property
     def block_codes(self) -> np.ndarray | None:
         """Block of each row as 0, 1, 2 ..."""
-        if self.blocks is None:
-            return None
-        unknown = self.blocks < 0
-        own = np.where(unknown, self.blocks.max() + np.cumsum(unknown), self.blocks)
-        return np.unique(own, return_inverse=True)[1]
+        return None if self.blocks is None else block_codes(self.blocks)
 
     @property
     def n_blocks(self) -> int | None:
@@ -79,14 +74,9 @@ def drawn_confusions(
     """
     k, rng = len(rows.classes), np.random.default_rng(seed)
     if rows.block_codes is None:
-        return resampled_confusions(rows.y, predicted, k, resamples, rng)
-    n, of_row = int(rows.block_codes.max()) + 1, rows.block_codes * k * k + rows.y * k
-    tables = [np.bincount(of_row + codes, minlength=n * k * k).reshape(n, k * k).astype(float) for codes in predicted]
-    step, found = max(1, BLOCK_CELLS // n), [np.stack([table.sum(axis=0, keepdims=True) for table in tables])]
-    for start in range(0, resamples, step):
-        times = rng.multinomial(n, np.full(n, 1 / n), size=min(step, resamples - start)).astype(float)
-        found.append(np.stack([times @ table for table in tables]))
-    return np.concatenate(found, axis=1).reshape(len(predicted), 1 + resamples, k, k)
+        return row_confusions(rows.y, predicted, k, resamples, rng)
+    cells = [rows.y * k + codes for codes in predicted]
+    return block_counts(cells, k * k, rows.block_codes, resamples, rng).reshape(len(predicted), 1 + resamples, k, k)
 
 
 def fold_confusions(rows: EvaluationRows, predicted: np.ndarray) -> np.ndarray:

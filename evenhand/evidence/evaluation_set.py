@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evenhand.evidence.class_recall import class_evidence, class_support
-from evenhand.evidence.evaluation_rows import FEWEST_BLOCKS, EvaluationRows
+from evenhand.evidence.draws import FEWEST_BLOCKS
+from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.evidence.fold_variance import FEWEST_FOLDS, fold_variance, spread_with_given_variance
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate, MeasuredDifference, Measurement, measure
 from evenhand.evidence.multiplicity import conclusion_of, detectable, holm

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import expit, logit, ndtri
 
 from evenhand.evidence.bootstrap import BootstrapSettings, Interval
+from evenhand.evidence.draws import FEWEST_BLOCKS
 from evenhand.evidence.evaluation_rows import (
-    FEWEST_BLOCKS,
     UNDEFINED,
     EvaluationRows,
     RowSpread,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.evidence.bootstrap import Interval, intervals, on_same_rows, resampled_confusions
+from evenhand.evidence.bootstrap import USUAL, BootstrapSettings, Interval, intervals, on_same_rows
+from evenhand.evidence.draws import block_codes, block_counts, row_confusions
 from evenhand.metrics.predictions import Predictions
 
 SLICE_METRICS = ("macro recall", "macro F1")
@@ -62,9 +63,9 @@ class SliceLimits:
 
 
 def slices(
-    models: Sequence[Predictions], groups: np.ndarray, limits: SliceLimits, resamples: int = 2000, seed: int = 0
+    models: Sequence[Predictions], groups: np.ndarray, limits: SliceLimits, bootstrap: BootstrapSettings = USUAL
 ) -> Slices:
-    """Score every group of a column, on draws of its rows class by class.
+    """Score every group of a column, on draws of its rows class by class, or of blocks that may be in many groups.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def slices(
         Of the same n rows.
     groups : ndarray of str, shape (n,)
     limits : SliceLimits
-    resamples, seed : int
+    bootstrap : BootstrapSettings
+        Its confidence is not used.
 
     Returns
     -------
@@ -91,12 +93,9 @@ def slices(
     kept = np.flatnonzero(size >= limits.min_rows)
     counts = np.array([np.bincount(y[code == group], minlength=k) for group in kept])
     classes = np.flatnonzero((counts >= limits.min_positives).all(axis=0)) if len(kept) else np.array([], dtype=int)
-    rng = np.random.default_rng(seed)
-    draws = np.full((len(models), 1 + resamples, len(kept), 2), np.nan)
-    for i, group in enumerate(kept if len(classes) else []):
-        rows = code == group
-        drawn = resampled_confusions(y[rows], [one.codes[rows] for one in checked], k, resamples, rng)
-        draws[:, :, i] = _means(drawn, classes)
+    draws = np.full((len(models), 1 + bootstrap.resamples, len(kept), 2), np.nan)
+    if len(classes):
+        draws = _means(_confusions(checked, [code == group for group in kept], bootstrap), classes)
     left_out = {str(names[group]): int(size[group]) for group in np.flatnonzero(size < limits.min_rows)}
     return Slices(
         tuple(str(names[group]) for group in kept),
@@ -107,7 +106,24 @@ def slices(
     )
 
 
+def _confusions(
+    models: Sequence[Predictions], groups: Sequence[np.ndarray], bootstrap: BootstrapSettings
+) -> np.ndarray:
+    """Draw the confusions of each group, shape (models, 1 + resamples, groups, K, K)."""
+    y, k, rng = models[0].y, models[0].n_classes, np.random.default_rng(bootstrap.seed)
+    predicted = [model.codes for model in models]
+    if bootstrap.blocks is None:
+        drawn = [row_confusions(y[g], [codes[g] for codes in predicted], k, bootstrap.resamples, rng) for g in groups]
+        return np.stack(drawn, axis=2)
+    rows = np.any(groups, axis=0)
+    group = np.argmax(groups, axis=0)[rows]
+    cells = [(group * k + y[rows]) * k + codes[rows] for codes in predicted]
+    counts = block_counts(cells, len(groups) * k * k, block_codes(bootstrap.blocks[rows]), bootstrap.resamples, rng)
+    return counts.reshape(len(models), -1, len(groups), k, k)
+
+
 def _means(confusions: np.ndarray, classes: np.ndarray) -> np.ndarray:
     hits = np.diagonal(confusions, axis1=-2, axis2=-1)[..., classes]
     truth, predicted = confusions.sum(-1)[..., classes], confusions.sum(-2)[..., classes]
-    return np.stack([(hits / truth).mean(-1), (2 * hits / (truth + predicted)).mean(-1)], axis=-1)
+    with np.errstate(invalid="ignore"):  # a draw of blocks without a row of a class has no value
+        return np.stack([(hits / truth).mean(-1), (2 * hits / (truth + predicted)).mean(-1)], axis=-1)

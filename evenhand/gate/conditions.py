@@ -22,10 +22,14 @@ from evenhand.evidence.bootstrap import (
     paired_class_differences,
     paired_difference,
 )
+from evenhand.evidence.draws import FEWEST_BLOCKS
+from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.recall_intervals import recall_differences, recalls
 from evenhand.evidence.slices import SLICE_METRICS, SliceLimits, slices
 from evenhand.gate.alignment import AlignedCase
 from evenhand.gate.facts import fact_conditions
 from evenhand.gate.verdict import Case, Condition, Kind, Status
+from evenhand.metrics.predictions import Predictions
 from evenhand.problem import GatePolicy
 
 CLASS_METRICS: tuple[tuple[ClassMetric, Kind], ...] = (("recall", "recall"), ("average_precision", "average precision"))
@@ -53,8 +57,23 @@ def conditions_of(case: Case, aligned: AlignedCase, policy: GatePolicy, confiden
     """
     on_rows = RowConditions(aligned, policy, confidence)
     by_class = on_rows.against_chance() if aligned.champion is None else on_rows.against_champion()
-    found = [*by_class, *on_rows.floors(), *on_rows.calibration(), *on_rows.slices(case)]
-    return (*found, *fact_conditions(case.facts, policy))
+    found = [*on_rows.blocks(), *by_class, *on_rows.floors(), *on_rows.calibration(), *on_rows.slices(case)]
+    return (*_rows(case), *found, *fact_conditions(case.facts, policy))
+
+
+def _rows(case: Case) -> Iterator[Condition]:
+    if case.untrained is not None:
+        name: tuple[str, Kind] = ("rows that neither model was trained on", "rows")
+        yield Condition(name=name[0], status="pass", detail=case.untrained.text, kind=name[1])
+
+
+def class_differences(
+    rows: EvaluationRows, a: Predictions, b: Predictions, metric: ClassMetric, bootstrap: BootstrapSettings
+) -> tuple[Interval, ...]:
+    """Estimate class by class how much better ``b`` is than ``a``: recall by its own interval, the rest by draws."""
+    if metric == "recall":
+        return recall_differences(rows, a.codes, b.codes, bootstrap.confidence)
+    return paired_class_differences(a, b, metric, bootstrap)
 
 
 class RowConditions:
@@ -63,27 +82,36 @@ class RowConditions:
     def __init__(self, aligned: AlignedCase, policy: GatePolicy, confidence: float) -> None:
         self.aligned, self.policy, self.confidence = aligned, policy, confidence
         self.n = len(aligned.y)
-        self.bootstrap = BootstrapSettings(confidence, policy.resamples)
+        self.bootstrap = aligned.settings(confidence, policy.resamples)
+
+    def blocks(self) -> Iterator[Condition]:
+        """Check that there are enough blocks to draw, where blocks are drawn."""
+        if self.aligned.blocks is None or self.aligned.n_blocks is None:
+            return
+        enough = self.aligned.n_blocks >= FEWEST_BLOCKS
+        detail = f"intervals draw {self.aligned.drawn}, {FEWEST_BLOCKS} are needed"
+        name = "blocks that intervals draw"
+        yield Condition(name=name, status="pass" if enough else "undecided", detail=detail, kind="blocks")
 
     def against_chance(self) -> Iterator[Condition]:
         """Check that the average precision of each class is above its share of the rows."""
         a = self.aligned
         found = class_intervals(a.challenger, "average_precision", self.bootstrap)
-        for name, interval, rows in zip(a.classes, map(_reflected, found), a.support, strict=True):
-            prior = rows / self.n
+        for code, (name, interval) in enumerate(zip(a.classes, map(_reflected, found), strict=True)):
+            prior = a.support[code] / self.n
             gain = Interval(interval.estimate - prior, interval.low - prior, interval.high - prior)
-            title = f"average precision of {name} against chance"
-            yield self._of_class(title, "chance", name, gain, 0.0, int(rows))
+            yield self._of_class(f"average precision of {name} against chance", "chance", code, gain, 0.0)
 
     def against_champion(self) -> Iterator[Condition]:
         """Check that no class loses more than the tolerance in recall or in average precision."""
         a = self.aligned
         assert a.champion is not None  # noqa: S101 - for the type checker
         for metric, kind in CLASS_METRICS:
-            found = paired_class_differences(a.champion, a.challenger, metric, self.bootstrap)
-            for name, interval, rows in zip(a.classes, found, a.support, strict=True):
-                title = f"{kind} of {name} against the champion"
-                yield self._of_class(title, kind, name, interval, -self.policy.tolerance, int(rows))
+            found = class_differences(a.rows, a.champion, a.challenger, metric, self.bootstrap)
+            for code, (name, interval) in enumerate(zip(a.classes, found, strict=True)):
+                yield self._of_class(
+                    f"{kind} of {name} against the champion", kind, code, interval, -self.policy.tolerance
+                )
 
     def floors(self) -> Iterator[Condition]:
         """Check that classes reach the floors that the policy declares."""
@@ -95,12 +123,14 @@ class RowConditions:
             wanted = {name: getattr(floor, metric) for name, floor in declared.items()}
             if all(value is None for value in wanted.values()):
                 continue
-            found = class_intervals(a.challenger, metric, self.bootstrap)
+            if metric == "recall":
+                found = recalls(a.rows, a.challenger.codes, self.confidence)
+            else:
+                found = class_intervals(a.challenger, metric, self.bootstrap)
             for code, name in enumerate(a.classes):
                 if wanted.get(name) is not None:
                     interval = _reflected(found[code]) if metric == "average_precision" else found[code]
-                    rows = int(a.support[code])
-                    yield self._of_class(f"{kind} of {name}, its floor", "floor", name, interval, wanted[name], rows)
+                    yield self._of_class(f"{kind} of {name}, its floor", "floor", code, interval, wanted[name])
 
     def calibration(self) -> Iterator[Condition]:
         """Check that the calibration error is not too large and has not grown too much."""
@@ -123,7 +153,7 @@ class RowConditions:
         models = [model for model in (a.champion, a.challenger) if model is not None]
         for column in sorted(case.groups):
             limits = SliceLimits(policy.min_slice_rows, policy.min_positives)
-            found = slices(models, case.groups[column], limits, policy.resamples)
+            found = slices(models, case.groups[column], limits, self.bootstrap)
             if not found.comparable:
                 yield self._no_groups(column, found.groups)
                 continue
@@ -152,12 +182,19 @@ class RowConditions:
             name=f"gap between groups of {column}", status="undecided", detail=detail, kind="slices", subject=column
         )
 
-    def _of_class(self, name: str, kind: Kind, subject: str, found: Interval, bound: float, rows: int) -> Condition:
-        fewest = self.policy.min_positives
-        if rows >= fewest:
+    def _of_class(self, name: str, kind: Kind, code: int, found: Interval, bound: float) -> Condition:
+        subject, rows, blocks = (
+            self.aligned.classes[code],
+            int(self.aligned.support[code]),
+            self.aligned.blocks_with(code),
+        )
+        there, fewest, what = rows, self.policy.min_positives, "held-out rows of the class"
+        if rows >= fewest and blocks is not None:
+            there, fewest, what = blocks, FEWEST_BLOCKS, "blocks with held-out rows of the class"
+        if there >= fewest:
             return self._decided(name, kind, subject, found, bound, "above")
-        detail = f"not enough data, {rows} held-out rows of the class and {fewest} are needed"
-        more = math.ceil((fewest - rows) * self.n / rows) if rows else None
+        detail = f"not enough data, {there} {what} and {fewest} are needed"
+        more = math.ceil((fewest - there) * self.n / there) if there else None
         return Condition(name=name, status="undecided", detail=detail, more_rows=more, kind=kind, subject=subject)
 
     def _decided(self, name: str, kind: Kind, subject: str, found: Interval, bound: float, side: Side) -> Condition:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from evenhand.data.holdout import UntrainedRows
 from evenhand.errors import EvenhandError
-from evenhand.evidence.bootstrap import BootstrapSettings, Interval, paired_difference
+from evenhand.evidence.bootstrap import Interval, paired_difference
 from evenhand.gate.alignment import align
 from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.conditions import bounds, conditions_of, finite, rows_to_decide
@@ -66,6 +67,16 @@ def no_evaluation_left(metric: str, review: Review, policy: GatePolicy, rows_sha
     return Verdict(outcome="insufficient evidence", reasons=reasons, evaluations_left=0, **facts)
 
 
+def no_rows_left(metric: str, review: Review, untrained: UntrainedRows) -> Verdict:
+    """Return the verdict on a challenger whose held-out rows the champion was all trained on."""
+    found = untrained.text
+    reasons = (
+        f"No row is held out that neither model was trained on: {found}. Hold a newer period out.",
+        *_what_follows("insufficient evidence", review),
+    )
+    return Verdict(outcome="insufficient evidence", reasons=reasons, metric=metric, review=review)
+
+
 def reject_missing_columns(facts: Facts, metric: str, review: Review, policy: GatePolicy) -> Verdict | None:
     """Reject a challenger that can't be scored because it needs columns that the data does not have."""
     conditions = tuple(fact_conditions(facts, policy))
@@ -86,10 +97,11 @@ def _decide(case: Case, policy: GatePolicy) -> Verdict:
         "confidence": confidence,
         "evaluation": case.evaluation,
         "evaluations_left": policy.evaluations - case.evaluation,
+        "drawn": aligned.drawn,
     }
     gain = None
     if aligned.champion is not None:
-        bootstrap = BootstrapSettings(confidence, policy.resamples)
+        bootstrap = aligned.settings(confidence, policy.resamples)
         gain = finite(paired_difference(aligned.champion, aligned.challenger, case.metric, bootstrap), case.metric)
         facts |= {"estimate": gain.estimate, "low": gain.low, "high": gain.high, "margin": policy.margin}
     conditions = conditions_of(case, aligned, policy, confidence)
@@ -97,6 +109,8 @@ def _decide(case: Case, policy: GatePolicy) -> Verdict:
         outcome, reasons, more = _first_outcome(conditions, aligned.classes)
     else:
         outcome, reasons, more = _outcome(gain, conditions, case.metric, policy.margin, confidence, len(aligned.y))
+    if aligned.blocks is not None:
+        reasons.append(f"Intervals draw {aligned.drawn}.")
     reasons += _what_follows(outcome, case.review)
     return Verdict(outcome=outcome, reasons=tuple(reasons), conditions=conditions, more_rows=more, **facts)
 

@@ -10,6 +10,9 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.data.holdout import UntrainedRows
+from evenhand.data.row_blocks import RowBlocks
+
 Outcome = Literal["promote", "promote (first)", "reject", "insufficient evidence", "error"]
 Status = Literal["pass", "fail", "undecided"]
 Review = Literal["required", "never"]
@@ -20,6 +23,8 @@ Kind = Literal[
     "floor",
     "calibration",
     "slices",
+    "blocks",
+    "rows",
     "signature",
     "validation",
     "leaks",
@@ -81,6 +86,10 @@ class Case:
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Column -> group of every row, each of shape (n,)."""
     facts: Facts = Facts()
+    blocks: RowBlocks | None = None
+    """What intervals draw; None: single rows, class by class."""
+    untrained: UntrainedRows | None = None
+    """Which held-out rows the case is made of; None without a champion."""
 
 
 class _Frozen(BaseModel):
@@ -121,6 +130,7 @@ class Verdict(_Frozen):
         default=0, description="number of the evaluation on these rows, from 1; 0 if there was none"
     )
     evaluations_left: int | None = None
+    drawn: str = Field(default="", description="what its intervals draw; empty if it has none")
     more_rows: int | None = Field(default=None, description="labelled rows that would decide; None if not known")
 
     @property

@@ -46,15 +46,16 @@ class _WeightedRanking:
         seen = np.cumsum(drawn.take(self.ranked), dtype=np.int32).take(self.end - 1)
         step = hits.copy()
         step[1:] -= hits[:-1]
-        return float((step * (hits / np.maximum(seen, 1))).sum() / len(self.positives))
+        return float((step * (hits / np.maximum(seen, 1))).sum() / hits[-1]) if hits[-1] else np.nan
 
     def roc_auc(self, weights: np.ndarray) -> np.ndarray:
         step, seen = self._steps(weights), self._seen(weights)
         bounds = np.stack([self.first, self.end], axis=1).ravel()
         tied = np.add.reduceat(weights[self.order], bounds[bounds < len(weights)], axis=0)[::2]
         wrong = 2 * (seen - np.cumsum(step, axis=0)) - (tied - step)  # negatives above; those at the threshold half
-        negatives = len(weights) - len(self.positives)
-        return 1 - (step * wrong).sum(axis=0) / (2 * len(self.positives) * negatives or np.nan)
+        positives = step.sum(axis=0)
+        pairs = 2 * positives * (weights.sum(axis=0, dtype=np.int64) - positives)
+        return 1 - (step * wrong).sum(axis=0) / np.where(pairs, pairs, np.nan)
 
     def _steps(self, weights: np.ndarray) -> np.ndarray:
         """Positives at each threshold, (thresholds, draws)."""
@@ -83,7 +84,7 @@ def _rankings(area: Callable[[_WeightedRanking, np.ndarray], np.ndarray], macro:
 def _mean_of(loss: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> RowMetric:
     def prepare(y: np.ndarray, proba: np.ndarray, _k: int) -> WeightedMetric:
         per_row = loss(y, proba)[:, None]
-        return lambda weights: weights.T @ per_row / len(y)
+        return lambda weights: weights.T @ per_row / weights.sum(axis=0)[:, None]
 
     return prepare
 
@@ -91,7 +92,7 @@ def _mean_of(loss: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> RowMetric:
 def _calibration_error(y: np.ndarray, proba: np.ndarray, _k: int) -> WeightedMetric:
     bins, confidence, right = confidence_bins(y, proba)
     gap = np.eye(BINS)[bins] * (confidence - right)[:, None]
-    return lambda weights: np.abs(weights.T @ gap).sum(axis=1, keepdims=True) / len(y)
+    return lambda weights: np.abs(weights.T @ gap).sum(axis=1, keepdims=True) / weights.sum(axis=0)[:, None]
 
 
 WEIGHTED_METRICS: dict[str, RowMetric] = {

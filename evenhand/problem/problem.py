@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
@@ -199,7 +198,7 @@ class Problem(Frozen):
         for what, names in known.items():
             if getattr(more, what) not in names:
                 raise ValueError(f"{where}: no {what} {getattr(more, what)!r}; there is: {', '.join(names)}")
-        if more.half_life_days is not None and not isinstance(self.split.holdout.start, date):
+        if more.half_life_days is not None and not self.split.holdout.of_times:
             raise ValueError(
                 f"{where}: half_life_days counts days, and split.holdout.start is {self.split.holdout.start!r}; "
                 "needed is a date"

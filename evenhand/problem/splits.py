@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evenhand.problem.common import Frozen
 
+PERIOD = re.compile(r"([1-9][0-9]{0,4}) (day|month|year)s?")
+
 
 class Holdout(Frozen):
-    """The newest rows, never trained on: those whose ``column`` is ``start`` or later."""
+    """The newest rows, never trained on: those at ``start`` or later, or those of the ``last`` period."""
 
     column: str
-    start: int | float | date
+    start: int | float | date | None = Field(default=None, description="first value that is held out")
+    last: str | None = Field(
+        default=None, description="in place of `start`: the newest period of the data, such as 12 months"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Holdout:
+        if (self.start is None) == (self.last is None):
+            found = "neither is" if self.start is None else f"start {self.start} and last {self.last} are"
+            raise ValueError(
+                f"give start (a date or number) or last (such as 12 months), one of the two; {found} given"
+            )
+        if self.last is not None and not PERIOD.fullmatch(self.last):
+            raise ValueError(f"last is {self.last!r}; write a number of days, months or years, such as 12 months")
+        return self
+
+    @property
+    def of_times(self) -> bool:
+        """Whether the column holds times, rather than numbers."""
+        return self.last is not None or isinstance(self.start, date)
+
+    @property
+    def period(self) -> dict[str, Any]:
+        """The ``last`` period, such as ``{"months": 12}``; empty without it."""
+        found = PERIOD.fullmatch(self.last or "")
+        return {f"{found[2]}s": int(found[1])} if found else {}
+
+    @property
+    def text(self) -> str:
+        """Which rows they are, for people."""
+        return f"with {self.column} " + (f"in the last {self.last}" if self.last else f"from {self.start} on")
 
 
 class StratifiedFolds(Frozen):

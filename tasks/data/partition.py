@@ -27,6 +27,9 @@ class Parts(BaseModel):
     train: Reference
     holdout: Reference
     classes: tuple[str, ...] = Field(min_length=2)
+    trained_before: str = Field(
+        default="", description="first value that is held out, an ISO date or a number: no training row has it"
+    )
     share: float = Field(default=1.0, gt=0, le=1, description="of the training rows that is used")
     warnings: tuple[str, ...] = ()
     transfer: tuple[TransferRows, ...] = ()

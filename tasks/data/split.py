@@ -5,8 +5,10 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from evenhand.data.holdout import first_held_out, holdout_mask
 from evenhand.data.references import Reference
-from evenhand.data.split import class_labels, holdout_mask
+from evenhand.data.row_blocks import row_blocks
+from evenhand.data.split import class_labels
 from evenhand.data.stratified_sample import draw_per_class, proportional_sizes
 from evenhand.errors import ValidationFailed
 from evenhand.problem import Problem, check_classes
@@ -52,10 +54,14 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         train = train.iloc[draw_per_class(train[target].to_numpy(dtype=object), sizes, seed)]
     strangers = sorted(set(holdout[target]) - set(counts.index))
     check_classes(problem, sorted({*counts.index, *strangers}))
+    blocks = row_blocks(problem, holdout)
+    warnings = [f"class {name!r} is in the held-out rows alone: no model can know it" for name in strangers]
+    warnings += [blocks.warning] if blocks is not None and not blocks.declared else []
     return Parts(
         train=write_frame(train.reset_index(drop=True), "splits/{sha256}/train.parquet"),
         holdout=write_frame(holdout.reset_index(drop=True), "splits/{sha256}/holdout.parquet"),
         classes=tuple(sorted({*counts.index, *strangers})),
+        trained_before=str(first_held_out(frame, problem.split.holdout)),
         share=share,
-        warnings=tuple(f"class {name!r} is in the held-out rows alone: no model can know it" for name in strangers),
+        warnings=tuple(warnings),
     )

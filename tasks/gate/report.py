@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evenhand.audit.chain import Record
@@ -36,6 +36,8 @@ class Contenders:
     digest: str
     registration: Record | None = None
     """Of the version; None when it has none, or it could not be read."""
+    champion_facts: Mapping[str, str] = field(default_factory=dict)
+    """Of the champion's training; empty where they are not known."""
     case: Case | None = None
 
     @property
@@ -72,7 +74,6 @@ def _details(case: Case | None, problem: Problem) -> Any:
 def _about(client: MlflowClient, problem: Problem, contenders: Contenders) -> About:
     version, champion = contenders.version, contenders.champion
     changes, alike, fault = _changes(client, version, champion)
-    split = problem.split.holdout
     return About(
         problem=problem.title,
         model=version.name,
@@ -85,7 +86,7 @@ def _about(client: MlflowClient, problem: Problem, contenders: Contenders) -> Ab
         changes=changes,
         alike=alike,
         not_compared=fault,
-        held_out=f"with {split.column} from {split.start} on",
+        held_out=problem.split.holdout.text,
     )
 
 

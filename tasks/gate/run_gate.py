@@ -17,9 +17,11 @@ from evenhand.audit.chain import Record, sha256
 from evenhand.audit.requests import MODEL_SHA256
 from evenhand.audit.review_state import latest_verdict
 from evenhand.data.groups import groups_of
+from evenhand.data.holdout import untrained_rows
 from evenhand.data.references import Reference
+from evenhand.data.row_blocks import row_blocks
 from evenhand.errors import GateError
-from evenhand.gate.decide import decide, no_evaluation_left, reject_missing_columns
+from evenhand.gate.decide import decide, no_evaluation_left, no_rows_left, reject_missing_columns
 from evenhand.gate.evaluation_count import row_keys
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
@@ -41,7 +43,7 @@ from tasks.registry.model_versions import (
     tag_version,
 )
 from tasks.registry.problem_rules import check_governing_file
-from tasks.registry.registrations import registration_of, training_facts
+from tasks.registry.registrations import promoted_facts, registration_of, training_facts
 from tasks.registry.verdicts import CASE, case_facts, record_verdict, recorded_verdict
 from tasks.tracking.client import connect
 
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 # Facts that a training records and the gate checks.
 VALIDATION = "validation"
 PASSED = "passed"
+TRAINED_BEFORE = "trained_before"
 
 
 @task(name="gate", cache_policy=NO_CACHE)
@@ -93,7 +96,7 @@ def _stored_or_new(problem: Problem, holdout: Reference, challenger: Registered)
         check_governing_file(problem, name, records)
         registration = registration_of(client, records, name, number)
         version = client.get_model_version(name, number)
-    contenders = Contenders(version, promoted, "", registration)
+    contenders = Contenders(version, promoted, "", registration, promoted_facts(records, promoted))
     digest = _case_digest(problem, holdout, contenders)
     known = latest_verdict(records, number)
     same_case = known is not None and known.facts[CASE] == digest
@@ -109,12 +112,20 @@ def _stored_or_new(problem: Problem, holdout: Reference, challenger: Registered)
 
 def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tuple[Verdict, Case | None]:
     """Score both and decide; the evaluation is counted once both were scored and before they are compared."""
-    from tasks.storage.store import read_frame
+    from tasks.storage.store import read_frame, write_frame
 
     version, promoted, registration = contenders.version, contenders.champion, contenders.registration
     assert registration is not None  # noqa: S101 - it was found before
-    frame = read_frame(holdout)
-    count = EvaluationCount(ModelName(version.name), row_keys(frame, problem), contenders.digest, str(version.version))
+    frame, untrained = read_frame(holdout), None
+    if promoted is not None:
+        boundary = contenders.champion_facts.get(TRAINED_BEFORE)
+        untrained = untrained_rows(frame.get(problem.split.holdout.column), boundary)
+        if untrained.left_out == len(frame):
+            return no_rows_left(problem.metric, problem.review, untrained), None
+        if untrained.left_out:
+            frame = frame[untrained.mask].reset_index(drop=True)
+            holdout = write_frame(frame, "splits/{sha256}/evaluated.parquet")
+    count = EvaluationCount(ModelName(version.name), _keys(frame, problem), contenders.digest, str(version.version))
     counting = f"counting the evaluations on the held-out rows of {version.name}"
     with registry_errors(counting):
         evaluation = count.next_number()
@@ -146,8 +157,15 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
         evaluation=evaluation,
         groups=groups_of(problem, rows),
         facts=replace(facts, rows_per_second=speed),
+        blocks=row_blocks(problem, rows),
+        untrained=untrained,
     )
     return decide(case, problem.gate), case
+
+
+def _keys(frame: pd.DataFrame, problem: Problem) -> np.ndarray:
+    target, column = frame[problem.target.column], problem.split.holdout.column
+    return row_keys(target, frame.get(column, target))
 
 
 def _load(title: str, name: str, version: str, sha256: str) -> FittedCandidate:
@@ -210,6 +228,7 @@ def _case_digest(problem: Problem, holdout: Reference, contenders: Contenders) -
             "metric": problem.metric,
             "review": problem.review,
             "sensitive": list(problem.sensitive),
+            "blocks": problem.split.blocks.model_dump(mode="json") if problem.split.blocks else None,
             "gate": problem.gate.model_dump(mode="json"),
         }
     )

@@ -77,6 +77,14 @@ def changed_tags(registration: Record, version: ModelVersion) -> dict[str, str]:
     return {tag: value for tag, value in facts.items() if version.tags.get(tag, "") != value}
 
 
+def promoted_facts(records: Sequence[Record], promoted: Promoted | None) -> dict[str, str]:
+    """Return the facts of the training that the champion comes from; empty for none, and for a sealed one."""
+    if promoted is None or promoted.move.kind == "seal":
+        return {}
+    registration = find_registration(records[: promoted.move.seq], promoted.version)
+    return training_facts(registration) if registration else {}
+
+
 def registration_of(client: MlflowClient, records: Sequence[Record], name: ModelName, version: str) -> Record:
     """Return the registration of a version that is in MLflow as it was registered.
 

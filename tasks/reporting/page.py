@@ -10,6 +10,7 @@ import pandas as pd
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.groups import groups_of
+from evenhand.data.split import block_numbers
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.predictions import Predictions
 from evenhand.report.candidate_row import Row, is_baseline, row_name
@@ -81,8 +82,11 @@ def _measured(context: TrainingContext, won: Result, baseline: Result | None) ->
         return None
     other = _held_out(experiment, baseline) if baseline else None
     rows = evaluated_positions(experiment, _held_out_units(won))
-    groups = groups_of(problem, experiment.frame.iloc[rows])
-    return measure(HeldOut(experiment.classes, model, other, groups), problem.metric, problem.gate)
+    frame, blocks = experiment.frame.iloc[rows], None
+    if problem.split.blocks is not None:  # as in the comparisons; groups that the data show widen the gate's alone
+        blocks = block_numbers(frame[problem.split.blocks.column], problem.split.blocks)
+    held_out = HeldOut(experiment.classes, model, other, groups_of(problem, frame), blocks)
+    return measure(held_out, problem.metric, problem.gate)
 
 
 def _held_out(experiment: Experiment, result: Result) -> Predictions | None:

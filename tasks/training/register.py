@@ -41,6 +41,7 @@ def register_winner(
         "data_sha256": data.snapshot.sha256,
         "train_sha256": parts.train.sha256,
         "holdout_sha256": parts.holdout.sha256,
+        "trained_before": parts.trained_before,
         "validation": "passed",  # a failed one never gets here
         LEAK_SENTINEL: leaks.leak_sentinel,
         **reproducible(winner),

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from evenhand.data.holdout import before_start, read_boundary
 from evenhand.data.references import Reference
 from evenhand.data.schema import column_types
-from evenhand.data.split import before_holdout, class_labels
+from evenhand.data.split import class_labels
 from evenhand.data.stratified_sample import stratified_rows
 from evenhand.models.transfer.transfer_data import (
     check_same_classes,
@@ -110,7 +111,7 @@ def take(
     columns |= dict.fromkeys([problem.split.holdout.column])
     rows = frame[list(columns)].assign(**{target: labels}).dropna(subset=[target])
     check_same_classes(name, sorted(rows[target].unique()), parts.classes)
-    older = rows[before_holdout(rows, problem.split.holdout)]
+    older = rows[before_start(rows[problem.split.holdout.column], read_boundary(parts.trained_before))]
     kept = without_own(older, own, [*columns, target], name)
     left_out = len(rows) - len(kept)
     if parts.share < 1:

@@ -205,8 +205,8 @@ class TinyRegistry:
         verdict = run_gate.fn(problem, self.holdout, registered)
         return verdict, request_review.fn(problem, registered, verdict)
 
-    def champion(self, *columns, logged=None):
-        made = self.version(*columns, logged=logged)
+    def champion(self, *columns, logged=None, **tags):
+        made = self.version(*columns, logged=logged, **tags)
         return promote_alias(made.name, made.version)
 
     def aliases(self):

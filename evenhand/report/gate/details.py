@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from evenhand.evidence.bootstrap import BootstrapSettings
 from evenhand.evidence.slices import SliceLimits, Slices, slices
 from evenhand.gate.alignment import AlignedCase, align
 from evenhand.gate.verdict import Case
@@ -13,6 +14,8 @@ from evenhand.metrics.losses import BINS, confidence_bins
 from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import Scores, score
 from evenhand.problem import GatePolicy
+
+NO_DRAWS = BootstrapSettings(resamples=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +58,7 @@ def describe(case: Case, policy: GatePolicy) -> Details:
     a = align(case)
     models = [model for model in (a.champion, a.challenger) if model is not None]
     limits = SliceLimits(policy.min_slice_rows, policy.min_positives)
-    by_group = {column: slices(models, case.groups[column], limits, resamples=0) for column in sorted(case.groups)}
+    by_group = {column: slices(models, case.groups[column], limits, NO_DRAWS) for column in sorted(case.groups)}
     champion = None if a.champion is None else _of_model(a, a.champion)
     return Details(a.classes, _of_model(a, a.challenger), champion, by_group)
 

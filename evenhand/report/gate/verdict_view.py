@@ -144,12 +144,13 @@ def _more(condition: Condition) -> str:
 def judging(verdict: Verdict, about: About) -> dict[str, Any]:
     """Return the rows, intervals and policy of the comparison."""
     evaluation = f"{verdict.evaluation}; {verdict.evaluations_left} left" if verdict.evaluation else "none was used"
+    drawn = f"paired bootstrap of {verdict.drawn}, both models on the same draws" if verdict.drawn else "none"
     rows: list[tuple[str, str | Cell]] = [
         ("held-out rows", f"{verdict.rows:,} rows {about.held_out}" if verdict.rows else "not read"),
         ("their SHA-256", Cell(verdict.rows_sha256 or "not read", css="code")),
         ("evaluation of these rows", evaluation),
         ("confidence of each interval", percent(verdict.confidence) if verdict.confidence else "no interval"),
-        ("intervals", "paired bootstrap of the rows, class by class, both models on the same draws"),
+        ("intervals", drawn),
         ("review", Cell(f"review: {verdict.review}", css="code")),
         ("compared at", about.judged_at),
         ("case", Cell(about.case or "none", css="code")),

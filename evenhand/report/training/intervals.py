@@ -11,10 +11,10 @@ from evenhand.evidence.bootstrap import (
     BootstrapSettings,
     Interval,
     class_intervals,
+    confusion_draws,
     intervals,
     metric_interval,
     paired_difference,
-    resampled_confusions,
 )
 from evenhand.evidence.slices import SLICE_METRICS, SliceLimits, Slices, slices
 from evenhand.metrics.cost_curves import CostCurve, cost_curve
@@ -38,12 +38,15 @@ class HeldOut:
         Of the same rows.
     groups : mapping of str to ndarray of str, shape (n,)
         Column -> group of every row.
+    blocks : ndarray of int, shape (n,), optional
+        Block of every row, which intervals draw as a whole.
     """
 
     classes: Sequence[str]
     winner: Predictions
     baseline: Predictions | None = None
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    blocks: np.ndarray | None = None
 
 
 def measure(rows: HeldOut, metric: str, policy: GatePolicy, resamples: int = RESAMPLES) -> Measured:
@@ -63,14 +66,14 @@ def measure(rows: HeldOut, metric: str, policy: GatePolicy, resamples: int = RES
     Measured
         A class with fewer rows than ``min_positives`` has no figures.
     """
-    bootstrap, difference = BootstrapSettings(CONFIDENCE, resamples), None
+    bootstrap, difference = BootstrapSettings(CONFIDENCE, resamples, blocks=rows.blocks), None
     if rows.baseline is not None:
         difference = paired_difference(rows.baseline, rows.winner, metric, bootstrap, centred=True)
     return Measured(
         primary=metric_interval(rows.winner, metric, bootstrap, centred=True),
         difference=difference,
         classes=_classes(rows, policy.min_positives, bootstrap),
-        groups=tuple(_groups(rows, column, policy, resamples) for column in rows.groups),
+        groups=tuple(_groups(rows, column, policy, bootstrap) for column in rows.groups),
         costs=_costs(rows, policy.min_positives),
     )
 
@@ -91,8 +94,7 @@ def _costs(rows: HeldOut, min_positives: int) -> tuple[ClassCosts, ...]:
 
 def _classes(rows: HeldOut, min_positives: int, bootstrap: BootstrapSettings) -> tuple[ClassLine, ...]:
     y, model, names = rows.winner.y, rows.winner, rows.classes
-    k, counts, rng = len(names), np.bincount(y, minlength=len(names)), np.random.default_rng(bootstrap.seed)
-    draws = resampled_confusions(y, [model.codes], k, bootstrap.resamples, rng)[0]
+    k, counts, draws = len(names), np.bincount(y, minlength=len(names)), confusion_draws([model], bootstrap)[0]
     hits, truth, predicted = np.diagonal(draws, axis1=1, axis2=2), draws.sum(2), draws.sum(1)
     found = {
         "recall": intervals(_ratio(hits, truth), CONFIDENCE),
@@ -112,9 +114,9 @@ def _ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:
     return np.divide(part, total, out=np.zeros_like(part), where=total > 0)
 
 
-def _groups(rows: HeldOut, column: str, policy: GatePolicy, resamples: int) -> GroupTable:
+def _groups(rows: HeldOut, column: str, policy: GatePolicy, bootstrap: BootstrapSettings) -> GroupTable:
     limits = SliceLimits(policy.min_slice_rows, policy.min_positives)
-    found = slices([rows.winner], rows.groups[column], limits, resamples)
+    found = slices([rows.winner], rows.groups[column], limits, bootstrap)
     lines = tuple(_group(found, at) for at in range(len(found.groups)) if found.classes)
     gaps = dict(zip(SLICE_METRICS, map(_of_gap, found.gap(0, CONFIDENCE)), strict=True)) if found.comparable else {}
     return GroupTable(column, lines, gaps, tuple(rows.classes[code] for code in found.classes), found.left_out)

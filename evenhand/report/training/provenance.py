@@ -76,7 +76,7 @@ def made(report: Report) -> dict[str, Any]:
     rows: list[tuple[str, str | Cell]] = [
         ("training", summary.id),
         ("data", f"{report.problem.source.kind}, {summary.data.rows:,} good rows; {report.problem.licence}"),
-        ("held out", f"{summary.data.test_rows:,} rows with {split.holdout.column} from {split.holdout.start} on"),
+        ("held out", f"{summary.data.test_rows:,} rows {split.holdout.text}"),
         ("trained on", f"{summary.data.train_rows:,} rows{period}"),
         ("folds", f"{found.folds} of {json.dumps(split.folds.model_dump(mode='json'))}"),
         ("seed", str(summary.seed)),

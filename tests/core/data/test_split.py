@@ -1,14 +1,12 @@
-from datetime import date
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.data.split import class_labels, holdout_mask, make_folds
+from evenhand.data.split import class_labels, make_folds
 from evenhand.errors import ProblemError
-from evenhand.problem import ForwardFolds, GroupFolds, Holdout, StratifiedFolds, Target
+from evenhand.problem import ForwardFolds, GroupFolds, StratifiedFolds, Target
 
 
 def frame(n=60):
@@ -60,19 +58,6 @@ def test_too_few_periods_are_an_error():
         make_folds(frame(), np.arange(60) % 2, ForwardFolds(kind="forward", column="year", n=5), 0)
 
 
-@pytest.mark.parametrize("start", [date(2023, 1, 1), date(2022, 6, 30)])
-def test_held_out_rows_are_the_newest(start):
-    rows = frame()
-    mask = holdout_mask(rows, Holdout(column="when", start=start))
-    assert rows.when[mask].min() >= pd.Timestamp(start, tz="UTC") > rows.when[~mask].max()
-
-
-@pytest.mark.parametrize(("start", "side"), [(date(2100, 1, 1), "held-out"), (date(1900, 1, 1), "training")])
-def test_an_empty_side_is_refused(start, side):
-    with pytest.raises(ProblemError, match=f"no {side} row"):
-        holdout_mask(frame(), Holdout(column="when", start=start))
-
-
 def test_a_value_in_no_group_is_refused_unless_other_is_named():
     raw = pd.Series(["Gun", "Knife"], dtype="str")
     with pytest.raises(ProblemError, match="no group names Knife"):
@@ -106,9 +91,3 @@ def test_a_group_without_a_name_is_a_group():
     rows.loc[:9, "place"] = None
     folds = make_folds(rows, np.arange(60) % 2, GroupFolds(kind="group", column="place", n=3), 0)
     assert sum(len(set(range(10)) & set(fold.valid)) == 10 for fold in folds) == 1
-
-
-@pytest.mark.parametrize(("column", "start"), [("when", 2021), ("year", date(2021, 1, 1))])
-def test_a_start_of_another_kind_than_its_column_is_refused(column, start):
-    with pytest.raises(ProblemError, match="can't be compared with"):
-        holdout_mask(frame(), Holdout(column=column, start=start))

@@ -12,6 +12,7 @@ from evenhand.evidence.bootstrap import (
     BootstrapSettings,
     Interval,
     class_intervals,
+    intervals,
     metric_interval,
     paired_class_differences,
     paired_difference,
@@ -236,3 +237,54 @@ def test_models_of_other_rows_or_classes_are_not_compared():
 def test_an_unknown_metric_is_named_with_those_that_exist():
     with pytest.raises(MetricsError, match=r"no metric 'f1'.*macro_f1"):
         metric_interval(model(truth(), 0.5, 1), "f1")
+
+
+BLOCK_METRICS = [m for m in METRICS if m != "ece"]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+class TestBlocks:
+    """Rows that were copied are no more evidence than the rows they were copied from, if copies are drawn together."""
+
+    def copied(self, times):
+        y = truth()
+        models = [model(y, 0.5, 1), model(y, 1.0, 2)]
+        copies = np.repeat(np.arange(len(y)), times)
+        return [m.take(copies) for m in models], copies
+
+    def test_copies_as_blocks_give_the_interval_of_the_rows(self, metric):
+        (a, b), blocks = self.copied(4)
+        alone, _ = self.copied(1)
+        once = paired_difference(*alone, metric, BootstrapSettings(resamples=500, blocks=np.arange(len(alone[0].y))))
+        many = paired_difference(a, b, metric, BootstrapSettings(resamples=500, blocks=blocks))
+        assert (many.estimate, many.low, many.high) == pytest.approx((once.estimate, once.low, once.high), abs=1e-6)
+        by_row = paired_difference(a, b, metric, BootstrapSettings(resamples=500))
+        assert many.high - many.low > 1.6 * (by_row.high - by_row.low)
+
+    def test_neither_the_order_of_rows_nor_the_numbers_of_blocks_change_it(self, metric):
+        (a, b), blocks = self.copied(2)
+        blocks = np.where(np.arange(len(blocks)) % 7 == 0, -1, blocks // 2)  # some rows of no known block
+        rows, names = np.random.default_rng(9).permutation(len(blocks)), np.random.default_rng(8).permutation(400)
+        found = paired_difference(a, b, metric, BootstrapSettings(resamples=200, blocks=blocks))
+        shuffled = BootstrapSettings(resamples=200, blocks=blocks[rows])
+        assert paired_difference(a.take(rows), b.take(rows), metric, shuffled) == found
+        if metric in BLOCK_METRICS and metric not in ("log_loss", "brier", "average_precision", "roc_auc"):
+            renamed_blocks = BootstrapSettings(resamples=200, blocks=np.where(blocks < 0, -1, names[blocks]))
+            assert paired_difference(a, b, metric, renamed_blocks) == found
+
+    def test_single_rows_as_blocks_are_about_as_wide_as_rows(self, metric):
+        y = truth(2000)
+        a, b = model(y, 0.5, 1), model(y, 1.0, 2)
+        by_row = paired_difference(a, b, metric, BootstrapSettings(resamples=500))
+        by_block = paired_difference(a, b, metric, BootstrapSettings(resamples=500, blocks=np.arange(len(y))))
+        assert by_block.high - by_block.low == pytest.approx(by_row.high - by_row.low, rel=0.2)
+
+
+@pytest.mark.parametrize("metric", ["recall", "average_precision"])
+def test_draws_of_blocks_without_a_row_of_a_class_are_left_out(metric):
+    y = np.repeat([0, 1, 2, 3], [300, 200, 100, 4])
+    blocks = np.where(y == 3, 0, np.arange(len(y)) % 50)  # the rare class is in one block of fifty
+    found = class_intervals(model(y, 1.0, 1), metric, BootstrapSettings(resamples=400, blocks=blocks))
+    assert all(np.isfinite([i.low, i.high]).all() for i in found)
+    nowhere = np.where(y == 3, np.nan, 0.0)
+    assert np.isnan(intervals(np.tile(nowhere[-1:], (50, 1)), 0.95)[0].low)

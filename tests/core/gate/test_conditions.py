@@ -215,7 +215,7 @@ class TestFacts:
         ("fact", "kind", "message"),
         [
             ("leak_free", "leaks", "leak sentinel: its training was not checked"),
-            ("validated", "validation", "validation of its training data: no tag says"),
+            ("validated", "validation", "validation of its training data: not recorded"),
             ("columns", "signature", "columns it needs: they are not known"),
             ("available", "signature", "columns it needs: they are not known"),
         ],

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand.data.split import Fold, before_holdout
+from evenhand.data.holdout import before_start
+from evenhand.data.split import Fold
 from evenhand.errors import ProblemError
 from evenhand.metrics.scores import score
 from evenhand.models import CannotFit, check_models
 from evenhand.models.transfer.first_rows import older_first, other_data_first
 from evenhand.models.transfer.transfer_data import TransferData, check_same_classes, check_same_columns, without_own
-from evenhand.problem import FeatureSet, Holdout, ModelSpec, SimpleStrategy, parse_problem
+from evenhand.problem import FeatureSet, ModelSpec, SimpleStrategy, parse_problem
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 
@@ -135,7 +136,7 @@ def test_rows_of_this_training_are_left_out():
 
 def test_rows_without_a_time_count_as_held_out_not_as_older():
     years = pd.DataFrame({"year": [2019.0, 2021.0, np.nan]})
-    assert before_holdout(years, Holdout(column="year", start=2021)).tolist() == [True, False, False]
+    assert before_start(years["year"], 2021).tolist() == [True, False, False]
 
 
 def test_other_columns_are_refused_before_any_data_is_read():

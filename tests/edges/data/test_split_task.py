@@ -41,6 +41,7 @@ def test_the_newest_rows_are_held_out_and_dropped_values_are_gone():
     assert set(train.kind) | set(holdout.kind) == {"common", "rare"}
     assert len(train) + len(holdout) == 1995
     assert parts.share == 1.0
+    assert parts.trained_before == "2021"
 
 
 def test_a_sample_keeps_every_class_and_repeats_itself():
@@ -72,3 +73,16 @@ def test_the_capped_set_is_made_once_until_something_changes():
     open_store().delete(first.rows.key)
     assert balance.fn(parts, problem())[0].cached is False
     assert read_frame(first.rows).kind.value_counts().to_dict() == first.after
+
+
+def test_rows_of_the_same_time_and_place_are_a_warning_unless_blocks_are_declared():
+    n = 400
+    when = pd.Timestamp("2020-12-01", tz="UTC") + pd.to_timedelta(np.arange(n) // 4, unit="D")
+    frame = pd.DataFrame({"when": when, "lat": 50.0, "lon": 7.0, "kind": np.where(np.arange(n) % 3, "a", "b")})
+    rows = write_frame(frame, "good/{sha256}.parquet")
+    features = {"base": {"coordinates": [{"latitude": "lat", "longitude": "lon"}]}}
+    holdout = {"holdout": {"column": "when", "start": "2021-01-01"}}
+    (warning,) = split.fn(rows, problem(features=features, split=holdout)).warnings
+    assert "100.0% of the held-out rows are in groups of rows with the same when, lat, lon, up to 4" in warning
+    declared = {**holdout, "blocks": {"column": "when", "period": "day"}}
+    assert split.fn(rows, problem(features=features, split=declared)).warnings == ()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from evenhand.gate.evaluation_count import row_keys
-from evenhand.problem import GatePolicy
+from evenhand.problem import Blocks, GatePolicy
 from tasks.gate.count_evaluations import EvaluationCount
 from tasks.gate.run_gate import run_gate
 from tasks.registry.verdicts import recorded_verdict
@@ -89,7 +89,7 @@ class TestEvaluations:
         assert registry.evaluate(registry.version("clear"))[0].evaluation == 2
 
     def test_an_evaluation_is_stored_before_it_is_used(self, registry):
-        made, keys = registry.version("clear"), row_keys(rows(2), PROBLEM)
+        made, keys = registry.version("clear"), row_keys(rows(2)["kind"], rows(2)["kind"])
 
         def count(case):
             return EvaluationCount(MODEL, keys, case * 64, made.version)
@@ -190,6 +190,39 @@ class TestFacts:
         assert evaluated(registry.version("clear")).outcome == "insufficient evidence"
         assert evaluated(registry.version("clear", train_sha256=train.sha256)).passes
         assert evaluated(registry.version("clear", train_sha256=train.sha256), max_age_days=300).outcome == "reject"
+
+    @pytest.mark.parametrize(("before", "left_out"), [("2020", 0), ("2021.5", 475), (None, 0)])
+    def test_rows_that_the_champion_was_trained_on_are_left_out(self, registry, before, left_out):
+        frame = rows(2).assign(year=2021.0 + np.arange(950) % 2)
+        registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
+        registry.champion("faint", trained_before=before)
+        verdict = registry.evaluate(registry.version("clear"))[0]
+        (condition,) = (c for c in verdict.conditions if c.kind == "rows")
+        assert (verdict.outcome, verdict.rows, condition.status) == ("promote", 950 - left_out, "pass")
+        assert (verdict.rows_sha256 == registry.holdout.sha256) == (left_out == 0)
+        expected = f"{left_out} of 950 held-out rows are left out" if before else "not recorded of the champion"
+        assert expected in condition.detail
+
+    def test_where_the_champion_was_trained_on_all_of_them_there_is_nothing_to_decide_by(self, registry):
+        frame = rows(2).assign(year=2021.0)
+        registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
+        registry.champion("faint", trained_before="2022")
+        verdict = registry.evaluate(registry.version("clear"))[0]
+        assert (verdict.outcome, verdict.evaluation) == ("insufficient evidence", 0)
+        assert "trained on rows before 2022: 950 of 950 held-out rows are left out" in verdict.reasons[0]
+
+    def test_declared_blocks_are_drawn(self, registry):
+        frame = rows(2).assign(day=np.arange(950) % 60)
+        registry.holdout = write_frame(frame, "splits/{sha256}/holdout.parquet")
+        registry.champion("faint")
+        split = PROBLEM.split.model_copy(update={"blocks": Blocks(column="day")})
+        made = registry.version("clear")
+        verdict = registry.evaluate(made, PROBLEM.model_copy(update={"split": split}))[0]
+        assert (verdict.outcome, verdict.drawn) == ("promote", "60 values of day")
+        single = registry.evaluate(made)[0]
+        assert (single.drawn, single.evaluation) == ("single rows, class by class", 2)  # another case
+        registry.evaluate(made, PROBLEM.model_copy(update={"split": split}))
+        assert "60 values of day, both models on the same draws" in read_report(registry, made)
 
     def test_declared_groups_are_compared(self, registry):
         frame = rows(2).assign(sex=np.where(np.arange(950) % 2, "F", "M"))

@@ -36,7 +36,9 @@ def test_the_file_goes_once_it_is_registered():
     with open_training(PROBLEM, "standard", 0) as training:
         for new in (True, False):  # the second time the registry has these rows, settings and code
             path, register = refitted(training)
-            assert register().created is new
+            registered = register()
+            assert registered.created is new
+            assert connect().get_model_version(registered.name, registered.version).tags["trained_before"] == "2021"
             assert not path.exists()
 
 
