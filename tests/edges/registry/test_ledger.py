@@ -15,7 +15,7 @@ from flows.ledger import LedgerRequest, show
 from flows.rollback import rollback
 from tasks.gate.run_gate import run_gate
 from tasks.local.command_line import run_command
-from tasks.registry.champion_alias import add_record, reconcile
+from tasks.registry.champion_alias import add_record, reconcile, settled_champion
 from tasks.review.decide import ReviewAnswer, decide_review
 from tasks.review.rollback import RollbackRequest, roll_back
 from tasks.settings import settings
@@ -70,7 +70,7 @@ def undo_last_move(registry, before):
 
 class TestRecords:
     def test_a_promotion_has_all_records_of_its_case(self, registry, promoted):
-        kinds = ["registration", "registration"] + ["verdict", "request", "approval", "promotion"] * 2
+        kinds = ["registration"] * 2 + ["evaluation", "verdict", "request", "approval", "promotion"] * 2
         assert [record.kind for record in registry.records()] == kinds
         assert registry.aliases() == {"champion": promoted[1].version}
 
@@ -78,7 +78,7 @@ class TestRecords:
         registry.champion("clear")
         worse = registry.version("faint")
         registry.evaluate(worse)
-        (record,) = registry.records("verdict")
+        record = registry.records("verdict")[-1]
         assert (record.version, record.facts["outcome"]) == (worse.version, "reject")
 
     def test_a_rejection_by_a_person_is_recorded(self, registry):
@@ -121,17 +121,17 @@ class TestRecords:
 
 class TestBroken:
     def test_a_changed_record_is_named(self, registry, promoted, command):
-        alter("update params set value = replace(value, 'A. Person', 'C. Person') where key = '000005'")
+        alter("update params set value = replace(value, 'A. Person', 'C. Person') where key = '000006'")
         code, shown = command()
         assert code == 1
-        assert "broken at record 5: it was changed" in shown.err
-        assert "promotion" not in shown.out
+        assert "broken at record 6: it was changed" in shown.err
+        assert "approval" not in shown.out
 
     def test_a_truncated_ledger_is_named(self, registry, promoted, command):
-        alter("delete from params where key = '000010'")
+        alter("delete from params where key = '000012'")
         code, shown = command("--problem", "tiny")
         assert code == 1
-        assert "its head is record 10, but record 10 is missing" in shown.err
+        assert "its head is record 12, but record 12 is missing" in shown.err
 
     def test_a_deleted_ledger_is_an_error_and_not_an_empty_one(self, registry, promoted, command):
         experiment = registry.client.get_experiment_by_name("evenhand-ledger-tiny")
@@ -140,7 +140,7 @@ class TestBroken:
         assert code == 1
         assert "mlflow experiments restore" in shown.err
         alter("update experiments set name = 'renamed' where experiment_id = ?", experiment.experiment_id)
-        assert "records 1 to 10 are missing" in command()[1].err
+        assert "records 1 to 12 are missing" in command()[1].err
 
     @pytest.mark.parametrize("options", [(), ("--on", "2026-01-01"), ("--why",)])
     def test_a_broken_ledger_is_an_error_with_every_option(self, promoted, command, options):
@@ -150,15 +150,15 @@ class TestBroken:
         assert "record 2 is missing" in shown.err
 
     def test_a_broken_ledger_stops_gate_promotion_and_rollback(self, registry, promoted):
-        alter("update params set value = replace(value, 'A. Person', 'C. Person') where key = '000005'")
+        alter("update params set value = replace(value, 'A. Person', 'C. Person') where key = '000006'")
         before = registry.aliases()
         assert run_gate.fn(WITHOUT_REVIEW, registry.holdout, promoted[0]).outcome == "error"
         for attempt in (
-            lambda: promote_alias(MODEL, promoted[0].version, "A. Person", ""),
+            lambda: promote_alias(MODEL, promoted[0].version),
             lambda: roll_back(RollbackRequest(problem="tiny", **DECISION)),
-            lambda: champion_was_promoted("tiny"),
+            lambda: settled_champion(registry.client, MODEL),
         ):
-            with pytest.raises(GateError, match="broken at record 5"):
+            with pytest.raises(GateError, match="broken at record 6"):
                 attempt()
         assert registry.aliases() == before
 
@@ -167,7 +167,7 @@ class TestCommand:
     def test_every_record_is_shown(self, promoted, command):
         code, shown = command()
         assert code == 0
-        assert "evenhand-tiny: 10 records" in shown.out
+        assert "evenhand-tiny: 12 records" in shown.out
         assert "promotion    version 2 by A. Person" in shown.out
         assert "Champion: version 2" in shown.out
 
@@ -198,12 +198,13 @@ class TestCommand:
 
 class TestRollback:
     def test_it_restores_the_previous_champion_and_records_who_and_why(self, registry, promoted):
-        restored = roll_back(RollbackRequest(problem="tiny", **DECISION))
-        assert (restored.version, restored.aliases) == (promoted[0].version, ("champion",))
+        result = roll_back(RollbackRequest(problem="tiny", **DECISION))
+        assert result == f"{MODEL} version {promoted[0].version} is the champion again."
+        assert registry.aliases() == {"champion": promoted[0].version}
         (record,) = registry.records("rollback")
         assert (record.version, record.by, record.reason) == (promoted[0].version, "B. Person", "errors at night")
         assert record.facts["from"] == promoted[1].version
-        assert champion_was_promoted("tiny")
+        assert settled_champion(registry.client, MODEL)[1].version == promoted[0].version
 
     @pytest.mark.parametrize("missing", ["reason", "reviewer"])
     def test_a_reason_and_a_name_are_required(self, registry, promoted, missing):
@@ -246,24 +247,32 @@ class TestRollback:
     def test_a_killed_rollback_is_finished_and_not_done_twice(self, registry, promoted):
         roll_back(RollbackRequest(problem="tiny", **DECISION))
         undo_last_move(registry, promoted[1])
-        assert roll_back(RollbackRequest(problem="tiny", **DECISION)).version == promoted[0].version
+        assert f"version {promoted[0].version}" in roll_back(RollbackRequest(problem="tiny", **DECISION))
         assert len(registry.records("rollback")) == 1
 
     def test_the_flow_accepts_the_same_request(self, promoted):
-        assert rollback.fn(RollbackRequest(problem="tiny", **DECISION)).version == promoted[0].version
+        assert f"version {promoted[0].version}" in rollback.fn(RollbackRequest(problem="tiny", **DECISION))
 
 
 class TestOutOfBand:
     def test_an_alias_moved_by_hand_is_recorded_once(self, registry, promoted, command):
-        registry.client.set_registered_model_alias(MODEL, "champion", promoted[0].version)
+        first, second = promoted
+        registry.client.set_registered_model_alias(MODEL, "champion", first.version)
         for _ in range(2):
-            assert "alias champion was moved by hand" in command()[1].out
+            code, shown = command()
+            assert (code, f"alias champion points to version {first.version}: `make ledger" in shown.err) == (1, True)
+            assert f"Champion: version {second.version}" in shown.out
         (record,) = registry.records("out of band")
-        assert (record.version, record.by) == (promoted[0].version, "")
-        assert (
-            f"pointed to version {promoted[0].version}; the ledger had version {promoted[1].version}" in record.reason
-        )
-        assert registry.aliases()["champion"] == promoted[0].version
+        assert (record.version, record.by) == (first.version, "")
+        assert f"pointed to version {first.version}; the ledger had version {second.version}" in record.reason
+        assert registry.aliases()["champion"] == first.version
+
+    def test_the_command_puts_the_alias_back(self, registry, promoted, command):
+        registry.client.set_registered_model_alias(MODEL, "champion", promoted[0].version)
+        assert f"points to version {promoted[1].version} again" in command("--problem", "tiny", "--restore")[1].out
+        assert registry.aliases() == {"champion": promoted[1].version}
+        assert "as the ledger has them" in command("--problem", "tiny", "--restore")[1].out
+        assert command("--restore")[0] == 1
 
     def test_the_gate_records_a_deleted_alias(self, registry, promoted):
         registry.client.delete_registered_model_alias(MODEL, "champion")
@@ -271,25 +280,30 @@ class TestOutOfBand:
         (record,) = registry.records("out of band")
         assert record.version == ""
 
-    def test_a_champion_without_a_ledger_is_out_of_band(self, registry):
+    def test_a_champion_without_a_ledger_is_none(self, registry):
         registry.client.create_registered_model(MODEL)
         version = registry.client.create_model_version(MODEL, "file:///tmp/nothing").version
         registry.client.set_registered_model_alias(MODEL, "champion", version)
-        assert not champion_was_promoted("tiny")
+        with pytest.raises(GateError, match=f"has no champion, but alias champion points to version {version}"):
+            settled_champion(registry.client, MODEL)
 
-    def test_a_champion_moved_by_hand_is_not_a_promoted_one(self, registry, promoted):
-        assert champion_was_promoted("tiny")
-        registry.client.set_registered_model_alias(MODEL, "champion", promoted[0].version)
-        assert not champion_was_promoted("tiny")
+    def test_a_champion_moved_by_hand_is_not_the_champion(self, registry, promoted):
+        first, second = promoted
+        assert settled_champion(registry.client, MODEL)[1].version == second.version
+        registry.client.set_registered_model_alias(MODEL, "champion", first.version)
+        with pytest.raises(GateError, match=f"alias champion points to version {first.version}"):
+            settled_champion(registry.client, MODEL)
         registry.client.delete_registered_model_alias(MODEL, "champion")
-        assert not champion_was_promoted("tiny")
-        roll_back(RollbackRequest(problem="tiny", **DECISION))
-        assert champion_was_promoted("tiny")
+        with pytest.raises(GateError, match="alias champion was deleted"):
+            settled_champion(registry.client, MODEL)
 
-    def test_a_rollback_restores_the_promoted_version(self, registry, promoted):
+    def test_a_rollback_starts_from_the_champion_of_the_ledger(self, registry, promoted):
         third = registry.version("clear")
         registry.client.set_registered_model_alias(MODEL, "champion", third.version)
-        assert roll_back(RollbackRequest(problem="tiny", **DECISION)).version == promoted[1].version
+        roll_back(RollbackRequest(problem="tiny", **DECISION))
+        assert registry.records("rollback")[0].facts["from"] == promoted[1].version
+        assert registry.aliases()["champion"] == promoted[0].version
+        assert settled_champion(registry.client, MODEL)[1].version == promoted[0].version
 
     def test_an_unfinished_promotion_is_finished_and_not_out_of_band(self, registry, promoted):
         records = registry.records()
@@ -305,6 +319,6 @@ def test_the_tracking_address_is_not_left_in_the_environment(registry):
 
 def test_a_former_champion_that_wins_again_becomes_challenger(registry):
     first = registry.version("faint", identity="one")
-    promote_alias(MODEL, first.version, "A. Person", "")
+    promote_alias(MODEL, first.version)
     registry.champion("clear")
     assert registry.version("faint", identity="one").aliases == ("challenger",)

@@ -11,8 +11,13 @@ import pytest
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
 from tasks.gate.run_gate import run_gate
-from tasks.registry.model_versions import Registered, champion, find_by_identity
+from tasks.registry.champion_alias import settled_champion
+from tasks.registry.model_versions import Registered, registry_errors
+from tasks.registry.register_version import find_registered
+from tasks.registry.registrations import training_facts
+from tasks.registry.verdicts import recorded_verdict
 from tasks.settings import settings
+from tasks.tracking.client import connect
 from tests.edges.tiny_registry import MODEL, PROBLEM, WITHOUT_REVIEW, log, promote_alias, registry
 
 __all__ = ["registry"]
@@ -31,14 +36,17 @@ class TestVersions:
         assert registry.aliases() == {"challenger": second.version}
         assert registry.version("faint", identity="one").aliases == ("challenger",)
         assert registry.aliases() == {"challenger": first.version}
-        assert find_by_identity("tiny", "two").version == second.version
-        assert find_by_identity("tiny", "three") is None
+        assert find_registered(MODEL, "two").version == second.version
+        assert find_registered(MODEL, "three") is None
 
-    def test_a_version_has_tags_about_its_training(self, registry):
+    def test_a_version_has_the_facts_of_its_training_in_the_ledger_and_as_tags(self, registry):
         made = registry.version("clear", identity="one")
         assert made.name == MODEL
-        tags = registry.tags(made)
-        assert tags.pop("trained_by")
+        tags, (record,) = registry.tags(made), registry.records("registration")
+        assert training_facts(record) == tags
+        assert record.facts["model_sha256"] == registry.logged[("clear",)][1].sha256
+        assert (record.facts["run_id"], record.facts["identity"]) == (made.run_id, "one")
+        assert record.by == tags.pop("trained_by") != ""
         assert tags == {
             "identity": "one",
             "training": "20260101-tiny",
@@ -48,38 +56,41 @@ class TestVersions:
         assert registry.client.get_run(made.run_id).info.status == "FINISHED"
 
 
+def champion():
+    """The champion of the ledger, as the gate and scoring find it."""
+    with registry_errors("looking for the champion"):
+        return settled_champion(connect(), MODEL)[1]
+
+
 class TestChampion:
-    def test_without_a_model_or_an_alias_there_is_no_champion(self, registry):
-        assert champion("tiny") is None
+    def test_without_a_model_or_a_promotion_there_is_no_champion(self, registry):
+        assert champion() is None
         registry.version("clear")
-        assert champion("tiny") is None
+        assert champion() is None
 
     def test_promoting_the_champion_changes_nothing(self, registry):
         first, second = registry.champion("faint"), registry.version("clear")
         for _ in range(2):
-            promoted = promote_alias(MODEL, second.version, "B. Person", "better")
-            assert promoted.aliases == ("champion",)
-        assert champion("tiny").version == second.version
+            assert promote_alias(MODEL, second.version).aliases == ("champion",)
+        assert champion().version == second.version
+        assert champion().model_sha256 == registry.logged[("clear",)][1].sha256
         assert registry.client.get_registered_model(MODEL).tags["previous_champion"] == first.version
-        assert [(r.version, r.by, r.reason) for r in registry.records("promotion")] == [
-            (first.version, "A. Person", "first champion"),
-            (second.version, "B. Person", "better"),
-        ]
+        assert [r.version for r in registry.records("promotion")] == [first.version, second.version]
 
     def test_a_version_that_does_not_exist_is_not_promoted(self, registry):
         made = registry.champion("faint")
         with pytest.raises(GateError, match="version 9"):
-            promote_alias(MODEL, "9", "B. Person", "")
+            promote_alias(MODEL, "9")
         assert registry.aliases() == {"champion": made.version}
 
     def test_the_champion_does_not_become_challenger(self, registry):
         made = registry.version("clear", identity="one")
-        promote_alias(MODEL, made.version, "A. Person", "")
+        promote_alias(MODEL, made.version)
         assert registry.version("clear", identity="one").aliases == ("champion",)
 
     def test_an_unreachable_registry_is_an_error_and_not_a_missing_champion(self, registry, unreachable):
         with pytest.raises(GateError, match="looking for the champion"):
-            champion("tiny")
+            champion()
 
     @pytest.mark.parametrize(
         ("status", "body"),
@@ -99,7 +110,7 @@ class TestChampion:
         with ConstantAnswer(status, body) as address:
             point_to(monkeypatch, address)
             with pytest.raises(GateError):
-                champion("tiny")
+                champion()
 
 
 class TestGate:
@@ -116,7 +127,7 @@ class TestGate:
         tags = registry.tags(made)
         assert tags["verdict"] == "promote (first)"
         assert tags["verdict_reasons"] == " ".join(verdict.reasons)
-        assert Verdict.model_validate_json(tags["verdict_json"]) == verdict
+        assert recorded_verdict(registry.client, MODEL, registry.records("verdict")[-1]) == verdict
         path = Path(registry.client.download_artifacts(made.run_id, "verdict.json"))
         assert Verdict.model_validate_json(path.read_text()) == verdict
 

@@ -173,7 +173,7 @@ class TestVoid:
     def test_after_another_verdict_it_can_be_approved(self, registry):
         made, other = registry.version("faint", "clear"), registry.version("faint")
         registry.evaluate(made)
-        promote_alias(MODEL, other.version, "A. Person", "")
+        promote_alias(MODEL, other.version)
         self.assert_void(registry, made, "compared with no champion")
         assert registry.evaluate(made)[0].outcome == "promote"
         assert decide_review(MODEL, made.version, ReviewAnswer("approve", "A. Person")).aliases == ("champion",)
