@@ -18,7 +18,8 @@ from tasks.registry.accounts import tracking_account, tracking_user, training_ac
 from tasks.registry.ledger_store import read_ledger
 from tasks.review.decide import ReviewAnswer, decide_review
 from tasks.review.pending_reviews import pending_review
-from tasks.review.rollback import RollbackRequest, roll_back, rollback_code
+from tasks.review.reviewers import Proof
+from tasks.review.rollback import RollbackRequest, roll_back, signed_rollback
 from tasks.review.terminal import form_text
 from tasks.settings import settings
 from tasks.tracking.client import connect
@@ -42,6 +43,7 @@ def make_pending_review(folder):
     shutil.copy(database, folder / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVENHAND_HOME", str(folder))
+        patch.setenv("EVENHAND_PROBLEMS", str(folder / "problems"))
         patch.setenv("EVENHAND_USER", "alee")
         settings.cache_clear()
         local = TinyRegistry(logged)
@@ -52,10 +54,15 @@ def make_pending_review(folder):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def folder(tmp_path_factory):
+    """The folder of the server, of the problem file and of the witness."""
+    return tmp_path_factory.mktemp("basic-auth")
+
+
+@pytest.fixture(scope="module")
+def server(folder):
     """A tracking server that requires a login, with a champion and a pending review."""
     pytest.importorskip("flask_wtf", reason="mlflow[auth] is not installed")
-    folder = tmp_path_factory.mktemp("basic-auth")
     make_pending_review(folder)
     (folder / "auth.ini").write_text(
         "[mlflow]\ndefault_permission = MANAGE\nadmin_username = admin\n"
@@ -77,8 +84,10 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def log_in(home, server, monkeypatch):
+def log_in(home, folder, server, monkeypatch):
     """Return a function that sets the login of this process to the server."""
+    monkeypatch.setenv("EVENHAND_PROBLEMS", str(folder / "problems"))
+    monkeypatch.setenv("EVENHAND_WITNESS", str(folder / "witness"))
 
     def log_in(name, password=None):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
@@ -140,31 +149,30 @@ class TestDecisions:
         for name in ("alee", "guest", "admin"):
             log_in(name)
             with pytest.raises(GateError, match=f"Bo Cruz is user bcruz of the tracking server, .* that of {name}"):
-                decide_review("tiny", "2", ReviewAnswer("approve", "Bo Cruz"))
+                decide_review(MODEL, "2", ReviewAnswer("approve", "Bo Cruz"))
         log_in("bcruz")
-        for code in ("", "0" * 64):
-            with pytest.raises(GateError, match="Bo Cruz is declared without a key, so no code is accepted"):
-                decide_review("tiny", "2", ReviewAnswer("approve", "Bo Cruz", signature=code))
+        for proof in (Proof(here=False), Proof("signed"), Proof("signed", here=False)):
+            with pytest.raises(GateError, match="Bo Cruz is declared without a key, so nothing signed is accepted"):
+                decide_review(MODEL, "2", ReviewAnswer("approve", "Bo Cruz", proof=proof))
         assert "approval" not in kinds()
 
     def test_the_trainer_can_not_approve_alone_and_another_reviewer_can(self, log_in, server):
         log_in("alee")
-        alone = decide_review("tiny", "2", ReviewAnswer("approve", "Ann Lee"))
+        alone = decide_review(MODEL, "2", ReviewAnswer("approve", "Ann Lee"))
         assert (alone.state, alone.lacks) == ("pending", "the approval of somebody who did not train it")
-        assert (
-            decide_review("tiny", "2", ReviewAnswer("approve", "Ann Lee", signature="")).state == "pending"
-        )  # as from a form
+        from_a_form = ReviewAnswer("approve", "Ann Lee", proof=Proof(here=False))
+        assert decide_review(MODEL, "2", from_a_form).state == "pending"
         assert kinds().count("approval") == 1
-        case = pending_review("tiny", "2")
+        case = pending_review(MODEL, "2")
         text = form_text(case)
         assert case.report.startswith(f"{server}/#/experiments/")
         assert f"[Gate report]({case.report})" in text
         assert (
             "This form can't identify the person who fills it in. Ann Lee, Bo Cruz: decide with `make review`" in text
         )
-        assert "--code" not in text
+        assert "--sign" not in text
         log_in("bcruz")
-        decided = decide_review("tiny", "2", ReviewAnswer("approve", "Bo Cruz"))
+        decided = decide_review(MODEL, "2", ReviewAnswer("approve", "Bo Cruz"))
         assert (decided.state, decided.aliases) == ("approved", ("champion",))
         assert [record.facts["tracking_user"] for record in records("approval")] == ["alee", "bcruz"]
 
@@ -174,20 +182,25 @@ class TestDecisions:
         with pytest.raises(GateError, match="Ann Lee is user alee"):
             roll_back(request)
         log_in("alee")
-        with pytest.raises(GateError, match="without a key, so no code is accepted"):
-            rollback_code(request)
-        with pytest.raises(GateError, match="without a key, so no code is accepted"):
+        with pytest.raises(GateError, match="has declared no key, so there is nothing to sign"):
+            signed_rollback(request)
+        with pytest.raises(GateError, match="without a key, so nothing signed is accepted"):
             rollback.fn(request)
-        assert roll_back(request).version == "1"
+        assert roll_back(request) == f"{MODEL} version 1 is the champion again."
         assert records("rollback")[0].facts["tracking_user"] == "alee"
 
 
+def ledger():
+    client = connect()
+    return read_ledger(client, MODEL, client.get_registered_model(MODEL)).verified()
+
+
 def records(kind):
-    return [record for record in read_ledger(connect(), MODEL).verified() if record.kind == kind]
+    return [record for record in ledger() if record.kind == kind]
 
 
 def kinds():
-    return [record.kind for record in read_ledger(connect(), MODEL).verified()]
+    return [record.kind for record in ledger()]
 
 
 class TestNobodyIsAuthenticated:
@@ -204,7 +217,7 @@ class TestNobodyIsAuthenticated:
 
     def test_by_a_file(self, embedded_store):
         with pytest.raises(GateError, match="the tracking store is not a server"):
-            decide_review("tiny", "2", ReviewAnswer("approve", "Bo Cruz"))
+            decide_review(MODEL, "2", ReviewAnswer("approve", "Bo Cruz"))
         assert "approval" not in kinds()
 
     def test_by_an_unreachable_server(self, home, monkeypatch):
@@ -228,7 +241,8 @@ class TestNobodyIsAuthenticated:
 
 
 @pytest.fixture
-def embedded_store(home):
+def embedded_store(home, monkeypatch):
+    monkeypatch.setenv("EVENHAND_PROBLEMS", str(settings().home / "problems"))
     settings().home.mkdir(parents=True, exist_ok=True)
     make_pending_review(settings().home)
 
@@ -236,8 +250,8 @@ def embedded_store(home):
 @pytest.mark.parametrize(
     ("reviewers", "reason"),
     [
-        ([{"name": "Ann"}], "Ann: give key and fingerprint, or the tracking server's user"),
-        ([{"name": "Ann", "user": "alee", "key": "env:A"}], "Ann: give both key and fingerprint"),
+        ([{"name": "Ann"}], r"Ann: give a key \(a public SSH key\), or the tracking server's user"),
+        ([{"name": "Ann", "user": ""}], r"reviewers\.0\.user: .* at least 1 character"),
         ([{"name": "Ann", "user": "alee"}, {"name": "Bo", "user": "ALEE"}], "users of reviewers: alee is named twice"),
     ],
 )
