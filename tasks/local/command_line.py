@@ -14,8 +14,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import CliApp
 
 from evenhand.errors import EvenhandError
+from tasks.local.services import check_services
 
 Request = TypeVar("Request", bound=BaseModel)
+# Packages whose errors are those of a service that they speak to.
+SERVICES = ("mlflow", "sqlalchemy", "botocore", "httpx", "requests", "urllib3", "sqlite3")
 # Python's own choice for a program that is not under test.
 HIDDEN_WARNINGS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
@@ -34,6 +37,7 @@ def run_flow(
 
     def run(request: Request) -> None:
         check(request)
+        check_services(("Prefect", "store"))
         start_server(meanwhile)
         gc.freeze()  # imported objects stay, so no collection need visit them
         flow(request)
@@ -51,7 +55,9 @@ def run_command(request_type: type[Request], run: Callable[[Request], Any]) -> N
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)  # not the default, which would leave servers and workers behind
     try:
-        run(CliApp.run(request_type))
+        request = CliApp.run(request_type)
+        check_services(("MLflow",))
+        run(request)
     except EvenhandError as error:
         _stop(f"\n{type(error).__name__}: {error}", 1)
     except ValidationError as error:
@@ -59,10 +65,29 @@ def run_command(request_type: type[Request], run: Callable[[Request], Any]) -> N
         _stop(f"{faults} (see --help)", 2)
     except KeyboardInterrupt:
         _stop("\nStopped.", 130)
+    except Exception as error:
+        fault = environment_fault(error)
+        if fault is None:
+            raise
+        _stop(f"\n{fault}", 1)
     finally:
         # Python ends with a collection, which takes seconds over what the libraries have loaded and frees nothing that
         # the end of the process does not free.
         gc.freeze()
+
+
+def environment_fault(error: BaseException) -> str | None:
+    """Describe an error that is the machine's or a service's fault, not this program's; None for any other error."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.errno is not None:
+            where = f" at {found.filename}" if found.filename else ""
+            return f"{found.strerror or found}{where}. Free space or mend the permissions, then run the command again."
+        if type(found).__module__.partition(".")[0] in SERVICES:
+            text = " ".join(str(getattr(found, "orig", None) or found).split())[:500]
+            return f"{type(found).__module__.partition('.')[0]}: {text}"
+        found = found.__cause__ or found.__context__
+    return None
 
 
 def hide_developers_warnings() -> None:

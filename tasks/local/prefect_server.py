@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -16,11 +17,13 @@ from prefect.logging.configuration import setup_logging
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from evenhand.errors import EvenhandError
+from tasks.tracking.run_owner import process_start
 
 if TYPE_CHECKING:
     from prefect.server.api.server import SubprocessASGIServer
 
 _PREFECT = str(Path(prefect.__file__).parent)
+MARK, WAIT_SECONDS = ".making-database", 60.0
 # What the embedded server, a process of its own, may write to the same terminal.
 _CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
@@ -57,6 +60,7 @@ def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
     from prefect.server.api.server import SubprocessASGIServer
 
     failures: list[Exception] = []
+    finished = _begin_database(Path(PREFECT_HOME.value()))
     # In a thread of its own, so that the main one reacts to ctrl-c while it waits.
     starter = Thread(target=_start_shielded, args=(SubprocessASGIServer(), failures), daemon=True)
     starter.start()
@@ -68,6 +72,41 @@ def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
             f"Prefect's embedded server did not start on {PREFECT_HOME.value()}: {failures[0]} "
             f"{_CONSOLE_LEVEL}=ERROR shows its log; PREFECT_HOME names another folder."
         ) from failures[0]
+    finished.unlink(missing_ok=True)
+
+
+def _begin_database(home: Path) -> Path:
+    """Mark that Prefect's database is being made, and remove one that was left half way: it has no flow run yet.
+
+    Returns
+    -------
+    Path
+        The mark, to be removed when the server is up.
+    """
+    mark, database = home / MARK, home / "prefect.db"
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (owner := _owner(mark)) is not None and process_start(owner) and time.monotonic() < deadline:
+        time.sleep(0.2)  # another first start is making it
+    try:
+        if mark.exists():
+            for left in home.glob(f"{database.name}*"):
+                left.unlink(missing_ok=True)
+        if not database.exists():
+            home.mkdir(parents=True, exist_ok=True)
+            mark.write_text(str(os.getpid()), encoding="utf-8")
+    except OSError as error:
+        raise EvenhandError(
+            f"Prefect's database can't be made in {home}: {error.strerror or error}. Free space, mend the permissions, "
+            "or name another folder in PREFECT_HOME"
+        ) from None
+    return mark
+
+
+def _owner(mark: Path) -> int | None:
+    try:
+        return int(mark.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _start_shielded(server: SubprocessASGIServer, failures: list[Exception]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.settings import settings
+from tasks.tracking.embedded_store import prepare_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +31,7 @@ def connect() -> MlflowClient:
         logging.getLogger(verbose).setLevel(logging.WARNING)
     uri = settings().mlflow_uri
     if uri.startswith(_SQLITE):
-        Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+        prepare_database(Path(uri.removeprefix(_SQLITE)))
     if mlflow.get_tracking_uri() != uri:
         # MLflow also writes the address to the environment, where it would override later settings.
         before = os.environ.get(_VARIABLE)
