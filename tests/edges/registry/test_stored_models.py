@@ -23,6 +23,7 @@ from evenhand.features.encoder import build_encoder
 from evenhand.models import build_model
 from evenhand.problem import FeatureSet, ModelSpec
 from evenhand.scoring.model import FittedCandidate
+from tasks.registry.digests import model_sha256
 from tasks.registry.load_model import load_model
 from tasks.registry.store_model import log_model, write_model
 from tasks.registry.trusted_types import TRUSTED_TYPES
@@ -139,7 +140,7 @@ def fitted(typed):
 
 @pytest.fixture(scope="module")
 def logged(fitted, typed, tmp_path_factory):
-    """A store with the models of ``LOGGED``: its home, the run, and the address of each model."""
+    """A store with the models of ``LOGGED``: its home, the run, and what was logged of each."""
     patch = pytest.MonkeyPatch()
     home = tmp_path_factory.mktemp("models")
     patch.setenv("EVENHAND_HOME", str(home))
@@ -147,10 +148,10 @@ def logged(fitted, typed, tmp_path_factory):
     settings.cache_clear()
     run_id = training_runs.start_training("toy", "models", {"seed": 42}, {})
     files = {name: write_model(fitted[name], home / f"{name}.skops") for name in LOGGED}
-    uris = {name: log_model(run_id, files[name], typed, metadata={"family": name}) for name in LOGGED}
+    models = {name: log_model(run_id, files[name], typed, metadata={"family": name}) for name in LOGGED}
     patch.undo()
     settings.cache_clear()
-    return home, run_id, uris
+    return home, run_id, models
 
 
 @pytest.fixture(autouse=True)
@@ -166,8 +167,8 @@ import numpy as np, pandas as pd
 from tasks.registry.load_model import load_model
 rows = pd.read_parquet(sys.argv[1])
 out = {}
-for i, uri in enumerate(sys.argv[3:]):
-    model = load_model(uri)
+for i, logged in enumerate(sys.argv[3:]):
+    model = load_model(*logged.split())
     out[f"proba{i}"], out[f"names{i}"] = model.predict_proba(rows), model.predict(rows).astype(str)
 np.savez(sys.argv[2], **out)
 """
@@ -176,7 +177,7 @@ np.savez(sys.argv[2], **out)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_loaded_model_predicts_the_same_to_the_last_bit(fitted, tmp_path, family):
     rows, model = new_rows(), fitted[family]
-    loaded = load_model(str(hand_made(tmp_path / "m", model)))
+    loaded = load(hand_made(tmp_path / "m", model))
     assert type(loaded.classifier) is type(model.classifier)
     assert np.array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
 
@@ -202,13 +203,14 @@ def test_a_model_of_an_older_version_is_refused_with_the_advice_to_train_again(f
             packed.writestr(name, current.read(name).replace(b'"evenhand.models.imputation"', b'"evenhand.models"'))
     older.replace(folder / "model.skops")
     with pytest.raises(EvenhandError, match=r"holds evenhand\.models\.FilledGradientBoosting.* train the model again"):
-        load_model(str(folder))
+        load(folder)
 
 
 def test_a_logged_model_predicts_the_same_to_the_last_bit_in_a_new_process(logged, fitted, tmp_path):
     rows, source, target = new_rows(), tmp_path / "rows.parquet", tmp_path / "out.npz"
     rows.to_parquet(source)
-    command = [sys.executable, "-c", PREDICT_IN_A_NEW_PROCESS, str(source), str(target), *logged[2].values()]
+    models = [f"{model.uri} {model.sha256}" for model in logged[2].values()]
+    command = [sys.executable, "-c", PREDICT_IN_A_NEW_PROCESS, str(source), str(target), *models]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     with np.load(target) as out:
@@ -223,12 +225,12 @@ def test_a_logged_model_predicts_the_same_to_the_last_bit_in_a_new_process(logge
 def test_mlflow_itself_loads_the_model_and_predicts_class_names(logged, fitted, family):
     rows = new_rows()[list(TYPES)]
     rows["when"] = rows["when"].dt.tz_localize(None)  # MLflow has no time zones
-    loaded = mlflow.pyfunc.load_model(logged[2][family])
+    loaded = mlflow.pyfunc.load_model(logged[2][family].uri)
     assert loaded.predict(rows).tolist() == fitted[family].predict(rows).tolist()
 
 
 def test_the_signature_has_the_model_s_columns_and_all_are_optional(logged):
-    model = mlflow.models.get_model_info(logged[2]["lightgbm"])
+    model = mlflow.models.get_model_info(logged[2]["lightgbm"].uri)
     inputs = model.signature.inputs
     assert sorted(inputs.input_names()) == sorted(TYPES)
     kinds = {"number": "double", "text": "string", "time": "datetime"}
@@ -239,7 +241,7 @@ def test_the_signature_has_the_model_s_columns_and_all_are_optional(logged):
 
 
 def test_the_input_example_is_five_rows_that_can_be_predicted(logged, fitted):
-    loaded = mlflow.pyfunc.load_model(logged[2]["lightgbm"])
+    loaded = mlflow.pyfunc.load_model(logged[2]["lightgbm"].uri)
     assert loaded.input_example.shape == (5, len(TYPES))
     assert set(loaded.predict(loaded.input_example)) <= set(CLASSES)
 
@@ -247,7 +249,8 @@ def test_the_input_example_is_five_rows_that_can_be_predicted(logged, fitted):
 def test_integers_in_the_example_become_floats_which_may_be_missing(logged, fitted, typed, tmp_path):
     integers = typed.assign(age=typed["age"].fillna(0).astype("int64"), victims=typed["victims"].astype("Int64"))
     integers.loc[0, "victims"] = pd.NA
-    loaded = mlflow.pyfunc.load_model(log_model(logged[1], write_model(fitted["lightgbm"], tmp_path / "m"), integers))
+    made = log_model(logged[1], write_model(fitted["lightgbm"], tmp_path / "m"), integers)
+    loaded = mlflow.pyfunc.load_model(made.uri)
     kinds = {c.name: c.type.name for c in loaded.metadata.signature.inputs.inputs}
     assert kinds["age"] == kinds["victims"] == "double"
     assert np.isnan(loaded.input_example.loc[0, "victims"])
@@ -255,7 +258,7 @@ def test_integers_in_the_example_become_floats_which_may_be_missing(logged, fitt
 
 
 def test_the_model_belongs_to_its_run_and_experiment(logged):
-    record = connect().get_logged_model(logged[2]["lightgbm"].removeprefix("models:/"))
+    record = connect().get_logged_model(logged[2]["lightgbm"].uri.removeprefix("models:/"))
     assert record.source_run_id == logged[1]
     assert record.experiment_id == connect().get_run(logged[1]).info.experiment_id
     assert record.status == "READY"
@@ -264,11 +267,13 @@ def test_the_model_belongs_to_its_run_and_experiment(logged):
 
 
 def test_the_file_is_compressed_and_its_size_recorded(logged):
-    folder = settings().artifacts / "models" / logged[2]["random_forest"].removeprefix("models:/") / "artifacts"
+    folder = settings().artifacts / "models" / logged[2]["random_forest"].uri.removeprefix("models:/") / "artifacts"
     with zipfile.ZipFile(folder / "model.skops") as packed:
         assert all(item.compress_type == zipfile.ZIP_DEFLATED for item in packed.infolist())
     size = yaml.safe_load((folder / "MLmodel").read_text())["model_size_bytes"]
     assert size == pytest.approx(sum(f.stat().st_size for f in folder.rglob("*")), rel=0.05)
+    assert size == logged[2]["random_forest"].bytes
+    assert model_sha256(folder) == logged[2]["random_forest"].sha256
 
 
 def test_a_model_with_an_untrusted_type_is_not_written(fitted, tmp_path):
@@ -316,6 +321,11 @@ class Trap:
         return os.system, (f"touch {self.file}",)
 
 
+def load(folder):
+    """Load a model from a folder, whatever is in it."""
+    return load_model(str(folder), model_sha256(folder))
+
+
 def hand_made(folder, obj, own_list=()):
     """A model folder as MLflow writes it, with its own list of trusted types."""
     folder.mkdir()
@@ -331,13 +341,13 @@ def test_a_type_that_only_the_model_file_trusts_is_refused(tmp_path, fitted):
     folder = hand_made(tmp_path / "m", untrusted, own)
     assert isinstance(skops.io.load(folder / "model.skops", trusted=own), FittedCandidate)
     with pytest.raises(EvenhandError, match=r"refused, it holds .*UntrustedModel"):
-        load_model(str(folder))
+        load(folder)
 
 
 def test_another_estimator_is_refused(tmp_path):
     folder = hand_made(tmp_path / "m", LogisticRegression())
     with pytest.raises(EvenhandError, match="holds a LogisticRegression; a FittedCandidate is required"):
-        load_model(str(folder))
+        load(folder)
 
 
 @pytest.mark.parametrize("form", ["cloudpickle", "pickle"])
@@ -347,7 +357,7 @@ def test_a_pickled_model_is_refused_before_it_is_unpickled(logged, tmp_path, for
     folder = tmp_path / "m"
     mlflow.sklearn.save_model(model, folder, serialization_format=form, pip_requirements=["scikit-learn"])
     with pytest.raises(EvenhandError, match=f"its format is '{form}'; allowed: skops"):
-        load_model(str(folder))
+        load(folder)
     assert not triggered.exists()
     mlflow.sklearn.load_model(str(folder))
     assert triggered.exists(), "the trap must work"
@@ -360,7 +370,7 @@ def test_a_pickle_described_as_skops_is_refused_too(tmp_path, fitted):
     mlflow.sklearn.save_model(model, tmp_path / "p", serialization_format="pickle", pip_requirements=["scikit-learn"])
     (folder / "model.skops").write_bytes((tmp_path / "p" / "model.pkl").read_bytes())
     with pytest.raises(EvenhandError, match="not a readable model"):
-        load_model(str(folder))
+        load(folder)
     assert not triggered.exists()
 
 
@@ -370,7 +380,7 @@ def test_a_model_file_outside_its_folder_is_refused(tmp_path, fitted):
     text = (folder / "MLmodel").read_text()
     (folder / "MLmodel").write_text(text.replace("pickled_model: model.skops", "pickled_model: ../other/model.skops"))
     with pytest.raises(EvenhandError, match="outside its folder"):
-        load_model(str(folder))
+        load(folder)
 
 
 @pytest.mark.parametrize(
@@ -380,13 +390,13 @@ def test_an_unusable_description_is_a_clear_error(tmp_path, fitted, text):
     folder = hand_made(tmp_path / "m", fitted["lightgbm"])
     (folder / "MLmodel").write_text(text)
     with pytest.raises(EvenhandError, match="no scikit-learn model can be fetched there"):
-        load_model(str(folder))
+        load(folder)
 
 
 @pytest.mark.parametrize("uri", ["models:/m-0000", "models:/nobody@champion", "/no/such/folder"])
 def test_a_missing_model_is_a_clear_error(uri):
     with pytest.raises(EvenhandError, match="can be fetched there"):
-        load_model(uri)
+        load_model(uri, "0" * 64)
 
 
 def test_a_truncated_file_is_a_clear_error(tmp_path, fitted):
@@ -394,4 +404,4 @@ def test_a_truncated_file_is_a_clear_error(tmp_path, fitted):
     content = (folder / "model.skops").read_bytes()
     (folder / "model.skops").write_bytes(content[: len(content) // 2])
     with pytest.raises(EvenhandError, match="not a readable model"):
-        load_model(str(folder))
+        load(folder)

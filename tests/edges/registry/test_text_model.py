@@ -10,6 +10,7 @@ from evenhand.problem import FeatureSet, ModelSpec, StratifiedFolds, TextAugment
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from tasks.registry.load_model import load_model
+from tasks.registry.model_versions import model_name
 from tasks.registry.register_version import register
 from tasks.registry.store_model import log_model, write_model
 from tasks.tracking.training_runs import end_training, start_training
@@ -58,16 +59,16 @@ def winner():
 
 def test_it_predicts_the_same_after_registration(registry, winner, tmp_path):
     run_id = start_training("texts", "a training", {}, {})
-    uri = log_model(run_id, write_model(winner, tmp_path / "winner.skops"), rows_of()[0])
+    logged = log_model(run_id, write_model(winner, tmp_path / "winner.skops"), rows_of()[0])
     end_training(run_id, "FINISHED", None)
-    registered = register(uri, run_id, "texts", "an identity", {})
+    registered = register(logged, run_id, model_name("texts"), "an identity", {})
     new = rows_of(60, seed=4)[0]
     new.loc[0, ["place", "notes"]] = ["the moon", "unknown words: ünïcode \N{PILE OF POO} <b>"]
     new.loc[1, ["place", "hour", "notes"]] = [None, np.nan, None]
     new.loc[2, "notes"] = "knife " * 5_000
-    loaded = load_model(f"models:/{registered.name}/{registered.version}")
+    loaded = load_model(f"models:/{registered.name}/{registered.version}", logged.sha256)
     np.testing.assert_array_equal(loaded.predict_proba(new), winner.predict_proba(new))
-    plain = mlflow.pyfunc.load_model(uri)
+    plain = mlflow.pyfunc.load_model(logged.uri)
     assert plain.predict(new[["notes", "hour", "place"]]).tolist() == winner.predict(new).tolist()
     kinds = {column.name: column.type.name for column in plain.metadata.signature.inputs.inputs}
     assert kinds == {"place": "string", "hour": "double", "notes": "string"}

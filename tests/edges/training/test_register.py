@@ -43,7 +43,7 @@ def test_the_file_goes_once_it_is_registered():
 
 
 def test_what_can_not_be_loaded_becomes_no_version(monkeypatch):
-    def damaged(uri):
+    def damaged(uri, sha256):
         raise EvenhandError(f"{uri}: not a readable model")
 
     paths = []

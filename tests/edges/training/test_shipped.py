@@ -51,8 +51,8 @@ import sys
 import numpy as np, pandas as pd
 from tasks.registry.load_model import load_model
 rows, out = pd.read_parquet(sys.argv[1]), {}
-for i, uri in enumerate(sys.argv[3:]):
-    model = load_model(uri)
+for i, logged in enumerate(sys.argv[3:]):
+    model = load_model(*logged.split())
     out[f"proba{i}"], out[f"names{i}"] = model.predict_proba(rows), model.predict(rows).astype(str)
 np.savez(sys.argv[2], **out)
 """
@@ -90,7 +90,7 @@ def world(tmp_path_factory):
         ending = winning_postprocessing(context, candidate, units[candidate.fit_name])
         wholes.append(fit_on_all(context, candidate, ending))
     files = [write_model(whole.fitted, home / f"{i}.skops") for i, whole in enumerate(wholes)]
-    uris = [log_model(run_id, file, whole.example) for file, whole in zip(files, wholes, strict=True)]
+    logged = [log_model(run_id, file, whole.example) for file, whole in zip(files, wholes, strict=True)]
     holdout = read_frame(parts.holdout)
     yield SimpleNamespace(
         home=home,
@@ -100,7 +100,7 @@ def world(tmp_path_factory):
         grid=grid,
         results=results,
         wholes=wholes,
-        uris=uris,
+        logged=logged,
         holdout=holdout,
     )
     patch.undo()
@@ -116,7 +116,8 @@ def store(world, home, monkeypatch):
 def test_the_stored_model_gives_the_judged_probabilities_and_classes_in_a_fresh_process(world, tmp_path):
     source, target = tmp_path / "rows.parquet", tmp_path / "out.npz"
     world.holdout.to_parquet(source)
-    command = [sys.executable, "-c", PREDICT_ELSEWHERE, str(source), str(target), *world.uris]
+    models = [f"{model.uri} {model.sha256}" for model in world.logged]
+    command = [sys.executable, "-c", PREDICT_ELSEWHERE, str(source), str(target), *models]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     y = pd.Categorical(world.holdout.kind, categories=world.parts.classes).codes

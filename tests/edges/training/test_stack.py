@@ -124,7 +124,8 @@ def test_the_stored_stack_answers_as_it_was_judged(world):
         whole, units = refit_stack.fn(world.context, world.stacked, ending)
         assert set(units) == {world.stacked.candidate.fit_name, *(m.fit_name for m in world.stacked.candidate.members)}
         assert sorted(whole.example.columns) == ["place", "x", "z"]
-        model = load_model(log_model(run_id, whole.model, whole.example))
+        logged = log_model(run_id, whole.model, whole.example)
+        model = load_model(logged.uri, logged.sha256)
         codes = pd.Categorical(model.predict(holdout), categories=world.parts.classes).codes
         answered = score(y, model.predict_proba(holdout), world.parts.classes, codes.astype(int))
         assert to_record(answered) == to_record(result.shipped.test)
