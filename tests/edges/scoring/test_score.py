@@ -16,6 +16,7 @@ from evenhand.postprocess.fit_rules import fit_rule
 from evenhand.problem import CapacityDecision
 from evenhand.scoring.model import FittedCandidate
 from flows.score import score as score_flow
+from tasks.registry.ledger_text import restore_from_ledger
 from tasks.registry.load_model import load_model
 from tasks.scoring.predictions import predict_table
 from tasks.scoring.score_file import ScoreRequest, ScoringResult, score
@@ -44,10 +45,10 @@ def read_predictions(result: ScoringResult) -> pd.DataFrame:
 
 
 def test_rows_get_the_predictions_of_the_champion_in_their_order(registry, latest_request):  # noqa: F811
-    version = registry.champion("clear").version
+    version, logged = registry.champion("clear").version, registry.logged[("clear",)][1]
     given = rows(3).drop(columns="kind")
     result = score.fn(latest_request(given.assign(id=np.arange(len(given))), keep=("id",)))
-    model = load_model(f"models:/{MODEL}/{version}")
+    model = load_model(f"models:/{MODEL}/{version}", logged.sha256)
     found = read_predictions(result)
     assert list(found) == ["id", "predicted", *(f"p_{name}" for name in CLASSES), "not_scored"]
     assert found["id"].tolist() == list(range(len(given)))
@@ -122,13 +123,15 @@ def test_without_a_champion_a_version_has_to_be_given(registry, latest_request):
         score.fn(latest_request(version="77"))
 
 
-def test_a_champion_moved_by_hand_is_refused_unless_accepted(registry, latest_request):  # noqa: F811
-    registry.champion("clear")
+def test_a_champion_moved_by_hand_is_refused_until_it_is_put_back(registry, latest_request):  # noqa: F811
+    champion = registry.champion("clear").version
     other = registry.version("faint").version
     registry.client.set_registered_model_alias(MODEL, "champion", other)
-    with pytest.raises(GateError, match="became champion without a review"):
+    with pytest.raises(GateError, match=rf"alias champion points to version {other}: `make ledger "):
         score.fn(latest_request())
-    assert score.fn(latest_request(out_of_band=True)).version == other
+    assert score.fn(latest_request(version=other)).version == other
+    restore_from_ledger("tiny")
+    assert score.fn(latest_request()).version == champion
 
 
 @pytest.mark.parametrize(("dropped", "keep"), [("clear", ()), ("id", ("id",))])
