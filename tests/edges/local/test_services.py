@@ -122,10 +122,6 @@ def test_an_error_of_the_machine_is_told_from_our_own(error, text):
 
 
 def test_the_cause_of_an_error_is_read():
-    try:
-        try:
-            raise PermissionError(13, "Permission denied", "/root/x")
-        except OSError as cause:
-            raise RuntimeError("wrapped") from cause
-    except RuntimeError as error:
-        assert "Permission denied at /root/x" in environment_fault(error)
+    error = RuntimeError("wrapped")
+    error.__cause__ = PermissionError(13, "Permission denied", "/root/x")
+    assert "Permission denied at /root/x" in environment_fault(error)
