@@ -116,7 +116,7 @@ def test_a_command_ends_with_one_sentence_and_no_traceback(dead, monkeypatch):
         (ValueError("a fault of ours"), None),
     ],
 )
-def test_an_error_of_the_machine_is_told_from_our_own(error, text):
+def test_an_error_of_the_machine_is_none_of_ours(error, text):
     fault = environment_fault(error)
     assert fault is None if text is None else text in fault
 
