@@ -1,4 +1,4 @@
-"""Any change of the chain is detected; champion and requests are read correctly from its records."""
+"""Any change of the chain is detected."""
 
 import json
 
@@ -7,15 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.audit.chain import Head, LedgerError, RecordBody, next_record, read_chain, record_name
-from evenhand.audit.review_state import (
-    champion_records,
-    champion_state,
-    champion_state_on,
-    is_trainer,
-    latest_request,
-    open_requirement,
-)
-from evenhand.problem import Reviewer, ReviewPolicy
 
 MODEL = "evenhand-tiny"
 KINDS = st.sampled_from(["registration", "verdict", "promotion", "rollback", "out of band"])
@@ -107,120 +98,3 @@ class TestChain:
     def test_a_head_reads_back(self, bodies):
         head = Head.of(chain(*bodies))
         assert Head.parse(str(head)) == head
-
-
-class TestChampionState:
-    @pytest.mark.parametrize(
-        ("texts", "champion", "previous", "was_promoted"),
-        [
-            ([], "", "", True),
-            (["promotion 1"], "1", "", True),
-            (["promotion 1", "promotion 2"], "2", "1", True),
-            (["promotion 1", "promotion 2", "rollback 1"], "1", "", True),
-            (["promotion 1", "promotion 2", "promotion 3", "rollback 2", "rollback 1"], "1", "", True),
-            (["promotion 1", "promotion 2", "rollback 1", "promotion 3"], "3", "1", True),
-            (["promotion 1", "out of band 9"], "9", "1", False),
-            (["promotion 1", "out of band "], "", "1", False),
-            (["out of band 9"], "9", "", False),
-            (["promotion 1", "out of band 9", "out of band 1"], "1", "", True),
-            (["promotion 1", "out of band 9", "rollback 1"], "1", "", True),
-            (["promotion 1", "out of band 9", "promotion 2"], "2", "1", True),
-        ],
-    )
-    def test_champion_and_the_version_a_rollback_restores(self, texts, champion, previous, was_promoted):
-        now = champion_state(moves(*texts))
-        assert (now.champion, now.previous, now.was_promoted) == (champion, previous, was_promoted)
-
-    def test_the_champion_on_a_date(self):
-        records = moves("promotion 1", "promotion 2", "promotion 3")  # on the 1st, 2nd and 3rd at 8
-        days = ["2026-10-31", "2026-11-01", "2026-11-02", "2026-12-01"]
-        assert [champion_state_on(records, day).champion for day in days] == ["", "1", "2", "3"]
-        assert [champion_state_on(records, f"2026-11-02T{time}").champion for time in ("07:59", "08:00")] == ["1", "2"]
-
-    def test_champion_records_are_those_of_its_own_version(self):
-        own = [RecordBody(kind="registration", version="2"), RecordBody(kind="verdict", version="2")]
-        others = [RecordBody(kind="registration", version="1"), RecordBody(kind="promotion", version="1")]
-        records = chain(*others, *own)
-        request = next_record(records, MODEL, RecordBody(kind="request", version="2"), "2026-11-05", "a")
-        facts = {"request": request.hash}
-        decisions = [
-            RecordBody(kind="approval", version="2", facts=facts),
-            RecordBody(kind="promotion", version="2", facts=facts),
-        ]
-        records = (*records, request)
-        for body in decisions:
-            records = (*records, next_record(records, MODEL, body, "2026-11-06", body.kind))
-        assert [r.kind for r in champion_records(records)] == [
-            "registration",
-            "verdict",
-            "request",
-            "approval",
-            "promotion",
-        ]
-        assert champion_records(()) == []
-
-
-def reviewers(*names):
-    return tuple(Reviewer(name=n, key=f"env:{n}", fingerprint=f"{i:064x}", user=n.lower()) for i, n in enumerate(names))
-
-
-class TestRequests:
-    def request(self, policy, *later, trained="ann"):
-        facts = {"policy": policy.model_dump_json(), "trained_by": trained}
-        (filed,) = chain(RecordBody(kind="request", version="1", facts=facts))
-        records = (filed,)
-        for number, (kind, by) in enumerate(later):
-            body = RecordBody(kind=kind, version="1", by=by, facts={"request": filed.hash})
-            records = (*records, next_record(records, MODEL, body, "2026-11-06", str(number)))
-        return latest_request(records, "1")
-
-    @pytest.mark.parametrize(
-        ("quorum", "four_eyes", "approved_by", "lacks"),
-        [
-            (1, False, ["Ann"], None),
-            (1, False, [], "approvals (0 of 1 so far)"),
-            (2, False, ["Bob"], "approvals (1 of 2 so far)"),
-            (2, False, ["Bob", "Bob"], "approvals (1 of 2 so far)"),
-            (2, False, ["Bob", "Ann"], None),
-            (1, True, ["Ann"], "the approval of somebody who did not train it"),
-            (1, True, ["Bob"], None),
-            (2, True, ["Ann", "Bob"], None),
-        ],
-    )
-    def test_a_request_needs_its_quorum_and_four_eyes(self, quorum, four_eyes, approved_by, lacks):
-        policy = ReviewPolicy(reviewers=reviewers("Ann", "Bob", "Cy"), quorum=quorum, four_eyes=four_eyes)
-        request = self.request(policy, *(("approval", by) for by in approved_by))
-        assert open_requirement(request) == lacks
-        assert request.state == ("pending" if lacks else "approved")
-
-    @pytest.mark.parametrize(
-        ("accounts", "reviewer", "expected"),
-        [
-            ("ann", "Ann", True),
-            ("root, ann", "Ann", True),
-            ("ann", "Bob", False),
-            ("BOB", "Bob", True),
-            ("", "Bob", True),
-        ],
-    )
-    def test_a_trainer_is_known_by_name_or_account(self, accounts, reviewer, expected):
-        assert is_trainer(ReviewPolicy(reviewers=reviewers("Ann", "Bob")), reviewer, accounts) == expected
-
-    @pytest.mark.parametrize(
-        ("kind", "state"),
-        [("promotion", "promoted"), ("rejection", "rejected"), ("expiry", "expired"), ("void", "void")],
-    )
-    def test_a_request_is_closed_once(self, kind, state):
-        request = self.request(ReviewPolicy(), ("approval", "Bob"), (kind, "Bob"), ("rejection", "Cy"))
-        assert (request.state, request.closed.kind) == (state, kind)
-
-    def test_a_new_request_needs_new_approvals(self):
-        facts = {"policy": ReviewPolicy().model_dump_json()}
-        first = chain(RecordBody(kind="request", version="1", facts=facts))
-        approval = RecordBody(kind="approval", version="1", by="Bob", facts={"request": first[0].hash})
-        records = (*first, next_record(first, MODEL, approval, "2", "b"))
-        assert latest_request(records, "1").state == "approved"
-        again = RecordBody(kind="request", version="1", facts=facts)
-        records = (*records, next_record(records, MODEL, again, "3", "c"))
-        assert latest_request(records, "1").state == "pending"
-        assert latest_request(records, "2") is None
