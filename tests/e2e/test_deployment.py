@@ -1,9 +1,9 @@
 """Deployments on a Prefect server with a worker: a training and its review, as an operator runs them."""
 
 import hashlib
-import hmac
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,25 +13,18 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from prefect.blocks.system import Secret
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from evenhand.errors import GateError
-from tasks.data.problems import load_problem
 from tasks.registry.ledger_text import open_ledger
-from tasks.review.pending_reviews import approval_code
-from tasks.review.reviewers import sign
+from tasks.registry.model_versions import model_name
 from tasks.settings import ROOT, settings
 from tasks.tracking.client import connect
 from tests.e2e.conftest import write_problem
 from tests.e2e.deployed import deployed
 from tests.edges.tiny_registry import PROBLEM, TinyRegistry, log
+from tests.edges.trust.keys import declared, key_file
 
-KEYS = {"Ann": "a" * 40, "Bob": "b" * 40}
-
-
-def reviewer(name, key):
-    return {"name": name, "key": key, "fingerprint": hashlib.sha256(KEYS[name].encode()).hexdigest()}
+FOLDERS = {"EVENHAND_HOME": "var", "EVENHAND_RUNS": "runs", "EVENHAND_PROBLEMS": "problems"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +34,7 @@ def server(tmp_path_factory, empty_stores):
     shutil.copytree(empty_stores / "prefect", folder / "prefect")
     (folder / "var").mkdir()
     shutil.copy(empty_stores / "mlflow.db", folder / "var")
-    stores = {"EVENHAND_HOME": str(folder / "var"), "EVENHAND_RUNS": str(folder / "runs"), "KEY_OF_BOB": KEYS["Bob"]}
+    stores = {name: str(folder / path) for name, path in FOLDERS.items()}
     with deployed(folder, **stores) as deployment:
         deployment.start_server()
         deployment.deploy()
@@ -52,10 +45,7 @@ def server(tmp_path_factory, empty_stores):
 @pytest.fixture(scope="module")
 def trained(server):
     """A training by the worker, of a problem with two reviewers."""
-    with temporary_settings({PREFECT_API_URL: server.environment["PREFECT_API_URL"]}):
-        Secret(value=KEYS["Ann"]).save("ann-key")
-    reviewers = [reviewer("Ann", "block:ann-key"), reviewer("Bob", "env:KEY_OF_BOB")]
-    problem = write_problem(server.folder, reviewers=reviewers, four_eyes=False)
+    problem = write_problem(server.folder, reviewers=declared("Ann", "Bob"), four_eyes=False)
     run_id = server.start_run("train/train-weekly", problem=str(problem), seed=7)
     done = server.ended(run_id)
     assert done["state_type"] == "COMPLETED", (server.folder / "worker.log").read_text()
@@ -65,7 +55,7 @@ def trained(server):
 @pytest.fixture
 def deployment(server, home, monkeypatch):
     """The server, with the settings of this process pointing at its stores and its API."""
-    for name in ("EVENHAND_HOME", "EVENHAND_RUNS"):
+    for name in FOLDERS:
         monkeypatch.setenv(name, server.environment[name])
     settings.cache_clear()
     with temporary_settings({PREFECT_API_URL: server.environment["PREFECT_API_URL"]}):
@@ -73,7 +63,7 @@ def deployment(server, home, monkeypatch):
 
 
 def kinds(problem_name):
-    return [record.kind for record in open_ledger(problem_name).chain.verified()]
+    return [record.kind for record in open_ledger(model_name(problem_name)).chain.verified()]
 
 
 def test_deployments_have_their_schedules_and_limits(deployment):
@@ -100,7 +90,7 @@ def test_a_worker_runs_a_training_and_logs_its_output(deployment, trained):
     assert any("waits for a review" in message and review["id"] in message for message in messages)
 
 
-def test_a_review_survives_killed_processes_and_needs_the_code_of_the_reviewer(deployment, trained):
+def test_a_review_survives_killed_processes_and_needs_the_signature_of_the_reviewer(deployment, trained):
     (run,) = deployment.flow_runs("promote")
     deployment.suspended(run["id"])
 
@@ -111,25 +101,34 @@ def test_a_review_survives_killed_processes_and_needs_the_code_of_the_reviewer(d
     assert deployment.input(run["id"], shown["schema"])["required"] == ["reviewer", "decision"]
     case = deployment.input(run["id"], shown["description"])
     assert "promote (first)" in case
-    assert '--reviewer "Ann" --code' in case
+    (command,) = re.findall(r"make review ARGS='(.*--reviewer \"Ann\".*)'", case)
     check_link(deployment, case)
     assert deployment.resume(run["id"], reviewer="Ann", decision="perhaps") == "REJECT"
 
-    # The worker has both keys, and still nobody can answer as Ann without her code.
+    # The worker has no key, and nobody answers as Ann without her signature.
     assert deployment.resume(run["id"], reviewer="Ann", decision="approve") == "ACCEPT"
     again = deployment.suspended(run["id"], turn=1)
-    assert "the signature is not that of Ann" in deployment.input(run["id"], again["description"])
-    assert kinds("small") == ["registration", "verdict", "request"]
+    assert "paste the signed decision" in deployment.input(run["id"], again["description"])
+    assert kinds("small") == ["registration", "evaluation", "verdict", "request"]
 
-    code = approval_code("small", "1", "approve", "Ann")
-    assert deployment.resume(run["id"], reviewer="Ann", decision="approve", approval_code=code) == "ACCEPT"
+    options = [*shlex.split(command), "--key", str(key_file("Ann"))]
+    signed = promote(deployment, *options).stdout
+    assert deployment.resume(run["id"], reviewer="Ann", decision="approve", signed_decision=signed) == "ACCEPT"
     done = deployment.ended(run["id"])
     assert (done["state_type"], done["state_name"]) == ("COMPLETED", "Approved")
-    assert kinds("small") == ["registration", "verdict", "request", "approval", "promotion"]
+    assert kinds("small") == ["registration", "evaluation", "verdict", "request", "approval", "promotion"]
     aliases = connect().get_registered_model("evenhand-small").aliases
     assert {alias: str(version) for alias, version in aliases.items()} == {"champion": "1"}
-    for path in deployment.folder.glob("*.log"):
-        assert not any(key in path.read_text() for key in KEYS.values())
+
+
+def promote(deployment, *options):
+    """Run the command of a reviewer."""
+    command = [sys.executable, "-m", "flows.promote", *options]
+    done = subprocess.run(
+        command, cwd=ROOT, env=deployment.environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 def check_link(deployment, case):
@@ -146,21 +145,6 @@ def check_link(deployment, case):
     assert b"<h1><span>promote (first)</span>" in page
 
 
-def test_a_key_is_read_from_the_declared_secret_block(deployment, trained):
-    policy = load_problem(str(trained.problem)).review_policy
-    expected = hmac.new(KEYS["Ann"].encode(), b"digest", hashlib.sha256).hexdigest()
-    assert sign(policy, "Ann", "digest") == expected
-    Secret(value="x" * 40).save("another-key")
-    for block, reason in (
-        ("another-key", "does not match the declared fingerprint"),
-        ("no-key", "can't be read from Prefect"),
-    ):
-        ann = policy.reviewers[0].model_copy(update={"key": f"block:{block}"})
-        with pytest.raises(GateError, match=reason) as refused:
-            sign(policy.model_copy(update={"reviewers": (ann,)}), "Ann", "digest")
-        assert "x" * 40 not in str(refused.value)
-
-
 def filed(deployment, **rules):
     """Create a version with a pending review of the tiny problem; return it and its flow run."""
     registry = TinyRegistry({("clear",): log(["clear"])})
@@ -175,11 +159,7 @@ def test_a_decision_at_a_terminal_resumes_the_run(deployment):
     deployment.suspended(run_id)
     deployment.seconds = time.monotonic() - start
     options = ["--problem", "tiny", "--version", version, "--decision", "reject", "--reviewer", "Cy", "--comment", "no"]
-    command = [sys.executable, "-m", "flows.promote", *options]
-    done = subprocess.run(
-        command, cwd=ROOT, env=deployment.environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = promote(deployment, *options)
     assert "rejected by Cy" in done.stdout
     assert "accept" in done.stdout
     ended = deployment.ended(run_id)
