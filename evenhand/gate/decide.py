@@ -41,7 +41,7 @@ def decide(case: Case, policy: GatePolicy) -> Verdict:
     >>> from evenhand.gate.verdict import Facts, VersionPredictions
     >>> truth = np.repeat(["Assault", "Robbery"], 200)
     >>> good = np.where(truth[:, None] == ["Assault", "Robbery"], 0.8, 0.2)
-    >>> challenger = VersionPredictions("version 1", ("Assault", "Robbery"), good, truth, "ab" * 32)
+    >>> challenger = VersionPredictions("version 1", ("Assault", "Robbery"), good, truth, "ab" * 32, unknown_cells={})
     >>> known = Facts(columns=("hour",), available=("hour",), validated=True, leak_free=True)
     >>> decide(Case(truth, challenger, None, "macro_f1", facts=known), GatePolicy()).outcome
     'promote (first)'

@@ -25,6 +25,7 @@ Kind = Literal[
     "slices",
     "blocks",
     "rows",
+    "unknown cells",
     "signature",
     "validation",
     "leaks",
@@ -51,6 +52,8 @@ class VersionPredictions:
     """Class names, shape (n,)."""
     rows_sha256: str
     """Hash of the rows that were scored."""
+    unknown_cells: Mapping[str, float] | None = None
+    """Raw column -> share of its cells that the version does not know; None if it was not measured."""
 
 
 @dataclass(frozen=True)

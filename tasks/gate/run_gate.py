@@ -169,9 +169,11 @@ def _predict(title: str, fitted: FittedCandidate, rows: pd.DataFrame, holdout: R
     try:
         classes = tuple(str(name) for name in fitted.classes_)
         predicted, proba = fitted.decide(fitted.raw_proba(rows))  # both from one prediction, as in batch scoring
+        unknown = fitted.unknown_cells(rows)
     except Exception as error:
         raise GateError(f"the {title} can't score the held-out rows: {in_one_line(error)}") from error
-    return VersionPredictions(f"the {title}", classes, proba, np.asarray(predicted, dtype=object), holdout.sha256)
+    names = np.asarray(predicted, dtype=object)
+    return VersionPredictions(f"the {title}", classes, proba, names, holdout.sha256, unknown)
 
 
 # --- facts ---------------------------------------------------------------------------------------------------------
