@@ -28,6 +28,7 @@ from evenhand.evidence.recall_intervals import recall_differences, recalls
 from evenhand.evidence.slices import SLICE_METRICS, SliceLimits, slices
 from evenhand.gate.alignment import AlignedCase
 from evenhand.gate.facts import fact_conditions
+from evenhand.gate.promise import promise_conditions
 from evenhand.gate.verdict import Case, Condition, Kind, Status
 from evenhand.metrics.predictions import Predictions
 from evenhand.problem import GatePolicy
@@ -58,7 +59,8 @@ def conditions_of(case: Case, aligned: AlignedCase, policy: GatePolicy, confiden
     on_rows = RowConditions(aligned, policy, confidence)
     by_class = on_rows.against_chance() if aligned.champion is None else on_rows.against_champion()
     found = [*on_rows.blocks(), *by_class, *on_rows.floors(), *on_rows.calibration(), *on_rows.slices(case)]
-    return (*_rows(case), *_unknown_cells(case, policy), *found, *fact_conditions(case.facts, policy))
+    promise = promise_conditions(case, aligned, policy, confidence)
+    return (*_rows(case), *_unknown_cells(case, policy), *promise, *found, *fact_conditions(case.facts, policy))
 
 
 def _rows(case: Case) -> Iterator[Condition]:

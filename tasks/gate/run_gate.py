@@ -22,7 +22,9 @@ from evenhand.errors import GateError
 from evenhand.gate.decide import decide, no_evaluation_left, no_rows_left, reject_missing_columns
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
+from evenhand.problem.sources import source_text
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
+from tasks.gate.champion_promise import champion_promise
 from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
 from tasks.gate.report import Contenders, write_report
 from tasks.registry.client import connect
@@ -152,6 +154,8 @@ def _decide(
         facts=replace(facts, rows_per_second=speed),
         blocks=row_blocks(problem, rows),
         untrained=untrained,
+        promise=champion_promise(client, champion),
+        source=source_text(problem.source),
     )
     return decide(case, problem.gate), case
 

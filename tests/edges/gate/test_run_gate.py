@@ -13,7 +13,7 @@ from evenhand.problem import Blocks, GatePolicy
 from tasks.gate.count_evaluations import count_evaluation, labels_sha256, next_evaluation
 from tasks.gate.run_gate import run_gate
 from tasks.storage.store import write_frame
-from tests.edges.tiny_registry import MODEL, PROBLEM, log, registry, rows
+from tests.edges.tiny_registry import MODEL, PROBLEM, log, promote_alias, registry, rows
 
 __all__ = ["registry"]
 
@@ -101,6 +101,51 @@ class TestEvaluations:
         assert next_evaluation(registry.client, made.name, labels, "a" * 64) == 1
         assert count_evaluation(registry.client, made.name, labels, "b" * 64) == 2
         assert count_evaluation(registry.client, made.name, labels, "a" * 64) == 2
+
+
+class TestPromise:
+    def crowned(self, registry):
+        """A champion that the gate has given a verdict, on rows of its own."""
+        made = registry.version("clear")
+        assert registry.evaluate(made)[0].outcome == "promote (first)"
+        return promote_alias(made.name, made.version, "A. Person", "first champion")
+
+    def rotated(self):
+        frame = rows(3)
+        names = sorted(frame["kind"].unique())
+        frame["kind"] = frame["kind"].map(dict(zip(names, [*names[1:], names[0]], strict=True)))
+        return write_frame(frame, "splits/{sha256}/holdout.parquet")
+
+    def test_rows_on_which_the_champion_breaks_its_promise_decide_nothing(self, registry):
+        self.crowned(registry)
+        registry.holdout = self.rotated()
+        verdict = registry.evaluate(registry.version("faint"))[0]
+        assert not verdict.passes
+        (condition,) = (c for c in verdict.conditions if c.kind == "promise")
+        assert (condition.status, condition.high < -0.3) == ("undecided", True)
+
+    def test_a_champion_that_keeps_it_is_compared_and_the_page_names_the_source(self, registry):
+        self.crowned(registry)
+        registry.holdout = write_frame(rows(3), "splits/{sha256}/holdout.parquet")
+        made = registry.version("faint", "clear")
+        verdict = registry.evaluate(made)[0]
+        assert [c.status for c in verdict.conditions if c.kind == "promise"] == ["pass"]
+        assert verdict.source == "csv tiny.csv"
+        assert "csv tiny.csv" in read_report(registry, made)
+
+    @pytest.mark.parametrize("change", ["delete", "edit"])
+    def test_a_verdict_that_was_deleted_or_edited_is_no_way_round_it(self, registry, change):
+        champion = self.crowned(registry)
+        text = registry.tags(champion)["verdict_json"]
+        if change == "delete":
+            registry.client.delete_model_version_tag(MODEL, champion.version, "verdict_json")
+        else:
+            wide = text.replace('"effect":1.0', '"effect":99.0')
+            assert wide != text
+            registry.client.set_model_version_tag(MODEL, champion.version, "verdict_json", wide)
+        verdict = registry.evaluate(registry.version("faint", "clear"))[0]
+        assert not verdict.passes
+        assert "not as it was recorded" in next(c for c in verdict.conditions if c.kind == "promise").detail
 
 
 class TestReport:
