@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.backtest_models import LabelledRows, bootstrap_models, kept_model, read_rows
 from benchmarks.injections import macro_f1, made_right, made_wrong, recall, share_for
 from evenhand.data.groups import groups_of
+from evenhand.data.row_blocks import RowBlocks
 from evenhand.evidence.bootstrap import BootstrapSettings, paired_difference
 from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.evidence.recall_intervals import recall_differences
@@ -53,6 +54,8 @@ class BacktestRows:
     policy: GatePolicy
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
     """The group of every evaluated row, for each slice of the policy."""
+    blocks: np.ndarray | None = None
+    """Block of every row, where rows are copies of each other."""
 
     @property
     def rarest(self) -> int:
@@ -62,7 +65,10 @@ class BacktestRows:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of pairs, and the share of them that may or must be promoted."""
+    """One kind of pairs, and the share of them that may or must be promoted.
+
+    With ``rows``, ``change`` is the true difference of the pair; without, it is that of the second model to itself.
+    """
 
     name: str
     pairs: int
@@ -71,6 +77,10 @@ class Scenario:
     most: float | None = None
     most_upper: float | None = None
     least: float | None = None
+    rows: int | None = None
+    """Evaluated rows, without groups; as many as there are, with groups, if not given."""
+    copies: int = 1
+    """Every row is there so often, and its copies are a declared block."""
 
 
 def scenarios(pairs: int, better: int) -> tuple[Scenario, ...]:
@@ -84,18 +94,40 @@ def scenarios(pairs: int, better: int) -> tuple[Scenario, ...]:
     )
 
 
+def size_scenarios(pairs: int, better: int, margin: float) -> Iterator[Scenario]:
+    """List pairs without a difference, at the margin and better by a known amount, on fewer rows and on blocks."""
+    for rows in (10_000, 29_000):
+        yield Scenario(f"no difference, {rows:,} rows", pairs, most_upper=0.05, rows=rows)
+        yield Scenario(f"at the margin, {rows:,} rows", pairs, change=margin, most_upper=0.05, rows=rows)
+    for copies in (2, 5):
+        blocks = f"10,000 rows in blocks of {copies}"
+        yield Scenario(f"no difference, {blocks}", pairs, most_upper=0.05, rows=10_000, copies=copies)
+        yield Scenario(f"at the margin, {blocks}", pairs, change=margin, most_upper=0.05, rows=10_000, copies=copies)
+    for rows, least in ((3_000, 0.0), (10_000, 0.75), (29_000, 0.75)):
+        for change in (CHANGE / 2, CHANGE):
+            wanted = least if change == CHANGE else 0.0
+            yield Scenario(f"better by {change}, {rows:,} rows", better, change=change, least=wanted, rows=rows)
+
+
 def simulated(world: BacktestRows, scenario: Scenario, seed: int) -> tuple[str, ...]:
     """Return what holds back one pair: two models, the second one changed, on a bootstrap sample of the rows."""
     rng = np.random.default_rng([seed, *scenario.name.encode()])
     first, second = rng.choice(len(world.proba), size=2, replace=False)
+    if scenario.rows is not None:
+        gap = macro_f1(world.y, world.proba[first]) - macro_f1(world.y, world.proba[second])
+        scenario = replace(scenario, change=scenario.change + gap)
     challenger = injected(world.y, world.proba[second], scenario, world.rarest, rng)
-    rows = rng.integers(0, len(world.y), len(world.y))
-    return held_back(_drawn(world, rows), world.proba[first][rows], challenger[rows])
+    rows = rng.integers(0, len(world.y), (scenario.rows or len(world.y)) // scenario.copies)
+    rows = np.repeat(rows, scenario.copies)
+    return held_back(_drawn(world, rows, scenario), world.proba[first][rows], challenger[rows])
 
 
-def _drawn(world: BacktestRows, rows: np.ndarray) -> BacktestRows:
-    groups = {name: group[rows] for name, group in world.groups.items()}
-    return replace(world, y=world.y[rows], groups=groups)
+def _drawn(world: BacktestRows, rows: np.ndarray, scenario: Scenario) -> BacktestRows:
+    blocks = None if scenario.copies == 1 else np.repeat(np.arange(len(rows) // scenario.copies), scenario.copies)
+    if scenario.rows is not None:  # groups of 1,000 rows would be all of few rows
+        policy = world.policy.model_copy(update={"slices": ()})
+        return replace(world, y=world.y[rows], groups={}, policy=policy, blocks=blocks)
+    return replace(world, y=world.y[rows], groups={name: group[rows] for name, group in world.groups.items()})
 
 
 def injected(y: np.ndarray, proba: np.ndarray, scenario: Scenario, rarest: int, rng: np.random.Generator) -> np.ndarray:
@@ -127,10 +159,12 @@ def held_back(world: BacktestRows, champion: np.ndarray, challenger: np.ndarray)
     """
     policy = world.policy
     a, b = (Predictions(world.y, proba) for proba in (champion, challenger))
-    resampling = BootstrapSettings(evaluation_confidence(policy.confidence, 1), policy.resamples)
+    confidence = evaluation_confidence(policy.confidence, 1)
+    resampling = BootstrapSettings(confidence, policy.resamples, blocks=world.blocks)
     if paired_difference(a, b, "macro_f1", resampling).low <= policy.margin:
         return ("macro_f1",)
-    recalls = recall_differences(EvaluationRows(world.y, world.classes), a.codes, b.codes, resampling.confidence)
+    rows = EvaluationRows(world.y, world.classes, blocks=world.blocks)
+    recalls = recall_differences(rows, a.codes, b.codes, confidence)
     if any(found.low <= -policy.tolerance for found in recalls):
         return ("recall",)
     verdict = verdict_on(world, champion, challenger)
@@ -143,7 +177,7 @@ def verdict_on(world: BacktestRows, champion: np.ndarray, challenger: np.ndarray
     names = np.array(world.classes)
 
     def scored(proba: np.ndarray, name: str) -> VersionPredictions:
-        return VersionPredictions(name, world.classes, proba, names[proba.argmax(axis=1)], "simulated")
+        return VersionPredictions(name, world.classes, proba, names[proba.argmax(axis=1)], "simulated", {})
 
     case = Case(
         truth=names[world.y],
@@ -152,6 +186,7 @@ def verdict_on(world: BacktestRows, champion: np.ndarray, challenger: np.ndarray
         metric="macro_f1",
         groups=world.groups,
         facts=FACTS,
+        blocks=None if world.blocks is None else RowBlocks(world.blocks, "groups of copies", True),
     )
     return decide(case, world.policy)
 
@@ -196,25 +231,27 @@ def lower_bound(promoted: int, pairs: int) -> float:
     return 0.0 if not promoted else float(beta.ppf(0.05, promoted, pairs - promoted + 1))
 
 
-def run(problem: str, models: int, pairs: int, better: int, resamples: int | None, jobs: int) -> dict[str, Any]:
-    """Run the whole backtest."""
-    begun = time.monotonic()
-    rows = read_rows(problem)
-    policy = rows.problem.gate.model_copy(update={"resamples": resamples} if resamples else {})
+def run(given: argparse.Namespace) -> dict[str, Any]:
+    """Run the whole backtest, or its part on fewer rows and on blocks."""
+    begun, models = time.monotonic(), given.models
+    rows = read_rows(given.problem)
+    policy = rows.problem.gate.model_copy(update={"resamples": given.resamples} if given.resamples else {})
+    kinds = list(size_scenarios(given.pairs, given.better_pairs, policy.margin))
+    kinds = kinds if given.sizes else list(scenarios(given.pairs, given.better_pairs))
     world = _world_of(rows, rows.evaluated, policy, bootstrap_models(rows, models).astype(float))
     print(f"{models} models, evaluated on {len(world.y):,} rows of {rows.evaluated}", flush=True)
     lines = []
-    with ProcessPoolExecutor(jobs, initializer=_start, initargs=(world,)) as pool:
-        for scenario in scenarios(pairs, better):
+    with ProcessPoolExecutor(given.jobs, initializer=_start, initargs=(world,)) as pool:
+        for scenario in kinds:
             found = list(pool.map(partial(_pair, scenario), range(scenario.pairs), chunksize=5))
             lines.append(_line(scenario, found))
             print(_text(lines[-1]), flush=True)
-    periods = past_periods(rows, policy)
+    periods = [] if given.sizes else past_periods(rows, policy)
     for line in periods:
         interval = f"{line['estimate']:+.4f} ({line['low']:+.4f} to {line['high']:+.4f})"
         print(f"  {line['year']}: champion trained {line['champion']}: {line['outcome']}, {interval}", flush=True)
     return {
-        "problem": problem,
+        "problem": given.problem,
         "judged_year": rows.evaluated,
         "judged_rows": len(world.y),
         "models": models,
@@ -249,18 +286,20 @@ def _line(scenario: Scenario, found: Sequence[tuple[str, ...]]) -> dict[str, Any
     met = all(asked.values())
     return {
         "scenario": scenario.name, "pairs": scenario.pairs, "promoted": count, "rate": rate,
-        "upper_bound": upper, "lower_bound": lower_bound(count, scenario.pairs), "held_back_by": dict(by),
+        "above_margin": scenario.pairs - by["macro_f1"], "upper_bound": upper,
+        "lower_bound": lower_bound(count, scenario.pairs), "held_back_by": dict(by),
         "target": target, "met": met,
     }  # fmt: skip
 
 
 def _text(line: dict[str, Any]) -> str:
     by = ", ".join(f"{kind} {times}" for kind, times in line["held_back_by"].items())
+    above = upper_bound(line["above_margin"], line["pairs"])
     met = "met" if line["met"] else "MISSED"
     return (
         f"  {line['scenario']:48s} {line['promoted']:4d} of {line['pairs']:4d} promoted, {line['rate']:7.2%} "
         f"(bounds {line['lower_bound']:6.2%} {line['upper_bound']:6.2%})  {line['target']}: {met}"
-        f"{f'; held back by {by}' if by else ''}"
+        f"; above the margin {line['above_margin']} (upper bound {above:.2%}){f'; held back by {by}' if by else ''}"
     )
 
 
@@ -277,9 +316,10 @@ def main() -> int:
     )
     parser.add_argument("--resamples", type=int, help="bootstrap resamples, instead of the policy's number")
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
+    parser.add_argument("--sizes", action="store_true", help="pairs on 3,000 to 29,000 rows, and on rows in blocks")
     given = parser.parse_args()
-    found = run(given.problem, given.models, given.pairs, given.better_pairs, given.resamples, given.jobs)
-    path = Path(settings().home) / f"gate_backtest-{given.problem}.json"
+    found = run(given)
+    path = Path(settings().home) / f"gate_backtest-{given.problem}{'-sizes' if given.sizes else ''}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=2) + "\n")
     print(f"{found['seconds']} s; figures: {path}")

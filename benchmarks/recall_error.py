@@ -27,8 +27,8 @@ DIFFER = (0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
 ROWS = (50, 60, 75, 90, 150, 300)
 BLOCKS = ((20, 5), (30, 2), (60, 5), (100, 2))
 ALIKE = (1.0, 0.3)
-SIMULATIONS = 5000
-MOST = 1.25
+SIMULATIONS = 10_000
+MOST = 1.3
 LowerBound = Callable[[int, int, int], float]
 """Rows won, rows lost and all rows of a class to a lower bound."""
 
@@ -106,7 +106,7 @@ def checked(simulations: int) -> Iterator[tuple[str, dict[str, Any]]]:
     for blocks, size in BLOCKS:
         for alike in ALIKE:
             errors = [error_with_blocks(blocks, size, alike, differ, simulations) for differ in DIFFER]
-            drawn = max(error_with_blocks(blocks, size, alike, differ, simulations // 5, True) for differ in DIFFER)
+            drawn = max(error_with_blocks(blocks, size, alike, differ, simulations // 20, True) for differ in DIFFER)
             line = {"blocks": blocks, "size": size, "alike": alike, "error": max(errors), "bootstrap": drawn}
             text = f"{blocks} blocks of {size}, correlation {alike}: error {max(errors):.2f}; bootstrap {drawn:.2f}"
             yield text, {**line, "met": max(errors) <= MOST}

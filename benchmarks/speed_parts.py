@@ -31,8 +31,9 @@ from tasks.data.partition import Parts
 from tasks.data.problems import load_problem
 from tasks.data.split import split
 from tasks.data.validate import validate
+from tasks.registry.model_versions import model_name
 from tasks.registry.register_version import register
-from tasks.registry.store_model import log_model
+from tasks.registry.store_model import log_model, write_model
 from tasks.settings import ROOT
 from tasks.storage.store import write_frame
 from tasks.tracking import training_runs
@@ -134,9 +135,9 @@ def measure_scoring(folder: Path, rows: int | None) -> Iterator[str]:
     for features, params in (("base", {}), (enriched.features, enriched.params)):
         fitted, bare = shipped(experiment, problem, features, params)
         run_id = training_runs.start_training("toronto-bench", features, {}, {})
-        uri = log_model(run_id, fitted, experiment.frame.head())
+        logged = log_model(run_id, write_model(fitted, folder / f"{features}.skops"), experiment.frame.head())
         training_runs.end_training(run_id, "FINISHED", None)
-        made = register(uri, run_id, "toronto", f"bench {features} {time.time_ns()}", {})
+        made = register(logged, run_id, model_name("toronto"), f"bench {features} {time.time_ns()}", {})
         seconds = _scored(data, made.version, folder)
         yield f"| {features} LightGBM | {n_rows:,} | {seconds:.1f} | {n_rows / seconds:,.0f} | {bare:,.0f} |"
 

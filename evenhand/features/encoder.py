@@ -29,11 +29,14 @@ class NewGapFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     medians_ : ndarray of shape (n_features,)
         NaN where the training rows have missing values.
+    missing_share_ : ndarray of shape (n_features,)
+        Of the training rows.
     """
 
     def fit(self, X: np.ndarray, y: object = None) -> NewGapFiller:
         """Learn the medians of columns without missing values."""
         self.medians_ = np.median(X, axis=0)
+        self.missing_share_ = np.isnan(X).mean(axis=0)
         self.n_features_in_ = X.shape[1]
         return self
 

@@ -28,6 +28,7 @@ from evenhand.evidence.recall_intervals import recall_differences, recalls
 from evenhand.evidence.slices import SLICE_METRICS, SliceLimits, slices
 from evenhand.gate.alignment import AlignedCase
 from evenhand.gate.facts import fact_conditions
+from evenhand.gate.promise import promise_conditions
 from evenhand.gate.verdict import Case, Condition, Kind, Status
 from evenhand.metrics.predictions import Predictions
 from evenhand.problem import GatePolicy
@@ -58,7 +59,8 @@ def conditions_of(case: Case, aligned: AlignedCase, policy: GatePolicy, confiden
     on_rows = RowConditions(aligned, policy, confidence)
     by_class = on_rows.against_chance() if aligned.champion is None else on_rows.against_champion()
     found = [*on_rows.blocks(), *by_class, *on_rows.floors(), *on_rows.calibration(), *on_rows.slices(case)]
-    return (*_rows(case), *found, *fact_conditions(case.facts, policy))
+    promise = promise_conditions(case, aligned, policy, confidence)
+    return (*_rows(case), *_unknown_cells(case, policy), *promise, *found, *fact_conditions(case.facts, policy))
 
 
 def _rows(case: Case) -> Iterator[Condition]:
@@ -74,6 +76,26 @@ def class_differences(
     if metric == "recall":
         return recall_differences(rows, a.codes, b.codes, bootstrap.confidence)
     return paired_class_differences(a, b, metric, bootstrap)
+
+
+def _unknown_cells(case: Case, policy: GatePolicy) -> Iterator[Condition]:
+    """Check that neither model was given columns that it does not know: its predictions would be of other data."""
+    limit = policy.max_unknown
+    for title, version in (("champion", case.champion), ("challenger", case.challenger)):
+        if limit is None or version is None:
+            continue
+        shares, allowed = version.unknown_cells, f"allowed is at most {limit:.0%} of a column"
+        name: tuple[str, Kind] = (f"cells that the {title} does not know", "unknown cells")
+        if shares is None:
+            yield Condition(name=name[0], status="undecided", detail=f"not measured, {allowed}", kind=name[1])
+            continue
+        most = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
+        named = [f"{column} {share:.1%}" for column, share in most if share > limit] or [
+            f"at most {share:.1%} ({column})" for column, share in most[:1]
+        ]
+        status: Status = "undecided" if most and most[0][1] > limit else "pass"
+        detail = f"{'; '.join(named) or 'none'}, {allowed}"
+        yield Condition(name=name[0], status=status, detail=detail, kind=name[1])
 
 
 class RowConditions:

@@ -9,13 +9,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from evenhand.data.holdout import UntrainedRows
-from evenhand.errors import EvenhandError
+from evenhand.errors import EvenhandError, GateError
 from evenhand.evidence.bootstrap import Interval, paired_difference
 from evenhand.gate.alignment import align
 from evenhand.gate.alpha_spending import evaluation_confidence
 from evenhand.gate.conditions import bounds, conditions_of, finite, rows_to_decide
 from evenhand.gate.facts import fact_conditions
-from evenhand.gate.verdict import Case, Condition, Facts, Outcome, Review, Status, Verdict, error_verdict
+from evenhand.gate.promise import promise_of
+from evenhand.gate.verdict import (
+    ACKNOWLEDGEABLE,
+    Case,
+    Condition,
+    Facts,
+    Outcome,
+    Review,
+    Status,
+    Verdict,
+    error_verdict,
+)
 from evenhand.problem import GatePolicy
 
 
@@ -41,7 +52,7 @@ def decide(case: Case, policy: GatePolicy) -> Verdict:
     >>> from evenhand.gate.verdict import Facts, VersionPredictions
     >>> truth = np.repeat(["Assault", "Robbery"], 200)
     >>> good = np.where(truth[:, None] == ["Assault", "Robbery"], 0.8, 0.2)
-    >>> challenger = VersionPredictions("version 1", ("Assault", "Robbery"), good, truth, "ab" * 32)
+    >>> challenger = VersionPredictions("version 1", ("Assault", "Robbery"), good, truth, "ab" * 32, unknown_cells={})
     >>> known = Facts(columns=("hour",), available=("hour",), validated=True, leak_free=True)
     >>> decide(Case(truth, challenger, None, "macro_f1", facts=known), GatePolicy()).outcome
     'promote (first)'
@@ -105,20 +116,65 @@ def _decide(case: Case, policy: GatePolicy) -> Verdict:
         gain = finite(paired_difference(aligned.champion, aligned.challenger, case.metric, bootstrap), case.metric)
         facts |= {"estimate": gain.estimate, "low": gain.low, "high": gain.high, "margin": policy.margin}
     conditions = conditions_of(case, aligned, policy, confidence)
-    if gain is None:
-        outcome, reasons, more = _first_outcome(conditions, aligned.classes)
+    facts |= {"source": case.source, "promise": promise_of(aligned, case.metric, policy)}
+    verdict = Verdict(outcome="insufficient evidence", reasons=("not concluded",), conditions=conditions, **facts)
+    return _concluded(verdict, () if aligned.blocks is None else (f"Intervals draw {aligned.drawn}.",))
+
+
+def acknowledged(verdict: Verdict, names: Sequence[str]) -> Verdict:
+    """Return a verdict as it would be if a reviewer acknowledged conditions.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    names : sequence of str
+        Of undecided conditions of a kind in ``ACKNOWLEDGEABLE``.
+
+    Returns
+    -------
+    Verdict
+        With these conditions passed, and the outcome that follows; all else is as it was.
+
+    Raises
+    ------
+    GateError
+        When there is no such condition to acknowledge.
+    """
+    possible = [c.name for c in verdict.conditions if c.status == "undecided" and c.kind in ACKNOWLEDGEABLE]
+    strangers = [name for name in names if name not in possible]
+    if strangers:
+        there = "; ".join(possible) or "none"
+        raise GateError(f"no condition {', '.join(map(repr, strangers))} to acknowledge; there is: {there}")
+    if not names:
+        return verdict
+    conditions = tuple(
+        c.model_copy(update={"status": "pass", "detail": f"{c.detail}; acknowledged"}) if c.name in names else c
+        for c in verdict.conditions
+    )
+    if verdict.outcome != "insufficient evidence":
+        return verdict.model_copy(update={"conditions": conditions})
+    notes = [f"Acknowledged: {name}." for name in names]
+    notes += [reason for reason in verdict.reasons if reason.startswith("Intervals draw ")]
+    return _concluded(verdict.model_copy(update={"conditions": conditions}), notes)
+
+
+def _concluded(verdict: Verdict, notes: Sequence[str]) -> Verdict:
+    """Give a verdict the outcome and the reasons that follow from its interval and its conditions."""
+    conditions, low, high, estimate = verdict.conditions, verdict.low, verdict.high, verdict.estimate
+    if low is None or high is None or estimate is None:
+        outcome, reasons, more = _first_outcome(conditions)
     else:
-        outcome, reasons, more = _outcome(gain, conditions, case.metric, policy.margin, confidence, len(aligned.y))
-    if aligned.blocks is not None:
-        reasons.append(f"Intervals draw {aligned.drawn}.")
-    reasons += _what_follows(outcome, case.review)
-    return Verdict(outcome=outcome, reasons=tuple(reasons), conditions=conditions, more_rows=more, **facts)
+        outcome, reasons, more = _outcome(Interval(estimate, low, high), verdict)
+    found = verdict.model_copy(update={"outcome": outcome, "more_rows": more})
+    if found.acknowledgeable:
+        notes = [*notes, "A reviewer can acknowledge what is undecided, by name; then it passes."]
+    return found.model_copy(update={"reasons": (*reasons, *notes, *_what_follows(outcome, verdict.review))})
 
 
 # --- outcomes ------------------------------------------------------------------------------------------------------
 
 
-def _first_outcome(conditions: tuple[Condition, ...], classes: Sequence[str]) -> tuple[Outcome, list[str], int | None]:
+def _first_outcome(conditions: tuple[Condition, ...]) -> tuple[Outcome, list[str], int | None]:
     reasons = ["No champion yet: the challenger is compared with chance."]
     failed, open_ = _reasons_with_status(conditions, "fail"), _reasons_with_status(conditions, "undecided")
     if failed:
@@ -126,15 +182,15 @@ def _first_outcome(conditions: tuple[Condition, ...], classes: Sequence[str]) ->
     if open_:
         more = _rows_needed(conditions)
         return "insufficient evidence", reasons + open_ + _wanted(more), more
-    reasons += [f"Average precision is above chance on all {len(classes)} classes."]
-    others = len(conditions) - len(classes)
+    classes = sum(c.kind == "chance" for c in conditions)
+    reasons += [f"Average precision is above chance on all {classes} classes."]
+    others = len(conditions) - classes
     return "promote (first)", reasons + ([f"The {others} other conditions pass."] if others else []), None
 
 
-def _outcome(
-    gain: Interval, conditions: tuple[Condition, ...], metric: str, margin: float, confidence: float, n: int
-) -> tuple[Outcome, list[str], int | None]:
-    found = f"the difference in {metric} is {bounds(gain, confidence)}"
+def _outcome(gain: Interval, verdict: Verdict) -> tuple[Outcome, list[str], int | None]:
+    conditions, margin, confidence = verdict.conditions, verdict.margin or 0.0, verdict.confidence or 0.0
+    found = f"the difference in {verdict.metric} is {bounds(gain, confidence)}"
     failed, open_ = _reasons_with_status(conditions, "fail"), _reasons_with_status(conditions, "undecided")
     if gain.high <= margin:
         how = "worse" if gain.high < 0 else "equivalent" if gain.low >= -margin else "not better"
@@ -145,9 +201,10 @@ def _outcome(
         reasons = [f"The challenger is better: {found}, all above the margin of {margin:.4f}."]
         return "promote", [*reasons, f"All {len(conditions)} conditions pass."], None
     reasons = [f"{found[0].upper()}{found[1:]}; the margin is {margin:.4f}."]
-    needed = [] if gain.low > margin else [rows_to_decide(gain, margin, n)]
+    needed = [] if gain.low > margin else [rows_to_decide(gain, margin, verdict.rows)]
     more = _rows_needed(conditions, needed)
-    return "insufficient evidence", reasons + open_ + _wanted(more), more
+    wanted = [] if verdict.acknowledgeable else _wanted(more)
+    return "insufficient evidence", reasons + open_ + wanted, more
 
 
 def _what_follows(outcome: Outcome, review: Review) -> list[str]:
@@ -167,6 +224,10 @@ def _wanted(more: int | None) -> list[str]:
 
 
 def _rows_needed(conditions: Sequence[Condition], needed: Sequence[int | None] = ()) -> int | None:
-    """Return the rows that would decide all that is undecided; None where one of them is not known."""
-    counts = [*needed, *(c.more_rows for c in conditions if c.status == "undecided")]
+    """Return the rows that would decide all that is undecided; None where one of them is not known.
+
+    What a reviewer can acknowledge is left out: no number of rows decides it.
+    """
+    open_ = [c for c in conditions if c.status == "undecided" and c.kind not in ACKNOWLEDGEABLE]
+    counts = [*needed, *(c.more_rows for c in open_)]
     return max((c for c in counts if c is not None), default=None) if None not in counts else None

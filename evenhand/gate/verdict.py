@@ -25,6 +25,8 @@ Kind = Literal[
     "slices",
     "blocks",
     "rows",
+    "unknown cells",
+    "promise",
     "signature",
     "validation",
     "leaks",
@@ -32,6 +34,21 @@ Kind = Literal[
     "speed",
     "size",
 ]
+
+# What a reviewer can judge and rows can't: a condition of this kind may be acknowledged by name.
+ACKNOWLEDGEABLE: tuple[Kind, ...] = ("promise",)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Promise(_Frozen):
+    """How a version did on the held-out rows of its own verdict: what it promises as champion."""
+
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...] = Field(description="rows by true class, then by predicted class")
+    effect: float = Field(default=1.0, ge=1, description="design effect of its score: 1 where rows were drawn singly")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +68,8 @@ class VersionPredictions:
     """Class names, shape (n,)."""
     rows_sha256: str
     """Hash of the rows that were scored."""
+    unknown_cells: Mapping[str, float] | None = None
+    """Raw column -> share of its cells that the version does not know; None if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +109,10 @@ class Case:
     """What intervals draw; None: single rows, class by class."""
     untrained: UntrainedRows | None = None
     """Which held-out rows the case is made of; None without a champion."""
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    promise: Promise | str | None = None
+    """Of the champion, or why it is not known; None for a champion that no verdict was ever given on."""
+    source: str = ""
+    """Where the rows come from, for people."""
 
 
 class Condition(_Frozen):
@@ -132,6 +151,17 @@ class Verdict(_Frozen):
     evaluations_left: int | None = None
     drawn: str = Field(default="", description="what its intervals draw; empty if it has none")
     more_rows: int | None = Field(default=None, description="labelled rows that would decide; None if not known")
+    source: str = Field(default="", description="where the held-out rows come from")
+    promise: Promise | None = Field(default=None, description="what the challenger promises as champion")
+
+    @property
+    def acknowledgeable(self) -> bool:
+        """Whether it would pass if a reviewer acknowledged its undecided conditions, by name."""
+        open_ = [condition for condition in self.conditions if condition.status == "undecided"]
+        if self.outcome != "insufficient evidence" or not open_:
+            return False
+        decided = self.low is None or (self.margin is not None and self.low > self.margin)
+        return decided and all(condition.kind in ACKNOWLEDGEABLE for condition in open_)
 
     @property
     def passes(self) -> bool:

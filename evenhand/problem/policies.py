@@ -85,6 +85,12 @@ class GatePolicy(Frozen):
         default=0.05, ge=0, le=1, description="the most that the gap between groups may grow against the champion's"
     )
     max_slice_gap: float | None = Field(default=None, ge=0, le=1, description="the largest gap between groups")
+    promise_tolerance: float | None = Field(
+        default=0.02, ge=0, le=1, description="the most that the champion's score may differ from what it promised"
+    )
+    max_unknown: float | None = Field(
+        default=0.2, ge=0, le=1, description="the largest share of a column's cells that a model may not know"
+    )
     training_age: Freshness | None = Field(
         default=None, description="how old the newest training row may be; off for historical sets"
     )

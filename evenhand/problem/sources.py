@@ -72,3 +72,20 @@ Source = Annotated[
     PackageSource | KaggleSource | CsvSource | ParquetSource | PoliceUkSource | SyntheticSource,
     Field(discriminator="kind"),
 ]
+
+
+def source_text(source: Source) -> str:
+    """Write where rows come from, for people.
+
+    Examples
+    --------
+    >>> source_text(CsvSource(kind="csv", path="mytown.csv"))
+    'csv mytown.csv'
+    """
+    if isinstance(source, PackageSource):
+        return f"package {source.distribution} {source.version}"
+    if isinstance(source, KaggleSource):
+        return f"kaggle {source.dataset}, {source.file}"
+    if isinstance(source, SyntheticSource):
+        return f"synthetic twin of {source.twin_of}, {source.rows:,} rows, seed {source.seed}"
+    return f"{source.kind} {source.path}"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from evenhand.features.unknown_cells import unknown_cells
 from evenhand.postprocess.calibrators import Calibrator
 from evenhand.postprocess.rules import DecidesOn, DecisionRule
 
@@ -108,6 +109,10 @@ class FittedCandidate(ClassifierMixin, BaseEstimator):
         read = raw if self.decides_on == "raw" else calibrated
         codes = read.argmax(axis=1) if self.rule is None else self.rule.decide(read, groups)
         return self.classes_[codes], calibrated
+
+    def unknown_cells(self, X: pd.DataFrame) -> dict[str, float]:
+        """Return the share of cells that the encoder does not know, by raw column; see ``evenhand.features``."""
+        return unknown_cells(self.encoder, X) if len(X) else {}
 
     def _calibrated(self, raw: np.ndarray) -> np.ndarray:
         return raw if self.calibrator is None else self.calibrator.apply(raw)

@@ -38,6 +38,8 @@ class Contenders:
     """Of the version; None when it has none, or it could not be read."""
     champion_facts: Mapping[str, str] = field(default_factory=dict)
     """Of the champion's training; empty where they are not known."""
+    champion_verdict: Record | None = None
+    """The verdict on which the champion was promoted; None for none, and for a sealed one."""
     case: Case | None = None
 
     @property

@@ -25,7 +25,9 @@ from evenhand.gate.decide import decide, no_evaluation_left, no_rows_left, rejec
 from evenhand.gate.evaluation_count import row_keys
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
+from evenhand.problem.sources import source_text
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
+from tasks.gate.champion_promise import champion_promise
 from tasks.gate.count_evaluations import EvaluationCount
 from tasks.gate.report import Contenders, write_report
 from tasks.registry.champion_alias import settled_champion
@@ -96,7 +98,8 @@ def _stored_or_new(problem: Problem, holdout: Reference, challenger: Registered)
         check_governing_file(problem, name, records)
         registration = registration_of(client, records, name, number)
         version = client.get_model_version(name, number)
-    contenders = Contenders(version, promoted, "", registration, promoted_facts(records, promoted))
+    own = latest_verdict(records[: promoted.move.seq], promoted.version) if promoted else None
+    contenders = Contenders(version, promoted, "", registration, promoted_facts(records, promoted), own)
     digest = _case_digest(problem, holdout, contenders)
     known = latest_verdict(records, number)
     same_case = known is not None and known.facts[CASE] == digest
@@ -159,6 +162,8 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
         facts=replace(facts, rows_per_second=speed),
         blocks=row_blocks(problem, rows),
         untrained=untrained,
+        promise=champion_promise(ModelName(version.name), contenders.champion_verdict),
+        source=source_text(problem.source),
     )
     return decide(case, problem.gate), case
 
@@ -181,9 +186,11 @@ def _predict(title: str, fitted: FittedCandidate, rows: pd.DataFrame, holdout: R
     try:
         classes = tuple(str(name) for name in fitted.classes_)
         predicted, proba = fitted.decide(fitted.raw_proba(rows))  # both from one prediction, as in batch scoring
+        unknown = fitted.unknown_cells(rows)
     except Exception as error:
         raise GateError(f"the {title} can't score the held-out rows: {in_one_line(error)}") from error
-    return VersionPredictions(f"the {title}", classes, proba, np.asarray(predicted, dtype=object), holdout.sha256)
+    names = np.asarray(predicted, dtype=object)
+    return VersionPredictions(f"the {title}", classes, proba, names, holdout.sha256, unknown)
 
 
 # --- facts ---------------------------------------------------------------------------------------------------------

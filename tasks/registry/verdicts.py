@@ -47,7 +47,7 @@ def record_verdict(name: ModelName, version: str, verdict: Verdict, case: CaseFa
         "metric": verdict.metric,
         "rows_sha256": verdict.rows_sha256,
         "review": verdict.review,
-        ACKNOWLEDGE: json.dumps([]),
+        ACKNOWLEDGE: json.dumps(acknowledgeable_conditions(verdict)),
         **{bound: f"{value:.6f}" for bound, value in bounds.items() if value is not None},
     }
     reason = " ".join(verdict.reasons)[:REASON_LENGTH]
@@ -58,6 +58,13 @@ def record_verdict(name: ModelName, version: str, verdict: Verdict, case: CaseFa
         return None if before and before.facts == facts else body
 
     add_record(client, name, decide)
+
+
+def acknowledgeable_conditions(verdict: Verdict) -> tuple[str, ...]:
+    """Return the undecided conditions that a reviewer has to accept by name, where that is all that keeps it back."""
+    if not verdict.acknowledgeable:
+        return ()
+    return tuple(condition.name for condition in verdict.conditions if condition.status == "undecided")
 
 
 def case_facts(case: str, model_sha256: str, compared_with: tuple[str, str], policy_sha256: str) -> CaseFacts:

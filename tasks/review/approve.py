@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evenhand.audit.chain import RecordBody
-from evenhand.audit.requests import COMPARED_WITH, MODEL_SHA256, POLICY_SHA256, VERDICT_SHA256, Request, may_be_approved
+from evenhand.audit.requests import (
+    ACKNOWLEDGE,
+    COMPARED_WITH,
+    MODEL_SHA256,
+    POLICY_SHA256,
+    VERDICT_SHA256,
+    Request,
+    may_be_approved,
+)
 from evenhand.audit.review_state import champion_state, find_registration, latest_request, latest_verdict
 from evenhand.errors import EvenhandError, GateError
 from tasks.registry.champion_alias import add_record, alias_record
@@ -58,6 +67,12 @@ def check_approval(client: MlflowClient, name: ModelName, request: Request, reco
     }
     names = [name for name, differs in changed.items() if differs]
     return f"its {', '.join(names)} changed after the review was requested" if names else None
+
+
+def conditions_to_acknowledge(records: Records, version: str) -> set[str]:
+    """Return the undecided conditions that an approval of a version has to accept by name."""
+    verdict = latest_verdict(records, version)
+    return set(json.loads(verdict.facts.get(ACKNOWLEDGE, "[]"))) if verdict else set()
 
 
 def check_passed(records: Records, request: Request, approvals: Sequence[RecordBody]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +16,7 @@ from evenhand.problem.person_names import name_key
 from tasks.registry.champion_alias import add_record
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import ModelName, now, read_version, registry_errors
-from tasks.review.approve import check_approval, check_passed, promote_version
+from tasks.review.approve import check_approval, check_passed, conditions_to_acknowledge, promote_version
 from tasks.review.requests import expiry_record, is_expired, is_open, not_pending, review_record, tag_review
 from tasks.review.reviewers import AT_THIS_MACHINE, Proof, clean_name, find_declared, prove
 from tasks.tracking.client import connect
@@ -139,6 +140,13 @@ class _Attempt:
             return expiry_record(request)
         if self.answer.decision == "reject":
             return review_record("rejection", request, self.comment, self.reviewer, **self.proof)
+        missing = conditions_to_acknowledge(records, self.version) - set(
+            json.loads(self.proof.get("acknowledged", "[]"))
+        )
+        if missing:
+            options = " ".join(f'--acknowledge "{name}"' for name in sorted(missing))
+            self.refusal = f"the gate left to the reviewer: {'; '.join(sorted(missing))}. To accept it, add {options}"
+            return None
         approval = review_record("approval", request, self.comment, self.reviewer, **self.proof)
         fault = check_approval(self.client, self.name, request, records) or check_passed(records, request, [approval])
         if fault is not None:

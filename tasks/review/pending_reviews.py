@@ -14,6 +14,7 @@ from tasks.registry.accounts import server_address
 from tasks.registry.champion_alias import reconcile
 from tasks.registry.model_versions import ModelName, now, registered_models, registry_errors
 from tasks.registry.registrations import training_facts
+from tasks.registry.verdicts import acknowledgeable_conditions
 from tasks.review.decide import ReviewAnswer
 from tasks.review.requests import (
     GATE_REPORT,
@@ -52,6 +53,7 @@ class PendingReview(BaseModel):
     trained_by: str = Field(default="", description="accounts that trained it")
     reviewers: tuple[str, ...] = Field(default=(), description="who may decide; empty for anybody who gives a name")
     by_account: tuple[str, ...] = Field(default=(), description="reviewers whom the tracking server authenticates")
+    to_acknowledge: tuple[str, ...] = Field(default=(), description="undecided conditions that an approval must name")
     changed_rules: str = Field(default="", description="that the rules in force differ, so that both must agree")
     approved_by: tuple[str, ...] = ()
     lacks: str = Field(default="", description="what is needed besides the approvals so far")
@@ -172,11 +174,12 @@ def _pending(client: MlflowClient, name: ModelName, request: Request) -> Pending
     registration = find_registration(reconcile(client, name), request.record.version)
     known = training_facts(registration) if registration else {}
     run_id = registration.facts["run_id"] if registration else ""
-    changed = len(request.binding) > 1
+    changed, verdict = len(request.binding) > 1, requested_verdict(client, name, request)
     return PendingReview(
         name=name,
         version=request.record.version,
-        verdict=requested_verdict(client, name, request),
+        verdict=verdict,
+        to_acknowledge=acknowledgeable_conditions(verdict),
         compared_with=facts[COMPARED_WITH],
         filed_at=request.record.at,
         run_id=run_id or None,

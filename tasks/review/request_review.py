@@ -44,7 +44,7 @@ def request_review(problem: Problem, registered: Registered, verdict: Verdict) -
         records = reconcile(client, name)
         if champion_state(records).champion == number:
             status = "is the champion."
-        elif not verdict.passes:
+        elif not (verdict.passes or (verdict.acknowledgeable and problem.review == "required")):
             records, status = withdraw_request(client, name, number), "is not promoted."
         else:
             expire_request(client, name, number)

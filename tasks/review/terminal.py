@@ -63,7 +63,7 @@ def review_at_terminal(options: ReviewOptions) -> None:
     if review is None:
         return
     _print(review_text(review))
-    answer = _ask_answer(options)
+    answer = _ask_answer(options, review)
     if answer is None:
         _print("Nothing was decided.")
         return
@@ -80,6 +80,7 @@ def review_text(review: PendingReview) -> str:
         "compared with": f"{against}, on {verdict.rows:,} held-out rows",
         "requested": review.filed_at,
         "trained by": review.trained_by,
+        "to accept": "; ".join(review.to_acknowledge),
         "rules": review.changed_rules,
         "may decide": ", ".join(review.reviewers) or "anybody who gives a name",
         "approved by": ", ".join(review.approved_by),
@@ -152,7 +153,7 @@ def _ask_which(waiting: list[PendingReview]) -> PendingReview | None:
     return None
 
 
-def _ask_answer(options: ReviewOptions) -> ReviewAnswer | None:
+def _ask_answer(options: ReviewOptions, review: PendingReview) -> ReviewAnswer | None:
     """Complete the options to an answer; None when the person gives no decision."""
     decision = options.decision or _ask_decision()
     if decision is None:
@@ -161,8 +162,11 @@ def _ask_answer(options: ReviewOptions) -> ReviewAnswer | None:
     comment = options.comment
     if comment is None:
         comment = "" if options.reviewer and options.decision else _ask("Comment: ")
+    acknowledged = options.acknowledge
+    if decision == "approve" and not options.decision:
+        acknowledged += _ask_acknowledged(review, acknowledged)
     proof = Proof(_read_signed(options.signed), options.key)
-    return ReviewAnswer(decision, reviewer or "", comment or "", options.acknowledge, proof)
+    return ReviewAnswer(decision, reviewer or "", comment or "", acknowledged, proof)
 
 
 def _read_signed(path: str | None) -> str | None:
@@ -172,6 +176,11 @@ def _read_signed(path: str | None) -> str | None:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise GateError(f"--signed: {path} can't be read: {error}; it is a file with what --sign printed") from None
+
+
+def _ask_acknowledged(review: PendingReview, given: tuple[str, ...]) -> tuple[str, ...]:
+    asked = [name for name in review.to_acknowledge if name not in given]
+    return tuple(name for name in asked if _ask(f"Accept that this is undecided: {name} (yes, or Enter): ") == "yes")
 
 
 def _ask_decision() -> Choice | None:

@@ -15,7 +15,8 @@ import yaml
 from evenhand.errors import ProblemError
 from evenhand.report.summary import Summary
 from flows.train import TrainRequest, read_problem
-from tasks.registry.load_model import load_version
+from tasks.registry.champion_alias import settled_records
+from tasks.registry.load_model import load_model
 from tasks.settings import ROOT, settings
 from tests.e2e.conftest import train
 
@@ -61,16 +62,19 @@ def test_a_training_from_data_to_a_pending_review(finished):
 def test_the_registered_model_predicts_the_same_in_a_new_process(finished):
     code = (
         "import sys, json, pandas as pd\n"
-        "from tasks.registry.load_model import load_version\n"
-        "m = load_version('evenhand-small', '1')\n"
+        "from tasks.registry.load_model import load_model\n"
+        "m = load_model('models:/evenhand-small/1', sys.argv[2])\n"
         "rows = pd.read_csv(sys.argv[1], dtype=str).drop(columns='kind').head(50)\n"
         "print(json.dumps([m.predict_proba(rows).tolist(), m.predict(rows).tolist()]))\n"
     )
     data = yaml.safe_load(finished.problem.read_text())["source"]["path"]
+    (registration,) = (r for r in settled_records("evenhand-small") if r.kind == "registration")
+    sha256 = registration.facts["model_sha256"]
     done = subprocess.run(
-        [sys.executable, "-c", code, data], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", code, data, sha256], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )
-    model, rows = load_version("evenhand-small", "1"), pd.read_csv(data, dtype=str).drop(columns="kind").head(50)
+    model = load_model("models:/evenhand-small/1", sha256)
+    rows = pd.read_csv(data, dtype=str).drop(columns="kind").head(50)
     predictions = json.loads(done.stdout)
     assert predictions == [model.predict_proba(rows).tolist(), model.predict(rows).tolist()]
     probabilities, names = np.array(predictions[0]), predictions[1]

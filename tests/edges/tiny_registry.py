@@ -18,7 +18,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 
 from evenhand.audit.review_state import champion_state
-from evenhand.gate.verdict import Verdict
+from evenhand.gate.verdict import Promise, Verdict
 from evenhand.problem import parse_problem
 from evenhand.scoring.model import FittedCandidate
 from tasks.data.problems import load_problem
@@ -54,6 +54,8 @@ PROBLEM = parse_problem(
     },
     "tiny.yaml",
 )
+# So vague that every champion keeps it.
+PROMISE = Promise(classes=CLASSES, confusion=((1,) * 3,) * 3, effect=1e6)
 WITHOUT_REVIEW = PROBLEM.model_copy(update={"review": "never"})
 
 
@@ -136,7 +138,8 @@ def pass_gate(registered, problem=PROBLEM, **changes):
     client = connect()
     records = reconcile(client, registered.name)
     champion = champion_state(records).champion
-    verdict = Verdict(outcome="promote" if champion else "promote (first)", reasons=("better",), metric="macro_f1")
+    outcome = "promote" if champion else "promote (first)"
+    verdict = Verdict(outcome=outcome, reasons=("better",), metric="macro_f1", promise=PROMISE)
     registration = registration_of(client, records, registered.name, registered.version)
     rules = problem_digests(problem)[POLICY]
     facts = case_facts(f"case {registration.hash}", registration.facts["model_sha256"], (champion, ""), rules)

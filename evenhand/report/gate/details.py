@@ -45,6 +45,8 @@ class Details:
     champion: ModelDetails | None
     slices: dict[str, Slices] = field(default_factory=dict)
     """By column; the models are champion, challenger, or the challenger alone."""
+    unknown: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By raw column with cells that a model does not know: their share, by champion and challenger."""
 
 
 def describe(case: Case, policy: GatePolicy) -> Details:
@@ -60,7 +62,14 @@ def describe(case: Case, policy: GatePolicy) -> Details:
     limits = SliceLimits(policy.min_slice_rows, policy.min_positives)
     by_group = {column: slices(models, case.groups[column], limits, NO_DRAWS) for column in sorted(case.groups)}
     champion = None if a.champion is None else _of_model(a, a.champion)
-    return Details(a.classes, _of_model(a, a.challenger), champion, by_group)
+    return Details(a.classes, _of_model(a, a.challenger), champion, by_group, _unknown(case))
+
+
+def _unknown(case: Case) -> dict[str, dict[str, float]]:
+    versions = {"champion": case.champion, "challenger": case.challenger}
+    shares = {name: dict(version.unknown_cells or {}) for name, version in versions.items() if version is not None}
+    columns = sorted({column for share in shares.values() for column, value in share.items() if value > 0})
+    return {column: {name: share[column] for name, share in shares.items() if column in share} for column in columns}
 
 
 def _of_model(a: AlignedCase, model: Predictions) -> ModelDetails:

@@ -31,6 +31,7 @@ def sections(details: Details) -> dict[str, tuple[str, View]]:
         "confusion": ("confusion", _confusion),
         "calibration": ("calibration", _calibration),
         "groups": ("groups", _groups),
+        "unknown": ("unknown cells", _unknown),
     }
     return {name: (link, partial(view, details)) for name, (link, view) in views.items()}
 
@@ -130,6 +131,17 @@ def _group(details: Details, column: str, found: Slices) -> dict[str, Any]:
         "compared": ", ".join(details.classes[code] for code in found.classes) or "none has enough rows in every group",
         "left_out": ", ".join(f"{group} ({size:,})" for group, size in found.left_out.items()),
     }
+
+
+def _unknown(details: Details) -> dict[str, Any] | None:
+    if not details.unknown:
+        return None
+    models = list(_models(details))
+    rows: list[list[str | Cell]] = [
+        [column, *(percentage(shares[model]) if model in shares else "not read" for model in models)]
+        for column, shares in details.unknown.items()
+    ]
+    return {"table": Table("Share of the held-out rows", words("column") + numbers(*models), rows, "compact")}
 
 
 def _percent(scores: Scores) -> np.ndarray:

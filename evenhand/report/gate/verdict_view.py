@@ -147,6 +147,7 @@ def judging(verdict: Verdict, about: About) -> dict[str, Any]:
     drawn = f"paired bootstrap of {verdict.drawn}, both models on the same draws" if verdict.drawn else "none"
     rows: list[tuple[str, str | Cell]] = [
         ("held-out rows", f"{verdict.rows:,} rows {about.held_out}" if verdict.rows else "not read"),
+        ("they come from", verdict.source or "not recorded"),
         ("their SHA-256", Cell(verdict.rows_sha256 or "not read", css="code")),
         ("evaluation of these rows", evaluation),
         ("confidence of each interval", percent(verdict.confidence) if verdict.confidence else "no interval"),

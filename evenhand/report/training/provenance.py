@@ -92,7 +92,7 @@ def made(report: Report) -> dict[str, Any]:
         "source code": found.identity,
     }
     rows += [(f"hash of the {name}", Cell(value, css="code")) for name, value in hashes.items() if value]
-    config = report.problem.model_dump(mode="json", exclude={"reviewers": {"__all__": {"key", "fingerprint"}}})
+    config = report.problem.model_dump(mode="json", exclude={"reviewers": {"__all__": {"key"}}})
     return {
         "facts": facts("", rows),
         "versions": facts("", list(summary.versions.items())),

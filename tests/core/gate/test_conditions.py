@@ -245,6 +245,35 @@ class TestFacts:
         )
 
 
+class TestUnknownCells:
+    def verdict(self, challenger=None, champion=None, **changes):
+        whole = case(3.0, 1.0)
+        sides = {"challenger": challenger or {}, "champion": champion or {}}
+        given = {side: dataclasses.replace(getattr(whole, side), unknown_cells=u) for side, u in sides.items()}
+        return decide(dataclasses.replace(whole, **given), quick(**changes))
+
+    @pytest.mark.parametrize("side", ["challenger", "champion"])
+    @pytest.mark.parametrize(("share", "outcome"), [(0.2, "promote"), (0.21, "insufficient evidence")])
+    def test_beyond_the_limit_the_gate_cannot_decide(self, side, share, outcome):
+        verdict = self.verdict(**{side: {"City": share, "State": 0.1}})
+        assert verdict.outcome == outcome
+        undecided = [c for c in verdict.conditions if c.status == "undecided"]
+        if outcome == "promote":
+            assert not undecided
+        else:
+            assert [c.name for c in undecided] == [f"cells that the {side} does not know"]
+            assert undecided[0].detail == "City 21.0%, allowed is at most 20% of a column"
+
+    def test_the_limit_is_that_of_the_policy_and_none_turns_it_off(self):
+        assert self.verdict({"City": 0.3}, max_unknown=0.3).passes
+        assert self.verdict({"City": 1.0}, max_unknown=None).passes
+
+    def test_what_was_not_measured_never_passes(self):
+        whole = case(3.0, 1.0)
+        unmeasured = dataclasses.replace(whole.challenger, unknown_cells=None)
+        assert not decide(dataclasses.replace(whole, challenger=unmeasured), QUICK).passes
+
+
 class TestEvaluations:
     @given(st.floats(0.5, 0.999, exclude_min=True), st.integers(1, 400), st.lists(st.integers(1, 400), unique=True))
     @settings(max_examples=50, deadline=None)
@@ -308,7 +337,7 @@ def test_no_policy_promotes_a_challenger_worse_on_every_row(seed, metric, loss, 
     right = labels[:, None] == np.array(CLASSES)
     proba = np.where(right, champion.proba * (1 - loss), champion.proba)
     proba += np.where(right, 0, (1 - proba.sum(axis=1, keepdims=True)) / (len(CLASSES) - 1))
-    worse = VersionPredictions("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS)
+    worse = VersionPredictions("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS, {})
     policy = quick(margin=0.0, tolerance=1.0, ece_tolerance=None, min_positives=1) if generous else QUICK
     assert not decide(clean(labels, worse, champion, metric), policy).passes
 

@@ -36,7 +36,7 @@ def scored(labels, skill, seed, name="version 2", classes=CLASSES, rows=ROWS):
     share = np.array([(labels == c).mean() for c in classes]) + 1e-3
     proba = np.exp((skill or 1) * z) * share
     proba /= proba.sum(axis=1, keepdims=True)
-    return VersionPredictions(name, classes, proba, np.array(classes)[proba.argmax(axis=1)], rows)
+    return VersionPredictions(name, classes, proba, np.array(classes)[proba.argmax(axis=1)], rows, {})
 
 
 def case(challenger_skill, champion_skill=None, labels=None, metric="macro_f1", review="required"):
@@ -56,7 +56,7 @@ class TestFirstModel:
         assert (verdict.outcome, verdict.passes, verdict.estimate) == ("promote (first)", True, None)
         assert "No champion yet" in verdict.reasons[0]
         assert "reviewer decides" in verdict.reasons[-1]
-        assert [c.status for c in verdict.conditions] == ["pass"] * 6
+        assert [c.status for c in verdict.conditions] == ["pass"] * 7
 
     def test_one_at_chance_does_not(self):
         assert not any(decide(case_of_chance(seed), QUICK).passes for seed in range(20))
@@ -226,7 +226,7 @@ def test_a_challenger_worse_on_every_row_is_never_promoted(seed, metric, skill, 
     right = labels[:, None] == np.array(CLASSES)
     proba = np.where(right, champion.proba * (1 - loss), champion.proba)
     proba += np.where(right, 0, (1 - proba.sum(axis=1, keepdims=True)) / (len(CLASSES) - 1))
-    worse = VersionPredictions("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS)
+    worse = VersionPredictions("version 2", CLASSES, proba, np.array(CLASSES)[proba.argmax(axis=1)], ROWS, {})
     verdict = decide(clean(labels, worse, champion, metric), QUICK)
     assert not verdict.passes
 

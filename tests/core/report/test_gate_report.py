@@ -76,7 +76,7 @@ class TestPage:
         assert places == sorted(places)
         assert page.index("<h1>") < page.index("</header>") < page.index("<section ")
         if outcome.startswith("promote"):
-            assert "Conditions: 6 pass" in text or "Conditions: 10 pass" in text
+            assert "Conditions: 7 pass" in text or "Conditions: 12 pass" in text
 
     @pytest.mark.parametrize("outcome", [*OUTCOMES, "error", "no evaluation left"])
     def test_it_is_whole_and_reaches_nothing_outside(self, outcome):
@@ -153,6 +153,15 @@ class TestPage:
 
 
 class TestDetails:
+    def test_cells_that_a_model_does_not_know_are_shown_by_column(self):
+        whole = case(2.0, 1.0)
+        sides = {"challenger": {"City": 0.125, "age": 0.0}, "champion": {"age": 0.0, "State": 0.01}}
+        known = {side: dataclasses.replace(getattr(whole, side), unknown_cells=u) for side, u in sides.items()}
+        page = report(dataclasses.replace(whole, **known))[1]
+        assert re.search(r'<th scope="row">City</th><td[^>]*>not read</td><td[^>]*>12 %</td>', page)
+        assert '<th scope="row">age</th>' not in page
+        assert "Cells that a model does not know" not in report(case(2.0, 1.0))[1]
+
     def test_numbers_are_those_of_the_scores(self):
         whole = case(2.0, 1.0)
         found = describe(whole, QUICK)

@@ -1,20 +1,35 @@
 """The gate on a real registry: evaluations are counted once per case, the report is stored, facts are conditions."""
 
 import hashlib
+import json
 import re
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from evenhand.errors import GateError
 from evenhand.gate.evaluation_count import row_keys
 from evenhand.problem import Blocks, GatePolicy
 from tasks.gate.count_evaluations import EvaluationCount
 from tasks.gate.run_gate import run_gate
 from tasks.registry.verdicts import recorded_verdict
+from tasks.review.decide import ReviewAnswer, decide_review
+from tasks.review.pending_reviews import pending_review
+from tasks.settings import settings
 from tasks.storage.store import write_frame
-from tests.edges.tiny_registry import MODEL, PROBLEM, log, promote_alias, registry, rows, stored_keys
+from tests.edges.tiny_registry import (
+    MODEL,
+    PROBLEM,
+    WITHOUT_REVIEW,
+    log,
+    promote_alias,
+    registry,
+    rows,
+    stored_keys,
+)
 
 __all__ = ["registry"]
 
@@ -103,6 +118,65 @@ class TestEvaluations:
         for tag in registry.client.get_registered_model(MODEL).tags:
             registry.client.delete_registered_model_tag(MODEL, tag)
         assert registry.evaluate(registry.version("faint"))[0].evaluation == 2
+
+
+class TestPromise:
+    def crowned(self, registry):
+        """A champion that the gate has given a verdict, on rows of its own."""
+        made = registry.version("clear")
+        assert registry.evaluate(made, WITHOUT_REVIEW)[0].outcome == "promote (first)"
+        assert registry.aliases() == {"champion": made.version}
+
+    def rotated(self):
+        frame = rows(3)
+        names = sorted(frame["kind"].unique())
+        frame["kind"] = frame["kind"].map(dict(zip(names, [*names[1:], names[0]], strict=True)))
+        return write_frame(frame, "splits/{sha256}/holdout.parquet")
+
+    def test_rows_on_which_the_champion_breaks_its_promise_decide_nothing(self, registry):
+        self.crowned(registry)
+        registry.holdout = self.rotated()
+        verdict = registry.evaluate(registry.version("faint"))[0]
+        assert not verdict.passes
+        (condition,) = (c for c in verdict.conditions if c.kind == "promise")
+        assert (condition.status, condition.high < -0.3) == ("undecided", True)
+
+    def test_a_champion_that_keeps_it_is_compared_and_the_page_names_the_source(self, registry):
+        self.crowned(registry)
+        registry.holdout = write_frame(rows(3), "splits/{sha256}/holdout.parquet")
+        made = registry.version("faint", "clear")
+        verdict = registry.evaluate(made)[0]
+        assert [c.status for c in verdict.conditions if c.kind == "promise"] == ["pass"]
+        assert verdict.source == "csv tiny.csv"
+        assert "csv tiny.csv" in read_report(registry, made)
+
+    def test_an_edited_verdict_is_no_way_round_it(self, registry):
+        self.crowned(registry)
+        with sqlite3.connect(settings().home / "mlflow.db") as database:
+            wide = (
+                "update params set value = replace(value, '\"effect\":1.0', '\"effect\":99.0') where key like 'text.%'"
+            )
+            assert database.execute(wide).rowcount
+        verdict = registry.evaluate(registry.version("faint", "clear"))[0]
+        assert not verdict.passes
+        assert "not as it was recorded" in next(c for c in verdict.conditions if c.kind == "promise").detail
+
+    def test_a_reviewer_may_acknowledge_it_by_name(self, registry):
+        self.crowned(registry)
+        broken = rows(3, counts=(5000, 3000, 1500))
+        broken["clear"] = broken["clear"].sample(frac=1, random_state=0).to_numpy()  # a column that says nothing now
+        registry.holdout = write_frame(broken, "splits/{sha256}/holdout.parquet")
+        made = registry.version("faint")
+        verdict, status = registry.evaluate(made, with_gate(tolerance=0.5))
+        assert "waits for a review" in status, verdict.reasons
+        names = pending_review(MODEL, made.version).to_acknowledge
+        assert names == ("the champion keeps its promise",)
+        with pytest.raises(GateError, match='add --acknowledge "the champion keeps its promise"'):
+            decide_review(MODEL, made.version, ReviewAnswer("approve", "A. Person"))
+        answer = ReviewAnswer("approve", "A. Person", acknowledged=names)
+        assert decide_review(MODEL, made.version, answer).state == "approved"
+        assert registry.records("approval")[-1].facts["acknowledged"] == json.dumps(names)
+        assert registry.aliases()["champion"] == made.version
 
 
 class TestReport:
