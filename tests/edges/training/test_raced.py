@@ -55,6 +55,7 @@ PROBLEM = parse_problem(
             {"kind": "gradient_boosting", "params": {"max_iter": 1, "max_leaf_nodes": 2}, "label": "other"},
         ],
         "strategies": ["none", "random_over"],
+        "evidence_family": "other",
         "decisions": ["argmax", "multipliers"],
         "gate": {"min_positives": 20},
     },
