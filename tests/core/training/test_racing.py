@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evenhand.errors import ProblemError
 from evenhand.evidence.baselines import ComparedCandidate
 from evenhand.evidence.compare import compare_candidates
 from evenhand.evidence.evaluation_rows import EvaluationRows
@@ -15,7 +16,6 @@ from evenhand.evidence.fold_variance import PooledVariance, moderated_spread, po
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.metrics.predictions import Predictions
-from evenhand.errors import ProblemError
 from evenhand.problem import MultipliersDecision, SimpleDecision, parse_problem
 from evenhand.problem.models import ExtraCandidate
 from evenhand.training.candidates import candidates, fits
