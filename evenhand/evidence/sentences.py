@@ -140,10 +140,9 @@ def _confirmed(evidence: Evidence, on: EvaluationSet) -> str:
         return " (on the held-out period, too)"
     if len(held_out) == len(helps):
         return f" (on the held-out period {too} of these {len(helps)} candidates are)"
-    return (
-        f" (of these {len(helps)} candidates {len(held_out)} were scored on the held-out period, and {too} "
-        f"{'is' if too == 1 else 'are'} better there, too)"
-    )
+    if not held_out:
+        return " (not scored on the held-out period)"
+    return f" (on the held-out period {too} of the {len(held_out)} that were scored there are)"
 
 
 def _concluded(evidence: Evidence, name: str, on: EvaluationSet) -> Conclusion | None:

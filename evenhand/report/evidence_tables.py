@@ -82,7 +82,8 @@ def _method_line(evidence: Evidence, method: str, candidates: Sequence[Candidate
             if place == "oof":
                 line[f"{metric}{DIFFERENCE}"] = _range(values)
             if metric == evidence.metric:
-                line[heading] = _counts(found)
+                compared_there = place in evidence.grounds
+                line[heading] = _counts(found, len(candidates) - len(found) if compared_there else 0)
                 line.setdefault("order", values[len(values) // 2] if values else -math.inf)
     return line
 
@@ -94,12 +95,14 @@ def _range(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _counts(found: Sequence[Difference]) -> str:
+def _counts(found: Sequence[Difference], not_scored: int = 0) -> str:
+    """Count the conclusions, and the candidates that have no scores on an evaluation set that others have."""
     parts = []
     for conclusion, word in _WORDS.items():
         those = [difference for difference in found if difference.conclusion == conclusion]
         bound = f" {max(one.at_most for one in those):.3f}" if those and conclusion == BOUNDED else ""
         parts += [f"{len(those)} {word}{bound}"] if those else []
+    parts += [f"{not_scored} not scored"] if not_scored else []
     return ", ".join(parts) or "-"
 
 

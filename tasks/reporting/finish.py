@@ -234,7 +234,7 @@ def _by_class(problem: Problem, rows: Sequence[Row]) -> str:
         return ""
     tables = class_tables(strategies, problem.gate.min_positives)
     parts = [f"### {table.caption}\n\n{markdown_table(table)}" for table in tables]
-    return "\n".join([f"\n## Every strategy on {family}, class by class, held-out period\n", *parts, ""])
+    return "\n\n".join([f"\n## Every strategy on {family}, class by class, held-out period", *parts]) + "\n"
 
 
 def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading: str) -> str:

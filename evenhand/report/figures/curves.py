@@ -28,6 +28,9 @@ from evenhand.report.figures.style import (
     tidy,
 )
 
+# A panel is scaled to the precision from here on: the first few rows of a curve reach any height by chance.
+FIRST_RECALL = 0.05
+
 
 @dataclass(frozen=True)
 class _Curve:
@@ -107,6 +110,8 @@ def precision_recall_compared(
             keep = thinned(len(ranking.true_positives))
             recall, height = (ranking.true_positives / ranking.true_positives[-1])[keep], ranking.precision[keep]
             ax.plot(recall, height, color=colour, linestyle=dash, linewidth=1.1, label=short(name, 34))
+            beyond = float(height[recall >= FIRST_RECALL].max())
+            ax.set_ylim(0, max(ax.get_ylim()[1], min(1.01, 1.15 * beyond)))
     if figure is None:
         raise ValueError("fits: found none, needed one or more")
     lines = next(iter(axes.values())).get_legend_handles_labels()
@@ -120,14 +125,14 @@ def _by_class(rows: np.ndarray, classes: Sequence[str], note: str) -> tuple[Figu
     columns = min(3, len(codes))
     size = (SIZE[0], 1.3 + 2.3 * -(-len(codes) // columns))
     figure = new_figure("Precision-recall of each class, strategy by strategy", note, size)
-    axes = dict(zip(codes, panels(figure, len(codes), columns, shared=True), strict=True))
+    axes = dict(zip(codes, panels(figure, len(codes), columns), strict=True))
     for code, ax in axes.items():
         share = rows[code] / rows.sum()
         ax.plot((0, 1), (share, share), color=GREY, linewidth=0.8)
         ax.set_title(f"{short(classes[code])}, share {share:.3f}", fontsize=8, color=INK)
-        ax.set(xlim=(0, 1), ylim=(0, 1.01), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        ax.set(xlim=(0, 1), ylim=(0, min(1.01, 1.5 * share)), xticks=(0, 0.5, 1))
         tidy(ax)
-    figure.supxlabel("recall   (grey: a model that guesses)", fontsize=8)
+    figure.supxlabel("recall   (grey: a model that guesses; each panel has its own scale)", fontsize=8)
     figure.supylabel("precision", fontsize=8)
     return figure, axes
 

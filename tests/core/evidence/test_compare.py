@@ -321,17 +321,36 @@ def test_a_difference_is_bounded_by_the_end_of_its_interval_that_is_further_from
         assert replace(one, conclusion="helps").text == "helps"
 
 
+def test_a_method_s_line_counts_the_candidates_that_were_not_scored_on_the_held_out_period(evidence):
+    compared = [c for c in evidence.candidates if c.method]
+    left = [replace(c, test=None) if c is compared[0] else c for c in evidence.candidates]
+    before, after = (
+        table.set_index("method")["held-out"][compared[0].method]
+        for table in (by_method(evidence), by_method(replace(evidence, candidates=tuple(left))))
+    )
+    assert "not scored" not in before
+    assert "1 not scored" in after
+
+
+def concluded(candidate, found):
+    """The same candidate with another conclusion out of fold."""
+    metric = candidate.oof.metrics["macro_f1"]
+    changed = replace(metric, difference=replace(metric.difference, conclusion=found))
+    return replace(candidate, oof=replace(candidate.oof, metrics={**candidate.oof.metrics, "macro_f1": changed}))
+
+
 def test_candidates_that_help_are_confirmed_by_those_that_the_held_out_period_has(evidence):
-    helping = [c for c in evidence.candidates if (d := c.difference("oof", "macro_f1")) and d.conclusion == "helps"]
-    assert helping
+    helping = [concluded(c, "helps") if c.method else c for c in evidence.candidates]
+    compared = [c.name for c in helping if c.method]
 
     def text(without):
-        left = [replace(c, test=None) if c.name in without else c for c in evidence.candidates]
+        left = [replace(c, test=None) if c.name in without else c for c in helping]
         return conclusion(replace(evidence, candidates=tuple(left)), ())
 
-    assert "were scored on the held-out period" not in text([])
-    n = len(helping)
-    assert f"(of these {n} candidates {n - 1} were scored on the held-out period" in text([helping[0].name])
+    assert len(compared) == 3
+    assert "(on the held-out period 1 of these 3 candidates are)" in text([])
+    assert "(on the held-out period 1 of the 2 that were scored there are)" in text(compared[2:])
+    assert "(not scored on the held-out period)" in text(compared)
 
 
 # --- baselines and simplicity --------------------------------------------------------------------------------------
