@@ -126,13 +126,19 @@ def _replicates(models: Sequence[Predictions], metric: str, bootstrap: Bootstrap
 
 def confusion_draws(models: Sequence[Predictions], bootstrap: BootstrapSettings) -> np.ndarray:
     """Draw rows or blocks, the same for all models of the same rows; shape (models, 1 + resamples, K, K)."""
-    y, k, rng = models[0].y, models[0].n_classes, np.random.default_rng(bootstrap.seed)
-    predicted = [model.codes for model in models]
+    return decided_confusions(models[0].y, [model.codes for model in models], models[0].n_classes, bootstrap)
+
+
+def decided_confusions(
+    y: np.ndarray, predicted: Sequence[np.ndarray], k: int, bootstrap: BootstrapSettings
+) -> np.ndarray:
+    """Draw rows or blocks of true and chosen classes; shape (choices, 1 + resamples, K, K)."""
+    rng = np.random.default_rng(bootstrap.seed)
     if bootstrap.blocks is None:
         return row_confusions(y, predicted, k, bootstrap.resamples, rng)
     cells = [y * k + codes for codes in predicted]
     counts = block_counts(cells, k * k, block_codes(bootstrap.blocks), bootstrap.resamples, rng)
-    return counts.reshape(len(models), -1, k, k)
+    return counts.reshape(len(predicted), -1, k, k)
 
 
 def on_same_rows(models: Sequence[Predictions]) -> list[Predictions]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from evenhand.evidence.class_recall import class_evidence, class_support
 from evenhand.evidence.draws import FEWEST_BLOCKS
 from evenhand.evidence.evaluation_rows import EvaluationRows
-from evenhand.evidence.fold_variance import FEWEST_FOLDS, fold_variance, spread_with_given_variance
+from evenhand.evidence.fold_variance import FEWEST_FOLDS, PooledVariance, moderated_spread, pooled_variance
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate, MeasuredDifference, Measurement, measure
 from evenhand.evidence.multiplicity import conclusion_of, detectable, holm
 from evenhand.evidence.types import (
@@ -53,6 +53,19 @@ class _Group:
     classes: dict[str, tuple[ClassEvidence, ...]]
 
 
+@dataclass(frozen=True)
+class _Level:
+    """The error rate of a family, and how many comparisons share it."""
+
+    alpha: float
+    comparisons: int
+
+    @property
+    def first_step(self) -> float:
+        """The level that Holm's correction gives the smallest p value."""
+        return self.alpha / max(1, self.comparisons)
+
+
 def compare_on(
     evaluation_set: EvaluationSet,
     evaluated: EvaluatedCandidates,
@@ -72,13 +85,15 @@ def compare_on(
     policy : EvidencePolicy
     """
     complete = _measure(evaluated, baselines, metrics, policy)
-    groups = [complete]
+    groups, pooled = [complete], {metric: _pooled(complete, metric) for metric in metrics}
     for part in evaluated.partial:
-        stopped = [name for name in part.candidates if name not in evaluated.candidates]
-        groups.append(_borrowing(_measure(part, baselines, metrics, policy, stopped), complete, policy))
+        names = [name for name in part.candidates if name not in evaluated.candidates]
+        found_on_few = _measure(part, baselines, metrics, policy, names)
+        groups.append(replace(found_on_few, measured=_moderated(found_on_few, pooled, policy)))
     measured = {name: one for group in groups for name, one in group.measured.items()}
     pairs = {name: other for group in groups for name, other in group.pairs.items()}
-    by_metric = {metric: _family(metric, measured, pairs, policy) for metric in metrics}
+    stopped = measured.keys() - complete.measured.keys()
+    by_metric = {metric: _family(metric, measured, pairs, policy, stopped) for metric in metrics}
     found = {}
     for group in groups:
         folds = None if group is complete else len(group.evaluated.rows.ratios)
@@ -116,27 +131,39 @@ def _measure(
     return _Group(evaluated, pairs, measured, classes)
 
 
-def _borrowing(part: _Group, complete: _Group, policy: EvidencePolicy) -> _Group:
-    """Give comparisons on too few folds the largest fold variance of the comparisons on all folds."""
-    return replace(part, measured={name: _widened(one, part, complete, policy) for name, one in part.measured.items()})
-
-
-def _widened(
-    one: Mapping[str, Measurement], part: _Group, complete: _Group, policy: EvidencePolicy
-) -> dict[str, Measurement]:
-    ratios, found = complete.evaluated.rows.ratios, dict(one)
-    for metric, measured in one.items():
-        difference = measured.difference
-        others = [other[metric].difference for other in complete.measured.values()]
-        known = [other.folds for other in others if other is not None and other.folds is not None]
-        if difference is None or difference.folds is not None or not known:
-            continue
-        variance = max(fold_variance(spread, ratios) for spread in known)
-        borrowed = spread_with_given_variance(
-            difference.fold_gains, part.evaluated.rows.ratios, variance, known[0].degrees, policy.confidence
-        )
-        found[metric] = replace(measured, difference=replace(difference, folds=borrowed))
+def _moderated(
+    part: _Group, pooled: Mapping[str, PooledVariance | None], policy: EvidencePolicy
+) -> dict[str, dict[str, Measurement]]:
+    """Give the comparisons of stopped candidates an interval by the pooled variance over folds, metric by metric."""
+    found = {}
+    for name, measured in part.measured.items():
+        found[name] = {
+            metric: _with_pooled(one, part.evaluated.rows.ratios, pooled[metric], policy)
+            for metric, one in measured.items()
+        }
     return found
+
+
+def _with_pooled(
+    one: Measurement, ratios: Sequence[float], pooled: PooledVariance | None, policy: EvidencePolicy
+) -> Measurement:
+    difference = one.difference
+    if difference is None or pooled is None:
+        return one
+    variance = _variance_of_a_fold(difference)
+    spread = moderated_spread(difference.fold_gains, ratios, variance, pooled, policy.confidence)
+    return replace(one, difference=replace(difference, folds=spread or difference.folds))
+
+
+def _pooled(complete: _Group, metric: str) -> PooledVariance | None:
+    differences = [one[metric].difference for one in complete.measured.values()]
+    known = [one for one in differences if one is not None and one.folds is not None]
+    return pooled_variance([one.fold_gains for one in known], [_variance_of_a_fold(one) for one in known])
+
+
+def _variance_of_a_fold(difference: MeasuredDifference) -> float:
+    """Return the variance of one fold's difference from drawing its rows, as that of all its folds' rows shows it."""
+    return len(difference.fold_gains) * difference.rows.standard_error**2
 
 
 def _order_of_classes(rows: EvaluationRows, candidates: Mapping[str, MeasuredCandidate]) -> np.ndarray:
@@ -147,15 +174,19 @@ def _order_of_classes(rows: EvaluationRows, candidates: Mapping[str, MeasuredCan
 
 
 def _family(
-    metric: str, measured: Mapping[str, Mapping[str, Measurement]], pairs: Mapping[str, str], policy: EvidencePolicy
+    metric: str,
+    measured: Mapping[str, Mapping[str, Measurement]],
+    pairs: Mapping[str, str],
+    policy: EvidencePolicy,
+    stopped: Collection[str],
 ) -> dict[str, MetricEvidence]:
     differences = {name: one[metric].difference for name, one in measured.items() if name in pairs}
     adjusted = dict(zip(differences, holm([_p(one) for one in differences.values()]), strict=True))
-    level, found = policy.alpha / max(1, len(differences)), {}
+    level, found = _Level(policy.alpha, len(differences)), {}
     for name, all_metrics in measured.items():
         one, difference = all_metrics[metric], None
         if name in pairs:
-            difference = _difference(pairs[name], one.difference, adjusted[name], level, policy.alpha)
+            difference = _difference(pairs[name], one.difference, adjusted[name], level, complete=name not in stopped)
         folds = one.folds.interval if one.folds else None
         interval = one.rows.interval
         found[name] = MetricEvidence(metric, interval.estimate, interval, folds, one.fold_values, difference)
@@ -169,22 +200,24 @@ def _p(difference: MeasuredDifference | None) -> float:
 
 
 def _difference(
-    versus: str, found: MeasuredDifference | None, adjusted: float, level: float, alpha: float
+    versus: str, found: MeasuredDifference | None, adjusted: float, level: _Level, complete: bool
 ) -> Difference | None:
     if found is None:
         return None
     rows, folds = found.rows, found.folds
     estimates = [rows.interval.estimate, *([folds.interval.estimate] if folds else [])]
-    seen = detectable(folds.standard_error, level, folds.degrees) if folds else detectable(rows.standard_error, level)
+    error, degrees = (folds.standard_error, folds.degrees) if folds else (rows.standard_error, None)
+    interval = folds.interval if folds else rows.interval
     return Difference(
         versus=versus,
         estimate=rows.interval.estimate,
-        interval=folds.interval if folds else rows.interval,
+        interval=interval,
         basis="folds" if folds else "rows",
         p=_p(found),
         p_adjusted=adjusted,
-        detectable=seen,
-        conclusion=conclusion_of(estimates, adjusted, alpha),
+        detectable=detectable(error, level.first_step, degrees),
+        at_most=max(abs(interval.low), abs(interval.high)),
+        conclusion=conclusion_of(estimates, adjusted, level.alpha, complete),
         rows=rows.interval,
         folds=folds.interval if folds else None,
     )
@@ -206,8 +239,8 @@ def _stopped_note(evaluated: EvaluatedCandidates) -> list[str]:
         return []
     many = "1 candidate was" if len(stopped) == 1 else f"{len(stopped)} candidates were"
     return [
-        f"{many} stopped early: compared on the rows of the finished folds; with fewer than three folds, the variance "
-        "over folds is the largest one of the comparisons on all folds"
+        f"{many} stopped early: compared on the rows of the finished folds; the variance over folds is moderated by "
+        "that of the comparisons on all folds"
     ]
 
 

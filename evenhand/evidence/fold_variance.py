@@ -2,7 +2,9 @@
 
 Because folds share training rows, their metrics vary less than those of independent data. Nadeau & Bengio (2003)
 increase the variance of their mean from ``s^2 / k`` to ``(1 / k + n_test / n_train) s^2`` and use
-Student's t with k - 1 degrees of freedom.
+Student's t with k - 1 degrees of freedom. A comparison on few folds knows little of its own variance; there it is
+moderated by that of the comparisons on all folds (Smyth 2004, "Linear models and empirical Bayes methods for assessing
+differential expression", as in limma).
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.optimize import brentq
+from scipy.special import digamma, polygamma, stdtr, stdtrit
 
 from evenhand.evidence.bootstrap import Interval
 
@@ -24,7 +27,7 @@ class FoldSpread:
 
     interval: Interval
     standard_error: float
-    degrees: int
+    degrees: float
     p: float
 
 
@@ -62,14 +65,81 @@ def fold_spread(values: Sequence[float] | np.ndarray, ratios: Sequence[float], c
     return FoldSpread(Interval(mean, mean - half, mean + half), se, k - 1, p)
 
 
-def spread_with_given_variance(
+@dataclass(frozen=True)
+class PooledVariance:
+    """What the comparisons on all folds show about the variance over folds of the others."""
+
+    ratio: float
+    """Variance over folds, divided by the variance of drawing the rows of a fold; at least 1."""
+    degrees: float
+    """Degrees of freedom of ``ratio`` as the variance of another comparison."""
+
+
+def pooled_variance(gains: Sequence[Sequence[float]], row_variances: Sequence[float]) -> PooledVariance | None:
+    """Pool the variance over folds of comparisons on the same folds, as a prior for those on fewer folds.
+
+    The moments of Smyth (2004, section 6.2) give the usual variance and how much comparisons differ in theirs.
+    Comparisons share folds and baselines, so their variances vary together: together they count as many degrees of
+    freedom as their covariance shows (Box 1954), at most the square of those of one.
+
+    Parameters
+    ----------
+    gains : sequence of sequence of float, shape (comparisons, folds)
+        The difference in each fold.
+    row_variances : sequence of float, shape (comparisons,)
+        Variance of one fold's difference from drawing its rows, which differs between comparisons: the more rows two
+        models predict differently, the more their difference varies.
+
+    Returns
+    -------
+    PooledVariance or None
+        None where no comparison varies over three folds or more.
+
+    Examples
+    --------
+    >>> found = pooled_variance([[0.1, 0.3, 0.2], [0.1, 0.2, 0.6]], [0.005, 0.02])
+    >>> round(found.ratio, 2), round(found.degrees, 2)
+    (4.71, 3.61)
+    """
+    found, rows = np.array(gains, dtype=float), np.array(row_variances, dtype=float)
+    if found.ndim != 2 or found.shape[1] < FEWEST_FOLDS:
+        return None
+    usable = np.isfinite(found).all(axis=1) & (rows > 0) & (found.var(axis=1) > 0)
+    if not usable.any():
+        return None
+    scaled = found[usable] / np.sqrt(rows[usable])[:, None]
+    degrees = scaled.shape[1] - 1
+    covariance = np.atleast_2d(np.cov(scaled))
+    together = degrees * np.trace(covariance) ** 2 / (covariance**2).sum()
+    usual, prior = _usual_variance(np.diag(covariance), degrees)
+    return PooledVariance(max(1.0, usual), float(1 / (1 / together + 1 / prior)))
+
+
+def _usual_variance(variances: np.ndarray, degrees: int) -> tuple[float, float]:
+    """Return scale and degrees of freedom of the distribution that true variances come from (Smyth 2004).
+
+    The degrees are infinite where the variances differ no more than chance would have it.
+    """
+    logs = np.log(variances) - digamma(degrees / 2) + np.log(degrees / 2)
+    beyond_chance = logs.var(ddof=1) - polygamma(1, degrees / 2) if len(logs) > 1 else 0.0
+    if beyond_chance <= 1e-6:
+        return float(np.exp(logs.mean())), np.inf
+    half = float(brentq(lambda x: polygamma(1, np.exp(x)) - beyond_chance, -20.0, 20.0))
+    prior = 2 * float(np.exp(half))
+    return float(np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2))), prior
+
+
+def moderated_spread(
     values: Sequence[float] | np.ndarray,
     ratios: Sequence[float],
-    variance: float,
-    degrees: int,
+    row_variance: float,
+    pooled: PooledVariance,
     confidence: float,
 ) -> FoldSpread | None:
-    """Make the interval of a difference on too few folds, by the variance over folds of another comparison.
+    """Make the interval of a difference on few folds: its own variance over folds is moderated by the pooled one.
+
+    The moderated t of Smyth (2004), with the correction of Nadeau & Bengio (2003). One fold has no variance of its
+    own; the more folds there are, the more their own variance counts.
 
     Parameters
     ----------
@@ -77,10 +147,9 @@ def spread_with_given_variance(
         Of each fold.
     ratios : sequence of float
         Evaluated rows divided by training rows, of each fold.
-    variance : float
-        Variance of one fold's value; that of ``values`` is used if it is larger.
-    degrees : int
-        Degrees of freedom of the variance.
+    row_variance : float
+        Variance of one fold's value from drawing its rows.
+    pooled : PooledVariance
     confidence : float
 
     Returns
@@ -90,20 +159,19 @@ def spread_with_given_variance(
 
     Examples
     --------
-    >>> found = spread_with_given_variance([0.1, 0.1], [0.25, 0.25], 0.01, 4, 0.95)
+    >>> found = moderated_spread([0.1, 0.1], [0.25, 0.25], 0.005, PooledVariance(2.0, 3.0), 0.95)
     >>> round(found.standard_error, 4), found.degrees, round(found.p, 3)
-    (0.0866, 4, 0.312)
+    (0.075, 4.0, 0.253)
     """
     k, found = len(values), np.asarray(values, dtype=float)
+    if not k or not np.isfinite(found).all():
+        return None
     own = float(found.var(ddof=1)) if k > 1 else 0.0
-    se = float(np.sqrt((1 / max(k, 1) + np.mean(ratios)) * max(own, variance))) if k else 0.0
-    if not np.isfinite(found).all() or not se > 1e-12:
+    degrees = pooled.degrees + k - 1
+    variance = (pooled.degrees * pooled.ratio * row_variance + (k - 1) * own) / degrees
+    se = float(np.sqrt((1 / k + np.mean(ratios)) * variance))
+    if not se > 1e-12:
         return None
     mean = float(found.mean())
     half = float(stdtrit(degrees, (1 + confidence) / 2)) * se
     return FoldSpread(Interval(mean, mean - half, mean + half), se, degrees, float(2 * stdtr(degrees, -abs(mean) / se)))
-
-
-def fold_variance(spread: FoldSpread, ratios: Sequence[float]) -> float:
-    """Return the variance of one fold that a corrected interval was made from."""
-    return spread.standard_error**2 / (1 / len(ratios) + float(np.mean(ratios)))

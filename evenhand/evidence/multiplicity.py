@@ -38,14 +38,14 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def detectable(standard_error: float, alpha: float, degrees: int | None = None) -> float:
+def detectable(standard_error: float, alpha: float, degrees: float | None = None) -> float:
     """Return the smallest true difference found with a power of 80 % by a two-sided test at level ``alpha``.
 
     Parameters
     ----------
     standard_error : float
     alpha : float
-    degrees : int, optional
+    degrees : float, optional
         Degrees of freedom of a t distribution; the normal one without it.
 
     Examples
@@ -58,12 +58,23 @@ def detectable(standard_error: float, alpha: float, degrees: int | None = None) 
     return float((stdtrit(degrees, 1 - alpha / 2) + stdtrit(degrees, POWER)) * standard_error)
 
 
-def conclusion_of(estimates: Sequence[float], p_adjusted: float, alpha: float) -> Conclusion:
-    """Conclude from one comparison; the ``estimates`` of its difference (pooled, over folds) must agree in sign."""
+def conclusion_of(estimates: Sequence[float], p_adjusted: float, alpha: float, complete: bool = True) -> Conclusion:
+    """Conclude from one comparison.
+
+    Parameters
+    ----------
+    estimates : sequence of float
+        Of its difference, pooled and over folds: they must agree in sign.
+    p_adjusted, alpha : float
+    complete : bool
+        Whether it is on all rows of its evaluation set: only then does its interval bound a difference that is not
+        shown, since racing stops what did badly on these rows.
+    """
+    open_one: Conclusion = "no difference larger than" if complete else "stopped early"
     if not np.isfinite([*estimates, p_adjusted]).all():
         return "not enough data"
     if p_adjusted >= alpha:
-        return "no difference shown"
+        return open_one
     if all(value > 0 for value in estimates):
         return "helps"
-    return "hurts" if all(value < 0 for value in estimates) else "no difference shown"
+    return "hurts" if all(value < 0 for value in estimates) else open_one

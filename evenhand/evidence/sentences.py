@@ -22,21 +22,31 @@ class _Method:
     tried: int
 
     @property
+    def bounded(self) -> str:
+        """The method with how large its difference may be."""
+        return f"{self.name} ({max(difference.at_most for difference in self.differences):.3f}{self._where})"
+
+    @property
+    def _where(self) -> str:
+        return f", {len(self.differences)} of {self.tried} candidates" if self.tried > 1 else ""
+
+    @property
     def text(self) -> str:
+        """The method with its differences."""
         values = [difference.estimate for difference in self.differences]
         low, high = signed(min(values)), signed(max(values))
         size = low if low == high else f"{low} to {high}"
-        where = f", {len(values)} of {self.tried} candidates" if self.tried > 1 else ""
-        return f"{self.name} ({size}{where})"
+        return f"{self.name} ({size}{self._where})"
 
 
 def conclusion(evidence: Evidence, warnings: Sequence[str]) -> str:
-    """Say what helps and by how much, what hurts average precision, and what these rows can't settle."""
+    """Say what helps and by how much, what hurts average precision, and what is not settled."""
     on: EvaluationSet = "oof" if "oof" in evidence.grounds else "test"
     sentences = [_helping(evidence, on)]
     if evidence.metric != "average_precision":
         sentences.append(_hurting(evidence, on))
-    return " ".join([*sentences, *_unsettled(evidence, on), *_not_enough_data(evidence, on), *warnings])
+    sentences += [*_bounded(evidence, on), *_stopped_early(evidence, on), *_not_enough_data(evidence, on)]
+    return " ".join([*sentences, *warnings])
 
 
 def disagreements(evidence: Evidence, folds_kind: str) -> tuple[str, ...]:
@@ -89,8 +99,12 @@ def _methods(evidence: Evidence, on: EvaluationSet, metric: str, wanted: Conclus
 
 
 def _list(methods: Sequence[_Method]) -> str:
-    named = [method.text for method in methods[:NAMED]]
-    named += [f"{len(methods) - NAMED} more"] if len(methods) > NAMED else []
+    return _listed([method.text for method in methods])
+
+
+def _listed(texts: Sequence[str]) -> str:
+    named = list(texts[:NAMED])
+    named += [f"{len(texts) - NAMED} more"] if len(texts) > NAMED else []
     return named[0] if len(named) == 1 else ", ".join(named[:-1]) + " and " + named[-1]
 
 
@@ -116,13 +130,19 @@ def _held_out(evidence: Evidence, on: EvaluationSet) -> str:
 
 
 def _confirmed(evidence: Evidence, on: EvaluationSet) -> str:
+    """Say for how many of the candidates that help the held-out period shows it, too; some are not scored there."""
     if on == "test" or "test" not in evidence.grounds:
         return ""
     helps = [c for c in evidence.candidates if _concluded(evidence, c.name, "oof") == "helps"]
-    too = sum(_concluded(evidence, c.name, "test") == "helps" for c in helps)
+    held_out = [_concluded(evidence, c.name, "test") for c in helps if c.test is not None]
+    too = held_out.count("helps")
     if too == len(helps):
         return " (on the held-out period, too)"
-    return f" (on the held-out period {too} of these {len(helps)} candidates are)"
+    if len(held_out) == len(helps):
+        return f" (on the held-out period {too} of these {len(helps)} candidates are)"
+    if not held_out:
+        return " (not scored on the held-out period)"
+    return f" (on the held-out period {too} of the {len(held_out)} that were scored there are)"
 
 
 def _concluded(evidence: Evidence, name: str, on: EvaluationSet) -> Conclusion | None:
@@ -137,25 +157,24 @@ def _hurting(evidence: Evidence, on: EvaluationSet) -> str:
     return f"Average precision is worse with {_list(worse)}."
 
 
-def _unsettled(evidence: Evidence, on: EvaluationSet) -> list[str]:
-    """Name the methods that show no difference, and the gain that would go unnoticed."""
-    unsettled = _methods(evidence, on, evidence.metric, "no difference shown")
-    if not unsettled:
+def _bounded(evidence: Evidence, on: EvaluationSet) -> list[str]:
+    """Name the methods without a clear difference on all rows, and how large one may be."""
+    methods = _methods(evidence, on, evidence.metric, "no difference larger than")
+    if not methods:
         return []
-    least = max(one.detectable for method in unsettled for one in method.differences)
-    open_ones = [c for c in evidence.candidates if _concluded(evidence, c.name, on) == "no difference shown"]
-    stopped = [c for c in open_ones if on == "oof" and c.oof is not None and c.oof.folds is not None]
-    named = f"Not settled: {_list(unsettled)}."
-    if stopped:
-        part = f"{len(stopped)} of these {len(open_ones)} candidates {'was' if len(stopped) == 1 else 'were'}"
-        who = "They were" if len(stopped) == len(open_ones) else part
-        return [
-            f"{named} {who} stopped early, too soon to distinguish a gain below {least:.3f} from chance. "
-            "Set `racing: false` to settle it."
-        ]
-    ground = evidence.grounds[on]
-    by = f" with {ground.folds} folds" if ground.basis == "folds" else ""
-    return [f"{named} A gain below {least:.3f} can't be distinguished from chance{by}."]
+    return [f"No difference larger than the number given with {_listed([method.bounded for method in methods])}."]
+
+
+def _stopped_early(evidence: Evidence, on: EvaluationSet) -> list[str]:
+    """Name the methods whose candidates were stopped too soon, and the gain that would go unnoticed."""
+    methods = _methods(evidence, on, evidence.metric, "stopped early")
+    if not methods:
+        return []
+    least = max(one.detectable for method in methods for one in method.differences)
+    return [
+        f"Stopped early, too soon to distinguish a gain below {least:.3f} from chance: {_list(methods)}. "
+        "Set `racing: false` to complete them."
+    ]
 
 
 def _not_enough_data(evidence: Evidence, on: EvaluationSet) -> list[str]:

@@ -10,7 +10,7 @@ from evenhand.evidence.bootstrap import Interval
 
 EvaluationSet = Literal["oof", "test"]
 Basis = Literal["folds", "rows"]
-Conclusion = Literal["helps", "hurts", "no difference shown", "not enough data"]
+Conclusion = Literal["helps", "hurts", "no difference larger than", "stopped early", "not enough data"]
 
 EVALUATION_SETS: tuple[EvaluationSet, ...] = ("oof", "test")
 EVALUATION_SET_NAMES: dict[EvaluationSet, str] = {"oof": "out of fold", "test": "held-out period"}
@@ -34,11 +34,19 @@ class Difference:
     """By Holm, over all comparisons of this training on this metric and evaluation set."""
     detectable: float
     """The smallest true difference found with a power of 80 %, at the level of this family."""
+    at_most: float
+    """How large the difference may be, in either direction: the bound of the interval that is further from 0."""
     conclusion: Conclusion
     rows: Interval
     """From drawing rows: uncertainty of the difference between these fits."""
     folds: Interval | None
-    """From the spread of the folds: covers the variation from refitting, too. None with fewer than three folds."""
+    """From the variance over folds: covers the variation from refitting, too. None if that variance is unknown."""
+
+    @property
+    def text(self) -> str:
+        """The conclusion for people."""
+        known = f" {self.at_most:.3f}" if self.conclusion == "no difference larger than" else ""
+        return f"{self.conclusion}{known}"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ Params = dict[str, int | float | str | bool | tuple[float, ...] | dict[str, str]
 SELF_BALANCING = frozenset(
     {"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "smote_bagging", *DETECTORS}
 )
+# The first of these that a problem has is its evidence family: the first are the cheapest.
+EVIDENCE_KINDS = ("lightgbm", "gradient_boosting", "random_forest")
 
 
 class ModelSpec(Frozen):

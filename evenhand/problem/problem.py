@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model
 from evenhand.errors import ProblemError
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
-from evenhand.problem.models import SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
+from evenhand.problem.models import EVIDENCE_KINDS, SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
 from evenhand.problem.person_names import name_key
 from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
 from evenhand.problem.postprocessing import (
@@ -75,6 +75,11 @@ class Problem(Frozen):
     racing: bool = Field(
         default=True, description="a fit that can't win any more after some folds, by a paired interval, gets no more"
     )
+    evidence_family: str | None = Field(
+        default=None,
+        description="the model of `models` that runs every strategy on all folds and on the held-out period, whatever "
+        "the race stops; unset means the first of lightgbm, gradient_boosting, random_forest that there is",
+    )
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()
     review: Literal["required", "never"] = "required"
@@ -96,6 +101,13 @@ class Problem(Frozen):
         copy = self.model_copy()
         copy._file = file
         return copy
+
+    @property
+    def evidence_model(self) -> str:
+        """Name of the model whose fits are never stopped early."""
+        first = {model.kind: model.name for model in reversed(self.models)}
+        known = (first[kind] for kind in EVIDENCE_KINDS if kind in first)
+        return self.evidence_family or next(known, self.models[0].name)
 
     @property
     def review_policy(self) -> ReviewPolicy:
@@ -177,6 +189,13 @@ class Problem(Frozen):
             raise ValueError("extra: the same model, strategy and features are named twice")
         if BASE not in self.features:
             raise ValueError(f"features: one set is named {BASE}; found {', '.join(self.features)}")
+        return self
+
+    @model_validator(mode="after")
+    def _evidence_family_exists(self) -> Problem:
+        names = [model.name for model in self.models]
+        if self.evidence_family is not None and self.evidence_family not in names:
+            raise ValueError(f"evidence_family: no model {self.evidence_family!r}; there is: {', '.join(names)}")
         return self
 
     @model_validator(mode="after")

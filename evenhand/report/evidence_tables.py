@@ -9,10 +9,17 @@ from typing import Any
 import pandas as pd
 
 from evenhand.evidence.sentences import signed
-from evenhand.evidence.types import CandidateEvidence, Difference, EvaluationSet, Evidence
+from evenhand.evidence.types import CandidateEvidence, Conclusion, Difference, EvaluationSet, Evidence
 from evenhand.report.table_model import DIFFERENCE
 
-_WORDS = {"helps": "help", "hurts": "hurt", "no difference shown": "not shown", "not enough data": "not enough data"}
+_WORDS: dict[Conclusion, str] = {
+    "helps": "help",
+    "hurts": "hurt",
+    "no difference larger than": "no difference larger than",
+    "stopped early": "stopped early",
+    "not enough data": "not enough data",
+}
+BOUNDED: Conclusion = "no difference larger than"
 
 
 def by_method(evidence: Evidence) -> pd.DataFrame:
@@ -75,7 +82,8 @@ def _method_line(evidence: Evidence, method: str, candidates: Sequence[Candidate
             if place == "oof":
                 line[f"{metric}{DIFFERENCE}"] = _range(values)
             if metric == evidence.metric:
-                line[heading] = _counts(found)
+                compared_there = place in evidence.grounds
+                line[heading] = _counts(found, len(candidates) - len(found) if compared_there else 0)
                 line.setdefault("order", values[len(values) // 2] if values else -math.inf)
     return line
 
@@ -87,9 +95,15 @@ def _range(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _counts(found: Sequence[Difference]) -> str:
-    counts = [(word, sum(d.conclusion == conclusion for d in found)) for conclusion, word in _WORDS.items()]
-    return ", ".join(f"{count} {word}" for word, count in counts if count) or "-"
+def _counts(found: Sequence[Difference], not_scored: int = 0) -> str:
+    """Count the conclusions, and the candidates that have no scores on an evaluation set that others have."""
+    parts = []
+    for conclusion, word in _WORDS.items():
+        those = [difference for difference in found if difference.conclusion == conclusion]
+        bound = f" {max(one.at_most for one in those):.3f}" if those and conclusion == BOUNDED else ""
+        parts += [f"{len(those)} {word}{bound}"] if those else []
+    parts += [f"{not_scored} not scored"] if not_scored else []
+    return ", ".join(parts) or "-"
 
 
 def _difference_line(metric: str, found: Difference) -> dict[str, Any]:
@@ -97,7 +111,7 @@ def _difference_line(metric: str, found: Difference) -> dict[str, Any]:
         return {metric: found.conclusion, f"{metric} p (Holm)": "-", f"{metric} detectable": "-"}
     i = found.interval
     return {
-        metric: f"{signed(found.estimate)} ({signed(i.low)} to {signed(i.high)}): {found.conclusion}",
+        metric: f"{signed(found.estimate)} ({signed(i.low)} to {signed(i.high)}): {found.text}",
         f"{metric} p (Holm)": f"{found.p_adjusted:.3f}" if found.p_adjusted >= 0.001 else "under 0.001",
         f"{metric} detectable": found.detectable,
     }

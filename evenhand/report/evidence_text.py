@@ -23,15 +23,21 @@ def as_text(evidence: Evidence) -> str:
 
 def as_markdown(evidence: Evidence) -> str:
     """Return the conclusion, then every comparison and the rows that it rests on."""
-    methods = by_method(evidence)
-    parts = ["## What helps", evidence.conclusion, simplest(evidence)]
-    parts += [] if methods.empty else [render_markdown(methods)]
+    parts = [methods_as_markdown(evidence)]
     for on, ground in evidence.grounds.items():
         table = by_candidate(evidence, on)
         parts.append(f"### Each against its baseline, {EVALUATION_SET_NAMES[on]}")
         parts += [] if table.empty else [render_markdown(table)]
         parts.append("\n".join(f"- {line}" for line in (*ground.notes, *(one.text for one in ground.classes))))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def methods_as_markdown(evidence: Evidence) -> str:
+    """Return the conclusion and one line per method of handling imbalance."""
+    methods = by_method(evidence)
+    parts = ["## What helps", evidence.conclusion, simplest(evidence)]
+    parts += [] if methods.empty else [render_markdown(methods)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def simplest(evidence: Evidence) -> str:

@@ -13,6 +13,8 @@ from evenhand.metrics.scores import Scores
 from evenhand.training.candidates import Candidate
 from evenhand.training.tuned_settings import Chosen
 
+CLASS_SCORES = ("precision", "recall", "f1", "average_precision")
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +47,16 @@ class ShippedSummary(_Part):
     test: dict[str, float | None] | None
 
 
+class ClassSummary(_Part):
+    """One class on the held-out rows; null where it has none."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    average_precision: float | None
+    support: int = Field(description="true rows of the class")
+
+
 class CandidateSummary(WinnerSummary):
     """One candidate of the grid."""
 
@@ -52,6 +64,9 @@ class CandidateSummary(WinnerSummary):
         description="metrics on the out-of-fold rows of the folds done; null if skipped"
     )
     test: dict[str, float | None] | None = Field(description="metrics on the held-out rows; null if not scored there")
+    test_by_class: dict[str, ClassSummary] | None = Field(
+        default=None, description="each class on the held-out rows; null if not scored there"
+    )
     folds_done: int
     fit_seconds: float = Field(
         description="CPU seconds of all its fits; a forest's include scoring its rows, those of a distributed model "
@@ -101,7 +116,19 @@ class EvidenceSummary(_Part):
 
     conclusion: str
     simplest: str | None = Field(description="simplest candidate within one standard error of the best out of fold")
+    evidence_family: str | None = Field(
+        default=None, description="the model of which every strategy has all folds and held-out scores"
+    )
     helps: tuple[str, ...] = Field(description="candidates shown to help the primary metric out of fold")
+    hurts: tuple[str, ...] = Field(default=(), description="candidates shown to hurt the primary metric out of fold")
+    no_difference_larger_than: dict[str, float] = Field(
+        default={},
+        description="candidate -> how large its difference in the primary metric may be: it has all folds, and none "
+        "is shown",
+    )
+    stopped_early: tuple[str, ...] = Field(
+        default=(), description="candidates that the race stopped before their difference was settled"
+    )
     hurts_average_precision: tuple[str, ...] = Field(description="candidates shown to hurt it out of fold")
     not_enough_data: tuple[str, ...] = Field(description="classes with too few held-out rows")
 
@@ -154,8 +181,9 @@ def _study(name: str, chosen: Chosen) -> TuningSummary:
     )
 
 
-def summed_up(evidence: Evidence) -> EvidenceSummary:
+def summed_up(evidence: Evidence, evidence_family: str | None = None) -> EvidenceSummary:
     """Return the part of the evidence that scripts need."""
+    primary = {found.name: found.difference("oof", evidence.metric) for found in evidence.candidates}
 
     def concluded(metric: str, conclusion: Conclusion) -> tuple[str, ...]:
         differences = ((found.name, found.difference("oof", metric)) for found in evidence.candidates)
@@ -164,10 +192,29 @@ def summed_up(evidence: Evidence) -> EvidenceSummary:
     return EvidenceSummary(
         conclusion=evidence.conclusion,
         simplest=evidence.simplest.name if evidence.simplest else None,
+        evidence_family=evidence_family,
         helps=concluded(evidence.metric, "helps"),
+        hurts=concluded(evidence.metric, "hurts"),
+        no_difference_larger_than={
+            name: one.at_most for name, one in primary.items() if one and one.conclusion == "no difference larger than"
+        },
+        stopped_early=concluded(evidence.metric, "stopped early"),
         hurts_average_precision=concluded("average_precision", "hurts"),
         not_enough_data=evidence.grounds["test"].left_out if "test" in evidence.grounds else (),
     )
+
+
+def class_values(scores: Scores | None) -> dict[str, ClassSummary] | None:
+    """Return the scores of every class as plain data, an undefined one as None."""
+    if scores is None:
+        return None
+    return {
+        name: ClassSummary(
+            support=found.support,
+            **{key: None if math.isnan(value := getattr(found, key)) else float(value) for key in CLASS_SCORES},
+        )
+        for name, found in scores.per_class.items()
+    }
 
 
 def metric_values(scores: Scores | None) -> dict[str, float | None] | None:

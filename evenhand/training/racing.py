@@ -2,7 +2,8 @@
 
 The winner of a training is the best candidate over all folds. After some folds, each fit is compared with the leader on
 the same rows. It is stopped when the interval of the difference, which allows for the variation of rows and folds,
-excludes that it catches up.
+excludes that it catches up. The fits of one family, the evidence family, are never stopped: what helps is found by
+comparisons that are complete.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ ERRORS_OF_ONE_FOLD = 2.0
 FEWEST_OF_A_CLASS = 20  # after one fold: with very few rows the estimated variance of a class may be zero
 ERROR = 0.05  # upper bound of the chance that the race stops the candidate that would have won
 RULES = EvidencePolicy(resamples=500)
-ALWAYS_LIGHTGBM = ("none", "class_weight", "capped")
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,17 @@ class Stopped:
 def protected_fits(grid: Sequence[Candidate], problem: Problem, stacked: bool = False) -> set[str]:
     """Name the fits that run to the end whatever their scores.
 
-    These are LightGBM without resampling, with class weights and with the capped data set. If a stack is made, whose
-    members need every fold, every model without resampling is protected as well.
+    These are the evidence family's on the feature set `base`, with every strategy. If a stack is made, whose members
+    need every fold, every model without resampling is protected as well.
     """
-    others = ("none",) if stacked else ()
-    always = {one.name: ALWAYS_LIGHTGBM if one.kind == "lightgbm" else others for one in problem.models}
-    return {
-        candidate.fit_name
-        for candidate in grid
-        if candidate.features == BASE and candidate.strategy.kind in always.get(candidate.model.name, ())
-    }
+    family = problem.evidence_model
+    models = {model.name for model in problem.models}
+
+    def runs_on(candidate: Candidate) -> bool:
+        plain = stacked and candidate.strategy.kind == "none" and candidate.model.name in models
+        return candidate.features == BASE and (candidate.model.name == family or plain)
+
+    return {candidate.fit_name for candidate in grid if runs_on(candidate)}
 
 
 def compared_fits(grid: Sequence[Candidate]) -> dict[str, set[str]]:

@@ -16,6 +16,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
+from evenhand.evidence.sentences import signed
+from evenhand.evidence.types import EVALUATION_SET_NAMES, EVALUATION_SETS, CandidateEvidence, Evidence
 from evenhand.metrics.scores import flat, to_record
 from evenhand.problem import Problem
 from evenhand.problem.models import Params
@@ -76,17 +78,30 @@ def _with_holdout(results: Sequence[Result], units: Sequence[Unit]) -> list[Resu
 
 
 def log_all(
-    training: Training, results: Sequence[Result], drawing: Mapping[str, PrefectFuture[None]]
+    training: Training,
+    results: Sequence[Result],
+    drawing: Mapping[str, PrefectFuture[None]],
+    evidence: Evidence,
 ) -> list[PrefectFuture[None]]:
     """Begin to write every candidate's files and MLflow run, several at once, each when its figures are drawn."""
-    by_fit = _by_fit(results)
+    by_fit, found = _by_fit(results), {one.name: conclusions(evidence, one) for one in evidence.candidates}
     undrawn_first = sorted(by_fit, key=lambda name: name in drawing)
     return [
         log_fit.submit(
-            training, by_fit[name], return_state=False, wait_for=[drawing[name]] if name in drawing else None
+            training, by_fit[name], found, return_state=False, wait_for=[drawing[name]] if name in drawing else None
         )
         for name in undrawn_first
     ]
+
+
+def conclusions(evidence: Evidence, candidate: CandidateEvidence) -> dict[str, str]:
+    """Write what the comparison of a candidate with its baseline shows, as tags of its run."""
+    found = {on: candidate.difference(on, evidence.metric) for on in EVALUATION_SETS}
+    return {
+        f"conclusion {EVALUATION_SET_NAMES[on]}": f"{evidence.metric} {signed(one.estimate)}: {one.text}"
+        for on, one in found.items()
+        if one is not None
+    }
 
 
 def wait_all(futures: Sequence[PrefectFuture[None]]) -> None:
@@ -114,8 +129,8 @@ def draw(context: TrainingContext, results: Sequence[Result], workers: UnitWorke
 
 
 @task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
-def log_fit(training: Training, results: Sequence[Result]) -> None:
-    """Write the files and MLflow child runs of the candidates that share a fit."""
+def log_fit(training: Training, results: Sequence[Result], found: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the files and MLflow child runs of the candidates that share a fit, with the tags found for each."""
     problem = training.problem
     tags = {"problem": problem.name, "synthetic": str(problem.synthetic).lower(), "training": training.id}
     with _here:
@@ -123,7 +138,7 @@ def log_fit(training: Training, results: Sequence[Result]) -> None:
             folder = candidate_folder(training.folder, result)
             folder.mkdir(parents=True, exist_ok=True)
             _write_files(training, result, folder)
-            candidate_run = _log_run(training, result, folder, tags)
+            candidate_run = _log_run(training, result, folder, {**tags, **found.get(result.candidate.name, {})})
             if result is results[0]:  # those that differ in the decision rule alone share the studies
                 log_trials(candidate_run, result.candidate, tags)
 

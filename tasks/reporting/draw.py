@@ -9,13 +9,17 @@ from matplotlib.figure import Figure
 
 from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
 from evenhand.metrics.predictions import Predictions
-from evenhand.problem import Problem
+from evenhand.problem import ARGMAX, Problem
 from evenhand.report import figures
-from evenhand.report.training.data import BASELINE_CURVES
+from evenhand.report.candidate_row import row_name
+from evenhand.report.training.data import BASELINE_CURVES, STRATEGY_CURVES
+from evenhand.report.training.strategies import scored_strategies
 from evenhand.strategies import ResamplingRecord
 from tasks.training.context import TrainingContext
-from tasks.training.results import Result, oof_predictions, was_skipped
+from tasks.training.results import Result, held_out_units, oof_predictions, read_predictions, was_skipped
 from tasks.training.units import slug
+
+STRATEGIES_DRAWN = 7  # curves that are readable in one panel
 
 
 def draw_files(context: TrainingContext, results: Sequence[Result]) -> None:
@@ -35,7 +39,10 @@ def candidate_folder(folder: Path, result: Result) -> Path:
 
 
 def draw_fit(context: TrainingContext, result: Result) -> dict[str, Figure]:
-    """Draw what every candidate of a fit shares: curves and calibration out of fold, and feature importance.
+    """Draw what every candidate of a fit shares.
+
+    These are curves and calibration out of fold, the precision-recall curve on the held-out period, and feature
+    importance.
 
     Returns
     -------
@@ -43,6 +50,11 @@ def draw_fit(context: TrainingContext, result: Result) -> dict[str, Figure]:
         By name; empty where the fit was skipped.
     """
     drawn = _draw_out_of_fold(context, result, ("precision_recall", "roc", "calibration"))
+    held_out = held_out_units(result)
+    if held_out:
+        known, note = read_predictions(context.experiment, held_out), f"{caption(context.problem)}, held-out period"
+        curves = figures.precision_recall(known.y, known.proba, context.parts.classes, note=note)
+        drawn["precision_recall_held_out"] = curves
     importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
     if importance is not None:
         names = context.experiment.feature_names(result.candidate.features, HOLDOUT_FOLD)
@@ -57,6 +69,27 @@ def draw_winner(context: TrainingContext, won: Result, reference: Result | None)
         for figure in _draw_out_of_fold(context, reference, ("precision_recall",)).values():
             drawn[BASELINE_CURVES] = figure
     return drawn
+
+
+def draw_strategies(context: TrainingContext, results: Sequence[Result]) -> dict[str, Figure]:
+    """Draw the precision-recall curves of every strategy of the evidence family on the held-out period.
+
+    With many strategies these are the baseline and the best by average precision.
+    """
+    shown = scored_strategies([result.row() for result in results], context.problem.evidence_model)
+    plain = [row for row in shown if row.decision == ARGMAX.name]  # rules share the curves of their fit
+    if len(plain) < 2:
+        return {}
+    best = sorted(plain[1:], key=lambda row: -row.test.metrics["average_precision"] if row.test else 0.0)
+    names = {row_name(row) for row in [plain[0], *best[: STRATEGIES_DRAWN - 1]]}
+    curves = (
+        (result.candidate.strategy.name, read_predictions(context.experiment, held_out_units(result)))
+        for result in results
+        if result.candidate.name in names
+    )
+    some = "" if len(names) == len(plain) else f"; the best {len(names)} of {len(plain)} strategies"
+    note = f"{caption(context.problem)}, held-out period{some}"
+    return {STRATEGY_CURVES: figures.precision_recall_compared(curves, context.parts.classes, note=note)}
 
 
 def draw_comparison(

@@ -12,9 +12,11 @@ from evenhand.data.schema import column_types
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import flat
+from evenhand.problem import Problem
 from evenhand.report.calibration_table import calibration_table
+from evenhand.report.candidate_row import Row
 from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard, shortened
-from evenhand.report.evidence_text import as_markdown, as_text
+from evenhand.report.evidence_text import as_markdown, as_text, methods_as_markdown
 from evenhand.report.figures import to_png
 from evenhand.report.summary import (
     CandidateSummary,
@@ -24,23 +26,26 @@ from evenhand.report.summary import (
     Summary,
     VerdictSummary,
     WinnerSummary,
+    class_values,
     metric_values,
     studies,
     summed_up,
 )
-from evenhand.report.table_text import render_markdown, render_text
+from evenhand.report.table_text import markdown_table, render_markdown, render_text
+from evenhand.report.training.strategies import class_tables, scored_strategies
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.data.validate import Validated
 from tasks.registry.model_versions import Registered, read_version
-from tasks.reporting.draw import caption, draw_comparison
+from tasks.reporting.draw import caption, draw_comparison, draw_strategies
 from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
 from tasks.tracking import training_runs
 from tasks.tracking.client import connect
 from tasks.tracking.run_inputs import log_input
+from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.results import Result, resampling_records
 from tasks.training.training import TAG_LENGTH, Training, breakdown, point_latest, versions
@@ -131,7 +136,7 @@ def _summary(training: Training, data: TrainingData, compared: Compared, outcome
         warnings=(*validated.warnings, *parts.warnings, *compared.evidence.warnings),
         seconds=training.seconds,
         versions=versions(),
-        evidence=summed_up(compared.evidence),
+        evidence=summed_up(compared.evidence, problem.evidence_model),
         tuning=studies(result.candidate for result in compared.results),
     )
 
@@ -180,6 +185,7 @@ def _candidate_summary(result: Result) -> CandidateSummary:
         **_named(result.candidate).model_dump(),
         oof=metric_values(result.oof),
         test=metric_values(result.test),
+        test_by_class=class_values(result.test),
         folds_done=result.folds_done,
         fit_seconds=result.fit_seconds,
         skipped=result.skipped,
@@ -197,7 +203,7 @@ def _shipped_summary(result: Result) -> ShippedSummary | None:
     )
 
 
-def write_comparison(training: Training, compared: Compared) -> None:
+def write_comparison(training: Training, context: TrainingContext, compared: Compared) -> None:
     """Write the comparison of all candidates and the resampling records, and draw both, before a registration."""
     problem, results = training.problem, compared.results
     rows = [result.row() for result in results]
@@ -208,14 +214,27 @@ def write_comparison(training: Training, compared: Compared) -> None:
         ranked = render_markdown(leaderboard(rows, problem.metric, on))
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
         text += _calibration(results, on, heading)
+    text += _by_class(problem, rows)
     (training.folder / "comparison.md").write_text(text, encoding="utf-8")
     records = resampling_records(results)
     write_json(
         training.folder / "resampling_records.json",
         [entry.to_record() for entries in records.values() for entry in entries],
     )
-    for name, figure in draw_comparison(problem, results, records).items():
+    drawn = {**draw_comparison(problem, results, records), **draw_strategies(context, results)}
+    for name, figure in drawn.items():
         (training.folder / f"{name}.png").write_bytes(to_png(figure))
+
+
+def _by_class(problem: Problem, rows: Sequence[Row]) -> str:
+    """Return one table per class of every strategy of the evidence family."""
+    family = problem.evidence_model
+    strategies = scored_strategies(rows, family)
+    if not strategies:
+        return ""
+    tables = class_tables(strategies, problem.gate.min_positives)
+    parts = [f"### {table.caption}\n\n{markdown_table(table)}" for table in tables]
+    return "\n\n".join([f"\n## Every strategy on {family}, class by class, held-out period", *parts]) + "\n"
 
 
 def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading: str) -> str:
@@ -235,10 +254,12 @@ def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> Non
         metrics |= flat(scores, prefix) if scores is not None else {}
     tags = {"winner": compared.winner.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
     tags[LEAK_SENTINEL] = compared.leaks.leak_sentinel
-    against = render_markdown(baseline_against_resampled(rows, metric))
+    against, helps = render_markdown(baseline_against_resampled(rows, metric)), methods_as_markdown(compared.evidence)
     compare = f"[Compare the candidates]({training_runs.compare_page(training.run_id)})"
     reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
-    tags["mlflow.note.content"] = f"**{verdict.outcome}**\n\n{reasons}\n\n{compare}\n\n{against}"[:NOTE_LENGTH]
+    tags["mlflow.note.content"] = f"**{verdict.outcome}**\n\n{reasons}\n\n{compare}\n\n{helps}\n\n{against}"[
+        :NOTE_LENGTH
+    ]
     training_runs.log_training(training.run_id, metrics, tags, training.folder)
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.groups import groups_of
 from evenhand.data.split import block_numbers
 from evenhand.gate.verdict import Verdict
@@ -21,12 +20,11 @@ from evenhand.report.training.intervals import HeldOut, measure
 from evenhand.report.training.page import report_page
 from evenhand.training.experiment import Experiment
 from tasks.data.validate import Validated
-from tasks.reporting.draw import draw_comparison, draw_winner
+from tasks.reporting.draw import draw_comparison, draw_strategies, draw_winner
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
-from tasks.training.results import Result, evaluated_positions, read_predictions, resampling_records
+from tasks.training.results import Result, evaluated_positions, held_out_units, read_predictions, resampling_records
 from tasks.training.training import code_hash
-from tasks.training.units import Unit
 
 REPORT, CARD = "report.html", "model_card"
 
@@ -53,7 +51,11 @@ def write_page(
         evidence=compared.evidence,
         calibrated=_calibrated_scores(results),
         records=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
-        figures={**draw_winner(context, won, baseline), **draw_comparison(problem, results, records)},
+        figures={
+            **draw_winner(context, won, baseline),
+            **draw_comparison(problem, results, records),
+            **draw_strategies(context, results),
+        },
     )
     pages = {
         REPORT: report_page(report),
@@ -81,7 +83,7 @@ def _measured(context: TrainingContext, won: Result, baseline: Result | None) ->
     if model is None:
         return None
     other = _held_out(experiment, baseline) if baseline else None
-    rows = evaluated_positions(experiment, _held_out_units(won))
+    rows = evaluated_positions(experiment, held_out_units(won))
     frame, blocks = experiment.frame.iloc[rows], None
     if problem.split.blocks is not None:  # as in the comparisons; groups that the data show widen the gate's alone
         blocks = block_numbers(frame[problem.split.blocks.column], problem.split.blocks)
@@ -91,15 +93,11 @@ def _measured(context: TrainingContext, won: Result, baseline: Result | None) ->
 
 def _held_out(experiment: Experiment, result: Result) -> Predictions | None:
     """Read a candidate's predictions for the held-out rows."""
-    units = _held_out_units(result)
+    units = held_out_units(result)
     if result.test is None or not units:
         return None
     codes = None if result.test_codes is None else result.test_codes.astype(np.int64)
     return replace(read_predictions(experiment, units), predicted=codes)
-
-
-def _held_out_units(result: Result) -> list[Unit]:
-    return [unit for unit in result.units if unit.fold == HOLDOUT_FOLD and unit.probabilities is not None]
 
 
 def _made(context: TrainingContext, validated: Validated, won: Result) -> Made:

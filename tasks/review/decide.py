@@ -140,9 +140,8 @@ class _Attempt:
             return expiry_record(request)
         if self.answer.decision == "reject":
             return review_record("rejection", request, self.comment, self.reviewer, **self.proof)
-        missing = conditions_to_acknowledge(records, self.version) - set(
-            json.loads(self.proof.get("acknowledged", "[]"))
-        )
+        accepted = set(json.loads(self.proof.get("acknowledged", "[]")))
+        missing = conditions_to_acknowledge(records, self.version) - accepted
         if missing:
             options = " ".join(f'--acknowledge "{name}"' for name in sorted(missing))
             self.refusal = f"the gate left to the reviewer: {'; '.join(sorted(missing))}. To accept it, add {options}"

@@ -135,6 +135,11 @@ def _files(units: Sequence[Unit]) -> list[tuple[int, Path]]:
     return sorted((unit.fold, unit.probabilities) for unit in units if unit.probabilities is not None)
 
 
+def held_out_units(result: Result) -> list[Unit]:
+    """Return the unit that predicted the held-out rows, in a list; none where the fit was stopped or skipped."""
+    return [unit for unit in result.units if unit.fold == HOLDOUT_FOLD and unit.probabilities is not None]
+
+
 def oof_predictions(experiment: Experiment, fold_units: Sequence[Unit]) -> Predictions:
     """Return the out-of-fold predictions of a fit, with what a calibration needs: natural and nested probabilities."""
     shares = {unit.fold: shares_of(unit) for unit in fold_units}

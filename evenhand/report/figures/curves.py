@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.ranking import Ranking
 from evenhand.report.figures.style import (
     ACCENT,
     GREY,
     INK,
     PALE,
+    SIZE,
     TOGETHER,
     check_names,
     line_style,
@@ -24,6 +27,9 @@ from evenhand.report.figures.style import (
     thinned,
     tidy,
 )
+
+# A panel is scaled to the precision from here on: the first few rows of a curve reach any height by chance.
+FIRST_RECALL = 0.05
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,64 @@ def precision_recall(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], n
     return _drawn(
         figure, curves, classes, ("recall", "precision"), "share: a model that guesses stays at this precision"
     )
+
+
+def precision_recall_compared(
+    fits: Iterable[tuple[str, Predictions]], classes: Sequence[str], note: str = ""
+) -> Figure:
+    """Draw precision against recall of several fits, one panel per class, the rarest class first.
+
+    Parameters
+    ----------
+    fits : iterable of (name, Predictions)
+        Of the same rows; each is read when its curves are drawn, and not kept.
+    classes : sequence of K str
+    note : str
+        What data this is, and that it is synthetic if it is.
+
+    Raises
+    ------
+    ValueError
+        If there is no fit, or the names do not match the columns of the probabilities.
+    """
+    figure: Figure | None = None
+    axes: dict[int, Axes] = {}
+    for position, (name, known) in enumerate(fits):
+        if figure is None:
+            check_names("classes", classes, known.n_classes)
+            rows = np.bincount(known.y, minlength=len(classes))
+            figure, axes = _by_class(rows, classes, note)
+        colour, dash = line_style(position)
+        for code, ax in axes.items():
+            ranking = Ranking.of(known.y == code, known.proba[:, code])
+            keep = thinned(len(ranking.true_positives))
+            recall, height = (ranking.true_positives / ranking.true_positives[-1])[keep], ranking.precision[keep]
+            ax.plot(recall, height, color=colour, linestyle=dash, linewidth=1.1, label=short(name, 34))
+            beyond = float(height[recall >= FIRST_RECALL].max())
+            ax.set_ylim(0, max(ax.get_ylim()[1], min(1.01, 1.15 * beyond)))
+    if figure is None:
+        raise ValueError("fits: found none, needed one or more")
+    lines = next(iter(axes.values())).get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower left", fontsize=7.5, frameon=False, ncols=4)
+    return figure
+
+
+def _by_class(rows: np.ndarray, classes: Sequence[str], note: str) -> tuple[Figure, dict[int, Axes]]:
+    """Make a panel for each class that has rows, with the precision of guessing."""
+    codes = [int(code) for code in sorted(np.flatnonzero(rows), key=lambda code: (rows[code], classes[int(code)]))]
+    columns = min(3, len(codes))
+    size = (SIZE[0], 1.3 + 2.3 * -(-len(codes) // columns))
+    figure = new_figure("Precision-recall of each class, strategy by strategy", note, size)
+    axes = dict(zip(codes, panels(figure, len(codes), columns), strict=True))
+    for code, ax in axes.items():
+        share = rows[code] / rows.sum()
+        ax.plot((0, 1), (share, share), color=GREY, linewidth=0.8)
+        ax.set_title(f"{short(classes[code])}, share {share:.3f}", fontsize=8, color=INK)
+        ax.set(xlim=(0, 1), ylim=(0, min(1.01, 1.5 * share)), xticks=(0, 0.5, 1))
+        tidy(ax)
+    figure.supxlabel("recall   (grey: a model that guesses; each panel has its own scale)", fontsize=8)
+    figure.supylabel("precision", fontsize=8)
+    return figure, axes
 
 
 def roc(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "") -> Figure:

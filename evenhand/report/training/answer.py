@@ -39,7 +39,7 @@ def unconfirmed(report: Report) -> str:
         return ""
     return (
         "The interval does not cover the variation from refitting. Out of fold, where it is covered, the gain is not "
-        f"confirmed: {difference.conclusion}."
+        f"confirmed: {difference.text}."
     )
 
 

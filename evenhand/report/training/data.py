@@ -17,6 +17,7 @@ from evenhand.report.candidate_row import Row
 from evenhand.report.summary import Summary
 from evenhand.strategies import ResamplingRecord
 
+STRATEGY_CURVES = "strategies_precision_recall"  # of every strategy of the evidence family, held-out period
 BASELINE_CURVES = "baseline_precision_recall"  # the figure of the baseline, shown with that of the winner
 
 

@@ -11,7 +11,7 @@ from evenhand.evidence.bootstrap import (
     BootstrapSettings,
     Interval,
     class_intervals,
-    confusion_draws,
+    decided_confusions,
     intervals,
     metric_interval,
     paired_difference,
@@ -25,6 +25,7 @@ from evenhand.report.training.data import ClassCosts, ClassLine, GroupLine, Grou
 CONFIDENCE = 0.95
 CLASS_METRICS = ("recall", "precision", "F1", "average precision")
 RESAMPLES = 500  # enough for 95 % bounds
+USUAL = BootstrapSettings(CONFIDENCE, RESAMPLES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +95,9 @@ def _costs(rows: HeldOut, min_positives: int) -> tuple[ClassCosts, ...]:
 
 def _classes(rows: HeldOut, min_positives: int, bootstrap: BootstrapSettings) -> tuple[ClassLine, ...]:
     y, model, names = rows.winner.y, rows.winner, rows.classes
-    k, counts, draws = len(names), np.bincount(y, minlength=len(names)), confusion_draws([model], bootstrap)[0]
-    hits, truth, predicted = np.diagonal(draws, axis1=1, axis2=2), draws.sum(2), draws.sum(1)
+    k, counts = len(names), np.bincount(y, minlength=len(names))
     found = {
-        "recall": intervals(_ratio(hits, truth), CONFIDENCE),
-        "precision": intervals(_ratio(hits, predicted), CONFIDENCE),
-        "F1": intervals(_ratio(2 * hits, truth + predicted), CONFIDENCE),
+        **decided_intervals(y, model.codes, k, bootstrap),
         "average precision": class_intervals(model, "average_precision", bootstrap),
     }
     lines = []
@@ -107,6 +105,32 @@ def _classes(rows: HeldOut, min_positives: int, bootstrap: BootstrapSettings) ->
         measures = {name: values[code] for name, values in found.items()} if counts[code] >= min_positives else None
         lines.append(ClassLine(names[code], int(counts[code]), float(counts[code] / len(y)), measures))
     return tuple(lines)
+
+
+def decided_intervals(
+    y: np.ndarray, codes: np.ndarray, k: int, bootstrap: BootstrapSettings = USUAL
+) -> dict[str, tuple[Interval, ...]]:
+    """Compute recall, precision and F1 of each class with their intervals, from drawing rows.
+
+    Parameters
+    ----------
+    y, codes : ndarray of int, shape (n,)
+        True classes and chosen ones.
+    k : int
+        Number of classes.
+    bootstrap : BootstrapSettings
+
+    Returns
+    -------
+    dict of str to tuple of K Interval
+    """
+    draws = decided_confusions(y, [codes], k, bootstrap)[0]
+    hits, truth, predicted = np.diagonal(draws, axis1=1, axis2=2), draws.sum(2), draws.sum(1)
+    return {
+        "recall": intervals(_ratio(hits, truth), CONFIDENCE),
+        "precision": intervals(_ratio(hits, predicted), CONFIDENCE),
+        "F1": intervals(_ratio(2 * hits, truth + predicted), CONFIDENCE),
+    }
 
 
 def _ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 from evenhand.report.gate.verdict_view import tone
 from evenhand.report.rendering import render_page
-from evenhand.report.training import candidates, provenance, winner
+from evenhand.report.training import candidates, provenance, strategies, winner
 from evenhand.report.training.answer import answer, next_step, unconfirmed
 from evenhand.report.training.data import Report
 from evenhand.report.training.sentences import SYNTHETIC, scarce
@@ -17,6 +17,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Report], dict[str, Any] | None]]] = {
     "verdict": ("verdict", candidates.verdict),
     "leaderboard": ("candidates", candidates.leaderboard),
     "resampling": ("resampling", candidates.resampling),
+    "strategies": ("every strategy", strategies.strategies),
     "classes": ("classes", winner.classes),
     "calibration": ("calibration", winner.calibration),
     "costs": ("costs", winner.costs),

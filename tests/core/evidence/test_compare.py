@@ -121,7 +121,7 @@ def test_equal_predictions_have_no_difference_and_no_conclusion():
         for metric in ("macro_f1", "average_precision"):
             difference = found.difference("oof", metric)
             assert (difference.estimate, difference.p, difference.p_adjusted) == (0.0, 1.0, 1.0)
-            assert difference.conclusion == "no difference shown"
+            assert difference.conclusion == "no difference larger than"
 
 
 def test_estimates_are_those_of_the_scores(evidence):
@@ -288,23 +288,69 @@ def unsettled(evidence, stopped=()):
     for candidate in evidence.candidates:
         metric, oof = candidate.oof.metrics["macro_f1"], candidate.oof
         if metric.difference is not None:
-            none = replace(metric.difference, conclusion="no difference shown", detectable=0.063)
+            found = "stopped early" if candidate.name in stopped else "no difference larger than"
+            none = replace(metric.difference, conclusion=found, detectable=0.063, at_most=0.0217)
             metrics = {**oof.metrics, "macro_f1": replace(metric, difference=none)}
             oof = replace(oof, metrics=metrics, folds=1 if candidate.name in stopped else None)
         candidates.append(replace(candidate, oof=oof))
     return conclusion(replace(evidence, candidates=tuple(candidates)), ())
 
 
-def test_what_is_not_settled_says_why_and_how_to_settle_it(evidence):
+def test_what_is_complete_says_how_large_a_difference_may_be_and_what_was_stopped_how_to_complete_it(evidence):
     compared = [c.name for c in evidence.candidates if c.difference("oof", "macro_f1")]
     text = unsettled(evidence)
-    assert "Not settled: " in text
-    assert "A gain below 0.063 can't be distinguished from chance with 5 folds." in text
+    assert "No difference larger than the number given with " in text
+    assert "(0.022" in text
     assert "racing" not in text
-    assert "They were stopped early, too soon to distinguish a gain below 0.063" in unsettled(evidence, compared)
+    assert "Stopped early" not in text
+    text = unsettled(evidence, compared)
+    assert "No difference larger" not in text
+    assert "Stopped early, too soon to distinguish a gain below 0.063 from chance: " in text
+    assert "Set `racing: false` to complete them." in text
     some = unsettled(evidence, compared[:1])
-    assert f"1 of these {len(compared)} candidates was stopped early" in some
-    assert "Set `racing: false` to settle it." in some
+    assert "Stopped early" in some
+    assert "No difference larger" in some
+
+
+def test_a_difference_is_bounded_by_the_end_of_its_interval_that_is_further_from_0(evidence):
+    differences = [c.difference("oof", "macro_f1") for c in evidence.candidates]
+    for one in (one for one in differences if one is not None):
+        assert one.at_most == max(abs(one.interval.low), abs(one.interval.high))
+        bounded = replace(one, conclusion="no difference larger than", at_most=0.0217)
+        assert bounded.text == "no difference larger than 0.022"
+        assert replace(one, conclusion="helps").text == "helps"
+
+
+def test_a_method_s_line_counts_the_candidates_that_were_not_scored_on_the_held_out_period(evidence):
+    compared = [c for c in evidence.candidates if c.method]
+    left = [replace(c, test=None) if c is compared[0] else c for c in evidence.candidates]
+    before, after = (
+        table.set_index("method")["held-out"][compared[0].method]
+        for table in (by_method(evidence), by_method(replace(evidence, candidates=tuple(left))))
+    )
+    assert "not scored" not in before
+    assert "1 not scored" in after
+
+
+def concluded(candidate, found):
+    """The same candidate with another conclusion out of fold."""
+    metric = candidate.oof.metrics["macro_f1"]
+    changed = replace(metric, difference=replace(metric.difference, conclusion=found))
+    return replace(candidate, oof=replace(candidate.oof, metrics={**candidate.oof.metrics, "macro_f1": changed}))
+
+
+def test_candidates_that_help_are_confirmed_by_those_that_the_held_out_period_has(evidence):
+    helping = [concluded(c, "helps") if c.method else c for c in evidence.candidates]
+    compared = [c.name for c in helping if c.method]
+
+    def text(without):
+        left = [replace(c, test=None) if c.name in without else c for c in helping]
+        return conclusion(replace(evidence, candidates=tuple(left)), ())
+
+    assert len(compared) == 3
+    assert "(on the held-out period 1 of these 3 candidates are)" in text([])
+    assert "(on the held-out period 1 of the 2 that were scored there are)" in text(compared[2:])
+    assert "(not scored on the held-out period)" in text(compared)
 
 
 # --- baselines and simplicity --------------------------------------------------------------------------------------
@@ -501,8 +547,9 @@ def test_intervals_of_rare_hits_keep_their_level():
 def test_conclusions_need_both_signs_and_numbers():
     assert conclusion_of([0.1, 0.1], 0.01, 0.05) == "helps"
     assert conclusion_of([-0.1, -0.2], 0.01, 0.05) == "hurts"
-    assert conclusion_of([0.1, -0.1], 0.01, 0.05) == "no difference shown"
-    assert conclusion_of([0.1], 0.05, 0.05) == "no difference shown"
+    assert conclusion_of([0.1, -0.1], 0.01, 0.05) == "no difference larger than"
+    assert conclusion_of([0.1], 0.05, 0.05) == "no difference larger than"
+    assert conclusion_of([0.1], 0.05, 0.05, complete=False) == "stopped early"
     assert conclusion_of([math.nan], 0.01, 0.05) == "not enough data"
 
 

@@ -102,7 +102,7 @@ def evidence_of(rows, conclusion="helps"):
     def at(scores, other):
         value = scores.metrics["macro_f1"]
         near, gain = Interval(value, value - 0.031, value + 0.029), Interval(0.1, 0.05, 0.15)
-        differs = Difference("lightgbm / none", 0.1, gain, "folds", 0.01, 0.02, 0.04, conclusion, gain, gain)
+        differs = Difference("lightgbm / none", 0.1, gain, "folds", 0.01, 0.02, 0.04, 0.15, conclusion, gain, gain)
         metric = MetricEvidence("macro_f1", value, near, near, (), differs if other else None)
         return EvaluationSetEvidence({"macro_f1": metric, "average_precision": metric}, ())
 

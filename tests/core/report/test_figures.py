@@ -18,6 +18,7 @@ from sklearn.metrics import average_precision_score
 
 from evenhand.evidence.bootstrap import Interval
 from evenhand.metrics.cost_curves import cost_curve
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
 from evenhand.report import figures
 from evenhand.report.candidate_row import Row
@@ -84,6 +85,25 @@ def test_the_same_figure_gives_the_same_bytes():
     figure = all_figures(SHORT)["roc"]
     assert figures.to_png(figure) == figures.to_png(figure) == figures.to_png(all_figures(SHORT)["roc"])
     assert figures.to_svg(figure, "a", "b") == figures.to_svg(all_figures(SHORT)["roc"], "a", "b")
+
+
+def test_compared_fits_have_a_panel_per_class_the_rarest_first_and_a_curve_each():
+    y, proba = drawn_from(SHORT)
+    other = drawn_from(SHORT, seed=1)[1]
+    fits = [("none", Predictions(y, proba)), ("smote", Predictions(y, other))]
+    figure = figures.precision_recall_compared(iter(fits), SHORT, "some rows")
+    panels = [ax for ax in figure.axes if ax.get_title()]
+    rarest = SHORT[int(np.bincount(y).argmin())]
+    assert panels[0].get_title().startswith(rarest)
+    assert len(panels) == len(SHORT)
+    for ax in panels:
+        assert [line.get_label() for line in ax.lines[1:]] == ["none", "smote"]
+    code = SHORT.index(rarest)
+    recall, precision = panels[0].lines[1].get_data()
+    area = np.sum(np.diff(np.append(0.0, recall)) * precision)
+    assert area == pytest.approx(average_precision_score(y == code, proba[:, code]), abs=0.02)
+    with pytest.raises(ValueError, match="found none"):
+        figures.precision_recall_compared([], SHORT)
 
 
 def page_figures(classes: list[str]) -> dict[str, Figure]:

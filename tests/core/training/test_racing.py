@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evenhand.errors import ProblemError
 from evenhand.evidence.baselines import ComparedCandidate
 from evenhand.evidence.compare import compare_candidates
 from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.evidence.evaluation_set import EvaluatedCandidates
-from evenhand.evidence.fold_variance import fold_spread, spread_with_given_variance
+from evenhand.evidence.fold_variance import PooledVariance, moderated_spread, pooled_variance
 from evenhand.evidence.influence import PROBABILITY_METRICS, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.metrics.predictions import Predictions
-from evenhand.problem import MultipliersDecision, SimpleDecision
+from evenhand.problem import MultipliersDecision, SimpleDecision, parse_problem
 from evenhand.problem.models import ExtraCandidate
 from evenhand.training.candidates import candidates, fits
 from evenhand.training.racing import Race, compared_fits, measured_candidate, protected_fits, ruled_out
@@ -156,15 +157,32 @@ def test_what_a_running_fit_is_compared_with_runs_and_no_longer():
     assert out.keys() == {"far", "plain_of_far"}
 
 
-def test_lightgbm_s_three_always_run():
+def protected(problem, **other):
+    problem = problem.model_copy(update=other)
+    grid = candidates(problem)
+    return {fit.fit_name for fit in fits(grid)} & protected_fits(grid, problem)
+
+
+def test_one_family_runs_every_strategy_to_the_end():
     from tasks.data.problems import load_problem
 
     problem = load_problem("toronto")
+    strategies = {strategy.name for strategy in problem.strategies}
+    assert protected(problem) == {f"lightgbm / {name}" for name in strategies}
+    assert protected(problem, evidence_family="random_forest") == {f"random_forest / {name}" for name in strategies}
+    others = tuple(model for model in problem.models if model.kind != "lightgbm")
+    assert protected(problem, models=others, extra=()) == {f"gradient_boosting / {name}" for name in strategies}
     grid = candidates(problem)
-    kept = {fit.fit_name for fit in fits(grid)} & protected_fits(grid, problem)
-    assert kept == {"lightgbm / none", "lightgbm / class_weight", "lightgbm / capped"}
-    with_members = {fit.fit_name for fit in fits(grid)} & protected_fits(grid, problem, stacked=True)
-    assert with_members == {*kept, *(f"{model.name} / none" for model in problem.models)}
+    stacked = {fit.fit_name for fit in fits(grid)} & protected_fits(grid, problem, stacked=True)
+    assert stacked == {*protected(problem), *(f"{model.name} / none" for model in problem.models)}
+
+
+def test_the_evidence_family_is_one_of_the_models():
+    from tasks.data.problems import load_problem
+
+    problem = load_problem("toronto").model_dump(mode="json")
+    with pytest.raises(ProblemError, match="no model 'forest'; there is: random_forest, gradient_boosting, lightgbm"):
+        parse_problem({**problem, "evidence_family": "forest"}, "mine.yaml")
 
 
 def test_a_fit_is_compared_with_its_model_s_own_without_a_strategy():
@@ -223,17 +241,47 @@ def test_a_stopped_candidate_is_compared_on_its_rows_in_the_same_family_and_can_
     assert one.classes[0].recall_difference is not None
 
 
-def test_a_stopped_candidate_like_its_reference_shows_no_difference():
+def test_a_stopped_candidate_like_its_reference_was_stopped_early_and_its_difference_is_not_bounded():
     difference = evidence_with(0.6).candidate("lightgbm / capped").difference("oof", "macro_f1")
-    assert difference.conclusion == "no difference shown"
+    assert difference.conclusion == "stopped early"
 
 
-def test_a_borrowed_variance_is_no_smaller_than_the_own_one_and_fewer_folds_are_less_sure():
-    whole = fold_spread([0.1, 0.12, 0.08, 0.11, 0.09], [0.25] * 5, 0.95)
-    variance = whole.standard_error**2 / (1 / 5 + 0.25)
-    few = spread_with_given_variance([0.1, 0.1], [0.25] * 2, variance, whole.degrees, 0.95)
-    assert few.standard_error > whole.standard_error
-    assert few.p > whole.p
-    wild = spread_with_given_variance([0.0, 0.4], [0.25] * 2, variance, whole.degrees, 0.95)
-    assert wild.standard_error > few.standard_error
-    assert spread_with_given_variance([np.nan, 0.1], [0.25] * 2, variance, 4, 0.95) is None
+def test_a_pooled_variance_is_that_of_the_comparisons_and_counts_fewer_degrees_where_they_vary_together():
+    rng = np.random.default_rng(0)
+    own, shared = rng.normal(size=(12, 5)), rng.normal(size=(1, 5))
+    apart, together = (pooled_variance(0.003 * gains, [0.003**2 / 4] * 12) for gains in (own, 0.5 * own + shared))
+    assert apart.ratio == pytest.approx(4, rel=0.5)
+    assert together.degrees < apart.degrees <= 16
+    one = pooled_variance([[0.1, 0.2, 0.3, 0.2, 0.1]], [0.001])
+    assert one.degrees == 4
+    unlike = pooled_variance(0.003 * own * np.geomspace(0.1, 10, 12)[:, None], [0.003**2] * 12)
+    assert unlike.degrees < apart.degrees
+
+
+def test_a_pooled_variance_is_no_smaller_than_that_of_drawing_rows_and_needs_folds_that_vary():
+    assert pooled_variance([[0.1, 0.1001, 0.0999]] * 3, [0.01] * 3).ratio == 1
+    assert pooled_variance([[0.1, 0.2]] * 3, [0.01] * 3) is None
+    assert pooled_variance([[0.0, 0.0, 0.0]], [0.0]) is None
+    assert pooled_variance([], []) is None
+    used = pooled_variance([[0.0, 0.0, 0.0], [0.1, np.nan, 0.2], [0.1, 0.2, 0.3]], [0.0, 0.01, 0.001])
+    assert used == pooled_variance([[0.1, 0.2, 0.3]], [0.001])
+
+
+def test_few_folds_are_less_sure_than_all_and_their_own_variance_counts_the_more_the_more_there_are():
+    pooled = PooledVariance(2.0, 6.0)
+    widths = []
+    for folds in (1, 2, 4):
+        found = moderated_spread([0.1] * folds, [0.25] * folds, 0.0001, pooled, 0.95)
+        assert found.degrees == 6 + folds - 1
+        widths.append(found.interval.high - found.interval.low)
+    assert widths == sorted(widths, reverse=True)
+    wild = moderated_spread([0.0, 0.4], [0.25] * 2, 0.0001, pooled, 0.95)
+    assert wild.p > moderated_spread([0.2, 0.2], [0.25] * 2, 0.0001, pooled, 0.95).p
+    assert moderated_spread([np.nan, 0.1], [0.25] * 2, 0.0001, pooled, 0.95) is None
+    assert moderated_spread([0.1], [0.25], 0.0, pooled, 0.95) is None
+
+
+def test_one_fold_settles_what_is_ten_errors_wide_in_a_family_of_thirty():
+    found = moderated_spread([0.045], [0.25], 0.002**2, PooledVariance(2.25, 6.0), 0.95)  # folds differ by 0.003
+    assert found.p * 30 < 0.05
+    assert moderated_spread([0.005], [0.25], 0.002**2, PooledVariance(2.25, 6.0), 0.95).p > 0.05

@@ -12,8 +12,8 @@ from evenhand.problem import parse_problem
 from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
-from tasks.reporting.candidates import _write_files
-from tasks.reporting.draw import draw_fit
+from tasks.reporting.candidates import _write_files, conclusions
+from tasks.reporting.draw import draw_fit, draw_strategies
 from tasks.reporting.finish import _candidate_summary
 from tasks.storage.store import write_frame
 from tasks.training import race
@@ -55,6 +55,7 @@ PROBLEM = parse_problem(
             {"kind": "gradient_boosting", "params": {"max_iter": 1, "max_leaf_nodes": 2}, "label": "other"},
         ],
         "strategies": ["none", "random_over"],
+        "evidence_family": "other",
         "decisions": ["argmax", "multipliers"],
         "gate": {"min_positives": 20},
     },
@@ -165,6 +166,30 @@ def test_what_a_stopped_candidate_leaves(trained, tmp_path):
     _write_files(training, far, tmp_path)
     assert json.loads((tmp_path / "model_metrics.json").read_text())["test"] is None
     assert len(json.loads((tmp_path / "resampling_records.json").read_text())) == far.folds_done
+
+
+def test_every_strategy_of_the_evidence_family_is_scored_and_drawn_on_the_held_out_period(trained):
+    _, context, _, _, results = trained
+    family = [result for result in results if result.candidate.model.name == PROBLEM.evidence_model]
+    assert {result.candidate.strategy.name for result in family} == {"none", "random_over"}
+    for result in family:
+        assert result.stopped is None
+        assert len(result.fold_units) == 4
+        assert result.test is not None
+        assert "precision_recall_held_out" in draw_fit(context, result)
+    (figure,) = draw_strategies(context, results).values()
+    panel = next(ax for ax in figure.axes if ax.get_title())
+    assert [line.get_label() for line in panel.lines[1:]] == ["none", "random_over"]
+
+
+def test_a_run_names_the_conclusion_on_each_evaluation_set(trained):
+    _, context, _, _, results = trained
+    evidence = compare.fn(context, results)
+    helped = conclusions(evidence, evidence.candidate("lightgbm / none / multipliers"))
+    difference = evidence.candidate("lightgbm / none / multipliers").difference("test", "macro_f1")
+    assert set(helped) == {"conclusion out of fold", "conclusion held-out period"}
+    assert helped["conclusion held-out period"] == f"macro_f1 {difference.estimate:+.3f}: {difference.text}"
+    assert set(conclusions(evidence, evidence.candidate(FAR))) == {"conclusion out of fold"}
 
 
 def test_its_evidence_is_of_the_rows_that_both_have(trained):
