@@ -24,7 +24,7 @@ from tasks.data.validate import validate
 from tasks.gate.run_gate import run_gate
 from tasks.local.command_line import run_flow
 from tasks.reporting.candidates import draw_all, log_all, wait_all
-from tasks.reporting.finish import finish, log_inputs, write_comparison
+from tasks.reporting.finish import finish, log_inputs, report_of_failure, write_comparison
 from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
 from tasks.training.compare import compare
@@ -126,16 +126,16 @@ def train(request: TrainRequest) -> dict[str, Any]:
         results = step("score", "score them on the held-out rows", score_all, context, scored, holdout_units)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, training, context, validated.good, results)
         evidence = step("compare", "find out what helps, and how sure that is", compare, context, results)
-        logging = log_all(training, results, drawing, evidence)
-        step("log", "log every candidate", wait_all, [*drawing.values(), *logging])
-        starter.end_processes()
         compared = Compared(results, evidence, winner, leaks)
-        write_comparison(training, context, compared)
-
-        register = (register_winner, training, data, winner, refitted, leaks)
-        registered = step("register", "register the winner", *register)
-        verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
-        status = step("review", "request a review", request_review, problem, registered, verdict)
+        with report_of_failure(training, data, compared):
+            write_comparison(training, context, compared)
+            logging = log_all(training, results, drawing, evidence)
+            step("log", "log every candidate", wait_all, [*drawing.values(), *logging])
+            starter.end_processes()
+            register = (register_winner, training, data, winner, refitted, leaks)
+            registered = step("register", "register the winner", *register)
+            verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
+            status = step("review", "request a review", request_review, problem, registered, verdict)
         return finish(training, data, compared, WinnerOutcome(registered, verdict, status))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from evenhand.data.schema import column_types
 from evenhand.errors import GateError
-from evenhand.gate.verdict import Verdict
+from evenhand.gate.verdict import Verdict, error_verdict
 from evenhand.metrics.scores import flat
 from evenhand.problem import Problem
 from evenhand.report.calibration_table import calibration_table
@@ -37,7 +38,7 @@ from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.data.validate import Validated
-from tasks.registry.model_versions import Registered, read_version
+from tasks.registry.model_versions import in_one_line, read_version
 from tasks.reporting.draw import caption, draw_comparison, draw_strategies
 from tasks.reporting.page import REPORT, write_page
 from tasks.storage.files import write_json
@@ -50,6 +51,7 @@ from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.results import Result, resampling_records
 from tasks.training.training import TAG_LENGTH, Training, breakdown, point_latest, versions
 
+SUMMARY = "summary.json"
 NOTE_LENGTH = 8_000  # MLflow cuts a note there
 
 
@@ -94,26 +96,57 @@ def finish(training: Training, data: TrainingData, compared: Compared, outcome: 
     GateError
         After all is written, if the gate could not compare the models: a scheduled run that failed so must be seen.
     """
-    training.seconds["total"] = round(time.monotonic() - training.started, 2)
-    summary = _summary(training, data, compared, outcome)
-    content = summary.model_dump(mode="json")
-    path = training.folder / "summary.json"
-    write_json(path, content)
-    write_json(training.folder / "verdict.json", outcome.verdict.model_dump(mode="json"))
-    page = _write_pages(training, summary, data, compared, outcome.verdict)
+    # Judging and reviewing may have moved an alias since.
+    now = read_version(connect(), outcome.registered.name, outcome.registered.version)
+    model = ModelSummary(name=now.name, version=now.version, aliases=now.aliases)
+    content, page = _write_files(training, data, compared, (model, outcome.verdict))
     shutil.rmtree(training.folder / "units")
     _log_parent(training, compared, outcome.verdict)
     point_latest(training.folder)
     _print_outcome(training, compared, outcome)
-    for line in (page, *breakdown(training), f"Everything of this training: {training.folder}", str(path)):
+    folder, path = training.folder, training.folder / SUMMARY
+    for line in (page, *breakdown(training), f"Everything of this training: {folder}", str(path)):
         training.say(line)
     if outcome.verdict.outcome == "error":
         raise GateError(" ".join(outcome.verdict.reasons))
     return content
 
 
-def _summary(training: Training, data: TrainingData, compared: Compared, outcome: WinnerOutcome) -> Summary:
-    problem, parts, validated, verdict = training.problem, data.parts, data.validated, outcome.verdict
+@contextmanager
+def report_of_failure(training: Training, data: TrainingData, compared: Compared) -> Iterator[None]:
+    """Write the report of a training whose logging, registration or gate fails, so that its fits are not lost.
+
+    The error is raised after that. The same command registers the same model when what has failed is mended.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = f"not registered: {in_one_line(error)}"
+        verdict = error_verdict(reason, training.problem.metric, training.problem.review)
+        model = ModelSummary(name=training.model_name, version="", aliases=())
+        with suppress(Exception):  # the first error is the one that the user must see
+            _, page = _write_files(training, data, compared, (model, verdict))
+            point_latest(training.folder)
+            training.say(f"The winner was {reason}\n{page}\nRun the same command again to register it.")
+        raise
+
+
+def _write_files(
+    training: Training, data: TrainingData, compared: Compared, outcome: tuple[ModelSummary, Verdict]
+) -> tuple[dict[str, Any], str]:
+    """Write summary, verdict and pages; return the summary, and a line that names the pages."""
+    training.seconds["total"] = round(time.monotonic() - training.started, 2)
+    summary = _summary(training, data, compared, outcome)
+    content = summary.model_dump(mode="json")
+    write_json(training.folder / SUMMARY, content)
+    write_json(training.folder / "verdict.json", outcome[1].model_dump(mode="json"))
+    return content, _write_pages(training, summary, data, compared, outcome[1])
+
+
+def _summary(
+    training: Training, data: TrainingData, compared: Compared, outcome: tuple[ModelSummary, Verdict]
+) -> Summary:
+    problem, parts, validated, (model, verdict) = training.problem, data.parts, data.validated, outcome
     return Summary(
         id=training.id,
         problem=problem.name,
@@ -132,7 +165,7 @@ def _summary(training: Training, data: TrainingData, compared: Compared, outcome
         winner=_named(compared.winner),
         leak_sentinel=compared.leaks.leak_sentinel,
         verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
-        model=_model_summary(outcome.registered),
+        model=model,
         warnings=(*validated.warnings, *parts.warnings, *compared.evidence.warnings),
         seconds=training.seconds,
         versions=versions(),
@@ -151,7 +184,8 @@ def _write_pages(training: Training, summary: Summary, data: TrainingData, compa
         write_page(context, summary, verdict, data.validated, compared)
     except Exception as error:  # noqa: BLE001 - whatever it is, the training has its outcome
         reason = f"{type(error).__name__}: {error}"
-        training_runs.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
+        with suppress(Exception):
+            training_runs.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
         return f"warning: {REPORT} could not be written ({reason}). Registration, verdict and summary.json stand."
     return "The report, to read: " + str(training.folder / REPORT) + "     Compare the runs: make ui"
 
@@ -163,12 +197,6 @@ def _about_calibration(winning: Result) -> str:
     sets = (("out of fold", shipped.oof), ("on the held-out period", shipped.test))
     errors = " and ".join(f"{scores.metrics['ece']:.4f} {rows}" for rows, scores in sets if scores is not None)
     return f"The probabilities are calibrated ({shipped.calibration}): calibration error {errors}."
-
-
-def _model_summary(registered: Registered) -> ModelSummary:
-    # Judging and reviewing may have moved an alias since.
-    now = read_version(connect(), registered.name, registered.version)
-    return ModelSummary(name=now.name, version=now.version, aliases=now.aliases)
 
 
 def _named(candidate: Candidate) -> WinnerSummary:

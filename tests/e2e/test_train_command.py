@@ -157,3 +157,20 @@ def test_help_lists_the_options():
     assert done.returncode == 0
     for option in ("--problem", "--data", "--preset", "--seed", "--tune", "--clear-cache"):
         assert option in done.stdout
+
+
+def test_a_store_that_fails_after_the_fits_loses_no_report(small, tmp_path):
+    problem, unusable = small(), tmp_path / "file"
+    unusable.write_text("")
+    done = train("--problem", problem, "--seed", 7, EVENHAND_WITNESS=str(unusable))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Run the same command again to register it." in done.stdout
+    latest = settings().runs / "latest"
+    summary = Summary.model_validate_json((latest / "summary.json").read_text())
+    assert (summary.verdict.outcome, summary.model.version) == ("error", "")
+    assert len(summary.candidates) == 2
+    assert "not registered" in (latest / "report.html").read_text()
+    again = train("--problem", problem, "--seed", 7)
+    assert again.returncode == 0, again.stderr
+    assert "promote (first)" in again.stdout
