@@ -10,7 +10,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from typing import Literal
+from urllib.parse import urlsplit
 
 from evenhand.errors import EvenhandError, StorageError
 from tasks.settings import settings
@@ -61,12 +63,14 @@ def _fault(name: Service) -> str | None:
 
 def _http_fault(url: str) -> str | None:
     """Say why a server does not answer; None when it answers, whatever it says of this request."""
+    parts = urlsplit(url)
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # urllib knows no user and password in it
     context = ssl._create_unverified_context()  # noqa: S323 - nothing is sent; the clients check certificates
     try:
-        urllib.request.urlopen(url, timeout=SECONDS, context=context).close()  # noqa: S310 - an address of the settings
+        urllib.request.urlopen(address, timeout=SECONDS, context=context).close()  # noqa: S310 - an address of the settings
     except urllib.error.HTTPError as answer:
         return f"it answers with status {answer.code}" if answer.code in AWAY else None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         return f"{getattr(reason, 'strerror', None) or reason}"
     return None

@@ -1,11 +1,13 @@
 """`make ui` on a finished training, in a real browser."""
 
+import http.server
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import httpx
@@ -133,11 +135,14 @@ def test_a_port_in_use_is_an_error_and_nothing_is_started(home):
 
 
 def test_addresses_of_existing_servers_are_printed():
-    done = ui(
-        MLFLOW_TRACKING_URI="https://someone:secret@mlflow.example", PREFECT_API_URL="https://prefect.example/api"
-    )
+    handler = http.server.SimpleHTTPRequestHandler
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:  # which answers, with status 404
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}"
+        done = ui(MLFLOW_TRACKING_URI=f"http://someone:secret@{address}", PREFECT_API_URL="https://prefect.example/api")
+        server.shutdown()
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == [
-        *("MLflow", "https://***@mlflow.example", "(MLFLOW_TRACKING_URI)"),
+        *("MLflow", f"http://***@{address}", "(MLFLOW_TRACKING_URI)"),
         *("Prefect", "https://prefect.example", "(PREFECT_API_URL)"),
     ]
