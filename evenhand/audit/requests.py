@@ -12,6 +12,7 @@ from evenhand.audit.statements import Statement, check_signature, parse_statemen
 from evenhand.errors import GateError
 from evenhand.problem import Reviewer, ReviewPolicy
 from evenhand.problem.person_names import name_key
+from evenhand.problem.signing_keys import parse_key
 
 RequestState = Literal["pending", "approved", "promoted", "rejected", "expired", "void"]
 # Facts that a request repeats from its registration, its verdict and its rules, and that a decision is bound to.
@@ -80,13 +81,19 @@ def _missing(request: Request, rules: Rules) -> str | None:
     if policy.review == "never":
         return None
     names = {r.by for r in request.approvals if not policy.reviewers or policy.find(r.by) is not None}
-    approvers = {name_key(name): name for name in sorted(names)}
+    approvers = {_identity(policy, name): name for name in sorted(names)}
     if len(approvers) < policy.quorum:
         return f"approvals ({len(approvers)} of {policy.quorum} so far)"
     accounts = request.record.facts.get("trained_by", "")
     if policy.four_eyes and all(is_trainer(policy, name, accounts) for name in approvers.values()):
         return "the approval of somebody who did not train it"
     return None
+
+
+def _identity(policy: ReviewPolicy, name: str) -> str:
+    """Return what makes two approvals those of one person: the key, or the name where there is none."""
+    declared = policy.find(name)
+    return parse_key(declared.key).line if declared is not None and declared.key else name_key(name)
 
 
 def is_trainer(policy: ReviewPolicy, reviewer: str, training_accounts: str) -> bool:
@@ -113,7 +120,7 @@ def statement_of(request: Request, decision: Literal["approve", "reject"], **own
     )
 
 
-def proof_fault(record: Record, expected: Statement, reviewers: Sequence[Reviewer]) -> str | None:
+def proof_fault(record: Record, expected: Statement, reviewers: Sequence[Reviewer], since: str = "") -> str | None:
     """Say why a decision is not that of its reviewer; None when it is.
 
     Parameters
@@ -124,6 +131,8 @@ def proof_fault(record: Record, expected: Statement, reviewers: Sequence[Reviewe
         What it must be about; reviewer, comment, acknowledged conditions and time are the record's own.
     reviewers : sequence of Reviewer
         Declared ones; when there is none, a name is enough.
+    since : str
+        Time of what was decided about, before which no decision can have been made (ISO 8601).
     """
     if not reviewers:
         return None
@@ -131,17 +140,17 @@ def proof_fault(record: Record, expected: Statement, reviewers: Sequence[Reviewe
     if declared is None:
         return f"{record.by} is not among the declared reviewers"
     if declared.key is not None:
-        return _signature_fault(record, expected, declared.key)
+        return _signature_fault(record, expected, declared.key, since)
     same = record.facts.get(TRACKING_USER) == declared.user
     return None if same else f"it is not that of the tracking server's user {declared.user}"
 
 
-def _signature_fault(record: Record, expected: Statement, key: str) -> str | None:
+def _signature_fault(record: Record, expected: Statement, key: str, since: str) -> str | None:
     text, signature = record.facts.get(STATEMENT, ""), record.facts.get(SIGNATURE, "")
     if not signature:
         return f"it is not signed by {record.by}"
     try:
-        check_signature(text, signature, key, record.at)
+        check_signature(text, signature, key, max(record.at, since))
         signed = parse_statement(text)
     except GateError as error:
         return str(error)
@@ -174,6 +183,6 @@ def counted_approvals(request: Record, after: Sequence[Record], in_force: Rules 
     for record in after:
         if record.kind == "approval":
             expected = statement_of(own, "approve", reviewer=record.by, comment="", at="")
-            if proof_fault(record, expected, own.reviewers) is None:
+            if proof_fault(record, expected, own.reviewers, request.at) is None:
                 found.append(record)
     return tuple(found)

@@ -209,6 +209,7 @@ def _promotion_fault(before: Sequence[Record], record: Record, state: ChampionSt
     approvals = counted_approvals(request, after, state.rules)
     verdict = latest_verdict(before, record.version)
     faults = {
+        "its request was closed before": any(_closes(r, state) for r in after),
         "its request is about other files than the registered ones": not _agree(request, registration, MODEL_SHA256),
         "it was compared with another champion": request.facts.get(COMPARED_WITH, "") != state.champion,
         "its request is about another verdict": verdict is None or not _agree(request, verdict, VERDICT_SHA256),
@@ -221,6 +222,11 @@ def _promotion_fault(before: Sequence[Record], record: Record, state: ChampionSt
     return f"it lacks {lacks}" if lacks else None
 
 
+def _closes(record: Record, state: ChampionState) -> bool:
+    counts = all(refused.hash != record.hash for refused, _ in state.refused)
+    return record.kind in _CLOSING and "late" not in record.facts and counts
+
+
 def _agree(one: Record, other: Record, fact: str) -> bool:
     return one.facts.get(fact, "") == other.facts.get(fact, "") != ""
 
@@ -231,7 +237,8 @@ def _rollback_fault(before: Sequence[Record], record: Record, state: ChampionSta
     if record.version not in ("", state.previous.version if state.previous else ""):
         return "it does not restore the previous champion"
     expected = rollback_statement(state, record.version, reviewer=record.by, comment="", at="")
-    return proof_fault(record, expected, state.rules.policy.reviewers if state.rules else ())
+    since = state.last_move.at if state.last_move else ""
+    return proof_fault(record, expected, state.rules.policy.reviewers if state.rules else (), since)
 
 
 def needs_seal(records: Sequence[Record]) -> bool:

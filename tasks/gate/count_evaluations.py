@@ -63,7 +63,7 @@ class EvaluationCount:
             if self._own(records) is not None:
                 return None
             rows = {KEYS_SHA256: digest, ROWS: str(len(self.keys))}
-            facts = {CASE: self.case, NUMBER: str(numbers[-1]), **rows}
+            facts = {CASE: self.case, NUMBER: str(numbers[-1]), **rows}  # the number is for readers
             return RecordBody(kind="evaluation", version=self.version, facts=facts)
 
         add_record(client, self.name, decide)
@@ -71,14 +71,18 @@ class EvaluationCount:
 
     def _number(self, client: MlflowClient, records: Sequence[Record]) -> int:
         own = self._own(records)
-        if own is not None:
-            return int(own.facts[NUMBER])
-        earlier = [record for record in records if record.kind == "evaluation"]
+        before = records[: own.seq - 1] if own is not None else records
+        earlier = [record for record in before if record.kind == "evaluation"]
         with tempfile.TemporaryDirectory() as folder:
             return evaluation_number(self.keys, [_fetch(client, self.name, record, Path(folder)) for record in earlier])
 
     def _own(self, records: Sequence[Record]) -> Record | None:
-        return next((r for r in records if r.kind == "evaluation" and r.facts[CASE] == self.case), None)
+        same = (r for r in records if r.kind == "evaluation" and r.facts.get(CASE) == self.case)
+        return next((r for r in same if r.facts.get(KEYS_SHA256) == self._keys_sha256), None)
+
+    @property
+    def _keys_sha256(self) -> str:
+        return hashlib.sha256(self.keys.astype("<u8").tobytes()).hexdigest()
 
     def _store(self, client: MlflowClient) -> str:
         data = self.keys.astype("<u8").tobytes()

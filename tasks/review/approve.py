@@ -21,7 +21,7 @@ from evenhand.errors import EvenhandError, GateError
 from tasks.registry.champion_alias import add_record, alias_record
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import ModelName
-from tasks.registry.problem_rules import current_problem, rules_of
+from tasks.registry.problem_rules import current_problem, problem_of, rules_of
 from tasks.registry.registrations import check_files, registration_of, standing_champion
 from tasks.registry.witness import address, unwitnessed
 from tasks.review.requests import GATE_REPORT_SHA256, report_sha256, review_record
@@ -48,7 +48,7 @@ def check_approval(client: MlflowClient, name: ModelName, request: Request, reco
     """
     facts = request.record.facts
     standing_champion(client, records, name)
-    problem = current_problem(facts["problem"], facts["problem_file"])
+    problem = current_problem(problem_of(name), facts["problem_file"])
     if request.policy.has_keys or problem.review_policy.has_keys:
         _check_witnessed(name, request, records)
     other = _other_champion(champion_state(records).champion, facts[COMPARED_WITH])

@@ -15,6 +15,7 @@ from tasks.registry.champion_alias import reconcile
 from tasks.registry.model_versions import ModelName, now, registered_models, registry_errors
 from tasks.registry.registrations import training_facts
 from tasks.registry.verdicts import acknowledgeable_conditions
+from tasks.review.approve import check_approval
 from tasks.review.decide import ReviewAnswer
 from tasks.review.requests import (
     GATE_REPORT,
@@ -142,6 +143,12 @@ def signed_decision(name: ModelName, version: str, answer: ReviewAnswer) -> str:
     declared = find_declared(request.reviewers, reviewer)
     if declared is None or declared.key is None:
         raise GateError(f"{reviewer} has declared no key, so there is nothing to sign: decide without --sign")
+    if answer.decision == "approve":
+        with registry_errors(f"checking {name} version {version}"):
+            client = connect()
+            fault = check_approval(client, name, request, reconcile(client, name))
+        if fault is not None:
+            raise GateError(f"{name} version {version} can't be approved: {fault}")
     own = {"reviewer": declared.name, "comment": answer.comment, "acknowledged": answer.acknowledged, "at": now()}
     return sign(statement_of(request, answer.decision, **own), declared.key, answer.proof.key)
 

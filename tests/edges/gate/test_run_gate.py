@@ -30,6 +30,7 @@ from tests.edges.tiny_registry import (
     rows,
     stored_keys,
 )
+from tests.edges.trust.attacks import append_forged
 
 __all__ = ["registry"]
 
@@ -112,6 +113,15 @@ class TestEvaluations:
         assert count("a").next_number() == 1
         assert [count(case).record() for case in "aba"] == [1, 2, 1]
         assert count("c").next_number() == 3
+
+    def test_a_number_written_by_hand_is_not_read(self, registry):
+        registry.evaluate(registry.version("clear"))
+        made, keys = registry.version("faint"), row_keys(rows(2)["kind"], rows(2)["kind"])
+        count = EvaluationCount(MODEL, keys, "a" * 64, made.version)
+        count.record()
+        facts = registry.records("evaluation")[-1].facts
+        append_forged(registry, "evaluation", made.version, **{**facts, "case": "b" * 64, "number": "1"})
+        assert EvaluationCount(MODEL, keys, "b" * 64, made.version).record() == 3
 
     def test_deleting_tags_gives_no_evaluation_back(self, registry):
         registry.evaluate(registry.version("clear"))

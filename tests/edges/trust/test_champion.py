@@ -150,6 +150,28 @@ class TestForgedRecords:
         assert recorded_champion(registry) == champion.version
         assert any("the gate did not pass it" in fault for fault in ledger_as_text("tiny")[1])
 
+    def test_a_promotion_is_not_repeated_after_its_rollback(self, registry):
+        first, second = registry.champion("faint"), registry.champion("clear")
+        promotion = registry.records("promotion")[-1]
+        rollback()
+        append_forged(registry, "promotion", second.version, by="A. Person", request=promotion.facts["request"])
+        assert recorded_champion(registry) == first.version
+        assert any("its request was closed before" in fault for fault in ledger_as_text("tiny")[1])
+
+    def test_a_rejected_request_is_not_promoted(self, registry):
+        registry.evaluate(made := registry.version("clear"))
+        decide_review(MODEL, made.version, ReviewAnswer("reject", "A. Person"))
+        request = registry.records("request")[-1]
+        append_forged(registry, "approval", made.version, by="B. Person", request=request.hash)
+        append_forged(registry, "promotion", made.version, by="B. Person", request=request.hash)
+        assert recorded_champion(registry) == ""
+
+    def test_a_forged_promotion_does_not_close_the_request(self, registry):
+        registry.evaluate(made := registry.version("clear"))
+        request = registry.records("request")[-1]
+        append_forged(registry, "promotion", made.version, request=request.hash)
+        assert decide_review(MODEL, made.version, APPROVE).aliases == ("champion",)
+
     def test_a_seal_of_a_ledger_that_needs_none_counts_for_nothing(self, registry):
         champion, other = registry.champion("clear"), registry.version("faint")
         promotions = f'[{{"version": "{other.version}", "model_sha256": "", "created": ""}}]'

@@ -4,16 +4,19 @@ import subprocess
 
 import pytest
 
+from evenhand.audit.chain import RecordBody, next_record
+from evenhand.audit.requests import Request, open_requirement, statement_of
+from evenhand.audit.review_state import latest_request
 from evenhand.audit.statements import split_signed
 from evenhand.errors import GateError
-from evenhand.problem import parse_problem
+from evenhand.problem import ReviewPolicy, parse_problem
 from tasks.registry.ledger_text import ledger_as_text
 from tasks.review.decide import ReviewAnswer, decide_review
 from tasks.review.pending_reviews import pending_review, signed_decision
-from tasks.review.reviewers import Proof
+from tasks.review.reviewers import Proof, sign
 from tasks.review.rollback import RollbackRequest, roll_back, signed_rollback
 from tests.edges.tiny_registry import MODEL, registry
-from tests.edges.trust.attacks import append_forged, recorded_champion
+from tests.edges.trust.attacks import append_forged, ledger_run, recorded_champion
 from tests.edges.trust.keys import answer, approve, declared, key, key_file, problem_with
 
 __all__ = ["registry"]
@@ -111,6 +114,31 @@ class TestRefused:
             return
         with pytest.raises(GateError, match="the key was not valid"):
             approve(made, "Ann")
+
+    def test_a_key_that_has_ended_can_not_be_used_with_an_earlier_date(self, registry):
+        reviewers = [{"name": "Ann", "key": f'ann valid-before="20260101" {key("Ann")}'}, *declared("Bob")]
+        raw = problem_with("Bob").model_dump(mode="json", exclude_unset=True)
+        problem = parse_problem({**raw, "reviewers": reviewers}, "tiny.yaml")
+        registry.evaluate(made := registry.version("clear"), problem)
+        request = latest_request(registry.records(), made.version)
+        statement = statement_of(request, "approve", reviewer="Ann", comment="", at="2025-12-01T00:00:00+00:00")
+        text, signature = split_signed(sign(statement, key("Ann"), str(key_file("Ann"))))
+        facts = {"request": request.record.hash, "statement": text, "signature": signature}
+        records = registry.records()
+        body = RecordBody(kind="approval", version=made.version, by="Ann", facts=facts)
+        record = next_record(records, MODEL, body, "2025-12-01T00:00:00+00:00", "x")
+        registry.client.log_param(ledger_run(registry)[1], str(record.seq).zfill(6), record.model_dump_json())
+        append_forged(registry, "promotion", made.version, by="Ann", request=request.record.hash)
+        assert recorded_champion(registry) == ""
+
+    def test_one_key_under_two_names_is_one_person(self, registry):
+        policy = ReviewPolicy.model_validate(
+            {"reviewers": [{"name": name, "key": key("Ann")} for name in ("Ann", "Bob")], "quorum": 2}
+        )
+        facts = {"policy": policy.model_dump_json(), "policy_sha256": ""}
+        record = RecordBody(kind="request", version="1", facts=facts)
+        approvals = tuple(RecordBody(kind="approval", version="1", by=name) for name in ("Ann", "Bob"))
+        assert open_requirement(Request(record, "pending", approvals)) == "approvals (1 of 2 so far)"
 
     def test_a_forged_approval_does_not_count(self, registry, pending):
         request = registry.records("request")[-1]

@@ -13,6 +13,7 @@ from tasks.registry.ledger_store import HEAD
 from tasks.registry.ledger_text import ledger_as_text
 from tasks.registry.witness import add_entry, unwitnessed, witnessed
 from tasks.review.decide import ReviewAnswer, decide_review
+from tasks.review.pending_reviews import signed_decision
 from tasks.review.request_review import request_review
 from tasks.scoring.score_file import ScoreRequest
 from tasks.scoring.score_file import score as score_task
@@ -20,7 +21,7 @@ from tasks.settings import settings
 from tests.edges.servers import seaweed_s3
 from tests.edges.tiny_registry import MODEL, WITHOUT_REVIEW, pass_gate, registry, rows, write_problem
 from tests.edges.trust.attacks import EXPERIMENT, append_forged, ledger_run, rewrite_ledger
-from tests.edges.trust.keys import approve, declared, problem_with
+from tests.edges.trust.keys import answer, approve, declared, problem_with
 
 __all__ = ["registry"]
 
@@ -194,6 +195,23 @@ class TestForgedCase:
         with pytest.raises(GateError, match=r"verdict \(record \d+\), request \(record \d+\) was not written"):
             approve(worse, "Ann")
         assert registry.aliases()["champion"] == first.version
+
+    def test_a_reviewer_can_not_be_made_to_sign_it(self, registry):
+        registry.evaluate(made := registry.version("clear"), problem_with("Ann"))
+        forged = registry.records("request")[-1].facts | {"verdict_sha256": self.forge(registry, made.version).hash}
+        append_forged(registry, "request", made.version, **forged)
+        with pytest.raises(GateError, match="was not written by a process"):
+            signed_decision(MODEL, made.version, answer("approve", "Ann"))
+
+    def test_a_request_that_names_another_problem_has_the_rules_of_its_own(self, registry):
+        write_problem(problem_with("Ann"))
+        write_problem(WITHOUT_REVIEW.model_copy(update={"name": "open"}))
+        registry.evaluate(made := registry.version("clear"), problem_with("Ann"))
+        facts = registry.records("request")[-1].facts | {"problem": "open", "policy": ReviewPolicy().model_dump_json()}
+        append_forged(registry, "request", made.version, **facts)
+        with pytest.raises(GateError, match="was not written by a process"):
+            decide_review(MODEL, made.version, ReviewAnswer("approve", "Eve"))
+        assert "champion" not in registry.aliases()
 
     def test_a_ledger_with_rules_of_its_own_is_vouched_for_by_nobody(self, registry, tmp_path):
         """Everything forged from the first record on, before this machine has seen the ledger."""
