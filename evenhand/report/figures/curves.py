@@ -115,7 +115,17 @@ def precision_recall_compared(
     if figure is None:
         raise ValueError("fits: found none, needed one or more")
     lines = next(iter(axes.values())).get_legend_handles_labels()
-    figure.legend(*lines, loc="outside lower left", fontsize=7.5, frameon=False, ncols=4)
+    key = "grey: a model that guesses; each class has its own scale"
+    figure.legend(
+        *lines,
+        loc="outside lower left",
+        fontsize=7.5,
+        frameon=False,
+        ncols=4,
+        title=key,
+        title_fontsize=7,
+        alignment="left",
+    )
     return figure
 
 
@@ -132,7 +142,7 @@ def _by_class(rows: np.ndarray, classes: Sequence[str], note: str) -> tuple[Figu
         ax.set_title(f"{short(classes[code])}, share {share:.3f}", fontsize=8, color=INK)
         ax.set(xlim=(0, 1), ylim=(0, min(1.01, 1.5 * share)), xticks=(0, 0.5, 1))
         tidy(ax)
-    figure.supxlabel("recall   (grey: a model that guesses; each panel has its own scale)", fontsize=8)
+        ax.set_xlabel("recall", fontsize=8)
     figure.supylabel("precision", fontsize=8)
     return figure, axes
 
