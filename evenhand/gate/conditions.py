@@ -29,6 +29,7 @@ from evenhand.evidence.slices import SLICE_METRICS, SliceLimits, slices
 from evenhand.gate.alignment import AlignedCase
 from evenhand.gate.facts import fact_conditions
 from evenhand.gate.promise import promise_conditions
+from evenhand.gate.row_conditions import row_conditions
 from evenhand.gate.verdict import Case, Condition, Kind, Status
 from evenhand.metrics.predictions import Predictions
 from evenhand.problem import GatePolicy
@@ -58,15 +59,10 @@ def conditions_of(case: Case, aligned: AlignedCase, policy: GatePolicy, confiden
     """
     on_rows = RowConditions(aligned, policy, confidence)
     by_class = on_rows.against_chance() if aligned.champion is None else on_rows.against_champion()
-    found = [*on_rows.blocks(), *by_class, *on_rows.floors(), *on_rows.calibration(), *on_rows.slices(case)]
+    found = [*by_class, *on_rows.floors(), *on_rows.calibration(), *on_rows.slices(case)]
+    of_rows = row_conditions(case, aligned, policy)
     promise = promise_conditions(case, aligned, policy, confidence)
-    return (*_rows(case), *_unknown_cells(case, policy), *promise, *found, *fact_conditions(case.facts, policy))
-
-
-def _rows(case: Case) -> Iterator[Condition]:
-    if case.untrained is not None:
-        name: tuple[str, Kind] = ("rows that neither model was trained on", "rows")
-        yield Condition(name=name[0], status="pass", detail=case.untrained.text, kind=name[1])
+    return (*of_rows, *promise, *found, *fact_conditions(case.facts, policy))
 
 
 def class_differences(
@@ -78,26 +74,6 @@ def class_differences(
     return paired_class_differences(a, b, metric, bootstrap)
 
 
-def _unknown_cells(case: Case, policy: GatePolicy) -> Iterator[Condition]:
-    """Check that neither model was given columns that it does not know: its predictions would be of other data."""
-    limit = policy.max_unknown
-    for title, version in (("champion", case.champion), ("challenger", case.challenger)):
-        if limit is None or version is None:
-            continue
-        shares, allowed = version.unknown_cells, f"allowed is at most {limit:.0%} of a column"
-        name: tuple[str, Kind] = (f"cells that the {title} does not know", "unknown cells")
-        if shares is None:
-            yield Condition(name=name[0], status="undecided", detail=f"not measured, {allowed}", kind=name[1])
-            continue
-        most = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))
-        named = [f"{column} {share:.1%}" for column, share in most if share > limit] or [
-            f"at most {share:.1%} ({column})" for column, share in most[:1]
-        ]
-        status: Status = "undecided" if most and most[0][1] > limit else "pass"
-        detail = f"{'; '.join(named) or 'none'}, {allowed}"
-        yield Condition(name=name[0], status=status, detail=detail, kind=name[1])
-
-
 class RowConditions:
     """The conditions on the predictions for the held-out rows."""
 
@@ -105,15 +81,6 @@ class RowConditions:
         self.aligned, self.policy, self.confidence = aligned, policy, confidence
         self.n = len(aligned.y)
         self.bootstrap = aligned.settings(confidence, policy.resamples)
-
-    def blocks(self) -> Iterator[Condition]:
-        """Check that there are enough blocks to draw, where blocks are drawn."""
-        if self.aligned.blocks is None or self.aligned.n_blocks is None:
-            return
-        enough = self.aligned.n_blocks >= FEWEST_BLOCKS
-        detail = f"intervals draw {self.aligned.drawn}, {FEWEST_BLOCKS} are needed"
-        name = "blocks that intervals draw"
-        yield Condition(name=name, status="pass" if enough else "undecided", detail=detail, kind="blocks")
 
     def against_chance(self) -> Iterator[Condition]:
         """Check that the average precision of each class is above its share of the rows."""
