@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.audit.chain import LedgerError
 from tasks.local.command_line import run_command
-from tasks.registry.ledger_text import ledger_as_text, restore_from_ledger
+from tasks.registry.ledger_text import ledger_as_text, restore_from_ledger, seal_from_ledger
 
 
 class LedgerRequest(BaseModel):
@@ -25,6 +25,9 @@ class LedgerRequest(BaseModel):
     why: bool = Field(
         default=False, description="show the records that explain the champion: verdict, approvals and hashes"
     )
+    seal: bool = Field(
+        default=False, description="take over the champion of a ledger that an earlier version has written"
+    )
     restore: bool = Field(
         default=False, description="put alias champion and the tags of versions back to what the ledger has"
     )
@@ -40,6 +43,9 @@ def show(request: LedgerRequest) -> None:
     """
     if request.restore:
         print(restore_from_ledger(request.problem), flush=True)
+        return
+    if request.seal:
+        print(seal_from_ledger(request.problem), flush=True)
         return
     text, faults = ledger_as_text(request.problem, request.on, request.why)
     print(text, flush=True)

@@ -30,6 +30,7 @@ Kind = Literal[
     "promotion",
     "rollback",
     "out of band",
+    "unwitnessed",
 ]
 ALIAS_MOVES: tuple[Kind, ...] = ("promotion", "rollback")
 GENESIS = "0" * 64
@@ -102,6 +103,8 @@ class Chain:
 
     records: tuple[Record, ...]
     fault: str | None = None
+    written: frozenset[str] = frozenset()
+    """Hashes of the records that the witness has as written by a process of its own."""
 
     def verified(self) -> tuple[Record, ...]:
         """Return all records of an unbroken chain.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evenhand.audit.chain import Record, RecordBody
+from evenhand.audit.chain import Record, RecordBody, sha256
 from evenhand.audit.statements import Statement, check_signature, parse_statement
 from evenhand.errors import GateError
 from evenhand.problem import Reviewer, ReviewPolicy
@@ -18,6 +18,7 @@ RequestState = Literal["pending", "approved", "promoted", "rejected", "expired",
 # Facts that a request repeats from its registration, its verdict and its rules, and that a decision is bound to.
 MODEL_SHA256, VERDICT_SHA256, POLICY_SHA256 = "model_sha256", "verdict_sha256", "policy_sha256"
 REGISTRATION, COMPARED_WITH, ACKNOWLEDGE = "registration", "compared_with", "acknowledge"
+RULES = "rules"
 STATEMENT, SIGNATURE, TRACKING_USER = "statement", "signature", "tracking_user"
 
 
@@ -28,6 +29,27 @@ class Rules:
     policy: ReviewPolicy
     sha256: str
     """Of the gate's and the review's rules together."""
+    text: str = ""
+    """Both as JSON, for a record."""
+
+
+def recorded_rules(record: Record) -> Rules:
+    """Read the rules in a record.
+
+    Raises
+    ------
+    GateError
+        When they are missing, or not those of the digest beside them.
+    """
+    text, digest = record.facts.get(RULES, ""), record.facts.get(POLICY_SHA256, "")
+    try:
+        rules = json.loads(text)
+        policy = ReviewPolicy.model_validate(rules["review"])
+    except (ValueError, KeyError, TypeError):
+        raise GateError(f"record {record.seq}, a {record.kind}, has no readable rules") from None
+    if sha256(rules) != digest:
+        raise GateError(f"record {record.seq}, a {record.kind}, has other rules than those of its digest")
+    return Rules(policy, digest, text)
 
 
 @dataclass(frozen=True)
@@ -46,7 +68,7 @@ class Request:
     @property
     def rules(self) -> Rules:
         """The rules at the time of the request."""
-        return Rules(ReviewPolicy.model_validate_json(self.record.facts["policy"]), self.record.facts[POLICY_SHA256])
+        return recorded_rules(self.record)
 
     @property
     def policy(self) -> ReviewPolicy:
@@ -81,7 +103,7 @@ def _missing(request: Request, rules: Rules) -> str | None:
     if policy.review == "never":
         return None
     names = {r.by for r in request.approvals if not policy.reviewers or policy.find(r.by) is not None}
-    approvers = {_identity(policy, name): name for name in sorted(names)}
+    approvers = {person(policy, name): name for name in sorted(names)}
     if len(approvers) < policy.quorum:
         return f"approvals ({len(approvers)} of {policy.quorum} so far)"
     accounts = request.record.facts.get("trained_by", "")
@@ -90,7 +112,7 @@ def _missing(request: Request, rules: Rules) -> str | None:
     return None
 
 
-def _identity(policy: ReviewPolicy, name: str) -> str:
+def person(policy: ReviewPolicy, name: str) -> str:
     """Return what makes two approvals those of one person: the key, or the name where there is none."""
     declared = policy.find(name)
     return parse_key(declared.key).line if declared is not None and declared.key else name_key(name)

@@ -14,8 +14,8 @@ from evenhand.audit.chain import ALIAS_MOVES, Record
 from evenhand.audit.requests import (
     COMPARED_WITH,
     MODEL_SHA256,
-    POLICY_SHA256,
     REGISTRATION,
+    RULES,
     VERDICT_SHA256,
     Request,
     RequestState,
@@ -24,10 +24,10 @@ from evenhand.audit.requests import (
     may_be_approved,
     open_requirement,
     proof_fault,
+    recorded_rules,
 )
 from evenhand.audit.statements import Statement
 from evenhand.errors import GateError
-from evenhand.problem import ReviewPolicy
 
 _CLOSING: dict[str, RequestState] = {
     "promotion": "promoted",
@@ -121,12 +121,22 @@ def champion_state(records: Sequence[Record]) -> ChampionState:
 def champion_state_on(records: Sequence[Record], when: str) -> ChampionState:
     """Return the champion at the end of a date, or at a time, in UTC (ISO 8601)."""
     end = when if "T" in when else f"{when}T23:59:59"
-    return champion_state([record for record in records if record.at[: len(end)] <= end])
+    fold = _Fold(records)
+    for record in records:
+        if record.at[: len(end)] <= end:
+            fold.add(record)
+    return fold.state
 
 
 def find_registration(records: Sequence[Record], version: str) -> Record | None:
-    """Find the registration of a version; the latest one, when a deleted model was made again with the same numbers."""
-    return next((r for r in reversed(records) if r.kind == "registration" and r.version == version), None)
+    """Find the registration of a version.
+
+    When a deleted model was made again with the same numbers, it is that of the latest creation; of several records
+    about it the first, since a version is registered once.
+    """
+    found = [r for r in records if r.kind == "registration" and r.version == version]
+    same = (r for r in found if r.facts.get("created") == found[-1].facts.get("created"))
+    return next(same, None)
 
 
 def latest_request(records: Sequence[Record], version: str) -> Request | None:
@@ -134,7 +144,7 @@ def latest_request(records: Sequence[Record], version: str) -> Request | None:
     registration = find_registration(records, version)
     start = registration.seq if registration else 0
     own = next((r for r in reversed(records[start:]) if r.kind == "request" and r.version == version), None)
-    if own is None or REGISTRATION not in own.facts:
+    if own is None or REGISTRATION not in own.facts or RULES not in own.facts:
         return None
     in_force = champion_state(records[: own.seq]).rules
     after = [r for r in records[own.seq :] if r.facts.get("request") == own.hash]
@@ -205,6 +215,10 @@ def _promotion_fault(before: Sequence[Record], record: Record, state: ChampionSt
         return "there is no request for it"
     if registration is None or request.facts.get(REGISTRATION) != registration.hash:
         return "its request is not about the registered version"
+    try:
+        recorded_rules(request)
+    except GateError as fault:
+        return str(fault)
     after = [r for r in before[request.seq :] if r.facts.get("request") == request.hash]
     approvals = counted_approvals(request, after, state.rules)
     verdict = latest_verdict(before, record.version)
@@ -270,6 +284,4 @@ def _sealed_state(seal: Record) -> ChampionState:
         Promoted(item["version"], item["model_sha256"], item["created"], seal)
         for item in json.loads(seal.facts["promotions"])
     )
-    policy = seal.facts.get("policy")
-    rules = Rules(ReviewPolicy.model_validate_json(policy), seal.facts[POLICY_SHA256]) if policy else None
-    return ChampionState(promotions, seal, rules)
+    return ChampionState(promotions, seal, recorded_rules(seal) if RULES in seal.facts else None)

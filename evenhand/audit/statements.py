@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import cache
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -88,15 +89,20 @@ def check_signature(text: str, signature: str, key: str, accepted_at: str) -> No
     ------
     GateError
     """
-    from sshsig import InvalidSignature
-    from sshsig import check_signature as verified_key
-
-    declared = parse_key(key)
-    try:
-        signer = verified_key(text, signature, NAMESPACE).openssh_str()
-    except (InvalidSignature, NotImplementedError, ValueError, EOFError, OSError) as error:
-        raise GateError(f"the signature is not valid: {str(error) or type(error).__name__}") from None
+    declared, signer = parse_key(key), _signer(text, signature)
     if signer != declared.line:
         raise GateError("the signature was made with another key than the declared one")
     if not declared.valid_at(datetime.fromisoformat(accepted_at)):
         raise GateError(f"the key was not valid on {accepted_at} (valid-after, valid-before)")
+
+
+@cache
+def _signer(text: str, signature: str) -> str:
+    """Return the public key that has signed a text; cached, as a ledger is read often."""
+    from sshsig import InvalidSignature
+    from sshsig import check_signature as verified_key
+
+    try:
+        return str(verified_key(text, signature, NAMESPACE).openssh_str())
+    except (InvalidSignature, NotImplementedError, ValueError, EOFError, OSError) as error:
+        raise GateError(f"the signature is not valid: {str(error) or type(error).__name__}") from None

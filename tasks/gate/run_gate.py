@@ -102,7 +102,7 @@ def _stored_or_new(problem: Problem, holdout: Reference, challenger: Registered)
     contenders = Contenders(version, promoted, "", registration, promoted_facts(records, promoted), own)
     digest = _case_digest(problem, holdout, contenders)
     known = latest_verdict(records, number)
-    same_case = known is not None and known.facts[CASE] == digest
+    same_case = known is not None and known.facts.get(CASE) == digest
     if known is not None and (same_case or contenders.compared_with == number):
         verdict = recorded_verdict(client, name, known)
         if verdict.outcome != "error":

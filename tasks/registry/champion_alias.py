@@ -16,9 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from evenhand.audit.chain import Head, Record, RecordBody
-from evenhand.audit.requests import POLICY_SHA256
+from evenhand.audit.chain import Head, LedgerError, Record, RecordBody
+from evenhand.audit.requests import POLICY_SHA256, RULES
 from evenhand.audit.review_state import ChampionState, Promoted, champion_state, needs_seal, unsealed_promotions
+from evenhand.audit.trust import vouched_records
 from evenhand.errors import GateError
 from evenhand.problem import Problem
 from tasks.registry.digests import model_sha256
@@ -31,16 +32,18 @@ from tasks.registry.model_versions import (
     find_version,
     model_exists,
     registry_errors,
+    short_name,
     tag_version,
     write_with_retry,
 )
-from tasks.registry.problem_rules import check_governing_file, rules_in_file
+from tasks.registry.problem_rules import check_governing_file, deciding_policy, rules_in_file
 from tasks.registry.registrations import champion_fault, changed_tags, check_files, identified, standing_champion
 from tasks.tracking.client import connect
 from tasks.tracking.run_owner import is_stale, owner_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import RegisteredModel
 
 WAIT_SECONDS, POLL_SECONDS = 30.0, 0.05
 
@@ -114,10 +117,7 @@ def reconcile(client: MlflowClient, name: ModelName) -> Records:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         model = client.get_registered_model(name) if model_exists(client, name) else None
-        records = read_ledger(client, name, model).verified()
-        if needs_seal(records):
-            append_record(client, name, records, _seal(client, name, records))
-            continue
+        records = _counted_records(client, name, model)
         if model is None:
             return records
         state, head = champion_state(records), Head.parse(model.tags.get(HEAD, ""))
@@ -149,6 +149,25 @@ def point_alias(client: MlflowClient, name: ModelName, state: ChampionState) -> 
         write_with_retry(client.delete_registered_model_alias, name, CHAMPION)
 
 
+def _counted_records(client: MlflowClient, name: ModelName, model: RegisteredModel | None) -> Records:
+    """Read the records; those that nobody vouches for have no effect, and a ledger of an earlier version is sealed."""
+    chain = read_ledger(client, name, model)
+    policy = deciding_policy(name, chain.records, chain.written)
+    if not needs_seal(chain.verified()):
+        return vouched_records(chain.records, chain.written, policy)
+    if policy.has_keys:
+        raise LedgerError(_unsealed(name, chain.records))
+    append_record(client, name, chain.records, _seal(client, name, chain.records))
+    return _counted_records(client, name, model)
+
+
+def seal_ledger(client: MlflowClient, name: ModelName) -> None:
+    """Take over the champion of a ledger from an earlier version, with the digest of its files as they are now."""
+    records = read_ledger(client, name, client.get_registered_model(name)).verified()
+    if needs_seal(records):
+        append_record(client, name, records, _seal(client, name, records))
+
+
 def restore(client: MlflowClient, name: ModelName) -> list[str]:
     """Put alias and tags back to what the ledger has; return what was changed, one sentence each.
 
@@ -176,7 +195,7 @@ def unfinished_move(client: MlflowClient, name: ModelName) -> Record | None:
     if not model_exists(client, name):
         return None
     model = client.get_registered_model(name)
-    state = champion_state(read_ledger(client, name, model).verified())
+    state = champion_state(_counted_records(client, name, model))
     return state.last_move if _is_unfinished(state, Head.parse(model.tags.get(HEAD, ""))) else None
 
 
@@ -256,8 +275,17 @@ def _seal(client: MlflowClient, name: ModelName, records: Records) -> RecordBody
     facts = {"head": str(Head.of(records)), "promotions": json.dumps(promotions)}
     rules = rules_in_file(name)
     if rules is not None:
-        facts |= {"policy": rules.policy.model_dump_json(), POLICY_SHA256: rules.sha256}
+        facts |= {RULES: rules.text, POLICY_SHA256: rules.sha256}
     return RecordBody(kind="seal", version="", reason="records of an earlier version, without digests", facts=facts)
+
+
+def _unsealed(name: ModelName, records: Records) -> str:
+    champion = (unsealed_promotions(records) or ["none"])[-1]
+    return (
+        f"the ledger of {name} is of an earlier version, without signatures, and its problem file declares keys. Its "
+        f"champion is version {champion}: when that is right, `make ledger PROBLEM={short_name(name)} ARGS=--seal` "
+        "takes it over"
+    )
 
 
 def _present_sha256(name: ModelName, version: str) -> str:

@@ -28,8 +28,12 @@ def model_sha256(folder: Path) -> str:
     return sha256(manifest)
 
 
+def problem_rules(problem: Problem) -> dict[str, object]:
+    """Return the gate and review rules for a promotion, as plain data."""
+    return {"gate": problem.gate.model_dump(mode="json"), "review": problem.review_policy.model_dump(mode="json")}
+
+
 def problem_digests(problem: Problem) -> dict[str, str]:
     """Hash what a problem trains, and the gate and review rules for a promotion."""
-    rules = {"gate": problem.gate.model_dump(mode="json"), "review": problem.review_policy.model_dump(mode="json")}
     trained = problem.model_dump(mode="json", exclude={*_DESCRIPTIVE_FIELDS, *REVIEW_KEYS, "gate"})
-    return {CONFIG: sha256(trained), POLICY: sha256(rules)}
+    return {CONFIG: sha256(trained), POLICY: sha256(problem_rules(problem))}

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenhand.audit.chain import Chain, Head, LedgerError, Record, RecordBody, next_record, read_chain, record_name
 from tasks.registry.model_versions import PREFIX, now
-from tasks.registry.witness import add_entry, address, catch_up, compare, witnessed
+from tasks.registry.witness import add_entry, address, catch_up, compare, witnessed, written_hashes
 from tasks.tracking.client import artifact_location
 
 if TYPE_CHECKING:
@@ -51,8 +52,10 @@ def read_ledger(client: MlflowClient, name: str, model: RegisteredModel | None) 
     chain = read_chain(name, records, Head.parse(tags.get(HEAD, "")))
     fault = chain.fault or compare(chain.records, entries)
     if fault is None:
+        if any(record.hash not in written_hashes(entries) for record in chain.records):
+            entries = witnessed(name)  # a record is announced before it is appended, so it is there by now
         catch_up(chain.records, entries)
-        return chain
+        return replace(chain, written=written_hashes(entries))
     if run_id is None:
         fault += (
             f". There is no experiment {_title(name)!r}: it was renamed or deleted for good. Restore it from a backup; "

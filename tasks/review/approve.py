@@ -17,13 +17,12 @@ from evenhand.audit.requests import (
     may_be_approved,
 )
 from evenhand.audit.review_state import champion_state, find_registration, latest_request, latest_verdict
-from evenhand.errors import EvenhandError, GateError
+from evenhand.errors import EvenhandError
 from tasks.registry.champion_alias import add_record, alias_record
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import ModelName
 from tasks.registry.problem_rules import current_problem, problem_of, rules_of
 from tasks.registry.registrations import check_files, registration_of, standing_champion
-from tasks.registry.witness import address, unwitnessed
 from tasks.review.requests import GATE_REPORT_SHA256, report_sha256, review_record
 
 if TYPE_CHECKING:
@@ -49,8 +48,6 @@ def check_approval(client: MlflowClient, name: ModelName, request: Request, reco
     facts = request.record.facts
     standing_champion(client, records, name)
     problem = current_problem(problem_of(name), facts["problem_file"])
-    if request.policy.has_keys or problem.review_policy.has_keys:
-        _check_witnessed(name, request, records)
     other = _other_champion(champion_state(records).champion, facts[COMPARED_WITH])
     if other is not None:
         return other
@@ -99,19 +96,6 @@ def promote_version(client: MlflowClient, name: ModelName, version: str) -> Reco
         return alias_record("promotion", version, by, reason, {"request": request.record.hash})
 
     return add_record(client, name, decide)
-
-
-def _check_witnessed(name: ModelName, request: Request, records: Records) -> None:
-    """Refuse a case that no process with this machine's witness has written: it may be forged."""
-    version = request.record.version
-    needed = [find_registration(records, version), latest_verdict(records, version), request.record]
-    strange = unwitnessed(name, [record for record in needed if record is not None])
-    if strange:
-        kinds = ", ".join(f"{record.kind} (record {record.seq})" for record in strange)
-        raise GateError(
-            f"{name} version {version}: {kinds} was not written by a process that shares this machine's witness "
-            f"({address()}), so it may be forged. Set EVENHAND_WITNESS to the one that trainings write, or train here"
-        )
 
 
 def _run_of(records: Records, request: Request) -> str:

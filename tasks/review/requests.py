@@ -14,6 +14,7 @@ from evenhand.audit.requests import (
     MODEL_SHA256,
     POLICY_SHA256,
     REGISTRATION,
+    RULES,
     VERDICT_SHA256,
     Request,
 )
@@ -52,7 +53,7 @@ def file_request(client: MlflowClient, problem: Problem, registered: Registered)
     fixed = {
         "problem": problem.name,
         "problem_file": problem.file,
-        "policy": rules.policy.model_dump_json(),
+        RULES: rules.text,
         CONFIG: problem_digests(problem)[CONFIG],
         POLICY_SHA256: rules.sha256,
         REGISTRATION: registration.hash,
@@ -63,7 +64,7 @@ def file_request(client: MlflowClient, problem: Problem, registered: Registered)
 
     def decide(records: Records) -> RecordBody | None:
         verdict = latest_verdict(records, number)
-        if verdict is None or verdict.facts[POLICY_SHA256] != rules.sha256:
+        if verdict is None or verdict.facts.get(POLICY_SHA256) != rules.sha256:
             raise GateError(
                 f"{name} version {number} has no verdict by the rules of {problem.name}: run the gate again"
             )

@@ -11,6 +11,7 @@ from evenhand.audit.review_state import ChampionState, champion_state, rollback_
 from evenhand.audit.statements import Statement
 from evenhand.errors import EvenhandError, GateError
 from evenhand.problem import Reviewer
+from evenhand.problem.person_names import name_key
 from tasks.registry.champion_alias import add_record, alias_record, reconcile, unfinished_move
 from tasks.registry.ledger_store import Records
 from tasks.registry.load_model import load_model
@@ -34,7 +35,7 @@ class RollbackRequest(BaseModel):
     )
     reason: str = Field(default="", description="why; required", max_length=REASON_LENGTH)
     reviewer: str = Field(default="", description="name of the person who decides; required")
-    no_champion: bool = Field(
+    leave_none: bool = Field(
         default=False, description="leave no champion, such as when the previous one is lost as well"
     )
     key: str | None = Field(
@@ -76,7 +77,7 @@ def roll_back(request: RollbackRequest, here: bool = True) -> str:
         records = reconcile(client, name)
         if not records:
             raise GateError(f"there is no registered model {name} with a ledger, so there is nothing to roll back")
-        if begun is None or (begun.kind, begun.by, begun.reason) != ("rollback", reviewer, reason):
+        if begun is None or (begun.kind, name_key(begun.by), begun.reason) != ("rollback", name_key(reviewer), reason):
             attempt = _Attempt(name, reviewer, reason, request, here)
             records = add_record(client, name, attempt.decide)
     champion = champion_state(records).champion
@@ -133,12 +134,12 @@ def _declared(state: ChampionState, reviewer: str) -> Reviewer | None:
 def _statement(name: ModelName, state: ChampionState, request: RollbackRequest, by: str, reason: str) -> Statement:
     if state.current is None:
         raise GateError(f"the ledger of {name} has no {CHAMPION}, so there is nothing to roll back")
-    if state.previous is None and not request.no_champion:
+    if state.previous is None and not request.leave_none:
         raise GateError(
             f"the ledger of {name} has no previous {CHAMPION}, so there is nothing to roll back to; "
-            "--no-champion leaves none"
+            "--leave-none leaves none"
         )
-    version = "" if request.no_champion or state.previous is None else state.previous.version
+    version = "" if request.leave_none or state.previous is None else state.previous.version
     return rollback_statement(state, version, reviewer=by, comment=reason, at=now())
 
 
@@ -149,6 +150,6 @@ def _check_loads(name: ModelName, state: ChampionState, version: str) -> None:
         load_model(f"models:/{name}/{version}", state.previous.model_sha256)
     except EvenhandError as error:
         raise GateError(
-            f"{name} version {version}, the previous champion, can't be loaded: {in_one_line(error)}. --no-champion "
+            f"{name} version {version}, the previous champion, can't be loaded: {in_one_line(error)}. --leave-none "
             "leaves no champion"
         ) from None

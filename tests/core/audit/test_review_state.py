@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from evenhand.audit.chain import RecordBody, next_record
+from evenhand.audit.chain import RecordBody, canonical_json, next_record, sha256
 from evenhand.audit.requests import is_trainer, may_be_approved, open_requirement
 from evenhand.audit.review_state import (
     champion_records,
@@ -32,13 +32,14 @@ class Ledger:
         self.records = (*self.records, made)
         return made
 
-    def request(self, version, policy=NOBODY_ASKED, outcome="promote", **changes):
+    def request(self, version, policy=NOBODY_ASKED, outcome="promote", gate="its gate", **changes):
         """Register a version, judge it against the champion, and request a review."""
         files, champion = {"model_sha256": f"files of {version}"}, champion_state(self.records).champion
         registration = self.add("registration", version, **files, created=f"time of {version}")
         verdict = self.add("verdict", version, outcome=outcome, verdict_sha256=f"verdict on {version}")
         bound = {"registration": registration.hash, "verdict_sha256": verdict.facts["verdict_sha256"], **files}
-        rules = {"policy": policy.model_dump_json(), "policy_sha256": "rules", "trained_by": "ann"}
+        content = {"gate": gate, "review": policy.model_dump(mode="json")}
+        rules = {"rules": canonical_json(content), "policy_sha256": sha256(content), "trained_by": "ann"}
         return self.add("request", version, **{**bound, **rules, "compared_with": champion, **changes})
 
     def promote(self, version, **changes):
@@ -216,9 +217,9 @@ class TestRequests:
         first = ledger.request("1", ReviewPolicy(reviewers=reviewers("Ann")))
         approve(ledger, first, "Ann")
         ledger.add("promotion", "1", request=first.hash)
-        second = ledger.request("2", policy_sha256="looser rules")
+        second = ledger.request("2", gate="a looser gate")
         request = latest_request(ledger.records, "2")
-        assert [rules.sha256 for rules in request.binding] == ["looser rules", "rules"]
+        assert [rules.sha256 for rules in request.binding] == [r.facts["policy_sha256"] for r in (second, first)]
         assert open_requirement(request).startswith("approvals (0 of 1 so far), by the rules in force")
         approve(ledger, second, "Ann")
         assert latest_request(ledger.records, "2").state == "approved"

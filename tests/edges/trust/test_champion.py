@@ -2,14 +2,17 @@
 
 import pytest
 
+from evenhand.audit.chain import RecordBody, next_record
 from evenhand.errors import GateError
 from tasks.registry.ledger_text import ledger_as_text, restore_from_ledger
+from tasks.registry.problem_rules import rules_of
 from tasks.review.decide import ReviewAnswer, decide_review
+from tasks.review.request_review import request_review
 from tasks.review.rollback import RollbackRequest, roll_back
 from tasks.scoring.score_file import ScoreRequest
 from tasks.scoring.score_file import score as score_task
-from tests.edges.tiny_registry import MODEL, registry, rows
-from tests.edges.trust.attacks import append_forged, recorded_champion
+from tests.edges.tiny_registry import MODEL, PROBLEM, WITHOUT_REVIEW, log, pass_gate, registry, rows, write_problem
+from tests.edges.trust.attacks import append_forged, ledger_run, recorded_champion, swap_files
 
 __all__ = ["registry"]
 APPROVE = ReviewAnswer("approve", "A. Person")
@@ -91,9 +94,9 @@ class TestByHand:
 
     def test_the_only_champion_deleted_leaves_none_by_decision_only(self, registry, promoted):
         delete_version(registry, promoted[0].version, None)
-        with pytest.raises(GateError, match="--no-champion leaves none"):
+        with pytest.raises(GateError, match="--leave-none leaves none"):
             rollback()
-        assert rollback(no_champion=True) == f"{MODEL} has no champion now."
+        assert rollback(leave_none=True) == f"{MODEL} has no champion now."
         verdict, _ = registry.evaluate(registry.version("clear"))
         assert verdict.outcome == "promote (first)"
 
@@ -116,7 +119,7 @@ class TestMadeAgain:
             score()
 
     def test_a_decision_to_go_on_without_champion_starts_afresh(self, registry, remade):
-        rollback(no_champion=True)
+        rollback(leave_none=True)
         assert registry.evaluate(remade)[0].outcome == "promote (first)"
         assert decide_review(MODEL, remade.version, APPROVE).aliases == ("champion",)
 
@@ -149,6 +152,32 @@ class TestForgedRecords:
         append_forged(registry, "promotion", worse.version, by="A. Person", request=request.hash)
         assert recorded_champion(registry) == champion.version
         assert any("the gate did not pass it" in fault for fault in ledger_as_text("tiny")[1])
+
+    def test_other_rules_than_those_of_the_digest_are_no_rules(self, registry):
+        made = registry.version("clear")
+        pass_gate(made)
+        request_review.fn(write_problem(PROBLEM), made, pass_gate(made))
+        request = registry.records("request")[-1]
+        loose = {**request.facts, "rules": rules_of(WITHOUT_REVIEW).text}
+        forged = append_forged(registry, "request", made.version, **loose)
+        append_forged(registry, "promotion", made.version, request=forged.hash)
+        assert recorded_champion(registry) == ""
+        assert any("other rules than those of its digest" in fault for fault in ledger_as_text("tiny")[1])
+
+    def test_a_second_registration_of_a_version_changes_nothing(self, registry):
+        champion = registry.champion(logged=log(["clear"]))
+        facts = registry.records("registration")[-1].facts | {"model_sha256": registry.logged[("faint",)][1].sha256}
+        append_forged(registry, "registration", champion.version, **facts)
+        swap_files(registry, champion.version, registry.version("faint").version)
+        assert registry.evaluate(registry.version("faint", "clear"))[0].outcome == "error"
+
+    def test_a_date_in_the_future_hides_nothing(self, registry):
+        champion = registry.champion("clear")
+        records = registry.records()
+        body = RecordBody(kind="void", version="9")
+        late = next_record(records, MODEL, body, "2099-01-01T00:00:00+00:00", "x")
+        registry.client.log_param(ledger_run(registry)[1], str(late.seq).zfill(6), late.model_dump_json())
+        assert f"version {champion.version}" in ledger_as_text("tiny", on="2098-01-01")[0]
 
     def test_a_promotion_is_not_repeated_after_its_rollback(self, registry):
         first, second = registry.champion("faint"), registry.champion("clear")

@@ -8,10 +8,11 @@ import pytest
 from evenhand.audit.chain import RecordBody, next_record
 from evenhand.errors import GateError
 from tasks.registry.ledger_store import HEAD, _create_run
-from tasks.registry.ledger_text import ledger_as_text
+from tasks.registry.ledger_text import ledger_as_text, seal_from_ledger
 from tasks.review.decide import ReviewAnswer, decide_review
-from tests.edges.tiny_registry import MODEL, registry
+from tests.edges.tiny_registry import MODEL, registry, write_problem
 from tests.edges.trust.attacks import recorded_champion
+from tests.edges.trust.keys import problem_with
 
 __all__ = ["registry"]
 
@@ -64,3 +65,12 @@ def test_a_new_training_is_compared_with_the_sealed_champion(registry, earlier):
     verdict, _ = registry.evaluate(made)
     assert verdict.outcome == "reject"
     assert registry.records("verdict")[-1].facts["compared_with"] == earlier[0][1]
+
+
+def test_with_keys_in_the_problem_file_a_person_takes_it_over(registry, earlier):
+    write_problem(problem_with("Ann"))
+    with pytest.raises(GateError, match="ARGS=--seal"):
+        decide_review(MODEL, earlier[0][2], ReviewAnswer("approve", "A. Person"))
+    assert f"its champion is version {earlier[0][1]}" in seal_from_ledger("tiny")
+    assert recorded_champion(registry) == earlier[0][1]
+    assert ledger_as_text("tiny")[1] == []

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from evenhand.audit.chain import RecordBody, next_record
+from evenhand.audit.chain import RecordBody, canonical_json, next_record, sha256
 from evenhand.audit.requests import Request, open_requirement, statement_of
 from evenhand.audit.review_state import latest_request
 from evenhand.audit.statements import split_signed
@@ -62,7 +62,7 @@ class TestSigned:
 
     def test_a_rollback_is_signed_too(self, registry, pending):
         approve(pending, "Ann")
-        request = RollbackRequest(problem="tiny", reason="worse", reviewer="Ann", no_champion=True)
+        request = RollbackRequest(problem="tiny", reason="worse", reviewer="Ann", leave_none=True)
         with pytest.raises(GateError, match="paste the signed decision"):
             roll_back(request, here=False)
         text = signed_rollback(request.model_copy(update={"key": str(key_file("Ann"))}))
@@ -135,8 +135,9 @@ class TestRefused:
         policy = ReviewPolicy.model_validate(
             {"reviewers": [{"name": name, "key": key("Ann")} for name in ("Ann", "Bob")], "quorum": 2}
         )
-        facts = {"policy": policy.model_dump_json(), "policy_sha256": ""}
-        record = RecordBody(kind="request", version="1", facts=facts)
+        rules = {"review": policy.model_dump(mode="json")}
+        facts = {"rules": canonical_json(rules), "policy_sha256": sha256(rules)}
+        record = next_record((), MODEL, RecordBody(kind="request", version="1", facts=facts), "2026-01-01", "x")
         approvals = tuple(RecordBody(kind="approval", version="1", by=name) for name in ("Ann", "Bob"))
         assert open_requirement(Request(record, "pending", approvals)) == "approvals (1 of 2 so far)"
 
@@ -147,7 +148,10 @@ class TestRefused:
         append_forged(registry, "promotion", pending.version, by="Ann", request=request.hash)
         assert recorded_champion(registry) == ""
         assert pending_review(MODEL, pending.version).approved_by == ()
-        assert any("it lacks approvals (0 of 1 so far)" in fault for fault in ledger_as_text("tiny")[1])
+        faults = ledger_as_text("tiny")[1]
+        assert [fault.split(",")[0] for fault in faults if "counts for nothing" in fault] == [
+            f"record {number} of {MODEL}" for number in (5, 6)
+        ]
 
     def test_a_forged_rollback_does_not_count(self, registry, pending):
         approve(pending, "Ann")
