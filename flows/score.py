@@ -26,7 +26,8 @@ def _print(result: ScoringResult) -> None:
     print(f"{result.rows:,} rows scored by version {result.version} of {result.model}: {counts}")
     if result.not_scored:
         print(
-            f"{result.not_scored:,} rows have an unreadable cell: they get no class; column not_scored has the reason"
+            f"{result.not_scored:,} rows have a cell that can't be used: they get no class; column not_scored has the "
+            "reason"
         )
     print(result.path)
 

@@ -141,8 +141,6 @@ def derived_suite(problem: Problem) -> Suite:
         if wanted.kind == "text":
             longest = _LONGEST_FREE_TEXT if name in free else _LONGEST_TEXT
             rules.append(_rule("expect_column_value_lengths_to_be_between", column=name, max_value=longest))
-        else:
-            rules.append(_rule("expect_column_unique_value_count_to_be_between", column=name, min_value=1))
     rules.append(_rule("expect_column_unique_value_count_to_be_between", column=problem.target.column, min_value=2))
     return Suite(name=f"{problem.name}_derived", expectations=tuple(rules))
 

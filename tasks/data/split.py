@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 from evenhand.data.references import Reference
 from evenhand.data.split import class_labels, holdout_mask
 from evenhand.data.stratified_sample import draw_per_class, proportional_sizes
+from evenhand.data.uninformative import uninformative_columns
 from evenhand.errors import ValidationFailed
 from evenhand.problem import Problem, check_classes
 from tasks.data.partition import Parts
@@ -57,5 +58,8 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         holdout=write_frame(holdout.reset_index(drop=True), "splits/{sha256}/holdout.parquet"),
         classes=tuple(sorted({*counts.index, *strangers})),
         share=share,
-        warnings=tuple(f"class {name!r} is in the held-out rows alone: no model can know it" for name in strangers),
+        warnings=(
+            *(f"class {name!r} is in the held-out rows alone: no model can know it" for name in strangers),
+            *uninformative_columns(train, problem),
+        ),
     )

@@ -23,6 +23,7 @@ from evenhand.data.broken_rows import (
 )
 from evenhand.data.findings import Findings, failures_paragraph
 from evenhand.data.headers import describe_missing
+from evenhand.data.number_range import beyond_range, describe_beyond
 from evenhand.data.references import Reference
 from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.data.suite_spec import Suite, class_rules, expected_types, known_classes, raw_classes
@@ -74,15 +75,16 @@ def validate(snapshot: Reference, problem: Problem) -> Validated:
     if found.failures:
         where = {"report": f"{docs}/quality.html"} | ({"quarantined rows": quarantined.key} if quarantined else {})
         raise ValidationFailed(failures_paragraph(found, [f"{k}: {open_store().uri(v)}" for k, v in where.items()]))
+    good = _good(typed, found.quarantined)
     return Validated(
-        good=write_frame(_good(typed, found.quarantined), f"validated/{id_}/rows.parquet"),
+        good=write_frame(good, f"validated/{id_}/rows.parquet"),
         quarantined=quarantined,
         broken=found.counts,
         dropped_duplicates=found.dropped_copies,
         data_docs=docs,
         suite=suite.name,
         checked=len(found.results),
-        warnings=tuple(found.warnings),
+        warnings=(*found.warnings, *describe_beyond(good, beyond_range(good, problem))),
     )
 
 

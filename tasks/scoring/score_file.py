@@ -51,7 +51,7 @@ class ScoringResult(BaseModel):
     run_id: str | None
     input: dict[str, str] = Field(description="SHA-256 of each file that was read")
     rows: int
-    not_scored: int = Field(description="rows with an unreadable cell; they have a reason and no class")
+    not_scored: int = Field(description="rows with a cell that can't be used; they have a reason and no class")
     classes: dict[str, int] = Field(description="number of rows of each predicted class")
     at: str
 
