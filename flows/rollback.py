@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from evenhand.printable import printable
 from tasks.local.command_line import run_command
 from tasks.registry.model_versions import Registered
 from tasks.review.rollback import RollbackRequest, roll_back, rollback_code
@@ -18,7 +19,7 @@ def rollback(request: RollbackRequest) -> Registered:
 
 def _at_terminal(request: RollbackRequest) -> None:
     if request.code:
-        print(rollback_code(request))
+        print(printable(rollback_code(request)))
         return
     champion = roll_back(request)
     print(f"{champion.name} version {champion.version} is the champion again.")

@@ -66,7 +66,8 @@ def describe_beyond(typed: pd.DataFrame, found: Mapping[str, np.ndarray]) -> lis
         example = float(typed[name].to_numpy(dtype=float)[rows][0])
         lines.append(
             f"column {name!r}: {int(rows.sum()):,} numbers, such as {example!r}, are too large for a model and count "
-            "as missing; if this is the code for a missing value, give it as `missing` of the column"
+            "as missing; if it stands for a missing value, declare it: `missing` of a numeric column, or the `box` of "
+            "coordinates"
         )
     return lines
 

@@ -98,7 +98,7 @@ def suspect_columns(X: np.ndarray, names: Sequence[str]) -> str:
         "without a value": np.isnan(X).all(axis=0),
         "one value": known.all(axis=0) & (ordered == ordered[:1]).all(axis=0),
     }
-    found = [(what, [names[at] for at in np.flatnonzero(mask)]) for what, mask in faults.items()]
+    found = [(what, [name for name, at in zip(names, mask, strict=True) if at]) for what, mask in faults.items()]
     return "; ".join(f"{what}: {_named(columns)}" for what, columns in found if columns)
 
 

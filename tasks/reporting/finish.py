@@ -12,6 +12,7 @@ from evenhand.data.schema import column_types
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.scores import flat
+from evenhand.printable import printable
 from evenhand.report.calibration_table import calibration_table
 from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard, shortened
 from evenhand.report.evidence_text import as_markdown, as_text
@@ -28,7 +29,8 @@ from evenhand.report.summary import (
     studies,
     summed_up,
 )
-from evenhand.report.table_text import render_markdown, render_text
+from evenhand.report.table_model import decimal
+from evenhand.report.table_text import plain_markdown, render_markdown, render_text
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
@@ -67,9 +69,9 @@ def log_inputs(training: Training, data: TrainingData) -> None:
 def _about_data(validated: Validated, parts: Parts) -> list[str]:
     lines = [f"{validated.checked} expectations checked; {validated.dropped_duplicates:,} exact copies left out"]
     if validated.broken:
-        broken = ", ".join(f"{name} ({rows:,})" for name, rows in validated.broken.items())
+        broken = ", ".join(f"{printable(name)} ({rows:,})" for name, rows in validated.broken.items())
         lines.append(f"quarantined: {broken}")
-    lines += [f"warning: {warning}" for warning in (*validated.warnings, *parts.warnings)]
+    lines += [f"warning: {printable(warning)}" for warning in (*validated.warnings, *parts.warnings)]
     return [
         *lines,
         f"{parts.train.rows:,} training rows, {parts.holdout.rows:,} held out, {len(parts.classes)} classes",
@@ -156,7 +158,9 @@ def _about_calibration(winning: Result) -> str:
     if shipped is None or shipped.calibration == "none":
         return "The probabilities are used unchanged: no calibration method clearly improved them."
     sets = (("out of fold", shipped.oof), ("on the held-out period", shipped.test))
-    errors = " and ".join(f"{scores.metrics['ece']:.4f} {rows}" for rows, scores in sets if scores is not None)
+    errors = " and ".join(
+        f"{decimal(scores.metrics['ece'], digits=4)} {rows}" for rows, scores in sets if scores is not None
+    )
     return f"The probabilities are calibrated ({shipped.calibration}): calibration error {errors}."
 
 
@@ -233,11 +237,15 @@ def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> Non
     metrics = {f"seconds/{name}": value for name, value in training.seconds.items()}
     for prefix, scores in (("oof", winning.oof), ("test", winning.test)):
         metrics |= flat(scores, prefix) if scores is not None else {}
-    tags = {"winner": compared.winner.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
+    tags = {
+        "winner": compared.winner.name,
+        "verdict": verdict.outcome,
+        "verdict_reasons": printable(" ".join(verdict.reasons)),
+    }
     tags[LEAK_SENTINEL] = compared.leaks.leak_sentinel
     against = render_markdown(baseline_against_resampled(rows, metric))
     compare = f"[Compare the candidates]({training_runs.compare_page(training.run_id)})"
-    reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
+    reasons = "\n".join(f"- {plain_markdown(reason)}" for reason in verdict.reasons)
     tags["mlflow.note.content"] = f"**{verdict.outcome}**\n\n{reasons}\n\n{compare}\n\n{against}"[:NOTE_LENGTH]
     training_runs.log_training(training.run_id, metrics, tags, training.folder)
 
@@ -253,13 +261,15 @@ def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcom
     training.say("\n" + as_text(compared.evidence))
     for label, scores in (("out of fold", winning.oof), ("held-out period", winning.test)):
         if scores is not None:
-            m = scores.metrics
-            training.say(
-                f"{compared.winner.name}, {label}: {problem.metric} {m[problem.metric]:.4f}, average precision "
-                f"{m['average_precision']:.4f}, calibration error {m['ece']:.4f}"
-            )
+            names = {
+                problem.metric: problem.metric,
+                "average precision": "average_precision",
+                "calibration error": "ece",
+            }
+            values = [f"{called} {decimal(scores.metrics[name], digits=4)}" for called, name in names.items()]
+            training.say(f"{compared.winner.name}, {label}: {', '.join(values)}")
     training.say(_about_calibration(winning))
     training.say(f"\nVerdict on {registered.name} version {registered.version}: {outcome.verdict.outcome}")
     for reason in outcome.verdict.reasons:
-        training.say(f"  - {reason}")
+        training.say(f"  - {printable(reason)}")
     training.say(outcome.status)

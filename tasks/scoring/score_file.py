@@ -10,6 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.data.headers import respelled
 from evenhand.errors import GateError, SourceError, StorageError
 from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import fetch
@@ -74,8 +75,10 @@ def score(request: ScoreRequest) -> ScoringResult:
     with registry_errors(f"loading {version.name} version {version.version}"):
         fitted = load_model(f"models:/{version.name}/{version.version}")
     source = fetch(problem.source, settings().cache)
-    _check_columns(source, [*fitted.encoder.feature_names_in_, *request.keep], request.data, version)
-    table = predict_table(problem, fitted, source.frame, request.keep)
+    needed = [*fitted.encoder.feature_names_in_, *request.keep]
+    frame = source.frame.rename(columns=respelled(list(source.frame.columns), needed))
+    _check_columns(list(frame.columns), needed, request.data, version)
+    table = predict_table(problem, fitted, frame, request.keep)
     path = _output_path(request, version, source)
     result = ScoringResult(
         path=str(path),
@@ -108,12 +111,12 @@ def _select_version(problem_name: str, request: ScoreRequest) -> Registered:
     return found
 
 
-def _check_columns(source: Fetched, needed: list[str], data: str, version: Registered) -> None:
-    missing = [name for name in needed if name not in source.frame.columns]
+def _check_columns(found: list[str], needed: list[str], data: str, version: Registered) -> None:
+    missing = [name for name in needed if name not in found]
     if missing:
         raise SourceError(
             f"{data} lacks {', '.join(missing)}; version {version.version} of {version.name} needs "
-            f"{', '.join(needed)}. Found: {', '.join(source.frame.columns)}"
+            f"{', '.join(needed)}. Found: {', '.join(found)}"
         )
 
 

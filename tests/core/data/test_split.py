@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.data.split import class_labels, holdout_mask, make_folds
+from evenhand.data.split import class_labels, comparable_folds, holdout_mask, make_folds
 from evenhand.errors import ProblemError
 from evenhand.problem import ForwardFolds, GroupFolds, Holdout, StratifiedFolds, Target
 
@@ -112,3 +112,12 @@ def test_a_group_without_a_name_is_a_group():
 def test_a_start_of_another_kind_than_its_column_is_refused(column, start):
     with pytest.raises(ProblemError, match="can't be compared with"):
         holdout_mask(frame(), Holdout(column=column, start=start))
+
+
+def test_folds_of_one_class_are_left_out_and_without_any_other_the_way_out_is_named():
+    rows, spec = frame(24), ForwardFolds(kind="forward", column="when", n=5, period="month")
+    late = np.where(np.arange(24) < 20, 0, 1)
+    folds = make_folds(rows, late, spec, 0)
+    assert [fold.number for fold in comparable_folds(folds, late)] == [2, 3, 4]
+    with pytest.raises(ProblemError, match=r"each of the 5 folds hold one class only.*kind stratified"):
+        comparable_folds(folds, np.zeros(24, dtype=int))

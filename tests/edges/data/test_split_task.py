@@ -72,3 +72,26 @@ def test_the_capped_set_is_made_once_until_something_changes():
     open_store().delete(first.rows.key)
     assert balance.fn(parts, problem())[0].cached is False
     assert read_frame(first.rows).kind.value_counts().to_dict() == first.after
+
+
+def test_what_a_fold_can_not_use_is_a_warning():
+    months = np.repeat([f"2020-{month:02d}-01" for month in range(1, 9)], 20)
+    rows = pd.DataFrame({"when": pd.to_datetime(months, utc=True), "x": np.arange(160.0), "same": 7.0})
+    rows["late"] = np.where(np.arange(160) < 100, np.nan, 1.0)
+    rows["kind"] = np.where((np.arange(160) >= 90) & (np.arange(160) % 2 == 0), "b", "a")
+    parts = split.fn(
+        write_frame(rows, "good/{sha256}.parquet"),
+        problem(
+            target={"column": "kind"},
+            features={"base": {"numeric": ["x", "same", "late"]}},
+            split={
+                "holdout": {"column": "when", "start": "2020-08-01"},
+                "folds": {"kind": "forward", "column": "when", "n": 5, "period": "month"},
+            },
+        ),
+    )
+    assert parts.warnings == (
+        "the same value in every training row, so no model can learn from it: 'same'",
+        "fold 1, fold 2, fold 3 left out: the training rows hold one class only",
+        "column 'late' has no value in the training rows of fold 4",
+    )
