@@ -147,7 +147,7 @@ def _write_pages(training: Training, summary: Summary, data: TrainingData, compa
     try:
         write_page(context, summary, verdict, data.validated, compared)
     except Exception as error:  # noqa: BLE001 - whatever it is, the training has its outcome
-        reason = f"{type(error).__name__}: {error}"
+        reason = printable(f"{type(error).__name__}: {error}")
         training_runs.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
         return f"warning: {REPORT} could not be written ({reason}). Registration, verdict and summary.json stand."
     return "The report, to read: " + str(training.folder / REPORT) + "     Compare the runs: make ui"
@@ -212,7 +212,7 @@ def write_comparison(training: Training, compared: Compared) -> None:
         ranked = render_markdown(leaderboard(rows, problem.metric, on))
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
         text += _calibration(results, on, heading)
-    (training.folder / "comparison.md").write_text(text, encoding="utf-8")
+    (training.folder / "comparison.md").write_text(printable(text, lines=True), encoding="utf-8")
     records = resampling_records(results)
     write_json(
         training.folder / "resampling_records.json",

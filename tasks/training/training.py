@@ -120,7 +120,7 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
     try:
         yield training
     except BaseException as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = printable(f"{type(error).__name__}: {error}", lines=True)
         with suppress(Exception):  # the first error is the one that the user must see
             for model in folder.glob(f"units/*/{MODEL_FILE}"):  # of a winner that was not registered
                 model.unlink()

@@ -88,7 +88,7 @@ def test_an_error_of_a_command_prints_no_control_character(capsys, monkeypatch):
 
 
 def test_an_error_that_quotes_a_cell_is_safe_wherever_it_is_shown():
-    error = pickle.loads(pickle.dumps(ProblemError(f"no column {ESCAPE}")))
+    error = pickle.loads(pickle.dumps(ProblemError(f"no column {ESCAPE}")))  # noqa: S301 - made here
     assert str(error) == "no column Theft\\x1b[2J\nPromoted"
 
 

@@ -333,7 +333,7 @@ def drawn_texts(figure):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["precision_recall", "confusion_matrix", "feature_importance", "class_counts"])
-def test_names_of_any_alphabet_are_drawn_without_a_warning_and_told_apart(name, monkeypatch):
+def test_names_of_any_alphabet_are_drawn_without_a_warning_and_stay_apart(name, monkeypatch):
     monkeypatch.setattr(glyphs, "_font_of", lambda letter: glyphs.NO_LETTERS)  # a machine with no further font
     svg = figures.to_svg(all_figures(ALPHABETS)[name], "a", "what it shows")
     assert "Кража" in svg
