@@ -1,8 +1,16 @@
 """The errors a user is meant to read."""
 
+from __future__ import annotations
+
+from evenhand.printable import printable
+
 
 class EvenhandError(Exception):
     """Something a user can mend: the message says what was found, where, and what is allowed."""
+
+    def __str__(self) -> str:
+        """Return the message as a terminal or a page may show it: it quotes cells and names of other people's files."""
+        return printable(super().__str__(), lines=True)
 
 
 class ProblemError(EvenhandError):

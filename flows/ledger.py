@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.audit.chain import LedgerError
+from evenhand.printable import printable
 from tasks.local.command_line import run_command
 from tasks.registry.ledger_text import ledger_as_text, restore_from_ledger, seal_from_ledger
 
@@ -48,7 +49,7 @@ def show(request: LedgerRequest) -> None:
         print(seal_from_ledger(request.problem), flush=True)
         return
     text, faults = ledger_as_text(request.problem, request.on, request.why)
-    print(text, flush=True)
+    print(printable(text, lines=True), flush=True)
     if faults:
         raise LedgerError(". ".join(faults))
 

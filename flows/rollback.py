@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from evenhand.printable import printable
 from tasks.local.command_line import run_command
 from tasks.review.rollback import RollbackRequest, roll_back, signed_rollback
 
@@ -15,7 +16,7 @@ def rollback(request: RollbackRequest) -> str:
 
 
 def _at_terminal(request: RollbackRequest) -> None:
-    print(signed_rollback(request) if request.sign else roll_back(request))
+    print(printable(signed_rollback(request), lines=True) if request.sign else printable(roll_back(request)))
 
 
 if __name__ == "__main__":

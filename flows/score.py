@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from evenhand.printable import printable
 from tasks.local.command_line import run_command
 from tasks.scoring.score_file import ScoreRequest, ScoringResult
 from tasks.scoring.score_file import score as score_file
@@ -22,13 +23,14 @@ def _at_terminal(request: ScoreRequest) -> None:
 
 
 def _print(result: ScoringResult) -> None:
-    counts = ", ".join(f"{name} {rows:,}" for name, rows in result.classes.items())
+    counts = ", ".join(f"{printable(name)} {rows:,}" for name, rows in result.classes.items())
     print(f"{result.rows:,} rows scored by version {result.version} of {result.model}: {counts}")
     if result.not_scored:
         print(
-            f"{result.not_scored:,} rows have an unreadable cell: they get no class; column not_scored has the reason"
+            f"{result.not_scored:,} rows have a cell that can't be used: they get no class; column not_scored has the "
+            "reason"
         )
-    print(result.path)
+    print(printable(result.path))
 
 
 if __name__ == "__main__":

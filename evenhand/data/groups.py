@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from evenhand.data.number_range import within_range
 from evenhand.errors import GateError
 from evenhand.problem import Problem
 
@@ -55,7 +56,8 @@ def in_steps(column: pd.Series, step: float) -> pd.Series:
     """
     if not pd.api.types.is_numeric_dtype(column):
         raise GateError(f"column {column.name} holds no numbers, so its groups can't be in steps of {step:g}")
-    low = column.astype("float64").floordiv(step).mul(step)
+    numbers = pd.Series(within_range(column.to_numpy("float64", na_value=np.nan)), index=column.index)
+    low = numbers.floordiv(step).mul(step)
     ends = low.dropna().unique()
     digits = len(f"{step:g}".partition(".")[2])
     wide = max((len(f"{end + step:.{digits}f}") for end in ends), default=0)

@@ -4,10 +4,40 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Sequence
 
 _VALUE = re.compile(r"\s*|[-+]?[\d.,:/ -]+([eE][-+]?\d+)?([+-]\d\d(:?\d\d)?|Z)?|.*\.\d+")
 _SHOWN = 8
+
+
+def respelled(found: Sequence[str], expected: Sequence[str]) -> dict[str, str]:
+    r"""Match column names that differ only in how letters are composed or lines are broken.
+
+    Parameters
+    ----------
+    found : sequence of str
+        Column names of the file.
+    expected : sequence of str
+        Column names it must have.
+
+    Returns
+    -------
+    dict of str to str
+        The expected name of columns that have another; a name that could be two columns' is left out.
+
+    Examples
+    --------
+    >>> respelled(["La\u0308nge", "Primary\r\nType"], ["L\u00e4nge", "Primary\nType"]).values()
+    dict_values(['Länge', 'Primary\nType'])
+    """
+    absent = [name for name in expected if name not in found]
+    matches = {name: [f for f in found if f not in expected and _composed(f) == _composed(name)] for name in absent}
+    return {same[0]: name for name, same in matches.items() if len(same) == 1}
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", "\n".join(name.splitlines()))
 
 
 def describe_missing(found: Sequence[str], expected: Sequence[str]) -> str:

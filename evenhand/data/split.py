@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -107,8 +108,39 @@ def make_folds(
         largest = int(np.bincount(y).max())
         _need(largest >= folds.n, f"{folds.n} stratified folds", "rows in any class")
         splitter = StratifiedKFold(folds.n, shuffle=True, random_state=seed)
-        pairs = list(splitter.split(np.zeros(len(y)), y))
+        with warnings.catch_warnings():  # a class of fewer rows than folds: the evidence says what that settles
+            warnings.filterwarnings("ignore", message="The least populated class")
+            pairs = list(splitter.split(np.zeros(len(y)), y))
     return [Fold(number, train, valid) for number, (train, valid) in enumerate(pairs)]
+
+
+def comparable_folds(folds: Sequence[Fold], y: np.ndarray) -> list[Fold]:
+    """Leave out folds whose training rows hold one class only: no candidate could be fitted there.
+
+    Parameters
+    ----------
+    folds : sequence of Fold
+    y : ndarray of int, shape (n_rows,)
+        Class codes.
+
+    Raises
+    ------
+    ProblemError
+        When no fold is left.
+
+    Examples
+    --------
+    >>> first, second = Fold(0, np.array([0, 1]), np.array([2])), Fold(1, np.array([0, 1, 2]), np.array([3]))
+    >>> [fold.number for fold in comparable_folds([first, second], np.array([0, 0, 1, 1]))]
+    [1]
+    """
+    found = [fold for fold in folds if len(np.unique(y[fold.train])) > 1]
+    if not found:
+        raise ProblemError(
+            f"split.folds: the training rows of each of the {len(folds)} folds hold one class only, so that no model "
+            "can be fitted; give fewer folds, longer periods, or folds of kind stratified"
+        )
+    return found
 
 
 def block_numbers(column: pd.Series, blocks: Blocks) -> np.ndarray:

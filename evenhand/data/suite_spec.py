@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
@@ -141,8 +142,6 @@ def derived_suite(problem: Problem) -> Suite:
         if wanted.kind == "text":
             longest = _LONGEST_FREE_TEXT if name in free else _LONGEST_TEXT
             rules.append(_rule("expect_column_value_lengths_to_be_between", column=name, max_value=longest))
-        else:
-            rules.append(_rule("expect_column_unique_value_count_to_be_between", column=name, min_value=1))
     rules.append(_rule("expect_column_unique_value_count_to_be_between", column=problem.target.column, min_value=2))
     return Suite(name=f"{problem.name}_derived", expectations=tuple(rules))
 
@@ -177,6 +176,18 @@ def class_rules(classes: Mapping[str, tuple[str, ...]], column: str, at_least: i
         )
         for name, values in classes.items()
     ]
+
+
+def queryable(column: str) -> str:
+    r"""Return a column's name as a condition on rows can hold it: in one line, composed, without backticks.
+
+    Examples
+    --------
+    >>> queryable("Primary\nType"), queryable("La\u0308nge"), queryable("Offence/Type (UCR) #%")
+    ('Primary_Type', 'Länge', 'Offence/Type (UCR) #%')
+    """
+    composed = unicodedata.normalize("NFKC", column)
+    return "".join(letter if letter.isprintable() and letter != "`" else "_" for letter in composed)
 
 
 def raw_classes(target: Target, known: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import TargetEncoder
 
+from evenhand.data.number_range import LARGEST, within_range
 from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.errors import ProblemError
 from evenhand.problem import Rate
@@ -183,6 +184,8 @@ def _name(value: Any, step: float | None) -> str:
         return text
     if not math.isfinite(number):
         return text
+    if abs(number) > LARGEST:
+        return ""  # counts as missing
     return f"{number:.15g}" if step is None else f"{math.floor(number / step)}"
 
 
@@ -203,7 +206,7 @@ def _cell_codes(latitude: pd.Series, longitude: pd.Series, metres: float) -> tup
     """Return codes of square grid cells: bands of latitude, each divided by the local length of a degree."""
     frame = pd.DataFrame({"lat": latitude, "lon": longitude})
     typed, _ = parse_columns(frame, dict.fromkeys(("lat", "lon"), ColumnType("number")))
-    points = typed.to_numpy(dtype=float)
+    points = within_range(typed.to_numpy(dtype=float))
     inside = (np.abs(points) <= [90, 180]).all(axis=1)
     step = metres / METRES_PER_DEGREE
     band = np.floor((points[:, 0] + 90) / step)

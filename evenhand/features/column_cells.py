@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
+from evenhand.data.number_range import within_range
 from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.features.class_rates import part_of_time
 
@@ -85,7 +86,7 @@ class NumberCells(TransformerMixin, BaseEstimator):
         numbers = typed.to_numpy(dtype=float, copy=True)
         for i, part in enumerate(self.parts):
             numbers[np.isin(numbers[:, i], part["missing"]), i] = np.nan
-        return numbers
+        return within_range(numbers)
 
     @staticmethod
     def _bounds(part: dict, numbers: np.ndarray) -> tuple[float, float]:
@@ -147,7 +148,7 @@ class CyclicCells(TransformerMixin, BaseEstimator):
         position = typed[column]
         if self.values:
             position = position.map({name: i for i, name in enumerate(self.values)})
-        angle = 2 * np.pi * position.to_numpy(dtype=float, na_value=np.nan) / self.period
+        angle = 2 * np.pi * within_range(position.to_numpy(dtype=float, na_value=np.nan)) / self.period
         return np.column_stack([np.sin(angle), np.cos(angle)])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
@@ -175,4 +176,4 @@ class CoordinateCells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             south, west, north, east = self.box
             inside = (points >= [south, west]) & (points <= [north, east])
             points[~inside.all(axis=1)] = np.nan
-        return points
+        return within_range(points)

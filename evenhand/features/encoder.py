@@ -24,6 +24,7 @@ class NewGapFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     A model has learned nothing about missing values it never saw, and LightGBM reads them as zero: a missing latitude
     would be a point on the equator. Missing values in other columns stay, since the models have learned from them.
+    A column without any value in training is zero in every row, as there was nothing to learn about its values either.
 
     Attributes
     ----------
@@ -31,19 +32,23 @@ class NewGapFiller(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         NaN where the training rows have missing values.
     missing_share_ : ndarray of shape (n_features,)
         Of the training rows.
+    empty_ : ndarray of bool, shape (n_features,)
+        Columns without any value in training.
     """
 
     def fit(self, X: np.ndarray, y: object = None) -> NewGapFiller:
         """Learn the medians of columns without missing values."""
         self.medians_ = np.median(X, axis=0)
         self.missing_share_ = np.isnan(X).mean(axis=0)
+        self.empty_ = np.isnan(X).all(axis=0)
         self.n_features_in_ = X.shape[1]
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return an array of the same shape."""
         missing = np.isnan(X)
-        return np.where(missing, self.medians_, X) if missing.any() else X
+        filled = np.where(missing, self.medians_, X) if missing.any() else X
+        return np.where(self.empty_, 0.0, filled) if self.empty_.any() else filled
 
 
 def build_encoder(features: FeatureSet) -> Encoder:

@@ -21,7 +21,7 @@ class TextColumns(TransformerMixin, BaseEstimator):
     """One text column as numbers: topics of its TF-IDF weights, and the weights of its most discriminating terms.
 
     A missing text, and one without a known term, is zero in every column. With no more terms than ``components``, the
-    columns are the weights of all terms.
+    columns are the weights of all terms. If no training row has a text, there is one column of zeros.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ class TextColumns(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    vectorizer_ : TfidfVectorizer
+    vectorizer_ : TfidfVectorizer or None
+        None if no training row has a text.
     topics_ : TruncatedSVD or None
     top_terms_ : ndarray of int, shape (n_top_terms,)
         Positions of the terms that are columns.
@@ -69,9 +70,13 @@ class TextColumns(TransformerMixin, BaseEstimator):
         """
         self.column_ = str(X.columns[0])
         self.n_features_in_ = X.shape[1]
+        self.vectorizer_: TfidfVectorizer | None = None
+        self.topics_, self.top_terms_ = None, np.arange(0)
+        if not any(texts_of(X)):
+            return self
         weights = self._learned_terms(X)
         n_terms = weights.shape[1]
-        self.topics_, self.top_terms_ = None, np.arange(n_terms)
+        self.top_terms_ = np.arange(n_terms)
         if n_terms > self.components:
             self.topics_ = TruncatedSVD(min(self.components, len(X)), random_state=0).fit(weights)
             scores = np.empty(0) if y is None else chi2(weights, y)[0]
@@ -80,19 +85,23 @@ class TextColumns(TransformerMixin, BaseEstimator):
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return a float array of shape (n_rows, n_topics + n_top_terms)."""
+        if self.vectorizer_ is None:
+            return np.zeros((len(X), 1))
         weights = self.vectorizer_.transform(texts_of(X))
         terms = weights[:, self.top_terms_].toarray()
         return terms if self.topics_ is None else np.column_stack([self.topics_.transform(weights), terms])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return the names of the topics, then the terms."""
+        if self.vectorizer_ is None:
+            return np.asarray([f"{self.column_}: no text"], dtype=object)
         n = 0 if self.topics_ is None else len(self.topics_.components_)
         topics = [f"{self.column_} topic {i}" for i in range(1, n + 1)]
         terms = self.vectorizer_.get_feature_names_out()[self.top_terms_]
         return np.asarray([*topics, *(f"{self.column_}: {term}" for term in terms)], dtype=object)
 
     def _learned_terms(self, X: pd.DataFrame) -> Any:
-        self.vectorizer_ = TfidfVectorizer(
+        self.vectorizer_ = vectorizer = TfidfVectorizer(
             ngram_range=(1, self.words),
             min_df=min(self.min_count, len(X)),
             max_features=self.max_features,
@@ -100,7 +109,7 @@ class TextColumns(TransformerMixin, BaseEstimator):
             sublinear_tf=True,
         )
         try:
-            return self.vectorizer_.fit_transform(texts_of(X))
+            return vectorizer.fit_transform(texts_of(X))
         except ValueError:  # scikit-learn: empty vocabulary, or no term left
             raise ProblemError(
                 f"features: text column {self.column_!r}: no word of two letters or more occurs in {self.min_count} of "

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -33,6 +36,7 @@ class ClassScores:
     roc_auc: float
 
 
+LONGEST_SLUG = 180
 NO_ROWS = ClassScores(math.nan, math.nan, math.nan, 0, math.nan, math.nan)
 
 
@@ -135,23 +139,40 @@ def flat(scores: Scores, prefix: str) -> dict[str, float]:
 
 
 def metric_slugs(classes: Sequence[str]) -> list[str]:
-    """Turn class names into parts of a metric name: letters, digits and ``_ - .`` only, each once.
+    """Turn class names into parts of a metric name: letters of any alphabet, digits and ``_ - .`` only, each once.
+
+    A part depends on the name of its class alone, so that it stays the same in a training with other classes. A name
+    that loses letters, or more than spaces while another class has the same part, gets a part of its hash.
 
     Examples
     --------
-    >>> metric_slugs(["Auto Theft", "Theft (Over)", "Theft Over"])
-    ['Auto_Theft', 'Theft_Over', 'Theft_Over_2']
+    >>> metric_slugs(["Auto Theft", "Theft (Over)", "Theft Over", "Кража", "窃盗"])
+    ['Auto_Theft', 'Theft_Over_471f8003', 'Theft_Over', 'Кража', '窃盗']
     """
-    slugs: list[str] = []
-    for name in classes:
-        # MLflow allows 250 characters in all
-        slug = re.sub(r"[^A-Za-z0-9_.\-]+", "_", name).strip("_")[:180] or "class"
-        n, unique = 1, slug
-        while unique in slugs:
-            n += 1
-            unique = f"{slug}_{n}"
-        slugs.append(unique)
-    return slugs
+    slugs = [_slug(name) for name in classes]
+    shared = {slug for slug, n in Counter(slug.casefold() for slug in slugs).items() if n > 1}
+    kept = Counter(slug.casefold() for slug, name in zip(slugs, classes, strict=True) if slug == name.replace(" ", "_"))
+    return [
+        f"{slug}_{_digest(name)}"
+        if slug.casefold() in shared and (slug != name.replace(" ", "_") or kept[slug.casefold()] > 1)
+        else slug
+        for slug, name in zip(slugs, classes, strict=True)
+    ]
+
+
+def _slug(name: str) -> str:
+    composed = unicodedata.normalize("NFC", name)
+    plain = re.sub(r"[^\w.\-]+", "_", composed).strip("_")
+    slug = plain[:LONGEST_SLUG] or "class"  # MLflow allows 250 characters in all
+    lost = set(composed) - set(plain)
+    whole = (
+        bool(plain) and len(plain) <= LONGEST_SLUG and all(letter.isascii() and letter.isprintable() for letter in lost)
+    )
+    return slug if whole else f"{slug}_{_digest(name)}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 # --- parts of the scores -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from evenhand.errors import ProblemError
+from evenhand.printable import printable
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.models import EVIDENCE_KINDS, SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
@@ -148,6 +149,15 @@ class Problem(Frozen):
                 raise ValueError(f"{name}.extend: no feature set {features.extend!r} before it; there is: {known}")
             done[name] = features if features.extend is None else features.after(done[features.extend])
         return done
+
+    @model_validator(mode="after")
+    def _names_in_one_line(self) -> Problem:
+        """Names of candidates are names of runs, folders and lines; class and column names are the data's own."""
+        parts = (*self.models, *self.balancing_models, *self.strategies, *self.decisions, *self.extra, *self.tuning)
+        for name in (*self.features, *(part.name for part in parts), *(one.name for one in self.reviewers)):
+            if printable(name) != name:
+                raise ValueError(f"the name {name!r} holds characters that can't be shown in a line; leave them out")
+        return self
 
     @model_validator(mode="after")
     def _no_leak(self) -> Problem:

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from evenhand.printable import printable
 from evenhand.report.table_model import Table, decimal, percentage
 from evenhand.report.table_text import markdown_table, plain_markdown
 
@@ -43,7 +44,7 @@ def render_document(template: str, **values: Any) -> str:
 
 @cache
 def _html() -> Environment:
-    made = _environment()
+    made = _environment(_shown)
     made.globals["m"] = made.get_template("macros.html.j2").module
     return made
 
@@ -78,6 +79,10 @@ def _one_line(text: Markup) -> Markup:
 
 def _markdown_table(table: Table) -> Markup:
     return Markup(markdown_table(table))  # noqa: S704 - its cells were escaped
+
+
+def _shown(value: Any) -> Any:
+    return printable(value, lines=True) if type(value) is str else value
 
 
 def _as_markdown(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from evenhand.evidence.bootstrap import Interval
+from evenhand.printable import printable
 
 NAMES = ("model", "strategy", "features", "decision")
 WORDS = (*NAMES, "method", "skipped")  # columns of a comparison that hold words; all others hold numbers
@@ -102,7 +103,7 @@ def heading(name: str) -> str:
 def frame_cell(name: str, value: Any) -> str:
     """Write a value of a frame's column."""
     if isinstance(value, str):
-        return value
+        return printable(value)
     if pd.isna(value):
         return "-"
     if isinstance(value, Integral):

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from evenhand.printable import printable
 from evenhand.report.table_model import NAMES, WORDS, Cell, Table, frame_table, heading
 
 WIDTH = 110  # columns of a terminal
@@ -72,7 +73,9 @@ def plain_markdown(text: str) -> str:
     >>> plain_markdown("a|b <i> random_forest _x_")
     'a\\|b &lt;i&gt; random_forest \\_x\\_'
     """
-    text = re.sub(r"([\\`*|\[])|(?<!\w)_|_(?!\w)", lambda found: f"\\{found.group(0)}", " ".join(text.split()))
+    text = re.sub(
+        r"([\\`*|\[])|(?<!\w)_|_(?!\w)", lambda found: f"\\{found.group(0)}", printable(" ".join(text.split()))
+    )
     return escape(text, quote=False)
 
 
@@ -86,7 +89,10 @@ def without_skipped(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         return frame, []
     skipped = frame[frame["skipped"] != ""]
     names = [name for name in NAMES if name in frame]
-    lines = [f"{' + '.join(str(line[name]) for name in names)}: {line['skipped']}" for _, line in skipped.iterrows()]
+    lines = [
+        f"{' + '.join(str(line[name]) for name in names)}: {printable(line['skipped'])}"
+        for _, line in skipped.iterrows()
+    ]
     return frame[frame["skipped"] == ""].drop(columns="skipped"), lines
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from lightgbm.basic import LightGBMError
 from sklearn.base import ClassifierMixin
 from sklearn.inspection import permutation_importance
 from threadpoolctl import threadpool_limits
@@ -36,6 +36,7 @@ from evenhand.strategies import CannotResample, ResamplingRecord, TrainingRows, 
 from evenhand.strategies.recency_weights import aged
 from evenhand.strategies.text_augment import text_augment
 from evenhand.training.candidates import Candidate
+from evenhand.training.failed_fit import FAILURES, encoding_failure, fit_failure, naming
 from evenhand.training.fold_cache import Encoded, OnceCache
 from evenhand.training.leak_checks import Lineage, study_leaks, unit_leaks
 
@@ -154,7 +155,8 @@ class Experiment:
         Raises
         ------
         ProblemError
-            When it can't be fitted with its settings, or is distributed and no cluster is there to fit it.
+            When it can't be fitted with its settings or on these rows, or is distributed and no cluster is there to
+            fit it.
         """
         fold = self.folds[fold_number]
         if len(np.unique(self.y[fold.train])) < 2:
@@ -162,7 +164,7 @@ class Experiment:
         chosen = candidate.chosen_on(fold_number)
         if chosen is not None and chosen.skipped:
             return Outcome(None, None, 0.0, skipped=chosen.skipped)
-        with threadpool_limits(limits=1):
+        with threadpool_limits(limits=1), naming(candidate.name, fold_number):
             # The shared rows come without their encoder, which a model that is kept needs.
             encode = self._encode_now if keep_model else self._encode
             encoded = encode(candidate.features, fold)
@@ -170,26 +172,32 @@ class Experiment:
                 rows, entry = self._rows(candidate, fold, encoded)
             except CannotResample as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
-            too_many = above_row_limit(candidate.model_on(fold_number), len(rows.y))
-            if too_many is not None:
-                return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {too_many}")
-            leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
-            leaks += study_leaks(fold, chosen.seen if chosen else None)
-            first = n_categorical(self.features[candidate.features])
-            model = build_model(candidate.model_on(fold_number), self.seed, len(rows.y), self.classes, first)
+        too_many = above_row_limit(candidate.model_on(fold_number), len(rows.y))
+        if too_many is not None:
+            return Outcome(None, None, 0.0, skipped=f"{candidate.model.name}: {too_many}")
+        leaks = unit_leaks(fold, self.y, Lineage(encoded.encoder.seen, encoded.train, rows, len(encoded.valid)))
+        leaks += study_leaks(fold, chosen.seen if chosen else None)
+        with threadpool_limits(limits=1):
+            model = self._unfitted(candidate, fold_number, len(rows.y))
             if not keep_model:
                 model = predict_only(model, encoded.valid)
             try:
                 model, seconds = self._fit(model, candidate, fold, rows, together)
+                probabilities = full_probabilities(model, encoded.valid, len(self.classes))
             except CannotFit as reason:
                 return Outcome(None, None, 0.0, skipped=str(reason))
-            except (ValueError, TypeError, LightGBMError) as error:
-                raise ProblemError(f"{candidate.name} can't be fitted with its settings: {error}") from error
+            except FAILURES as error:
+                fresh = partial(self._unfitted, candidate, fold_number)
+                names = encoded.encoder.get_feature_names_out()
+                raise fit_failure(candidate.name, fold_number, fresh, rows, names, error) from error
             entry = replace(entry, adaptations=(*entry.adaptations, *getattr(model, "adaptations_", ())))
-            probabilities = full_probabilities(model, encoded.valid, len(self.classes))
             weights = self._importance(model, encoded.valid, fold) if fold_number < 0 else None
         fitted = FittedCandidate(encoded.encoder, model, self.classes, rule) if keep_model else None
         return Outcome(probabilities, entry, seconds, importance=weights, fitted=fitted, leaks=leaks)
+
+    def _unfitted(self, candidate: Candidate, fold_number: int, n_rows: int) -> ClassifierMixin:
+        first_numbers = n_categorical(self.features[candidate.features])
+        return build_model(candidate.model_on(fold_number), self.seed, n_rows, self.classes, first_numbers)
 
     def _fit(
         self,
@@ -237,7 +245,11 @@ class Experiment:
     def _fit_encoder(self, features: str, fold: Fold) -> tuple[Encoder, np.ndarray]:
         encoder = build_encoder(self.features[features])
         columns = list(self.features[features].columns)
-        return encoder, encoder.fit_transform(rows_at(self.frame[columns], fold.train), self._names()[fold.train])
+        rows, y = rows_at(self.frame[columns], fold.train), self._names()[fold.train]
+        try:
+            return encoder, encoder.fit_transform(rows, y)
+        except (ProblemError, *FAILURES) as error:
+            raise encoding_failure(encoder, rows, y, error) from error
 
     def _first_rows(self, candidate: Candidate, fold: Fold, rows: TrainingRows) -> dict[str, FirstRows]:
         def encode(other: pd.DataFrame) -> np.ndarray:

@@ -22,10 +22,11 @@ from evenhand.data.broken_rows import (
     without_unfit,
 )
 from evenhand.data.findings import Findings, failures_paragraph
-from evenhand.data.headers import describe_missing
+from evenhand.data.headers import describe_missing, respelled
+from evenhand.data.number_range import beyond_range, describe_beyond
 from evenhand.data.references import Reference
 from evenhand.data.schema import ColumnType, parse_columns
-from evenhand.data.suite_spec import Suite, class_rules, expected_types, known_classes, raw_classes
+from evenhand.data.suite_spec import Suite, class_rules, expected_types, known_classes, queryable, raw_classes
 from evenhand.errors import ValidationFailed
 from evenhand.problem import Problem
 from evenhand.report.quality_page import quality_page
@@ -65,6 +66,7 @@ def validate(snapshot: Reference, problem: Problem) -> Validated:
         expectation about the table failed. The quarantine and the report are written all the same.
     """
     suite, raw = load_suite(problem), read_frame(snapshot)
+    raw = raw.rename(columns=respelled(list(raw.columns), list(expected_types(suite, problem))))
     types = _types(raw, suite, problem)
     checker = Checker()
     found, typed = find_broken(raw, types, suite, problem, checker)
@@ -74,15 +76,16 @@ def validate(snapshot: Reference, problem: Problem) -> Validated:
     if found.failures:
         where = {"report": f"{docs}/quality.html"} | ({"quarantined rows": quarantined.key} if quarantined else {})
         raise ValidationFailed(failures_paragraph(found, [f"{k}: {open_store().uri(v)}" for k, v in where.items()]))
+    good = _good(typed, found.quarantined)
     return Validated(
-        good=write_frame(_good(typed, found.quarantined), f"validated/{id_}/rows.parquet"),
+        good=write_frame(good, f"validated/{id_}/rows.parquet"),
         quarantined=quarantined,
         broken=found.counts,
         dropped_duplicates=found.dropped_copies,
         data_docs=docs,
         suite=suite.name,
         checked=len(found.results),
-        warnings=tuple(found.warnings),
+        warnings=(*found.warnings, *describe_beyond(good, beyond_range(good, problem))),
     )
 
 
@@ -128,8 +131,15 @@ def _check_table(checker: Checker, suite: Suite, problem: Problem, good: pd.Data
         return []
     column = problem.target.column
     known = known_classes(suite, problem.target) or tuple(good[column].unique())
-    classes = class_rules(raw_classes(problem.target, known), column, suite.meta.min_class_rows)
-    return checker.run(suite.name, good, [*(e for e in suite.expectations if not e.row_level), *classes])
+    alias = queryable(column)
+    classes = class_rules(raw_classes(problem.target, known), alias, suite.meta.min_class_rows)
+    table = [e for e in suite.expectations if not e.row_level]
+    if alias == column:
+        return checker.run(suite.name, good, [*table, *classes])
+    labels = good[[column]].rename(columns={column: alias})
+    return (checker.run(suite.name, good, table) if table else []) + checker.run(
+        f"{suite.name}_classes", labels, classes
+    )
 
 
 def _identity(snapshot: Reference, suite: Suite, problem: Problem) -> str:

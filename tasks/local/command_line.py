@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import CliApp
 
 from evenhand.errors import EvenhandError
+from evenhand.printable import printable
 from tasks.local.services import check_services
 
 Request = TypeVar("Request", bound=BaseModel)
@@ -112,5 +113,5 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    print(message, file=sys.stderr, flush=True)  # noqa: T201 - a command prints
+    print(printable(message, lines=True), file=sys.stderr, flush=True)  # noqa: T201 - a command prints
     sys.exit(code)

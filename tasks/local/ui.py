@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from evenhand.printable import printable
 from evenhand.problem.presets import registered_name
 from tasks.local.command_line import run_command
 from tasks.local.servers import HOST, Page, check_alive, check_port, get, served, wait_until_up
@@ -110,7 +111,7 @@ def _newest(mlflow: Page) -> str | None:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+    print(printable(text, lines=True), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

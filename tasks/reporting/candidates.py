@@ -19,6 +19,7 @@ from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.evidence.sentences import signed
 from evenhand.evidence.types import EVALUATION_SET_NAMES, EVALUATION_SETS, CandidateEvidence, Evidence
 from evenhand.metrics.scores import flat, to_record
+from evenhand.printable import printable
 from evenhand.problem import Problem
 from evenhand.problem.models import Params
 from evenhand.problem.presets import Preset
@@ -170,7 +171,8 @@ def _log_run(training: Training, result: Result, folder: Path, tags: dict[str, s
         **{f"tuned {name}": value for name, value in _tuned(candidate).items()},
     }
     ended = {"skipped": result.skipped, "stopped": result.stopped.message if result.stopped else None}
-    labels = {**tags, **{name: reason for name, reason in ended.items() if reason}, **reproducible(candidate)}
+    reasons = {name: printable(reason) for name, reason in ended.items() if reason}
+    labels = {**tags, **reasons, **reproducible(candidate)}
     run = CandidateRun(candidate.name, params, metrics, labels, folder, result.fit_seconds)
     return log_candidate(training.run_id, run)
 

@@ -13,6 +13,7 @@ from evenhand.data.schema import column_types
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict, error_verdict
 from evenhand.metrics.scores import flat
+from evenhand.printable import printable
 from evenhand.problem import Problem
 from evenhand.report.calibration_table import calibration_table
 from evenhand.report.candidate_row import Row
@@ -32,7 +33,8 @@ from evenhand.report.summary import (
     studies,
     summed_up,
 )
-from evenhand.report.table_text import markdown_table, render_markdown, render_text
+from evenhand.report.table_model import decimal
+from evenhand.report.table_text import markdown_table, plain_markdown, render_markdown, render_text
 from evenhand.report.training.strategies import class_tables, scored_strategies
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
@@ -74,9 +76,9 @@ def log_inputs(training: Training, data: TrainingData) -> None:
 def _about_data(validated: Validated, parts: Parts) -> list[str]:
     lines = [f"{validated.checked} expectations checked; {validated.dropped_duplicates:,} exact copies left out"]
     if validated.broken:
-        broken = ", ".join(f"{name} ({rows:,})" for name, rows in validated.broken.items())
+        broken = ", ".join(f"{printable(name)} ({rows:,})" for name, rows in validated.broken.items())
         lines.append(f"quarantined: {broken}")
-    lines += [f"warning: {warning}" for warning in (*validated.warnings, *parts.warnings)]
+    lines += [f"warning: {printable(warning)}" for warning in (*validated.warnings, *parts.warnings)]
     return [
         *lines,
         f"{parts.train.rows:,} training rows, {parts.holdout.rows:,} held out, {len(parts.classes)} classes",
@@ -183,7 +185,7 @@ def _write_pages(training: Training, summary: Summary, data: TrainingData, compa
     try:
         write_page(context, summary, verdict, data.validated, compared)
     except Exception as error:  # noqa: BLE001 - whatever it is, the training has its outcome
-        reason = f"{type(error).__name__}: {error}"
+        reason = printable(f"{type(error).__name__}: {error}")
         with suppress(Exception):
             training_runs.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
         return f"warning: {REPORT} could not be written ({reason}). Registration, verdict and summary.json stand."
@@ -195,7 +197,9 @@ def _about_calibration(winning: Result) -> str:
     if shipped is None or shipped.calibration == "none":
         return "The probabilities are used unchanged: no calibration method clearly improved them."
     sets = (("out of fold", shipped.oof), ("on the held-out period", shipped.test))
-    errors = " and ".join(f"{scores.metrics['ece']:.4f} {rows}" for rows, scores in sets if scores is not None)
+    errors = " and ".join(
+        f"{decimal(scores.metrics['ece'], digits=4)} {rows}" for rows, scores in sets if scores is not None
+    )
     return f"The probabilities are calibrated ({shipped.calibration}): calibration error {errors}."
 
 
@@ -243,7 +247,7 @@ def write_comparison(training: Training, context: TrainingContext, compared: Com
         text += f"\n## Baseline against resampled, {heading}\n\n{against}\n\n## All candidates, {heading}\n\n{ranked}\n"
         text += _calibration(results, on, heading)
     text += _by_class(problem, rows)
-    (training.folder / "comparison.md").write_text(text, encoding="utf-8")
+    (training.folder / "comparison.md").write_text(printable(text, lines=True), encoding="utf-8")
     records = resampling_records(results)
     write_json(
         training.folder / "resampling_records.json",
@@ -280,11 +284,15 @@ def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> Non
     metrics = {f"seconds/{name}": value for name, value in training.seconds.items()}
     for prefix, scores in (("oof", winning.oof), ("test", winning.test)):
         metrics |= flat(scores, prefix) if scores is not None else {}
-    tags = {"winner": compared.winner.name, "verdict": verdict.outcome, "verdict_reasons": " ".join(verdict.reasons)}
+    tags = {
+        "winner": compared.winner.name,
+        "verdict": verdict.outcome,
+        "verdict_reasons": printable(" ".join(verdict.reasons)),
+    }
     tags[LEAK_SENTINEL] = compared.leaks.leak_sentinel
     against, helps = render_markdown(baseline_against_resampled(rows, metric)), methods_as_markdown(compared.evidence)
     compare = f"[Compare the candidates]({training_runs.compare_page(training.run_id)})"
-    reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
+    reasons = "\n".join(f"- {plain_markdown(reason)}" for reason in verdict.reasons)
     tags["mlflow.note.content"] = f"**{verdict.outcome}**\n\n{reasons}\n\n{compare}\n\n{helps}\n\n{against}"[
         :NOTE_LENGTH
     ]
@@ -302,13 +310,15 @@ def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcom
     training.say("\n" + as_text(compared.evidence))
     for label, scores in (("out of fold", winning.oof), ("held-out period", winning.test)):
         if scores is not None:
-            m = scores.metrics
-            training.say(
-                f"{compared.winner.name}, {label}: {problem.metric} {m[problem.metric]:.4f}, average precision "
-                f"{m['average_precision']:.4f}, calibration error {m['ece']:.4f}"
-            )
+            names = {
+                problem.metric: problem.metric,
+                "average precision": "average_precision",
+                "calibration error": "ece",
+            }
+            values = [f"{called} {decimal(scores.metrics[name], digits=4)}" for called, name in names.items()]
+            training.say(f"{compared.winner.name}, {label}: {', '.join(values)}")
     training.say(_about_calibration(winning))
     training.say(f"\nVerdict on {registered.name} version {registered.version}: {outcome.verdict.outcome}")
     for reason in outcome.verdict.reasons:
-        training.say(f"  - {reason}")
+        training.say(f"  - {printable(reason)}")
     training.say(outcome.status)

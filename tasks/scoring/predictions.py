@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from evenhand.data.number_range import beyond_range
 from evenhand.data.schema import column_types, parse_columns
 from evenhand.errors import StorageError
 from evenhand.postprocess.fit_rules import period_groups
@@ -53,6 +54,8 @@ def predict_table(
         typed, unreadable = parse_columns(frame[columns].iloc[start : start + ROWS_PER_BATCH], types)
         for name, rows in unreadable.items():
             reasons[start + np.flatnonzero(rows)] = f"{name}: not a {types[name].kind}"
+        for name, rows in beyond_range(typed, problem).items():
+            reasons[start + np.flatnonzero(rows)] = f"{name}: a number too large for a model"
         parts.append(fitted.raw_proba(typed[pd.isna(reasons[start : start + ROWS_PER_BATCH])]))
     readable = pd.isna(reasons)
     names, proba = fitted.decide(np.concatenate(parts), _groups(problem, fitted, frame[readable]))

@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.audit.requests import MODEL_SHA256
+from evenhand.data.headers import respelled
 from evenhand.errors import GateError, SourceError, StorageError
 from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import fetch
@@ -51,7 +52,7 @@ class ScoringResult(BaseModel):
     run_id: str | None
     input: dict[str, str] = Field(description="SHA-256 of each file that was read")
     rows: int
-    not_scored: int = Field(description="rows with an unreadable cell; they have a reason and no class")
+    not_scored: int = Field(description="rows with a cell that can't be used; they have a reason and no class")
     classes: dict[str, int] = Field(description="number of rows of each predicted class")
     at: str
 
@@ -75,8 +76,10 @@ def score(request: ScoreRequest) -> ScoringResult:
     with registry_errors(f"loading {version.name} version {version.version}"):
         fitted = load_model(f"models:/{version.name}/{version.version}", version.model_sha256)
     source = fetch(problem.source, settings().cache)
-    _check_columns(source, [*fitted.encoder.feature_names_in_, *request.keep], request.data, version)
-    table = predict_table(problem, fitted, source.frame, request.keep)
+    needed = [*fitted.encoder.feature_names_in_, *request.keep]
+    frame = source.frame.rename(columns=respelled(list(source.frame.columns), needed))
+    _check_columns(list(frame.columns), needed, request.data, version)
+    table = predict_table(problem, fitted, frame, request.keep)
     path = _output_path(request, version, source)
     result = ScoringResult(
         path=str(path),
@@ -118,12 +121,12 @@ def _select_version(name: ModelName, request: ScoreRequest) -> _Chosen:
     return _Chosen(name, promoted.version, run_id, promoted.model_sha256)
 
 
-def _check_columns(source: Fetched, needed: list[str], data: str, version: _Chosen) -> None:
-    missing = [name for name in needed if name not in source.frame.columns]
+def _check_columns(found: list[str], needed: list[str], data: str, version: _Chosen) -> None:
+    missing = [name for name in needed if name not in found]
     if missing:
         raise SourceError(
             f"{data} lacks {', '.join(missing)}; version {version.version} of {version.name} needs "
-            f"{', '.join(needed)}. Found: {', '.join(source.frame.columns)}"
+            f"{', '.join(needed)}. Found: {', '.join(found)}"
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
-from evenhand.data.split import Fold, make_folds
+from evenhand.data.split import Fold, comparable_folds, make_folds
 from evenhand.models.transfer.transfer_data import TransferData
 from evenhand.problem import Problem
 from evenhand.training.experiment import Experiment
@@ -70,7 +70,7 @@ def read_experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
     frame = mapped_rows(shared, read) if shared else read()
     train = frame.iloc[: parts.train.rows]
     y = _codes(frame, parts, target)
-    inner = make_folds(train, y[: len(train)], problem.split.folds, seed)
+    inner = comparable_folds(make_folds(train, y[: len(train)], problem.split.folds, seed), y)
     outer = Fold(HOLDOUT_FOLD, np.arange(len(train)), np.arange(len(train), len(frame)))
     columns = [str(name) for name in frame.columns if name != target]
     rows: pd.DataFrame | Callable[[], pd.DataFrame]

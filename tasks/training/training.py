@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evenhand.errors import LeakFound
+from evenhand.printable import printable
 from evenhand.problem import REVIEW_KEYS, Problem
 from evenhand.problem.presets import Preset, registered_name
 from evenhand.training.leak_checks import LEAK_SENTINEL
@@ -69,7 +70,7 @@ class Training:
 
     def say(self, text: str) -> None:
         """Print a line for the person who waits."""
-        print(text, flush=True)  # noqa: T201
+        print(printable(text, lines=True), flush=True)  # noqa: T201
 
     def step(self, name: str, doing: str, work: Callable[..., T], *args: Any) -> T:
         """Print that a step begins, do it, and time it."""
@@ -128,7 +129,7 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
     try:
         yield training
     except BaseException as error:
-        reason = f"{type(error).__name__}: {error}"
+        reason = printable(f"{type(error).__name__}: {error}", lines=True)
         with suppress(Exception):  # the first error is the one that the user must see
             for model in folder.glob(f"units/*/{MODEL_FILE}"):  # of a winner that was not registered
                 model.unlink()

@@ -13,6 +13,8 @@ from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
 from evenhand.postprocess.postprocessing import Postprocessing
+from evenhand.printable import printable
+from evenhand.report.table_model import decimal
 from evenhand.training.candidates import Candidate
 from evenhand.training.presets import preset_folds
 from tasks.training.context import TrainingContext
@@ -85,9 +87,9 @@ class SubmittedUnits:
         done = len(self._done)
         left = (time.monotonic() - self._started) / done * (self.expected - done)
         result = (
-            f"skipped: {unit.skipped}"
+            f"skipped: {printable(unit.skipped or '')} "
             if unit.primary is None
-            else f"{self._runner.context.problem.metric} {unit.primary:.3f}  {unit.fit_seconds:.1f} s"
+            else f"{self._runner.context.problem.metric} {decimal(unit.primary)}  {unit.fit_seconds:.1f} s"
         )
         name = f"{unit.candidate.name:34s} {fold_label(unit.fold):15s}"
         most = "at most" if self._racing else "about"

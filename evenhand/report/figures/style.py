@@ -17,6 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from evenhand.printable import printable
+from evenhand.report.figures.glyphs import give_glyphs, spell_out
+
 DPI = 110
 SIZE = (8.0, 5.0)  # inches
 # Okabe & Ito (2008): distinguishable with any colour vision; yellow is left out as too pale for a line
@@ -48,6 +51,7 @@ def new_figure(title: str, note: str, size: tuple[float, float] = SIZE) -> Figur
 
 def to_png(figure: Figure) -> bytes:
     """Write ``figure`` as a PNG file, the same bytes for the same figure."""
+    spell_out(figure)
     _lay_out(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
@@ -86,6 +90,7 @@ def to_svg(figure: Figure, name: str, label: str) -> str:
 
 def _lay_out(figure: Figure) -> None:
     """Lay out once; ``savefig`` would do it for each of its two passes."""
+    give_glyphs(figure)
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
@@ -105,12 +110,13 @@ def _of_theme(colour: re.Match[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Escape dollar signs, which would open a formula."""
-    return text.replace("$", r"\$")
+    """Escape dollar signs, which would open a formula, and what can't be shown; a text of our own may have lines."""
+    return printable(text, lines=True).replace("$", r"\$")
 
 
 def short(name: str, longest: int = 30) -> str:
     """Cut ``name`` to ``longest`` characters."""
+    name = printable(name)
     return plain(name if len(name) <= longest else name[: longest - 1].rstrip() + "\u2026")
 
 

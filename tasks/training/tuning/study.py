@@ -19,6 +19,7 @@ import numpy as np
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
 from evenhand.errors import EvenhandError, StorageError
+from evenhand.printable import printable
 from evenhand.problem import LOWER_IS_BETTER, Setting, Tuning
 from evenhand.problem.models import Params
 from evenhand.training.candidates import Candidate
@@ -61,7 +62,7 @@ def study_fold(
         if newest.value is not None and Chosen(fold, tuning.metric, tuple(trials), seen).best == newest:
             what = f"trial {newest.number + 1} of {tuning.trials}" if newest.number else "as declared"
             line = f"{candidate.name}, {study_rows(fold)}: {tuning.metric} {newest.value:.4f} {what}"
-            print(f"          {line}", flush=True)  # noqa: T201
+            print(f"          {printable(line)}", flush=True)  # noqa: T201
 
     trials = run_study(path, inner, candidate, context.seed, report)
     return Chosen(fold, tuning.metric, trials, seen, tuning.max_seconds is None, tuple(notes))

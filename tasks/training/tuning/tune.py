@@ -16,6 +16,8 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import task_run
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
+from evenhand.printable import printable
+from evenhand.report.table_model import decimal
 from evenhand.training.candidates import Candidate, fits, tuned_candidates
 from evenhand.training.tuned_settings import Chosen
 from tasks.processes.pool import Workers
@@ -91,11 +93,11 @@ def run_studies(runner: UnitRunner) -> list[Candidate]:
 
 def _result_line(chosen: Chosen) -> str:
     rows = f"{study_rows(chosen.fold):17s}"
-    if chosen.best is None:
-        return f"{rows} skipped: {chosen.skipped}"
+    if chosen.best is None or chosen.best.value is None:
+        return f"{rows} skipped: {printable(chosen.skipped or '')}"
     counts = ", ".join(f"{n} {state}" for state in ("pruned", "failed") if (n := chosen.count(state)))
     trials = f"{len(chosen.trials)} trials" + (f" ({counts})" if counts else "")
-    return f"{rows} inner {chosen.metric} {chosen.best.value:.3f}  {trials}"
+    return f"{rows} inner {chosen.metric} {decimal(chosen.best.value)}  {trials}"
 
 
 def study_file(context: TrainingContext, candidate: Candidate, fold: int) -> Path:

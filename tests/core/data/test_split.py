@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.data.split import class_labels, make_folds
+from evenhand.data.split import class_labels, comparable_folds, make_folds
 from evenhand.errors import ProblemError
 from evenhand.problem import ForwardFolds, GroupFolds, StratifiedFolds, Target
 
@@ -91,3 +91,12 @@ def test_a_group_without_a_name_is_a_group():
     rows.loc[:9, "place"] = None
     folds = make_folds(rows, np.arange(60) % 2, GroupFolds(kind="group", column="place", n=3), 0)
     assert sum(len(set(range(10)) & set(fold.valid)) == 10 for fold in folds) == 1
+
+
+def test_folds_of_one_class_are_left_out_and_without_any_other_the_way_out_is_named():
+    rows, spec = frame(24), ForwardFolds(kind="forward", column="when", n=5, period="month")
+    late = np.where(np.arange(24) < 20, 0, 1)
+    folds = make_folds(rows, late, spec, 0)
+    assert [fold.number for fold in comparable_folds(folds, late)] == [2, 3, 4]
+    with pytest.raises(ProblemError, match=r"each of the 5 folds hold one class only.*kind stratified"):
+        comparable_folds(folds, np.zeros(24, dtype=int))

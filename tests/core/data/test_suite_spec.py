@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from evenhand.data.broken_rows import (
     rows_to_quarantine,
     without_unfit,
 )
-from evenhand.data.headers import are_values, describe_missing
+from evenhand.data.headers import are_values, describe_missing, respelled
 from evenhand.data.suite_spec import NOT_NULL, OF_TYPE, Expectation, raw_classes
 from evenhand.problem import Target
 
@@ -89,3 +90,19 @@ def test_every_raw_value_is_in_one_class_or_dropped(values, drop):
     classes = raw_classes(target, values)
     assert sorted(v for vs in classes.values() for v in vs) == sorted((values - drop) | {"d", "e"})
     assert "rest" in classes
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "renamed"),
+    [
+        (["La\u0308nge", "x"], ["L\u00e4nge"], {"La\u0308nge": "L\u00e4nge"}),
+        (["L\u00e4nge"], ["La\u0308nge"], {"L\u00e4nge": "La\u0308nge"}),
+        (["Primary\r\nType"], ["Primary\nType"], {"Primary\r\nType": "Primary\nType"}),
+        (["Primary Type"], ["Primary\nType"], {}),
+        (["La\u0308nge", "L\u00e4nge"], ["L\u00e4nge"], {}),
+        (["\u1100\u1161"], ["\uac00"], {"\u1100\u1161": "\uac00"}),
+        (["a\u0323\u0307", "a\u0307\u0323"], ["\u1ea1\u0307"], {}),
+    ],
+)
+def test_a_header_matches_however_its_letters_are_composed_and_its_lines_broken(found, expected, renamed):
+    assert respelled(found, expected) == renamed

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 import warnings
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mlflow.utils.validation import _validate_metric_name
 from sklearn import metrics as sk
 
 from evenhand.metrics.checks import MetricsError
@@ -262,4 +264,36 @@ def test_flat_names_are_short_safe_and_finite():
 def test_every_class_keeps_a_metric_name_of_its_own(names):
     slugs = metric_slugs(names)
     assert len(set(slugs)) == len(names)
-    assert all(re.fullmatch(r"[A-Za-z0-9_.\-]{1,200}", slug) for slug in slugs)
+    assert all(re.fullmatch(r"[\w.\-]{1,200}", slug) for slug in slugs)
+    assert metric_slugs(names[::-1]) == slugs[::-1]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Кража", "Грабёж", "窃盗", "Theft"],
+        ["चोरी", "चोरा", "चारी", "डकैती"],
+        ["x" * 400, "x" * 399 + "y", "x" * 180],
+        ["../../etc", "a/b//c/", "!!", "??", "a\nb", "a b", "🔥", "💧"],
+    ],
+    ids=ascii,
+)
+def test_a_class_keeps_its_metric_name_in_a_training_with_other_classes(names):
+    slugs = metric_slugs(names)
+    assert len({slug.casefold() for slug in slugs}) == len(names)
+    for name in names:
+        _validate_metric_name(f"oof_average_precision_{metric_slugs([name, 'other'])[0]}")
+    assert [metric_slugs([name, "other"])[0] for name in names] == slugs
+
+
+@pytest.mark.parametrize(
+    "names", [["Caf\u00e9", "Cafe\u0301", "cafe"], ["theft", "THEFT", "Theft"], ["a b", "a_b"]], ids=ascii
+)
+def test_names_that_a_store_may_take_for_one_are_kept_apart(names):
+    slugs = metric_slugs(names)
+    assert len({unicodedata.normalize("NFC", slug).casefold() for slug in slugs}) == len(names)
+    assert metric_slugs(names[::-1]) == slugs[::-1]
+
+
+def test_a_decomposed_name_has_the_metric_name_of_the_composed_one():
+    assert metric_slugs(["Cafe\u0301", "b"]) == metric_slugs(["Caf\u00e9", "b"]) == ["Caf\u00e9", "b"]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from sklearn.metrics import average_precision_score
 
 from evenhand.evidence.bootstrap import Interval
@@ -22,6 +23,7 @@ from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
 from evenhand.report import figures
 from evenhand.report.candidate_row import Row
+from evenhand.report.figures import glyphs
 from evenhand.report.figures.intervals import Bar, Ranked
 from evenhand.report.figures.style import POINTS, STATUS, thinned
 from evenhand.report.gate.details import reliability
@@ -340,3 +342,42 @@ def test_threads_draw_at_once_and_get_what_one_gets_alone():
 def test_pyplot_is_never_imported():
     code = "import sys, evenhand.report.training.page; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+ALPHABETS = ["Кража", "窃盗 (2)", "\U0010fffd", "سرقة", "Theft\x1b[2J\nover $500"]
+
+
+def drawn_texts(figure):
+    return {text.get_text() for text in figure.findobj(Text)}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["precision_recall", "confusion_matrix", "feature_importance", "class_counts"])
+def test_names_of_any_alphabet_are_drawn_without_a_warning_and_stay_apart(name, monkeypatch):
+    monkeypatch.setattr(glyphs, "_font_of", lambda letter: glyphs.NO_LETTERS)  # a machine with no further font
+    svg = figures.to_svg(all_figures(ALPHABETS)[name], "a", "what it shows")
+    assert "Кража" in svg
+    assert "窃盗" in svg  # the browser has a font
+    figure = all_figures(ALPHABETS)[name]
+    figures.to_png(figure)
+    texts = " ".join(drawn_texts(figure))
+    assert "U+7A83 U+76D7 (2)" in texts
+    assert "Кража" in texts
+    assert "U+10FFFD" in texts
+    assert "\x1b" not in texts
+    assert r"Theft\x1b[2J\nover" in texts
+
+
+def test_a_font_of_the_machine_draws_what_the_shipped_one_lacks(monkeypatch):
+    monkeypatch.setattr(glyphs, "_font_of", lambda letter: "STIXGeneral")
+    figure = all_figures(ALPHABETS)["precision_recall"]
+    glyphs.spell_out(figure)
+    glyphs.give_glyphs(figure)
+    chosen = [text.get_fontfamily() for text in figure.findobj(Text) if "窃盗" in text.get_text()]
+    assert chosen
+    assert all(fonts == ["DejaVu Sans", "STIXGeneral", glyphs.NO_LETTERS] for fonts in chosen)
+
+
+def test_a_letter_has_the_font_that_has_it():
+    assert glyphs._font_of("\u2a00") != glyphs.NO_LETTERS  # a mathematical sign, in a font that matplotlib ships
+    assert glyphs._font_of("\U0010fffd") == glyphs.NO_LETTERS

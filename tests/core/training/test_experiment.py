@@ -10,7 +10,9 @@ from imblearn.over_sampling import SMOTE
 
 from evenhand.data.split import Fold, make_folds
 from evenhand.errors import ProblemError
+from evenhand.features.column_cells import NumberCells
 from evenhand.metrics.scores import score
+from evenhand.models.fit_rows import fit_rows
 from evenhand.models.forest import BLOCK
 from evenhand.problem import (
     CappedStrategy,
@@ -21,6 +23,7 @@ from evenhand.problem import (
     SmoteStrategy,
     StratifiedFolds,
 )
+from evenhand.problem.models import FULL_MODELS
 from evenhand.training.candidates import Candidate, candidates, fits
 from evenhand.training.experiment import Experiment
 from evenhand.training.fold_cache import OnceCache
@@ -237,6 +240,74 @@ def test_a_setting_that_a_model_refuses_is_reported():
     model = ModelSpec(kind="random_forest", params={"max_depth": "deep"})
     with pytest.raises(ProblemError, match=r"random_forest / none can't be fitted with its settings: .*max_depth"):
         made().run(Candidate(model, STRATEGIES[0]), 0)
+
+
+def refusing(column):
+    """Return a fit that raises where a column of the encoded rows holds a number above 50."""
+
+    def fit(model, rows, **more):
+        if (rows.X[:, column] > 50).any():
+            raise ValueError("window shape cannot be larger than input array shape")
+        return fit_rows(model, rows, **more)
+
+    return fit
+
+
+@pytest.mark.parametrize(("cell", "fault"), [(np.inf, "too large: column 'z'"), (99.0, "one value: column 'z'")])
+def test_a_fit_that_fails_on_its_rows_names_candidate_fold_and_column(cell, fault, monkeypatch):
+    experiment = made()
+    encode = experiment._encode_now
+
+    def with_cell(*args):
+        encoded = encode(*args)
+        encoded.train[:, 2] = cell
+        return encoded
+
+    monkeypatch.setattr(experiment, "_encode_now", with_cell)
+    monkeypatch.setattr("evenhand.training.experiment.fit_rows", refusing(column=2))
+    with pytest.raises(ProblemError) as found:
+        experiment.run(Candidate(MODELS[2], STRATEGIES[0]), 1)
+    assert str(found.value) == (
+        "lightgbm / none can't be fitted on the training rows of fold 2: window shape cannot be larger than input "
+        f"array shape; {fault}"
+    )
+
+
+def test_a_column_that_can_not_be_encoded_is_named_with_candidate_and_fold(monkeypatch):
+    experiment = made()
+    monkeypatch.setattr(NumberCells, "_numbers", lambda self, rows: rows["z"].map("{}?".format).astype(float))
+    with pytest.raises(ProblemError, match=r"^lightgbm / none, fold 3: columns 'x', 'z' can't be encoded: could not"):
+        experiment.run(Candidate(MODELS[2], STRATEGIES[0]), 2)
+
+
+def test_a_text_column_without_a_term_is_named_with_candidate_and_fold():
+    experiment = made()
+    experiment.frame["notes"] = "a b"
+    experiment.features = {"base": FeatureSet(numeric=["x"], text=["notes"])}
+    with pytest.raises(ProblemError, match=r"^lightgbm / none, fold 1: column 'notes' can't be encoded: .*min_count"):
+        experiment.run(Candidate(MODELS[2], STRATEGIES[0]), 0)
+
+
+def test_rows_that_a_strategy_can_not_use_are_named_with_candidate_and_fold(monkeypatch):
+    def fails(*args):
+        raise ValueError("Input X contains NaN.")
+
+    monkeypatch.setattr("evenhand.training.experiment.resample", fails)
+    with pytest.raises(ProblemError, match=r"^lightgbm / smote, fold 1: Input X contains NaN"):
+        made().run(Candidate(MODELS[2], STRATEGIES[4]), 0)
+
+
+@pytest.mark.parametrize("model", [*MODELS, *FULL_MODELS], ids=lambda m: m.name)
+@pytest.mark.parametrize("strategy", [STRATEGIES[0], STRATEGIES[4]], ids=lambda s: s.name)
+def test_a_column_without_a_value_in_a_fold_stops_no_family(model, strategy):
+    experiment = made(n=600)
+    fold = experiment.folds[0]
+    x = experiment.frame["x"].to_numpy(copy=True)
+    x[fold.train] = np.nan
+    experiment.frame["x"], experiment.frame["z"] = x, 7.0
+    outcome = experiment.run(Candidate(model, strategy), 0)
+    assert outcome.skipped is None or "no better than chance" in outcome.skipped
+    assert outcome.skipped or np.isfinite(outcome.probabilities).all()
 
 
 def test_a_failure_is_not_remembered():

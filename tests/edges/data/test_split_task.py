@@ -78,7 +78,14 @@ def test_the_capped_set_is_made_once_until_something_changes():
 def test_rows_of_the_same_time_and_place_are_a_warning_unless_blocks_are_declared():
     n = 400
     when = pd.Timestamp("2020-12-01", tz="UTC") + pd.to_timedelta(np.arange(n) // 4, unit="D")
-    frame = pd.DataFrame({"when": when, "lat": 50.0, "lon": 7.0, "kind": np.where(np.arange(n) % 3, "a", "b")})
+    frame = pd.DataFrame(
+        {
+            "when": when,
+            "lat": 50.0 + np.arange(n) // 4,
+            "lon": 7.0 + np.arange(n) // 4,
+            "kind": np.where(np.arange(n) % 3, "a", "b"),
+        }
+    )
     rows = write_frame(frame, "good/{sha256}.parquet")
     features = {"base": {"coordinates": [{"latitude": "lat", "longitude": "lon"}]}}
     holdout = {"holdout": {"column": "when", "start": "2021-01-01"}}
@@ -86,3 +93,26 @@ def test_rows_of_the_same_time_and_place_are_a_warning_unless_blocks_are_declare
     assert "100.0% of the held-out rows are in groups of rows with the same when, lat, lon, up to 4" in warning
     declared = {**holdout, "blocks": {"column": "when", "period": "day"}}
     assert split.fn(rows, problem(features=features, split=declared)).warnings == ()
+
+
+def test_what_a_fold_can_not_use_is_a_warning():
+    months = np.repeat([f"2020-{month:02d}-01" for month in range(1, 9)], 20)
+    rows = pd.DataFrame({"when": pd.to_datetime(months, utc=True), "x": np.arange(160.0), "same": 7.0})
+    rows["late"] = np.where(np.arange(160) < 100, np.nan, 1.0)
+    rows["kind"] = np.where((np.arange(160) >= 90) & (np.arange(160) % 2 == 0), "b", "a")
+    parts = split.fn(
+        write_frame(rows, "good/{sha256}.parquet"),
+        problem(
+            target={"column": "kind"},
+            features={"base": {"numeric": ["x", "same", "late"]}},
+            split={
+                "holdout": {"column": "when", "start": "2020-08-01"},
+                "folds": {"kind": "forward", "column": "when", "n": 5, "period": "month"},
+            },
+        ),
+    )
+    assert parts.warnings == (
+        "the same value in every training row, so no model can learn from it: 'same'",
+        "fold 1, fold 2, fold 3 left out: the training rows hold one class only",
+        "column 'late' has no value in the training rows of fold 4",
+    )

@@ -425,3 +425,35 @@ def test_suites_and_problems_agree(name):
     assert {*problem.columns, *problem.leaks} <= set(columns)
     assert {e["kwargs"]["column"] for e in suite["expectations"] if "column" in e["kwargs"]} <= set(columns)
     assert re.fullmatch(name, suite["name"])
+
+
+@pytest.mark.parametrize(
+    ("in_file", "in_problem"),
+    [
+        ("Primary\nType", "Primary\nType"),
+        ("Primary\r\nType", "Primary\nType"),
+        ("Deli\u0302kt", "Del\u00eekt"),
+        ("Deli\u0302kt", "Deli\u0302kt"),
+        ("a`b", "a`b"),
+        ("\ufb01rst", "\ufb01rst"),
+        ("esc\x1b[31m", "esc\x1b[31m"),
+    ],
+    ids=ascii,
+)
+def test_a_target_of_any_header_is_checked(in_file, in_problem, tmp_path):
+    classes = ["Кража", "x`y", "l\nm", "q'\"", "\x1b[31mred"]
+    rows = pd.DataFrame(
+        {in_file: classes * 30, "x": range(150), "when": ["2020-01-01", "2024-01-01", "2021-06-01"] * 50}
+    )
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    described = {
+        "name": "hard",
+        "title": "hard",
+        "source": {"kind": "csv", "path": str(tmp_path / "rows.csv")},
+        "target": {"column": in_problem},
+        "features": {"base": {"numeric": ["x"]}},
+        "split": {"holdout": {"column": "when", "start": "2024-01-01"}},
+        "strategies": ["none"],
+    }
+    validated = run(parse_problem(described, "hard.yaml"))
+    assert read_frame(validated.good)[in_problem].value_counts().to_dict() == dict.fromkeys(classes, 30)

@@ -85,6 +85,18 @@ def test_a_row_with_an_unreadable_cell_gets_a_reason_and_no_class(registry, late
     assert found["predicted"].notna().sum() == len(given) - 1
 
 
+@pytest.mark.parametrize("number", ["-1.7976931348623157e+308", "4e38"])
+def test_a_row_with_a_number_that_no_model_can_hold_gets_a_reason_and_no_class(registry, latest_request, number):  # noqa: F811
+    registry.champion("clear")
+    given = rows(3).drop(columns="kind").astype(object)
+    expected = read_predictions(score.fn(latest_request(given, suffix=".csv")))["predicted"]
+    given.loc[1, "clear"] = number
+    found = read_predictions(score.fn(latest_request(given, suffix=".csv")))
+    assert found["not_scored"].dropna().to_dict() == {1: "clear: a number too large for a model"}
+    assert pd.isna(found["predicted"][1])
+    assert found["predicted"].drop(1).tolist() == expected.drop(1).tolist()
+
+
 @pytest.mark.parametrize("batch", [7, 100_000])
 def test_a_file_without_a_readable_row_gets_only_reasons(registry, latest_request, batch, monkeypatch):  # noqa: F811
     monkeypatch.setattr("tasks.scoring.predictions.ROWS_PER_BATCH", batch)
