@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from evenhand.data.broken_rows import BrokenRows, CheckedExpectation, any_row
+from evenhand.data.cell_text import two_spellings
+from evenhand.data.schema import column_types
 from evenhand.data.suite_spec import Expectation, Suite
 from evenhand.problem import Problem
 
@@ -65,6 +67,7 @@ class Findings:
             notes.append(f"columns that the suite does not name were left out: {_listed(self.left_out)}")
         if self.problem.suite is None:
             notes.append("the problem names no suite: only what follows from the problem itself was checked")
+        notes += self._two_spellings()
         for result in self.results:
             rows = int(result.rows.sum())
             if rows and result.expectation.meta.rows == "keep":
@@ -81,6 +84,16 @@ class Findings:
         different = dict.fromkeys(cell_text(value) for value in cells.dropna().head(_CELLS_READ))
         shown = list(different)[:3]
         return ", ".join(shown + ["an empty cell"] * bool(cells.isna().any()))
+
+    def _two_spellings(self) -> list[str]:
+        texts = [name for name, wanted in column_types(self.problem).items() if wanted.kind == "text"]
+        found = {name: two_spellings(self.raw[name]) for name in texts if name in self.raw}
+        return [
+            f"column {name!r}: {pair.first!r} and {pair.second!r} are read as one value, {pair.text!r}; if they are "
+            "different codes, put a letter before each"
+            for name, pair in found.items()
+            if pair is not None
+        ]
 
     def _too_many_faults(self) -> list[str]:
         rows, allowed = any_row(self.faults, len(self.raw)), self.problem.validation.max_quarantined

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from evenhand.data.cell_text import canonical_text, text_of
 from evenhand.problem import CapacityDecision, ForwardFolds, Problem
 
 
@@ -53,7 +54,8 @@ def column_types(problem: Problem) -> dict[str, ColumnType]:
 def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Give each column its type.
 
-    Text is stripped, and an empty cell is missing. Columns that ``types`` does not name pass through untouched.
+    Text is stripped, and an empty cell is missing; a value has one text, see :mod:`evenhand.data.cell_text`. Columns
+    that ``types`` does not name pass through untouched.
 
     Parameters
     ----------
@@ -78,47 +80,63 @@ def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple
     typed = frame.copy(deep=False)
     unfit = {}
     for name, wanted in types.items():
-        given = _blank_to_missing(frame[name])
-        typed[name] = _CONVERT[wanted.kind](given, wanted.format)
+        if wanted.kind == "text":
+            typed[name] = text_of(frame[name])
+            continue
+        given = _plain(frame[name])
+        typed[name] = _number(given) if wanted.kind == "number" else _time(given, wanted.format)
         lost = (given.notna() & typed[name].isna()).to_numpy()
         if lost.any():
             unfit[name] = lost
     return typed, unfit
 
 
-def _blank_to_missing(column: pd.Series) -> pd.Series:
-    if not (pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)):
+def _plain(column: pd.Series) -> pd.Series:
+    """Return columns of numbers and of times as they are, and others as text, stripped, with blank cells missing."""
+    if _holds_numbers(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
+    if pd.api.types.is_object_dtype(column):  # a column of booleans with a gap
+        return text_of(column.map(lambda cell: int(cell) if isinstance(cell, bool) else cell))
+    if not pd.api.types.is_string_dtype(column):
+        return text_of(column)
     text = column.astype("str").str.strip()
     return text.mask((text == "") | column.isna())
 
 
-def _number(column: pd.Series, _format: str | None) -> pd.Series:
+def _holds_numbers(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column.dtype))
+
+
+def _number(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        column = text_of(column)
     number = pd.Series(_floats(column), index=column.index, name=column.name)
     return number.mask(~np.isfinite(number))
 
 
 def _floats(column: pd.Series) -> np.ndarray:
-    if pd.api.types.is_string_dtype(column):
-        with suppress(pa.ArrowInvalid):  # some cell is no number
-            # An eighth of the time, and the same numbers: both round correctly.
-            return (
-                pa.array(column, pa.large_string(), from_pandas=True).cast(pa.float64()).to_numpy(zero_copy_only=False)
-            )
+    if _holds_numbers(column):
+        return column.to_numpy("float64", na_value=np.nan)
+    with suppress(pa.ArrowInvalid):  # some cell is no number
+        # An eighth of the time, and the same numbers: both round correctly.
+        return pa.array(column, pa.large_string(), from_pandas=True).cast(pa.float64()).to_numpy(zero_copy_only=False)
     return pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
+
+
+def _moments(texts: pd.Index, format_: str | None) -> pd.DatetimeIndex:
+    def parse(some: pd.Index) -> pd.DatetimeIndex:
+        return pd.to_datetime(some, format=format_ or "ISO8601", utc=True, errors="coerce")
+
+    read = parse(texts)
+    unread = np.asarray(read.isna())
+    # 20240131.0, as a column of such numbers with a gap is written
+    return read.where(~unread, parse(texts.map(canonical_text))) if unread.any() else read
 
 
 def _time(column: pd.Series, format_: str | None) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.to_datetime(column, utc=True)
     # Times repeat, and parsing one takes far longer than a look-up.
-    codes, texts = pd.factorize(column.astype("str"))
-    read = pd.Series(pd.to_datetime(texts, format=format_ or "ISO8601", utc=True, errors="coerce"))
+    codes, texts = pd.factorize(text_of(column) if _holds_numbers(column) else column)
+    read = pd.Series(_moments(texts, format_))
     return pd.Series(read.reindex(codes).array, index=column.index, name=column.name)
-
-
-def _text(column: pd.Series, _format: str | None) -> pd.Series:
-    return column.astype("str").mask(column.isna())
-
-
-_CONVERT = {"number": _number, "time": _time, "text": _text}

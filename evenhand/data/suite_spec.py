@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evenhand.data.cell_text import canonical_text
 from evenhand.data.schema import ColumnType, column_types
 from evenhand.errors import ProblemError
 from evenhand.problem import Problem, Target
@@ -194,8 +195,8 @@ def raw_classes(target: Target, known: Iterable[str]) -> dict[str, tuple[str, ..
     >>> raw_classes(target, ["Handgun", "Knife", "Unknown"])
     {'Firearm': ('Handgun', 'Rifle'), 'Else': ('Knife',)}
     """
-    groups = dict(target.groups or {})
-    named = {value for values in groups.values() for value in values} | set(target.drop)
+    groups = {name: tuple(map(canonical_text, values)) for name, values in (target.groups or {}).items()}
+    named = {value for values in groups.values() for value in values} | set(map(canonical_text, target.drop))
     rest = tuple(sorted(set(known) - named))
     if target.other:
         return groups | {target.other: rest}
@@ -206,7 +207,7 @@ def known_classes(suite: Suite, target: Target) -> tuple[str, ...]:
     """Raw target values that the suite allows; empty when it names none."""
     for e in suite.expectations:
         if e.type == "expect_column_values_to_be_in_set" and e.columns == (target.column,):
-            return tuple(str(v) for v in e.kwargs["value_set"])
+            return tuple(canonical_text(v) for v in e.kwargs["value_set"])
     return ()
 
 
