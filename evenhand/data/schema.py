@@ -11,15 +11,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from evenhand.data.cell_text import canonical_text, text_of
+from evenhand.data.cell_text import text_of
+from evenhand.data.times import wall_clock
 from evenhand.problem import CapacityDecision, ForwardFolds, Problem
 
 
 class ColumnType(NamedTuple):
-    """The type of the cells of a column; only times have a ``format``."""
+    """The type of the cells of a column; only times have a ``format`` and a time ``zone``."""
 
     kind: Literal["number", "text", "time"]
     format: str | None = None
+    zone: str | None = None
 
 
 def column_types(problem: Problem) -> dict[str, ColumnType]:
@@ -32,23 +34,41 @@ def column_types(problem: Problem) -> dict[str, ColumnType]:
     """
     types: dict[str, ColumnType] = {}
     for features in problem.features.values():
-        types |= {part.column: ColumnType("time", part.format) for part in features.time}
         types |= {part.column: ColumnType("number") for part in features.numeric}
         types |= {c: ColumnType("number") for pair in features.coordinates for c in (pair.latitude, pair.longitude)}
         for rate in features.rates:
             types |= {c: ColumnType("number") for c in (rate.latitude, rate.longitude) if c is not None}
-            types |= {} if rate.time is None else {rate.time.column: ColumnType("time", rate.time.format)}
     for part in problem.gate.slices:
         types |= {} if part.step is None or part.column in types else {part.column: ColumnType("number")}
-    holdout = problem.split.holdout
-    types.setdefault(holdout.column, ColumnType("time" if isinstance(holdout.start, date) else "number"))
+    if not isinstance(problem.split.holdout.start, date):
+        types.setdefault(problem.split.holdout.column, ColumnType("number"))
     folds = problem.split.folds
-    if isinstance(folds, ForwardFolds):
-        types.setdefault(folds.column, ColumnType("number" if folds.period == "value" else "time"))
+    times = _times(problem)
+    if isinstance(folds, ForwardFolds) and folds.column not in times:
+        types.setdefault(folds.column, ColumnType("number"))
+    types = {**{name: time_type(problem, format_) for name, format_ in times.items()}, **types}
+    return {name: types.get(name, ColumnType("text")) for name in problem.columns}
+
+
+def time_type(problem: Problem, format_: str | None = None) -> ColumnType:
+    """Return the type of a column of times of a problem."""
+    return ColumnType("time", format_, problem.time_zone)
+
+
+def _times(problem: Problem) -> dict[str, str | None]:
+    """Name the columns that hold times, with the first format that is declared for each."""
+    found: list[tuple[str, str | None]] = []
+    for features in problem.features.values():
+        found += [(part.column, part.format) for part in features.time]
+        found += [(rate.time.column, rate.time.format) for rate in features.rates if rate.time is not None]
+    holdout, folds = problem.split.holdout, problem.split.folds
+    found += [(holdout.column, holdout.format)] if isinstance(holdout.start, date) else []
+    if isinstance(folds, ForwardFolds) and folds.period != "value":
+        found.append((folds.column, folds.format))
     for decision in problem.decisions:
         if isinstance(decision, CapacityDecision) and decision.per and decision.period != "value":
-            types.setdefault(decision.per, ColumnType("time"))
-    return {name: types.get(name, ColumnType("text")) for name in problem.columns}
+            found.append((decision.per, None))
+    return {name: next((f for c, f in found if c == name and f is not None), None) for name, _ in found}
 
 
 def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
@@ -66,9 +86,15 @@ def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple
     Returns
     -------
     typed : DataFrame
-        Numbers as float64, times as UTC timestamps, text as ``str``; a cell that does not fit is missing.
+        Numbers as float64, times as the wall clock of the problem's time zone (timestamps labelled UTC), text as
+        ``str``; a cell that does not fit is missing.
     unfit : dict of str to ndarray of bool, shape (n_rows,)
         Where such cells are, for each column that has some.
+
+    Raises
+    ------
+    ProblemError
+        When times have different offsets from UTC and their type names no zone.
 
     Examples
     --------
@@ -84,7 +110,7 @@ def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple
             typed[name] = text_of(frame[name])
             continue
         given = _plain(frame[name])
-        typed[name] = _number(given) if wanted.kind == "number" else _time(given, wanted.format)
+        typed[name] = _number(given) if wanted.kind == "number" else _time(given, wanted)
         lost = (given.notna() & typed[name].isna()).to_numpy()
         if lost.any():
             unfit[name] = lost
@@ -123,20 +149,5 @@ def _floats(column: pd.Series) -> np.ndarray:
     return pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
 
 
-def _moments(texts: pd.Index, format_: str | None) -> pd.DatetimeIndex:
-    def parse(some: pd.Index) -> pd.DatetimeIndex:
-        return pd.to_datetime(some, format=format_ or "ISO8601", utc=True, errors="coerce")
-
-    read = parse(texts)
-    unread = np.asarray(read.isna())
-    # 20240131.0, as a column of such numbers with a gap is written
-    return read.where(~unread, parse(texts.map(canonical_text))) if unread.any() else read
-
-
-def _time(column: pd.Series, format_: str | None) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return pd.to_datetime(column, utc=True)
-    # Times repeat, and parsing one takes far longer than a look-up.
-    codes, texts = pd.factorize(text_of(column) if _holds_numbers(column) else column)
-    read = pd.Series(_moments(texts, format_))
-    return pd.Series(read.reindex(codes).array, index=column.index, name=column.name)
+def _time(column: pd.Series, wanted: ColumnType) -> pd.Series:
+    return wall_clock(text_of(column) if _holds_numbers(column) else column, wanted.format, wanted.zone)

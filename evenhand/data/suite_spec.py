@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.data.cell_text import canonical_text
-from evenhand.data.schema import ColumnType, column_types
+from evenhand.data.schema import ColumnType, column_types, time_type
 from evenhand.errors import ProblemError
 from evenhand.problem import Problem, Target
 
@@ -117,13 +117,13 @@ def expected_types(suite: Suite, problem: Problem) -> dict[str, ColumnType]:
         When the freshness column is no time.
     """
     declared = {
-        e.kwargs["column"]: ColumnType(_KINDS[e.kwargs["type_"]])
+        e.kwargs["column"]: ColumnType(_KINDS[e.kwargs["type_"]], zone=problem.time_zone)
         for e in suite.expectations
         if e.type == OF_TYPE and e.kwargs.get("type_") in _KINDS
     }
     types = {name: declared.get(name, ColumnType("text")) for name in suite.columns} | column_types(problem)
     freshness = problem.validation.freshness
-    if freshness and types.setdefault(freshness.column, ColumnType("time")).kind != "time":
+    if freshness and types.setdefault(freshness.column, time_type(problem)).kind != "time":
         raise ProblemError(
             f"{problem.name}: validation.freshness: column {freshness.column!r} is read as "
             f"{types[freshness.column].kind}; freshness needs a time"

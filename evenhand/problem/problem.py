@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -50,6 +52,9 @@ class Problem(Frozen):
     sensitive: tuple[str, ...] = Field(default=(), description="columns whose groups a report compares")
     features: dict[str, FeatureSet] = Field(min_length=1, description="feature sets by name; `base` first")
     split: Split
+    time_zone: str | None = Field(
+        default=None, description="IANA name of the place's time zone, such as Europe/London, in which times are read"
+    )
     models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
         default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
     )
@@ -112,6 +117,14 @@ class Problem(Frozen):
         names += [self.split.blocks.column] if self.split.blocks else []
         names += [self.gate.training_age.column] if self.gate.training_age else []
         return tuple(dict.fromkeys(names))
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            near = difflib.get_close_matches(name, available_timezones(), n=3)
+            raise ValueError(f"no such time zone; write an IANA name, such as {', '.join(near) or 'Europe/London'}")
+        return name
 
     @field_validator("features")
     @classmethod

@@ -15,6 +15,7 @@ class Holdout(Frozen):
 
     column: str
     start: int | float | date
+    format: str | None = Field(default=None, description="strptime format of times; ISO 8601 without it")
 
 
 class StratifiedFolds(Frozen):
@@ -39,6 +40,7 @@ class ForwardFolds(Frozen):
     column: str
     n: int = Field(default=5, ge=1, le=20, description="the newest n periods are predicted")
     period: Literal["value", "month", "year"] = "value"
+    format: str | None = Field(default=None, description="strptime format of times; ISO 8601 without it")
 
 
 Folds = Annotated[StratifiedFolds | GroupFolds | ForwardFolds, Field(discriminator="kind")]
