@@ -49,6 +49,9 @@ class Problem(Frozen):
     duplicates: Literal["drop", "keep"] = "keep"
     target: Target
     leaks: tuple[str, ...] = Field(default=(), description="columns set after the class is known")
+    allow_predictive: tuple[str, ...] = Field(
+        default=(), description="features that may give the class alone, since they are known before it"
+    )
     sensitive: tuple[str, ...] = Field(default=(), description="columns whose groups a report compares")
     features: dict[str, FeatureSet] = Field(min_length=1, description="feature sets by name; `base` first")
     split: Split
@@ -147,6 +150,14 @@ class Problem(Frozen):
         for decision in self.decisions:
             if isinstance(decision, CapacityDecision) and decision.per in forbidden:
                 raise ValueError(f"decisions: {decision.name}: column {decision.per!r} is {forbidden[decision.per]}")
+        return self
+
+    @model_validator(mode="after")
+    def _allowed_is_read(self) -> Problem:
+        read = dict.fromkeys(column for features in self.features.values() for column in features.columns)
+        for column in self.allow_predictive:
+            if column not in read:
+                raise ValueError(f"allow_predictive: {column!r} is no feature; features read {', '.join(read)}")
         return self
 
     @model_validator(mode="after")
