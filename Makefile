@@ -21,6 +21,9 @@ export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 export GX_ANALYTICS_ENABLED ?= false
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
+# A name or path reaches the command as it was given, with its spaces, quotes and dollars.
+quoted = '$(subst ','\'',$(value $(1)))'
+
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
@@ -54,26 +57,26 @@ setup: $(RUNTIME)
 setup-dev: $(DEV)
 
 train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 ARGS="--help"
-	@$(BIN)/python -m flows.train --problem $(PROBLEM) $(if $(DATA),--data '$(DATA)') $(if $(PRESET),--preset $(PRESET)) \
+	@$(BIN)/python -m flows.train --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) $(if $(PRESET),--preset $(PRESET)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(TUNE),--tune) $(ARGS)
 
 score: $(RUNTIME) ## predict new rows with the champion: DATA=new.csv ARGS="--out scored.csv"
-	@$(BIN)/python -m flows.score --problem $(PROBLEM) --data '$(DATA)' $(ARGS)
+	@$(BIN)/python -m flows.score --problem=$(call quoted,PROBLEM) --data=$(call quoted,DATA) $(ARGS)
 
 review: $(RUNTIME) ## list the versions that wait for a decision, show one, approve or reject it
 	@$(BIN)/python -m flows.promote $(ARGS)
 
 ledger: $(RUNTIME) ## show and verify every decision: ARGS="--on 2026-11-22", ARGS="--why"
-	@$(BIN)/python -m flows.ledger --problem $(PROBLEM) $(ARGS)
+	@$(BIN)/python -m flows.ledger --problem=$(call quoted,PROBLEM) $(ARGS)
 
 rollback: $(RUNTIME) ## put the previous champion back: ARGS='--reviewer "A. Person" --reason "..."'
-	@$(BIN)/python -m flows.rollback --problem $(PROBLEM) $(ARGS)
+	@$(BIN)/python -m flows.rollback --problem=$(call quoted,PROBLEM) $(ARGS)
 
 bench: $(DEV) ## measure the cost of a training, against a plain script and with more rows: ARGS="--only grid --rows 40000"
 	@$(BIN)/python -m benchmarks.speed $(ARGS)
 
 gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs of models and on past years
-	@$(BIN)/python -m benchmarks.gate_backtest --problem $(PROBLEM) $(ARGS)
+	@$(BIN)/python -m benchmarks.gate_backtest --problem=$(call quoted,PROBLEM) $(ARGS)
 
 bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about ten minutes; can be resumed)
 	@$(BIN)/python -m benchmarks.keel $(ARGS)

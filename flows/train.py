@@ -29,7 +29,7 @@ from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
 from tasks.training.compare import compare
 from tasks.training.evaluate import choose, evaluate_all, score_all
-from tasks.training.leak_check import find_leaks
+from tasks.training.leak_check import check_columns, find_leaks
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.race import run_race
 from tasks.training.register import register_winner
@@ -101,6 +101,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
         parts = step("split", "split the good rows", split, validated.good, problem, preset_rows(problem, preset), seed)
+        columns = step("columns", "check that no column gives the class alone", check_columns, training, parts)
         workers, parts = starter.start(parts)  # processes, which import meanwhile
         grid = preset_candidates(problem, preset, parts.share)
         if needs_transfer_data(grid):
@@ -124,7 +125,8 @@ def train(request: TrainRequest) -> dict[str, Any]:
         refitted, holdout_units = step("refit", doing, refit_all, units, winner, fold_units, finalists, stacked)
         drawing = draw_all(units, scored, holdout_units, winner)
         results = step("score", "score them on the held-out rows", score_all, context, scored, holdout_units)
-        leaks = step("leak_sentinel", "look for leaks", find_leaks, training, context, validated.good, results)
+        checked = (training, context, validated.good, results, columns)
+        leaks = step("leak_sentinel", "look for leaks", find_leaks, *checked)
         evidence = step("compare", "find out what helps, and how sure that is", compare, context, results)
         compared = Compared(results, evidence, winner, leaks)
         with report_of_failure(training, data, compared):

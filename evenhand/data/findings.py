@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 
 from evenhand.data.broken_rows import BrokenRows, CheckedExpectation, any_row
-from evenhand.data.suite_spec import Expectation, Suite
+from evenhand.data.cell_text import text_of, two_spellings
+from evenhand.data.schema import column_types
+from evenhand.data.suite_spec import OF_TYPE, Expectation, Suite
+from evenhand.data.times import describe_formats
 from evenhand.problem import Problem
 
 COPIES = "expect_compound_columns_to_be_unique"
@@ -55,7 +58,7 @@ class Findings:
     @cached_property
     def failures(self) -> list[str]:
         """What stops the flow; empty when nothing does."""
-        return [*self._too_many_faults(), *self._too_many_copies(), *(_reason(r) for r in self.results if r.failed)]
+        return [*self._too_many_faults(), *self._too_many_copies(), *self._broken_wholes()]
 
     @cached_property
     def warnings(self) -> list[str]:
@@ -65,6 +68,7 @@ class Findings:
             notes.append(f"columns that the suite does not name were left out: {_listed(self.left_out)}")
         if self.problem.suite is None:
             notes.append("the problem names no suite: only what follows from the problem itself was checked")
+        notes += self._two_spellings()
         for result in self.results:
             rows = int(result.rows.sum())
             if rows and result.expectation.meta.rows == "keep":
@@ -82,6 +86,30 @@ class Findings:
         shown = list(different)[:3]
         return ", ".join(shown + ["an empty cell"] * bool(cells.isna().any()))
 
+    def _broken_wholes(self) -> list[str]:
+        failed = [result for result in self.results if result.failed]
+        reasons = [_reason(result) for result in failed]
+        small = [
+            r.expectation.kwargs["row_condition"]["values"] for r in failed if "row_condition" in r.expectation.kwargs
+        ]
+        if small:
+            values = ", ".join(repr(value) for of_class in small for value in of_class)
+            reasons.append(
+                f"Classes of so few rows: leave their rows out (in the problem file `target: drop: [{values}]`), merge "
+                "them with others (`target: groups:`), or allow fewer rows (`validation: {min_class_rows: ...}`)"
+            )
+        return reasons
+
+    def _two_spellings(self) -> list[str]:
+        texts = [name for name, wanted in column_types(self.problem).items() if wanted.kind == "text"]
+        found = {name: two_spellings(self.raw[name]) for name in texts if name in self.raw}
+        return [
+            f"column {name!r}: {pair.first!r} and {pair.second!r} are read as one value, {pair.text!r}; if they are "
+            "different codes, put a letter before each"
+            for name, pair in found.items()
+            if pair is not None
+        ]
+
     def _too_many_faults(self) -> list[str]:
         rows, allowed = any_row(self.faults, len(self.raw)), self.problem.validation.max_quarantined
         if rows.mean() <= allowed:
@@ -90,9 +118,22 @@ class Findings:
         listed = [f"{b.name}: {int(b.rows.sum()):,} ({self.examples(b.columns, b.rows)})" for b in faults[:_LISTED]]
         more = f" and {len(faults) - _LISTED} more expectations" if len(faults) > _LISTED else ""
         count = "all" if rows.all() else f"{int(rows.sum()):,} of"
+        ways_out = "".join(f". {text}" for text in map(self._way_out, faults[:_LISTED]) if text)
         return [
             f"{count} {len(rows):,} rows break an expectation, at most {allowed:.1%} may; {'; '.join(listed)}{more}"
+            f"{ways_out}"
         ]
+
+    def _way_out(self, fault: BrokenRows) -> str:
+        """Write which format reads the cells of a time column that could not be read."""
+        name = fault.columns[0] if fault.columns else ""
+        wanted = column_types(self.problem).get(name)
+        if wanted is None or wanted.kind != "time" or not fault.name.startswith(OF_TYPE):
+            return ""
+        cells = text_of(self.raw.loc[fault.rows, name]).dropna().unique()[:_CELLS_READ]
+        read_as = "ISO 8601 (2024-01-31 23:30)" if wanted.format is None else f"{wanted.format!r}"
+        place = f"beside `column: {name}` in {_where(self.problem, name)}"
+        return f"Times of {name!r} are read as {read_as}: write {describe_formats(list(cells))} {place}"
 
     def _too_many_copies(self) -> list[str]:
         share, allowed = float(self.copies.mean()), self.suite.meta.max_duplicates
@@ -102,6 +143,16 @@ class Findings:
             f"{COPIES}: {int(self.copies.sum()):,} rows ({share:.1%}) are exact copies of earlier ones, "
             f"at most {allowed:.1%} may be"
         ]
+
+
+def _where(problem: Problem, name: str) -> str:
+    """Name the part of the problem file that declares a time column."""
+    for title, features in problem.features.items():
+        if any(part.column == name for part in features.time):
+            return f"features.{title}.time"
+        if any(rate.time is not None and rate.time.column == name for rate in features.rates):
+            return f"features.{title}.rates"
+    return "split.holdout" if problem.split.holdout.column == name else "split.folds, or in features under time"
 
 
 def failures_paragraph(found: Findings, where: Sequence[str]) -> str:

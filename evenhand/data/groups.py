@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from evenhand.data.cell_text import text_of
 from evenhand.data.number_range import within_range
 from evenhand.errors import GateError
 from evenhand.problem import Problem
@@ -34,10 +35,10 @@ def groups_of(problem: Problem, rows: pd.DataFrame) -> dict[str, np.ndarray]:
     absent = [name for name in names if name not in rows.columns]
     if absent:
         raise GateError(f"the held-out rows lack the columns {', '.join(absent)}, whose groups are to be compared")
-    found = {name: _named(rows[name], rows[name].astype("str")) for name in problem.sensitive}
+    found = {name: _named(rows[name], text_of(rows[name])) for name in problem.sensitive}
     for part in problem.gate.slices:
         column = rows[part.column]
-        found[part.name] = _named(column, column.astype("str") if part.step is None else in_steps(column, part.step))
+        found[part.name] = _named(column, text_of(column) if part.step is None else in_steps(column, part.step))
     return found
 
 

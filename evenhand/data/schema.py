@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from evenhand.data.cell_text import text_of
+from evenhand.data.times import wall_clock
 from evenhand.problem import CapacityDecision, ForwardFolds, Problem
 
 
 class ColumnType(NamedTuple):
-    """The type of the cells of a column; only times have a ``format``."""
+    """The type of the cells of a column; only times have a ``format`` and a time ``zone``."""
 
     kind: Literal["number", "text", "time"]
     format: str | None = None
+    zone: str | None = None
 
 
 def column_types(problem: Problem) -> dict[str, ColumnType]:
@@ -30,29 +33,49 @@ def column_types(problem: Problem) -> dict[str, ColumnType]:
     """
     types: dict[str, ColumnType] = {}
     for features in problem.features.values():
-        types |= {part.column: ColumnType("time", part.format) for part in features.time}
         types |= {part.column: ColumnType("number") for part in features.numeric}
         types |= {c: ColumnType("number") for pair in features.coordinates for c in (pair.latitude, pair.longitude)}
         for rate in features.rates:
             types |= {c: ColumnType("number") for c in (rate.latitude, rate.longitude) if c is not None}
-            types |= {} if rate.time is None else {rate.time.column: ColumnType("time", rate.time.format)}
     for part in problem.gate.slices:
         types |= {} if part.step is None or part.column in types else {part.column: ColumnType("number")}
     holdout = problem.split.holdout
-    types.setdefault(holdout.column, ColumnType("time" if holdout.of_times else "number"))
+    if not holdout.of_times:
+        types.setdefault(holdout.column, ColumnType("number"))
     folds = problem.split.folds
-    if isinstance(folds, ForwardFolds):
-        types.setdefault(folds.column, ColumnType("number" if folds.period == "value" else "time"))
+    times = _times(problem)
+    if isinstance(folds, ForwardFolds) and folds.column not in times:
+        types.setdefault(folds.column, ColumnType("number"))
+    types = {**{name: time_type(problem, format_) for name, format_ in times.items()}, **types}
+    return {name: types.get(name, ColumnType("text")) for name in problem.columns}
+
+
+def time_type(problem: Problem, format_: str | None = None) -> ColumnType:
+    """Return the type of a column of times of a problem."""
+    return ColumnType("time", format_, problem.time_zone)
+
+
+def _times(problem: Problem) -> dict[str, str | None]:
+    """Name the columns that hold times, with the first format that is declared for each."""
+    found: list[tuple[str, str | None]] = []
+    for features in problem.features.values():
+        found += [(part.column, part.format) for part in features.time]
+        found += [(rate.time.column, rate.time.format) for rate in features.rates if rate.time is not None]
+    holdout, folds = problem.split.holdout, problem.split.folds
+    found += [(holdout.column, holdout.format)] if holdout.of_times else []
+    if isinstance(folds, ForwardFolds) and folds.period != "value":
+        found.append((folds.column, folds.format))
     for decision in problem.decisions:
         if isinstance(decision, CapacityDecision) and decision.per and decision.period != "value":
-            types.setdefault(decision.per, ColumnType("time"))
-    return {name: types.get(name, ColumnType("text")) for name in problem.columns}
+            found.append((decision.per, None))
+    return {name: next((f for c, f in found if c == name and f is not None), None) for name, _ in found}
 
 
 def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Give each column its type.
 
-    Text is stripped, and an empty cell is missing. Columns that ``types`` does not name pass through untouched.
+    Text is stripped, and an empty cell is missing; a value has one text, see :mod:`evenhand.data.cell_text`. Columns
+    that ``types`` does not name pass through untouched.
 
     Parameters
     ----------
@@ -63,9 +86,15 @@ def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple
     Returns
     -------
     typed : DataFrame
-        Numbers as float64, times as UTC timestamps, text as ``str``; a cell that does not fit is missing.
+        Numbers as float64, times as the wall clock of the problem's time zone (timestamps labelled UTC), text as
+        ``str``; a cell that does not fit is missing.
     unfit : dict of str to ndarray of bool, shape (n_rows,)
         Where such cells are, for each column that has some.
+
+    Raises
+    ------
+    ProblemError
+        When times have different offsets from UTC and their type names no zone.
 
     Examples
     --------
@@ -77,47 +106,48 @@ def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple
     typed = frame.copy(deep=False)
     unfit = {}
     for name, wanted in types.items():
-        given = _blank_to_missing(frame[name])
-        typed[name] = _CONVERT[wanted.kind](given, wanted.format)
+        if wanted.kind == "text":
+            typed[name] = text_of(frame[name])
+            continue
+        given = _plain(frame[name])
+        typed[name] = _number(given) if wanted.kind == "number" else _time(given, wanted)
         lost = (given.notna() & typed[name].isna()).to_numpy()
         if lost.any():
             unfit[name] = lost
     return typed, unfit
 
 
-def _blank_to_missing(column: pd.Series) -> pd.Series:
-    if not (pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)):
+def _plain(column: pd.Series) -> pd.Series:
+    """Return columns of numbers and of times as they are, and others as text, stripped, with blank cells missing."""
+    if _holds_numbers(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
+    if pd.api.types.is_object_dtype(column):  # a column of booleans with a gap
+        return text_of(column.map(lambda cell: int(cell) if isinstance(cell, bool) else cell))
+    if not pd.api.types.is_string_dtype(column):
+        return text_of(column)
     text = column.astype("str").str.strip()
     return text.mask((text == "") | column.isna())
 
 
-def _number(column: pd.Series, _format: str | None) -> pd.Series:
+def _holds_numbers(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column.dtype))
+
+
+def _number(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        column = text_of(column)
     number = pd.Series(_floats(column), index=column.index, name=column.name)
     return number.mask(~np.isfinite(number))
 
 
 def _floats(column: pd.Series) -> np.ndarray:
-    if pd.api.types.is_string_dtype(column):
-        with suppress(pa.ArrowInvalid):  # some cell is no number
-            # An eighth of the time, and the same numbers: both round correctly.
-            return (
-                pa.array(column, pa.large_string(), from_pandas=True).cast(pa.float64()).to_numpy(zero_copy_only=False)
-            )
+    if _holds_numbers(column):
+        return column.to_numpy("float64", na_value=np.nan)
+    with suppress(pa.ArrowInvalid):  # some cell is no number
+        # An eighth of the time, and the same numbers: both round correctly.
+        return pa.array(column, pa.large_string(), from_pandas=True).cast(pa.float64()).to_numpy(zero_copy_only=False)
     return pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
 
 
-def _time(column: pd.Series, format_: str | None) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return pd.to_datetime(column, utc=True)
-    # Times repeat, and parsing one takes far longer than a look-up.
-    codes, texts = pd.factorize(column.astype("str"))
-    read = pd.Series(pd.to_datetime(texts, format=format_ or "ISO8601", utc=True, errors="coerce"))
-    return pd.Series(read.reindex(codes).array, index=column.index, name=column.name)
-
-
-def _text(column: pd.Series, _format: str | None) -> pd.Series:
-    return column.astype("str").mask(column.isna())
-
-
-_CONVERT = {"number": _number, "time": _time, "text": _text}
+def _time(column: pd.Series, wanted: ColumnType) -> pd.Series:
+    return wall_clock(text_of(column) if _holds_numbers(column) else column, wanted.format, wanted.zone)

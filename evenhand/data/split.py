@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from evenhand.data.cell_text import canonical_text, text_of
 from evenhand.errors import ProblemError
 from evenhand.problem import Blocks, ForwardFolds, GroupFolds, StratifiedFolds, Target
 
@@ -61,10 +62,10 @@ def class_labels(raw: pd.Series, target: Target) -> pd.Series:
     >>> class_labels(pd.Series(["Gun", "Knife", "Unknown"]), target).fillna("-").tolist()
     ['Firearm', 'Non-Firearm', '-']
     """
-    labels = raw.mask(raw.isin(target.drop))
+    labels = raw.mask(raw.isin([canonical_text(value) for value in target.drop]))
     if target.groups is None:
         return labels
-    name_of = {value: name for name, values in target.groups.items() for value in values}
+    name_of = {canonical_text(value): name for name, values in target.groups.items() for value in values}
     strangers = sorted(set(labels.dropna()) - set(name_of))
     if strangers and target.other is None:
         raise ProblemError(
@@ -100,7 +101,7 @@ def make_folds(
     if isinstance(folds, ForwardFolds):
         pairs = _forward(frame[folds.column], folds)
     elif isinstance(folds, GroupFolds):
-        groups = frame[folds.column].astype("str").fillna("(missing)").to_numpy()
+        groups = text_of(frame[folds.column]).fillna("(missing)").to_numpy()
         _need(len(np.unique(groups)) >= folds.n, f"{folds.n} group folds of {folds.column!r}", "groups")
         splitter = StratifiedGroupKFold(folds.n, shuffle=True, random_state=seed)
         pairs = list(splitter.split(np.zeros(len(y)), y, groups))

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.data.schema import ColumnType, column_types
+from evenhand.data.cell_text import canonical_text
+from evenhand.data.schema import ColumnType, column_types, time_type
 from evenhand.errors import ProblemError
 from evenhand.problem import Problem, Target
 
@@ -117,13 +118,13 @@ def expected_types(suite: Suite, problem: Problem) -> dict[str, ColumnType]:
         When the freshness column is no time.
     """
     declared = {
-        e.kwargs["column"]: ColumnType(_KINDS[e.kwargs["type_"]])
+        e.kwargs["column"]: ColumnType(_KINDS[e.kwargs["type_"]], zone=problem.time_zone)
         for e in suite.expectations
         if e.type == OF_TYPE and e.kwargs.get("type_") in _KINDS
     }
     types = {name: declared.get(name, ColumnType("text")) for name in suite.columns} | column_types(problem)
     freshness = problem.validation.freshness
-    if freshness and types.setdefault(freshness.column, ColumnType("time")).kind != "time":
+    if freshness and types.setdefault(freshness.column, time_type(problem)).kind != "time":
         raise ProblemError(
             f"{problem.name}: validation.freshness: column {freshness.column!r} is read as "
             f"{types[freshness.column].kind}; freshness needs a time"
@@ -205,8 +206,8 @@ def raw_classes(target: Target, known: Iterable[str]) -> dict[str, tuple[str, ..
     >>> raw_classes(target, ["Handgun", "Knife", "Unknown"])
     {'Firearm': ('Handgun', 'Rifle'), 'Else': ('Knife',)}
     """
-    groups = dict(target.groups or {})
-    named = {value for values in groups.values() for value in values} | set(target.drop)
+    groups = {name: tuple(map(canonical_text, values)) for name, values in (target.groups or {}).items()}
+    named = {value for values in groups.values() for value in values} | set(map(canonical_text, target.drop))
     rest = tuple(sorted(set(known) - named))
     if target.other:
         return groups | {target.other: rest}
@@ -217,7 +218,7 @@ def known_classes(suite: Suite, target: Target) -> tuple[str, ...]:
     """Raw target values that the suite allows; empty when it names none."""
     for e in suite.expectations:
         if e.type == "expect_column_values_to_be_in_set" and e.columns == (target.column,):
-            return tuple(str(v) for v in e.kwargs["value_set"])
+            return tuple(canonical_text(v) for v in e.kwargs["value_set"])
     return ()
 
 

@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import TargetEncoder
 
+from evenhand.data.cell_text import canonical_text
 from evenhand.data.number_range import LARGEST, within_range
 from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.errors import ProblemError
@@ -170,23 +171,23 @@ def _stepped(column: str, step: float | None) -> str:
 def _names(column: pd.Series, step: float | None = None) -> tuple[np.ndarray, list[str]]:
     """Return every cell's position among the column's distinct values, -1 for missing, and the names of those values.
 
-    A number has one name however it is written, so that raw text and typed columns agree: ``5``, ``5.0`` and 5.
+    A value has one name however it is written, so that raw text and typed columns agree: ``5``, ``5.0`` and 5.
     """
     codes, distinct = pd.factorize(column)
     return codes, [_name(value, step) for value in distinct]
 
 
 def _name(value: Any, step: float | None) -> str:
-    text = str(value).strip()
+    text = canonical_text(value)
+    if step is None:
+        return text
     try:
         number = float(text)
     except ValueError:
         return text
     if not math.isfinite(number):
         return text
-    if abs(number) > LARGEST:
-        return ""  # counts as missing
-    return f"{number:.15g}" if step is None else f"{math.floor(number / step)}"
+    return "" if abs(number) > LARGEST else f"{math.floor(number / step)}"  # out of range counts as missing
 
 
 def part_of_time(times: pd.Series, part: str) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
+from evenhand.data.cell_text import canonical_text
 from evenhand.data.number_range import within_range
 from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.features.class_rates import part_of_time
@@ -147,7 +148,7 @@ class CyclicCells(TransformerMixin, BaseEstimator):
         typed, _ = parse_columns(X, {column: ColumnType("text" if self.values else "number")})
         position = typed[column]
         if self.values:
-            position = position.map({name: i for i, name in enumerate(self.values)})
+            position = position.map({canonical_text(name): i for i, name in enumerate(self.values)})
         angle = 2 * np.pi * within_range(position.to_numpy(dtype=float, na_value=np.nan)) / self.period
         return np.column_stack([np.sin(angle), np.cos(angle)])
 

@@ -118,7 +118,7 @@ class TextColumns(TransformerMixin, BaseEstimator):
 
 
 def texts_of(X: pd.DataFrame) -> list[str]:
-    """Return the first column's cells as text, missing ones as empty strings and numbers as written."""
+    """Return the first column's cells as text, missing ones as empty strings."""
     typed, _ = parse_columns(X, {X.columns[0]: ColumnType("text")})
     return list(typed[X.columns[0]].fillna(""))
 

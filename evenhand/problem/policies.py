@@ -21,10 +21,13 @@ class Freshness(Frozen):
 
 
 class ValidationPolicy(Frozen):
-    """How many rows may be quarantined before the flow stops."""
+    """What the rows must be before the flow goes on."""
 
     max_quarantined: float = Field(default=0.02, ge=0, lt=1, description="share of the rows")
     freshness: Freshness | None = Field(default=None, description="off for historical sets")
+    min_class_rows: int | None = Field(
+        default=None, ge=2, description="good rows that every class needs; as the suite says (10) if not given"
+    )
 
 
 class Floor(Frozen):

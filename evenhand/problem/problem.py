@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
@@ -49,9 +51,15 @@ class Problem(Frozen):
     duplicates: Literal["drop", "keep"] = "keep"
     target: Target
     leaks: tuple[str, ...] = Field(default=(), description="columns set after the class is known")
+    allow_predictive: tuple[str, ...] = Field(
+        default=(), description="features that may give the class alone, since they are known before it"
+    )
     sensitive: tuple[str, ...] = Field(default=(), description="columns whose groups a report compares")
     features: dict[str, FeatureSet] = Field(min_length=1, description="feature sets by name; `base` first")
     split: Split
+    time_zone: str | None = Field(
+        default=None, description="IANA name of the place's time zone, such as Europe/London, in which times are read"
+    )
     models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
         default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
     )
@@ -139,6 +147,14 @@ class Problem(Frozen):
         names += [self.gate.training_age.column] if self.gate.training_age else []
         return tuple(dict.fromkeys(names))
 
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            near = difflib.get_close_matches(name, available_timezones(), n=3)
+            raise ValueError(f"no such time zone; write an IANA name, such as {', '.join(near) or 'Europe/London'}")
+        return name
+
     @field_validator("features")
     @classmethod
     def _extended(cls, given: dict[str, FeatureSet]) -> dict[str, FeatureSet]:
@@ -169,6 +185,14 @@ class Problem(Frozen):
         for decision in self.decisions:
             if isinstance(decision, CapacityDecision) and decision.per in forbidden:
                 raise ValueError(f"decisions: {decision.name}: column {decision.per!r} is {forbidden[decision.per]}")
+        return self
+
+    @model_validator(mode="after")
+    def _allowed_is_read(self) -> Problem:
+        read = dict.fromkeys(column for features in self.features.values() for column in features.columns)
+        for column in self.allow_predictive:
+            if column not in read:
+                raise ValueError(f"allow_predictive: {column!r} is no feature; features read {', '.join(read)}")
         return self
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ class Holdout(Frozen):
     last: str | None = Field(
         default=None, description="in place of `start`: the newest period of the data, such as 12 months"
     )
+    format: str | None = Field(default=None, description="strptime format of times; ISO 8601 without it")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Holdout:
@@ -72,6 +73,7 @@ class ForwardFolds(Frozen):
     column: str
     n: int = Field(default=5, ge=1, le=20, description="the newest n periods are predicted")
     period: Literal["value", "month", "year"] = "value"
+    format: str | None = Field(default=None, description="strptime format of times; ISO 8601 without it")
 
 
 Folds = Annotated[StratifiedFolds | GroupFolds | ForwardFolds, Field(discriminator="kind")]

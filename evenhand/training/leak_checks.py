@@ -21,6 +21,11 @@ from evenhand.strategies import TrainingRows
 
 LEAK_SENTINEL = "leak_sentinel"  # tag of a training and of a model version
 CLEAN = "clean"
+NOT_CHECKED = (
+    "whether a column is known before the class, unless it gives the class alone",
+    "copies that the source had already",
+    "whether somebody chose by the held-out rows",
+)
 ROWS_AT_ONCE = 100_000  # hashed at a time, to bound memory
 
 
@@ -53,11 +58,14 @@ class LeakReport:
     fits: int
     twins: Mapping[str, Twins]
     """By fold label. Two crimes of one kind at one place and hour are two rows."""
+    columns_alone: Mapping[str, float] | None = None
+    """Cross-validated macro-F1 of each column alone, on training rows."""
+    not_checked: tuple[str, ...] = NOT_CHECKED
     leak_sentinel: str = CLEAN
 
     def to_record(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return asdict(self)
+        return {**asdict(self), "not_checked": list(self.not_checked)}
 
 
 def row_hashes(frame: pd.DataFrame, labels: Sequence[str] | np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from evenhand.data.cell_text import text_of
 from evenhand.data.lineage import RowsSeen, rows_seen
 from evenhand.data.split import Fold, make_folds, period_numbers
 from evenhand.errors import LeakFound, ProblemError
@@ -118,7 +119,7 @@ def inner_folds(frame: pd.DataFrame, y: np.ndarray, folds: Folds, n: int, seed: 
     if isinstance(folds, ForwardFolds):
         most, what = int(period_numbers(frame[folds.column], folds.period, "tuning", folds.column).max()), "periods"
     elif isinstance(folds, GroupFolds):
-        most = int(frame[folds.column].astype("str").fillna("(missing)").nunique())
+        most = int(text_of(frame[folds.column]).fillna("(missing)").nunique())
     fewest = 1 if isinstance(folds, ForwardFolds) else 2
     if most < fewest:
         random = StratifiedFolds(kind="stratified", n=n)

@@ -22,7 +22,8 @@ def load_problem(name_or_path: str, data: str | None = None) -> Problem:
     name_or_path : str
         A name in ``problems/`` or a path that ends in ``.yaml`` or ``.yml``.
     data : str, optional
-        A CSV or Parquet path or glob that takes the place of the problem's own source.
+        A CSV or Parquet path or glob that takes the place of the path of the problem's own source; delimiter, encoding
+        and other settings stay.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def load_problem(name_or_path: str, data: str | None = None) -> Problem:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ProblemError(f"{path}: can't be read as YAML: {error}") from None
     if data is not None and isinstance(raw, dict):
-        raw["source"] = _file_source(data)
+        raw["source"] = _file_source(data, raw.get("source"))
     return parse_problem(raw, str(path)).read_from(str(path.absolute()))
 
 
@@ -45,7 +46,7 @@ def known_problems() -> list[str]:
 
 
 def _find(name_or_path: str) -> Path:
-    if name_or_path.endswith((".yaml", ".yml")):
+    if name_or_path.lower().endswith((".yaml", ".yml")):
         path = Path(name_or_path)
     else:
         path = settings().problems / f"{name_or_path}.yaml"
@@ -57,11 +58,14 @@ def _find(name_or_path: str) -> Path:
 
 
 def with_data(problem: Problem, data: str) -> Problem:
-    """Put a CSV or Parquet path or glob in the place of a problem's own source."""
-    source = (ParquetSource if data.endswith(PARQUET) else CsvSource).model_validate(_file_source(data))
+    """Put a CSV or Parquet path or glob in the place of the path of a problem's own source."""
+    given = _file_source(data, problem.source.model_dump())
+    source = (ParquetSource if given["kind"] == "parquet" else CsvSource).model_validate(given)
     return problem.model_copy(update={"source": source})
 
 
-def _file_source(data: str) -> dict[str, str]:
-    kind = "parquet" if data.endswith(PARQUET) else "csv"
-    return {"kind": kind, "path": data}
+def _file_source(data: str, own: Any) -> dict[str, Any]:
+    """Return the source of a file, with the settings of the problem's ``own`` source if that is of the same kind."""
+    kind = "parquet" if data.lower().endswith(PARQUET) else "csv"
+    settings_of_kind = own if isinstance(own, dict) and own.get("kind") == kind else {}
+    return {**settings_of_kind, "kind": kind, "path": data}

@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from evenhand.data.broken_rows import CheckedExpectation
+from evenhand.data.cell_text import canonical_text
 from evenhand.data.suite_spec import NOT_NULL, Expectation, Suite, derived_suite, freshness_rules
 from evenhand.errors import ValidationFailed
 from evenhand.problem import Problem
@@ -114,6 +115,8 @@ def _plain(number: int, expectation: Expectation) -> dict[str, Any]:
     kwargs = dict(expectation.kwargs)
     if isinstance(kwargs.get("row_condition"), dict):
         kwargs["row_condition"] = _condition(**kwargs["row_condition"])
+    if "value_set" in kwargs:  # a column of text has canonical text
+        kwargs["value_set"] = [canonical_text(v) if isinstance(v, str) else v for v in kwargs["value_set"] or []]
     meta = expectation.meta.model_dump(exclude_none=True) | {"number": number}
     return {"type": expectation.type, "kwargs": kwargs, "meta": meta}
 

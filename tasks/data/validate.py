@@ -33,7 +33,7 @@ from evenhand.report.quality_page import quality_page
 from tasks.data.suites import Checker, load_suite
 from tasks.storage.store import open_store, read_frame, write_frame
 
-_PROBLEM_BITS = {"name", "suite", "target", "duplicates", "features", "split", "sensitive", "validation"}
+_PROBLEM_BITS = {"name", "suite", "target", "duplicates", "features", "split", "sensitive", "time_zone", "validation"}
 _DOCS = {".html", ".css", ".ico", ".svg"}  # the library adds 3 MB of pictures and fonts
 
 
@@ -132,7 +132,8 @@ def _check_table(checker: Checker, suite: Suite, problem: Problem, good: pd.Data
     column = problem.target.column
     known = known_classes(suite, problem.target) or tuple(good[column].unique())
     alias = queryable(column)
-    classes = class_rules(raw_classes(problem.target, known), alias, suite.meta.min_class_rows)
+    at_least = problem.validation.min_class_rows or suite.meta.min_class_rows
+    classes = class_rules(raw_classes(problem.target, known), alias, at_least)
     table = [e for e in suite.expectations if not e.row_level]
     if alias == column:
         return checker.run(suite.name, good, [*table, *classes])

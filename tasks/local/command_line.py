@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import CliApp
+from pydantic_settings import CliApp, SettingsError
 
 from evenhand.errors import EvenhandError
 from evenhand.printable import printable
@@ -64,6 +64,9 @@ def run_command(request_type: type[Request], run: Callable[[Request], Any]) -> N
     except ValidationError as error:
         faults = "; ".join(f"--{'.'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']}" for e in error.errors())
         _stop(f"{faults} (see --help)", 2)
+    except SettingsError as error:
+        reason = error.__cause__ or error.__context__ or error
+        _stop(f"{error}: {reason}; a value that holds quotes or brackets is a JSON list: '[\"...\"]' (see --help)", 2)
     except KeyboardInterrupt:
         _stop("\nStopped.", 130)
     except Exception as error:

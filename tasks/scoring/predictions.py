@@ -100,7 +100,7 @@ def write_predictions(table: pa.Table, result_json: str, path: Path) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             pa_csv.write_csv(table, partial)
         else:
             pq.write_table(table.replace_schema_metadata({"evenhand": result_json}), partial, compression="zstd")

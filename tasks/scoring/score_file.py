@@ -135,6 +135,6 @@ def _output_path(request: ScoreRequest, version: _Chosen, source: Fetched) -> Pa
         digest = hashlib.sha256("".join(file.sha256 for file in source.files).encode()).hexdigest()[:12]
         return settings().home / "predictions" / f"{version.name}-v{version.version}-{digest}.parquet"
     path = Path(request.out).expanduser()
-    if path.suffix not in {".parquet", ".csv"}:
+    if path.suffix.lower() not in {".parquet", ".csv"}:
         raise StorageError(f"{path} ends in {path.suffix!r}; allowed: .parquet, .csv")
     return path

@@ -69,7 +69,7 @@ def read_experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
     shared, target = parts.shared, problem.target.column
     frame = mapped_rows(shared, read) if shared else read()
     train = frame.iloc[: parts.train.rows]
-    y = _codes(frame, parts, target)
+    y = class_codes(frame, parts, target)
     inner = comparable_folds(make_folds(train, y[: len(train)], problem.split.folds, seed), y)
     outer = Fold(HOLDOUT_FOLD, np.arange(len(train)), np.arange(len(train), len(frame)))
     columns = [str(name) for name in frame.columns if name != target]
@@ -89,8 +89,9 @@ def read_experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
 
 def _transfer_data(borrowed: TransferRows, parts: Parts, problem: Problem) -> TransferData:
     rows, target = read_frame(borrowed.rows), problem.target.column
-    return TransferData(rows.drop(columns=target), _codes(rows, parts, target), rows[problem.split.holdout.column])
+    return TransferData(rows.drop(columns=target), class_codes(rows, parts, target), rows[problem.split.holdout.column])
 
 
-def _codes(rows: pd.DataFrame, parts: Parts, target: str) -> np.ndarray:
+def class_codes(rows: pd.DataFrame, parts: Parts, target: str) -> np.ndarray:
+    """Return the class code of each row, in the order of the classes, shape (n_rows,)."""
     return np.asarray(pd.Categorical(rows[target], categories=list(parts.classes)).codes.astype(np.int64))

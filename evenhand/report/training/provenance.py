@@ -12,6 +12,9 @@ from evenhand.report.table_model import Cell, Table, decimal, facts, numbers, wo
 from evenhand.report.training.data import Report
 from evenhand.report.training.inline_figures import drawn
 from evenhand.report.training.sentences import caveats, chosen_settings, metric_name, rows_of_study
+from evenhand.training.leak_checks import NOT_CHECKED
+
+_NOT_CHECKED = f"Not checked: {'; '.join(NOT_CHECKED)}."
 
 
 def tuning(report: Report) -> dict[str, Any] | None:
@@ -84,7 +87,12 @@ def made(report: Report) -> dict[str, Any]:
         ("chosen by", f"the best {summary.metric} out of fold; the held-out period was not used"),
     ]
     if summary.leak_sentinel is not None:
-        rows.append(("leak sentinel", f"{summary.leak_sentinel}: no scored row was used in the fit that predicted it"))
+        rows.append(
+            (
+                "leak sentinel",
+                f"{summary.leak_sentinel}: no scored row was used in the fit that predicted it. {_NOT_CHECKED}",
+            )
+        )
     hashes = {
         "snapshot": summary.data.sha256,
         "training rows": found.train_sha256,

@@ -12,6 +12,18 @@ from pydantic import BaseModel, ConfigDict
 
 from evenhand.errors import SourceError
 
+# Whole numbers with gaps keep their type.
+_WHOLE = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+}
+
 
 class SourceFile(BaseModel):
     """One file that rows came from; ``sha256`` is of the bytes as they were found (gzipped, if they were)."""
@@ -61,7 +73,12 @@ def joined(parts: Sequence[tuple[SourceFile, pa.Table]], origin: str) -> Fetched
     except pa.ArrowException as error:
         raise SourceError(f"{origin}: the files do not go together: {brief(error)}") from None
     # One chunk and no saved index: the frame must not depend on how the rows were cut up.
-    frame = table.combine_chunks().to_pandas(ignore_metadata=True)
+    table = table.combine_chunks()
+    frame = table.to_pandas(ignore_metadata=True)
+    for name in columns:  # as float64, a large number would be another one
+        kind = _WHOLE.get(table[name].type)
+        if kind is not None and table[name].null_count:
+            frame[name] = table[name].to_pandas(types_mapper=_WHOLE.get)
     return Fetched(frame=frame, origin=origin, files=tuple(file for file, _ in parts))
 
 

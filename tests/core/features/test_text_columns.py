@@ -137,8 +137,8 @@ def test_a_column_without_a_term_is_a_clear_error(cells):
         TextColumns().fit(frame)
 
 
-def test_numbers_are_read_as_written():
-    assert texts_of(pd.DataFrame({"notes": [12.5, None, 7]})) == ["12.5", "", "7.0"]
+def test_a_number_is_its_one_text():
+    assert texts_of(pd.DataFrame({"notes": [12.5, None, 7]})) == ["12.5", "", "7"]
     mixed = pd.DataFrame({"notes": pd.Series(["two words", 5, None, b"raw", True], dtype=object)})
     assert texts_of(mixed)[:3] == ["two words", "5", ""]
     assert all(isinstance(text, str) for text in texts_of(mixed))
