@@ -73,7 +73,7 @@ def _follow_home(path: Path) -> None:
     present = (path.parent / ARTIFACTS).resolve()
     with (
         contextlib.closing(sqlite3.connect(path, timeout=30)) as database,
-        contextlib.suppress(sqlite3.OperationalError),
+        contextlib.suppress(sqlite3.DatabaseError),
     ):
         located = database.execute("select distinct artifact_location from experiments").fetchall()
         for (address,) in located:
