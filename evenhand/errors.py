@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evenhand.printable import printable
+from evenhand.text.printable import printable
 
 
 class EvenhandError(Exception):

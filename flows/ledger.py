@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.audit.chain import LedgerError
-from evenhand.printable import printable
+from evenhand.text.printable import printable
 from tasks.local.command_line import run_command
 from tasks.registry.ledger_text import ledger_as_text, restore_from_ledger, seal_from_ledger
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from evenhand.printable import printable
+from evenhand.text.printable import printable
 from tasks.local.command_line import run_command
 from tasks.review.rollback import RollbackRequest, roll_back, signed_rollback
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from evenhand.printable import printable
+from evenhand.text.printable import printable
 from tasks.local.command_line import run_command
 from tasks.scoring.score_file import ScoreRequest, ScoringResult
 from tasks.scoring.score_file import score as score_file

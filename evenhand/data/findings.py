@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from evenhand.data.broken_rows import BrokenRows, CheckedExpectation, any_row
-from evenhand.data.cell_text import text_of, two_spellings
 from evenhand.data.schema import column_types
 from evenhand.data.suite_spec import OF_TYPE, Expectation, Suite
 from evenhand.data.times import describe_formats
 from evenhand.problem import Problem
+from evenhand.text.cell_text import text_of, two_spellings
 
 COPIES = "expect_compound_columns_to_be_unique"
 _LONGEST_MESSAGE = 1400
@@ -118,13 +118,13 @@ class Findings:
         listed = [f"{b.name}: {int(b.rows.sum()):,} ({self.examples(b.columns, b.rows)})" for b in faults[:_LISTED]]
         more = f" and {len(faults) - _LISTED} more expectations" if len(faults) > _LISTED else ""
         count = "all" if rows.all() else f"{int(rows.sum()):,} of"
-        ways_out = "".join(f". {text}" for text in map(self._way_out, faults[:_LISTED]) if text)
+        remedies = "".join(f". {text}" for text in map(self._remedy, faults[:_LISTED]) if text)
         return [
             f"{count} {len(rows):,} rows break an expectation, at most {allowed:.1%} may; {'; '.join(listed)}{more}"
-            f"{ways_out}"
+            f"{remedies}"
         ]
 
-    def _way_out(self, fault: BrokenRows) -> str:
+    def _remedy(self, fault: BrokenRows) -> str:
         """Write which format reads the cells of a time column that could not be read."""
         name = fault.columns[0] if fault.columns else ""
         wanted = column_types(self.problem).get(name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evenhand.data.cell_text import text_of
 from evenhand.data.number_range import within_range
 from evenhand.errors import GateError
 from evenhand.problem import Problem
+from evenhand.text.cell_text import text_of
 
 MISSING = "missing"  # the group of rows without a value
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from evenhand.data.cell_text import text_of
 from evenhand.data.times import wall_clock
 from evenhand.problem import CapacityDecision, ForwardFolds, Problem
+from evenhand.text.cell_text import text_of
 
 
 class ColumnType(NamedTuple):
@@ -74,7 +74,7 @@ def _times(problem: Problem) -> dict[str, str | None]:
 def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Give each column its type.
 
-    Text is stripped, and an empty cell is missing; a value has one text, see :mod:`evenhand.data.cell_text`. Columns
+    Text is stripped, and an empty cell is missing; a value has one text, see :mod:`evenhand.text.cell_text`. Columns
     that ``types`` does not name pass through untouched.
 
     Parameters

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from evenhand.data.cell_text import canonical_text, text_of
 from evenhand.errors import ProblemError
 from evenhand.problem import Blocks, ForwardFolds, GroupFolds, StratifiedFolds, Target
+from evenhand.text.cell_text import canonical_text, text_of
 
 _PERIOD = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 

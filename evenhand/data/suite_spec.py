@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.data.cell_text import canonical_text
 from evenhand.data.schema import ColumnType, column_types, time_type
 from evenhand.errors import ProblemError
 from evenhand.problem import Problem, Target
+from evenhand.text.cell_text import canonical_text
 
 COLUMN_SET = "expect_table_columns_to_match_set"
 OF_TYPE = "expect_column_values_to_be_of_type"

@@ -16,8 +16,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from evenhand.data.cell_text import canonical_text
 from evenhand.errors import ProblemError
+from evenhand.text.cell_text import canonical_text
 
 _OFFSET = re.compile(r"[0-9]{4}.*[T ][0-9]{2}.*?\s*(?:(Z)|([+-])([0-9]{2})(?::?([0-9]{2}))?)")
 _DAYS = (

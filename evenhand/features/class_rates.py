@@ -20,11 +20,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import TargetEncoder
 
-from evenhand.data.cell_text import canonical_text
 from evenhand.data.number_range import LARGEST, within_range
 from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.errors import ProblemError
 from evenhand.problem import Rate
+from evenhand.text.cell_text import canonical_text
 
 METRES_PER_DEGREE = 111_320.0
 UNSEEN = -1

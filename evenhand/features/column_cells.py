@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
-from evenhand.data.cell_text import canonical_text
 from evenhand.data.number_range import within_range
 from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.features.class_rates import part_of_time
+from evenhand.text.cell_text import canonical_text
 
 MISSING = "(missing)"
 

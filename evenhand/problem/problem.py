@@ -10,7 +10,6 @@ from zoneinfo import available_timezones
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from evenhand.errors import ProblemError
-from evenhand.printable import printable
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.models import EVIDENCE_KINDS, SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
@@ -30,6 +29,7 @@ from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
 from evenhand.problem.strategies import Strategy, named_classes
 from evenhand.problem.tuning import Tuning, tuning_fault
+from evenhand.text.printable import printable
 
 
 class Problem(Frozen):

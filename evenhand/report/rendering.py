@@ -13,9 +13,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from evenhand.printable import printable
 from evenhand.report.table_model import Table, decimal, percentage
 from evenhand.report.table_text import markdown_table, plain_markdown
+from evenhand.text.printable import printable
 
 
 def render_page(template: str, **values: Any) -> str:

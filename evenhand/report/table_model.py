@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from evenhand.evidence.bootstrap import Interval
-from evenhand.printable import printable
+from evenhand.text.printable import printable
 
 NAMES = ("model", "strategy", "features", "decision")
 WORDS = (*NAMES, "method", "skipped")  # columns of a comparison that hold words; all others hold numbers

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from evenhand.printable import printable
 from evenhand.report.table_model import NAMES, WORDS, Cell, Table, frame_table, heading
+from evenhand.text.printable import printable
 
 WIDTH = 110  # columns of a terminal
 FOLDED = ("out-of-fold", "held-out")  # columns of counted conclusions, which may be folded like words

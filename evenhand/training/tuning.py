@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from evenhand.data.cell_text import text_of
 from evenhand.data.lineage import RowsSeen, rows_seen
 from evenhand.data.split import Fold, make_folds, period_numbers
 from evenhand.errors import LeakFound, ProblemError
@@ -23,6 +22,7 @@ from evenhand.metrics.scores import score
 from evenhand.models import DEFAULTS, check_models
 from evenhand.problem import ForwardFolds, GroupFolds, ModelSpec, Problem, Setting, StratifiedFolds
 from evenhand.problem.models import Params
+from evenhand.text.cell_text import text_of
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.tuned_settings import DECLARED, TrialRecord

@@ -17,10 +17,10 @@ import pandas as pd
 from pydantic import ValidationError
 
 from evenhand.data.broken_rows import CheckedExpectation
-from evenhand.data.cell_text import canonical_text
 from evenhand.data.suite_spec import NOT_NULL, Expectation, Suite, derived_suite, freshness_rules
 from evenhand.errors import ValidationFailed
 from evenhand.problem import Problem
+from evenhand.text.cell_text import canonical_text
 from tasks.settings import settings
 
 _LOGGERS = ("great_expectations", "great_expectations.data_context.types.base")  # the second has a level of its own

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import CliApp, SettingsError
 
 from evenhand.errors import EvenhandError
-from evenhand.printable import printable
+from evenhand.text.printable import printable
 from tasks.local.services import check_services
 
 Request = TypeVar("Request", bound=BaseModel)

@@ -16,8 +16,8 @@ from urllib.parse import quote, urlencode
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from evenhand.printable import printable
 from evenhand.problem.presets import registered_name
+from evenhand.text.printable import printable
 from tasks.local.command_line import run_command
 from tasks.local.servers import HOST, Page, check_alive, check_port, get, served, wait_until_up
 from tasks.settings import settings

@@ -19,10 +19,10 @@ from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.evidence.sentences import signed
 from evenhand.evidence.types import EVALUATION_SET_NAMES, EVALUATION_SETS, CandidateEvidence, Evidence
 from evenhand.metrics.scores import flat, to_record
-from evenhand.printable import printable
 from evenhand.problem import Problem
 from evenhand.problem.models import Params
 from evenhand.problem.presets import Preset
+from evenhand.text.printable import printable
 from evenhand.training.candidates import Candidate
 from tasks.processes.pool import Workers
 from tasks.reporting.draw import candidate_folder, draw_files

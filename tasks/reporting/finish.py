@@ -13,7 +13,6 @@ from evenhand.data.schema import column_types
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict, error_verdict
 from evenhand.metrics.scores import flat
-from evenhand.printable import printable
 from evenhand.problem import Problem
 from evenhand.report.calibration_table import calibration_table
 from evenhand.report.candidate_row import Row
@@ -36,6 +35,7 @@ from evenhand.report.summary import (
 from evenhand.report.table_model import decimal
 from evenhand.report.table_text import markdown_table, plain_markdown, render_markdown, render_text
 from evenhand.report.training.strategies import class_tables, scored_strategies
+from evenhand.text.printable import printable
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evenhand.errors import LeakFound
-from evenhand.printable import printable
 from evenhand.problem import REVIEW_KEYS, Problem
 from evenhand.problem.presets import Preset, registered_name
+from evenhand.text.printable import printable
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.processes.memory import give_back

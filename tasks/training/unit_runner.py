@@ -13,8 +13,8 @@ from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
 from evenhand.postprocess.postprocessing import Postprocessing
-from evenhand.printable import printable
 from evenhand.report.table_model import decimal
+from evenhand.text.printable import printable
 from evenhand.training.candidates import Candidate
 from evenhand.training.presets import preset_folds
 from tasks.training.context import TrainingContext

@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from evenhand.printable import printable
 from evenhand.report.figures.glyphs import give_glyphs, spell_out
+from evenhand.text.printable import printable
 
 DPI = 110
 SIZE = (8.0, 5.0)  # inches

@@ -19,9 +19,9 @@ import numpy as np
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
 from evenhand.errors import EvenhandError, StorageError
-from evenhand.printable import printable
 from evenhand.problem import LOWER_IS_BETTER, Setting, Tuning
 from evenhand.problem.models import Params
+from evenhand.text.printable import printable
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
 from evenhand.training.tuned_settings import Chosen, State, TrialRecord

@@ -16,8 +16,8 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import task_run
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
-from evenhand.printable import printable
 from evenhand.report.table_model import decimal
+from evenhand.text.printable import printable
 from evenhand.training.candidates import Candidate, fits, tuned_candidates
 from evenhand.training.tuned_settings import Chosen
 from tasks.processes.pool import Workers

@@ -121,7 +121,7 @@ def test_columns_without_a_value_or_a_word_stop_nothing():
     features = {**HONEST, "numeric": ["hour", "empty"], "categorical": ["blank"], "text": ["notes"]}
     scores = score_columns(_problem(features), frame, y, seed=0)
     assert not scores.suspected
-    assert "notes" not in scores.alone
+    assert scores.alone.get("notes", 0.0) < 0.5
 
 
 def test_every_column_is_read_in_a_role_of_its_own():

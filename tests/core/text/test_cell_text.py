@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenhand.data.cell_text import canonical_text, text_of, two_spellings
 from evenhand.data.groups import groups_of
 from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.data.split import class_labels
@@ -21,6 +20,7 @@ from evenhand.data.suite_spec import raw_classes
 from evenhand.features.class_rates import RateCategories
 from evenhand.features.column_cells import CyclicCells, TextCells
 from evenhand.problem import Rate, Target, parse_problem
+from evenhand.text.cell_text import canonical_text, text_of, two_spellings
 from tasks.data.sources.fetched import described, joined
 from tasks.data.sources.files import read_parquet
 from tasks.data.sources.text import read_csv
@@ -154,7 +154,7 @@ def test_an_instant_is_in_utc_however_it_is_written():
 
 
 def test_codes_stay_as_they_are_written():
-    codes = ["007", "1E5", "12e3", "1.2.3", "-", "+5", "5.", ".5", "031A", "2024-13-01 10:00", "0x10", "T", "f"]
+    codes = ["007", "1E5", "12e3", "1.2.3", "-", "+5", "5.", "0.5"[1:], "031A", "2024-13-01 10:00", "0x10", "T", "f"]
     assert [canonical_text(code) for code in codes] == codes
 
 

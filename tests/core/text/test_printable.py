@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand.errors import ProblemError
-from evenhand.printable import printable
 from evenhand.problem import parse_problem
 from evenhand.report.figures.style import short
 from evenhand.report.rendering import _html
 from evenhand.report.table_text import plain_markdown, render_markdown, render_text
+from evenhand.text.printable import printable
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,6 @@ def problem(**changes):
         {"models": [{"kind": "lightgbm", "label": ESCAPE}]},
         {"features": {"base": {"numeric": ["x"]}, ESCAPE: {"extend": "base", "numeric": ["y"]}}},
         {"decisions": ["argmax", {"kind": "multipliers", "label": ESCAPE}]},
-        {"reviewers": [{"name": "Ann\x1b[2J", "user": "ann"}]},
     ],
     ids=lambda changes: next(iter(changes)),
 )
