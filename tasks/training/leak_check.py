@@ -94,11 +94,9 @@ def find_leaks(
     alike = row_hashes(experiment.frame[read], labels)  # as a model reads them: it may not read the date
     twins = {fold_label(number): natural_twins(alike, fold) for number, fold in experiment.folds.items()}
     alone = None if columns is None else dict(columns.alone)
-    allowed = context.problem.allow_predictive
-    unchecked = (
-        (*NOT_CHECKED, f"columns that `allow_predictive` allows: {', '.join(allowed)}") if allowed else NOT_CHECKED
-    )
-    report = LeakReport(len(hashes), len(units), twins, alone, unchecked)
+    allowed = ", ".join(context.problem.allow_predictive)
+    more = (f"columns that `allow_predictive` allows: {allowed}",) if allowed else ()
+    report = LeakReport(len(hashes), len(units), twins, alone, (*NOT_CHECKED, *more))
     write_json(path, report.to_record())
     unseen = twins[fold_label(HOLDOUT_FOLD)]
     training.say(
