@@ -194,6 +194,8 @@ def test_features_read_a_value_in_one_spelling(column):
     assert TextCells().fit_transform(frame).ravel().tolist() == ["111", "(missing)", "7"]
     crossing = RateCategories([Rate(columns=("beat",)).model_dump(mode="json")]).fit(pd.DataFrame({"beat": TEXTS}))
     assert crossing.transform(frame).ravel().tolist() == [1, 0, 2]
+    flags = RateCategories([Rate(columns=("flag",)).model_dump(mode="json")]).fit(pd.DataFrame({"flag": [True, False]}))
+    assert flags.transform(pd.DataFrame({"flag": ["FALSE", "true"]})).ravel().tolist() == [1, 2]
     cyclic = CyclicCells(period=2, values=["7.0", "111"]).fit(frame)
     assert cyclic.transform(frame)[:, 1].round(6).tolist()[::2] == [-1.0, 1.0]
 
