@@ -118,13 +118,13 @@ class Findings:
         listed = [f"{b.name}: {int(b.rows.sum()):,} ({self.examples(b.columns, b.rows)})" for b in faults[:_LISTED]]
         more = f" and {len(faults) - _LISTED} more expectations" if len(faults) > _LISTED else ""
         count = "all" if rows.all() else f"{int(rows.sum()):,} of"
-        remedies = "".join(f". {text}" for text in map(self._remedy, faults[:_LISTED]) if text)
+        hints = "".join(f". {text}" for text in map(self._format_hint, faults[:_LISTED]) if text)
         return [
             f"{count} {len(rows):,} rows break an expectation, at most {allowed:.1%} may; {'; '.join(listed)}{more}"
-            f"{remedies}"
+            f"{hints}"
         ]
 
-    def _remedy(self, fault: BrokenRows) -> str:
+    def _format_hint(self, fault: BrokenRows) -> str:
         """Write which format reads the cells of a time column that could not be read."""
         name = fault.columns[0] if fault.columns else ""
         wanted = column_types(self.problem).get(name)

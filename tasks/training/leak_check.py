@@ -17,7 +17,15 @@ from evenhand.data.split import class_labels
 from evenhand.errors import LeakFound
 from evenhand.problem import Problem
 from evenhand.training.experiment import Experiment
-from evenhand.training.leak_checks import LEAK_SENTINEL, LeakReport, fold_leaks, made_rows, natural_twins, row_hashes
+from evenhand.training.leak_checks import (
+    LEAK_SENTINEL,
+    NOT_CHECKED,
+    LeakReport,
+    fold_leaks,
+    made_rows,
+    natural_twins,
+    row_hashes,
+)
 from evenhand.training.predictive_columns import ColumnScores, describe_suspected, score_columns
 from tasks.data.partition import Parts
 from tasks.storage.files import write_json
@@ -86,7 +94,9 @@ def find_leaks(
     alike = row_hashes(experiment.frame[read], labels)  # as a model reads them: it may not read the date
     twins = {fold_label(number): natural_twins(alike, fold) for number, fold in experiment.folds.items()}
     alone = None if columns is None else dict(columns.alone)
-    report = LeakReport(rows=len(hashes), fits=len(units), twins=twins, columns_alone=alone)
+    allowed = ", ".join(context.problem.allow_predictive)
+    more = (f"columns that `allow_predictive` allows: {allowed}",) if allowed else ()
+    report = LeakReport(len(hashes), len(units), twins, alone, (*NOT_CHECKED, *more))
     write_json(path, report.to_record())
     unseen = twins[fold_label(HOLDOUT_FOLD)]
     training.say(

@@ -85,7 +85,7 @@ THROUGH = {
 
 @pytest.mark.parametrize("through", THROUGH)
 @pytest.mark.parametrize("kind", WHOLE)
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(-(2**53), 2**53), min_size=1, max_size=5))
 def test_a_whole_number_has_one_text(kind, through, numbers):
     column = THROUGH[through](WHOLE[kind](numbers))
@@ -93,6 +93,7 @@ def test_a_whole_number_has_one_text(kind, through, numbers):
     assert text_of(column).isna().tolist()[len(numbers) :] == [True] * (len(column) - len(numbers))
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 4))
 def test_a_fraction_has_one_text(number, zeros):
     text = canonical_text(number)
@@ -105,6 +106,7 @@ def test_a_fraction_has_one_text(number, zeros):
     assert canonical_text(np.float32("0.1")) == "0.1"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_the_text_of_a_text_is_the_same_text(text):
     once = canonical_text(text)
@@ -154,7 +156,7 @@ def test_an_instant_is_in_utc_however_it_is_written():
 
 
 def test_codes_stay_as_they_are_written():
-    codes = ["007", "1E5", "12e3", "1.2.3", "-", "+5", "5.", "0.5"[1:], "031A", "2024-13-01 10:00", "0x10", "T", "f"]
+    codes = ["007", "1E5", "12e3", "1.2.3", "-", "+5", "5.", "031A", "2024-13-01 10:00", "0x10", "T", "f"]
     assert [canonical_text(code) for code in codes] == codes
 
 
@@ -192,6 +194,8 @@ def test_features_read_a_value_in_one_spelling(column):
     assert TextCells().fit_transform(frame).ravel().tolist() == ["111", "(missing)", "7"]
     crossing = RateCategories([Rate(columns=("beat",)).model_dump(mode="json")]).fit(pd.DataFrame({"beat": TEXTS}))
     assert crossing.transform(frame).ravel().tolist() == [1, 0, 2]
+    flags = RateCategories([Rate(columns=("flag",)).model_dump(mode="json")]).fit(pd.DataFrame({"flag": [True, False]}))
+    assert flags.transform(pd.DataFrame({"flag": ["FALSE", "true"]})).ravel().tolist() == [1, 2]
     cyclic = CyclicCells(period=2, values=["7.0", "111"]).fit(frame)
     assert cyclic.transform(frame)[:, 1].round(6).tolist()[::2] == [-1.0, 1.0]
 

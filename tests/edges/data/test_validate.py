@@ -12,10 +12,14 @@ import pandas as pd
 import pytest
 
 from evenhand.data.findings import COPIES
+from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.data.suite_spec import Expectation
 from evenhand.errors import EvenhandError, ProblemError, SourceError, ValidationFailed
 from evenhand.problem import ParquetSource, SyntheticSource, parse_problem
+from evenhand.problem.policies import ValidationPolicy
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
+from tasks.data.suites import Checker
 from tasks.data.validate import validate
 from tasks.settings import settings
 from tasks.storage.store import open_store, read_frame
@@ -457,3 +461,18 @@ def test_a_target_of_any_header_is_checked(in_file, in_problem, tmp_path):
     }
     validated = run(parse_problem(described, "hard.yaml"))
     assert read_frame(validated.good)[in_problem].value_counts().to_dict() == dict.fromkeys(classes, 30)
+
+
+def test_the_problem_may_allow_a_class_of_few_rows(small):
+    allowed = ValidationPolicy(min_class_rows=2)
+    assert run(small(FILES["a class with two rows"](clean()), validation=allowed)).good.rows
+    with pytest.raises(ValidationFailed, match=r"found 2, asked min_value 3\. Classes of so few rows: leave"):
+        run(small(FILES["a class with two rows"](clean()), validation=ValidationPolicy(min_class_rows=3)))
+
+
+def test_the_values_of_a_suite_have_the_text_of_the_cells():
+    rows = pd.DataFrame({"beat": [111.0, None, 7.5]})
+    typed, _ = parse_columns(rows, {"beat": ColumnType("text")})
+    expectation = Expectation(type=IN_SET, kwargs={"column": "beat", "value_set": ["111.00", "7.50"]})
+    (result,) = Checker().run("beats", typed, [expectation])
+    assert result.success

@@ -19,7 +19,7 @@ from tasks.data.split import split
 from tasks.storage.store import read_frame, write_frame
 from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.fit import fit, model_path
-from tasks.training.leak_check import find_leaks
+from tasks.training.leak_check import check_columns, find_leaks
 from tasks.training.training import Training, open_training
 from tests.edges.tiny_registry import registry
 
@@ -150,3 +150,26 @@ def test_a_rule_fitted_on_the_rows_of_the_held_out_period_stops_the_training_and
     (run,) = registry.client.search_runs([experiment.experiment_id], "tags.leak_sentinel LIKE '%'")
     assert (run.info.status, run.data.tags["leak_sentinel"]) == ("FAILED", message)
     assert not refitted[0].exists(), "no model of a training that leaks stays behind"
+
+
+def test_a_column_that_gives_the_class_stops_the_training_before_a_fit(training):
+    frame = read_frame(good())
+    outcome = frame["kind"].map({"bike": "t", "car": "t"}).fillna("a")
+    leaking = write_frame(frame.assign(place=outcome), "good/{sha256}.parquet")
+    parts = split.fn(leaking, PROBLEM)
+    with pytest.raises(LeakFound, match=r"'place' \(macro-F1 1\.000\) alone gives the class 'kind'"):
+        check_columns.fn(training, parts)
+    assert reported(training)["leak_sentinel"] == "leak found"
+    allowed = PROBLEM.model_copy(update={"allow_predictive": ("place",)})
+    assert check_columns.fn(replace(training, problem=allowed), parts).alone["place"] == 1.0
+
+
+def test_the_report_names_what_was_not_checked(training, capsys):
+    allowed = replace(training, problem=PROBLEM.model_copy(update={"allow_predictive": ("place",)}))
+    rows = good()
+    parts = split.fn(rows, PROBLEM)
+    columns = check_columns.fn(allowed, parts)
+    report = find_leaks.fn(*trained(allowed, rows, parts), columns)
+    assert "not checked: whether a column is known before the class" in capsys.readouterr().out
+    assert reported(training)["not_checked"][-1] == "columns that `allow_predictive` allows: place"
+    assert reported(training)["columns_alone"] == dict(report.columns_alone) == dict(columns.alone)
