@@ -8,6 +8,7 @@ from evenhand.audit.chain import Chain, LedgerError, Record
 from evenhand.audit.requests import SIGNATURE
 from evenhand.audit.review_state import ChampionState, champion_records, champion_state, champion_state_on
 from evenhand.audit.trust import UNWITNESSED
+from evenhand.text.printable import printable
 from tasks.registry.champion_alias import reconcile, restore, seal_ledger
 from tasks.registry.ledger_store import read_ledger
 from tasks.registry.model_versions import (
@@ -164,7 +165,8 @@ def _line(record: Record) -> str:
     version = f"version {record.version}" if record.version else "no version"
     outcome = f": {record.facts['outcome']}" if record.kind == "verdict" else ""
     reason = f" ({record.reason})" if record.reason and record.kind not in ("verdict", "request") else ""
-    return f"  {record.seq:4} {record.at} {record.kind:12} {version}{outcome}{by}{reason}"
+    # A line break in a comment would print a record that does not exist.
+    return printable(f"  {record.seq:4} {record.at} {record.kind:12} {version}{outcome}{by}{reason}")
 
 
 def _on(ledger: Ledger, when: str) -> str:
@@ -183,7 +185,7 @@ def _why(ledger: Ledger) -> str:
     for record in champion_records(ledger.chain.records):
         lines.append(_line(record))
         if record.kind == "verdict":
-            lines.append(f"         {record.reason}")
+            lines.append(printable(f"         {record.reason}"))
         facts = record.facts | (training_facts(record) if record.kind == "registration" else {})
         lines += [f"         {key:18} {facts[key]}" for key in _FACTS if facts.get(key)]
     return f"{ledger.name}: " + "\n".join(lines)
