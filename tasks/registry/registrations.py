@@ -16,7 +16,7 @@ from evenhand.audit.chain import Record
 from evenhand.audit.requests import MODEL_SHA256
 from evenhand.audit.review_state import Promoted, champion_state, find_registration
 from evenhand.errors import EvenhandError, GateError
-from tasks.registry.load_model import fetch_model, load_model
+from tasks.registry.load_model import fetch_model
 from tasks.registry.model_versions import CHAMPION, ModelName, find_version, model_exists, short_name
 from tasks.registry.store_model import LoggedModel
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-    from evenhand.scoring.model import FittedCandidate
 
 CREATED, TAGS = "created", "tags"
 _TRAIN_AGAIN = "Train again to register a version of its own"
@@ -99,17 +98,6 @@ def registration_of(client: MlflowClient, records: Sequence[Record], name: Model
             f"{value!r}: it was changed by hand. `make ledger PROBLEM={short_name(name)} ARGS=--restore` puts it back"
         )
     return registration
-
-
-def load_registered(name: ModelName, registration: Record) -> FittedCandidate:
-    """Load a registered version when its files are those that were registered.
-
-    Raises
-    ------
-    EvenhandError
-        See :func:`tasks.registry.load_model.load_model`.
-    """
-    return load_model(f"models:/{name}/{registration.version}", registration.facts[MODEL_SHA256])
 
 
 def check_files(name: ModelName, version: str, sha256: str) -> None:
