@@ -27,8 +27,9 @@ from tasks.reporting.candidates import draw_all, log_all, wait_all
 from tasks.reporting.finish import finish, log_inputs, report_of_failure, write_comparison
 from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
+from tasks.training.choose import choose
 from tasks.training.compare import compare
-from tasks.training.evaluate import choose, evaluate_all, score_all
+from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.leak_check import check_columns, find_leaks
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.race import run_race
@@ -119,7 +120,8 @@ def train(request: TrainRequest) -> dict[str, Any]:
         fold_units, stopped = step("cross_validate", doing, run_race, units, grid)
         scored = step("evaluate", "score them out of fold", evaluate_all, context, grid, fold_units, stopped)
         stacked, scored, fold_units = step("stack", "stack the best", stack_best, units, scored, fold_units)
-        winner, finalists = choose(problem, scored), [fit for fit in fits(grid) if fit.fit_name not in stopped]
+        winner, choice = choose(context, scored)
+        finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
 
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, predict {parts.holdout.rows:,}"
         refitted, holdout_units = step("refit", doing, refit_all, units, winner, fold_units, finalists, stacked)
@@ -127,8 +129,8 @@ def train(request: TrainRequest) -> dict[str, Any]:
         results = step("score", "score them on the held-out rows", score_all, context, scored, holdout_units)
         checked = (training, context, validated.good, results, columns)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *checked)
-        evidence = step("compare", "find out what helps, and how sure that is", compare, context, results)
-        compared = Compared(results, evidence, winner, leaks)
+        evidence = step("compare", "find out what helps, and how sure that is", compare, context, results, choice)
+        compared = Compared(results, evidence, winner, choice, leaks)
         with report_of_failure(training, data, compared):
             write_comparison(training, context, compared)
             logging = log_all(training, results, drawing, evidence)

@@ -98,6 +98,9 @@ class Calibration:
         return parts[0] if parts else None
 
 
+UNCHANGED = Calibration(prior=False, calibrator=None)
+
+
 def fit_calibration(methods: Sequence[CalibrationMethod], predictions: Predictions) -> Calibration:
     """Choose a calibration by its cross-fitted log-loss, and fit it on all rows.
 
@@ -148,9 +151,24 @@ class CrossFittedCalibration:
 
 
 def cross_fit_calibration(methods: Sequence[CalibrationMethod], predictions: Predictions) -> CrossFittedCalibration:
-    """Choose and fit the calibration of a fit, and again for each fold without that fold's rows."""
+    """Choose and fit the calibration of a fit, and again for each fold without that fold's rows.
+
+    A calibration stays only if the folds' rows, each calibrated by what was chosen and fitted without it, have a lower
+    log-loss than as the model gives them, by more than one standard error of the difference.
+    """
     by_fold = tuple(fit_calibration(methods, others) for others in predictions.fitting_samples(ROWS))
-    return CrossFittedCalibration(by_fold, fit_calibration(methods, predictions))
+    found = CrossFittedCalibration(by_fold, fit_calibration(methods, predictions))
+    if not found.changes or _better(found, predictions):
+        return found
+    return CrossFittedCalibration((UNCHANGED,) * len(by_fold), UNCHANGED)
+
+
+def _better(found: CrossFittedCalibration, predictions: Predictions) -> bool:
+    if found.final.name == UNCHANGED.name:
+        return False
+    before = log_losses(predictions.y, predictions.proba)
+    gained = before - log_losses(predictions.y, found.out_of_fold(predictions))
+    return bool(gained.mean() > gained.std() / np.sqrt(len(gained)))
 
 
 def _pieces(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from evenhand.data.references import Reference
 from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
+from evenhand.selection.choice import Choice
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LeakReport
 from tasks.data.balance import Balanced
@@ -34,6 +35,7 @@ class Compared:
     results: Sequence[Result]
     evidence: Evidence
     winner: Candidate
+    choice: Choice
     leaks: LeakReport
 
     @property

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_key
 from evenhand.metrics.scores import score
-from evenhand.postprocess.choose_calibration import Calibration
+from evenhand.postprocess.choose_calibration import UNCHANGED
 from evenhand.postprocess.fit_rules import AnyDecision
 from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import ARGMAX
@@ -206,7 +206,7 @@ def refit_stack(
     dict of str to list of Unit
         The unit of each fit on the held-out rows, the stack's own among them.
     """
-    plain = Postprocessing(postprocessing.rule, Calibration(prior=False, calibrator=None), "calibrated")
+    plain = Postprocessing(postprocessing.rule, UNCHANGED, "calibrated")
     members = [fit_on_all(context, member, plain, workers) for member in stacked.candidate.members]
     holdout_units = {member.unit.candidate.fit_name: [member.unit] for member in members}
     unit = stack_holdout(context, stacked, holdout_units)

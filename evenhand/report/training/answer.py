@@ -5,14 +5,21 @@ from __future__ import annotations
 from evenhand.evidence.bootstrap import Interval
 from evenhand.problem import LOWER_IS_BETTER
 from evenhand.report.candidate_row import row_name
+from evenhand.report.expected_score import expected_score
 from evenhand.report.table_model import decimal
 from evenhand.report.training.data import Report
 from evenhand.report.training.sentences import described, judged_rarest, metric_name
 
 
-def answer(report: Report) -> tuple[str, str]:
-    """Return two sentences: the result overall, and for the rarest class with enough rows."""
-    return _overall(report), _rarest(report)
+def answer(report: Report) -> tuple[str, ...]:
+    """Return the result overall, what was to be expected of it, and the rarest class with enough rows."""
+    return tuple(text for text in (_overall(report), expected(report), _rarest(report)) if text)
+
+
+def expected(report: Report) -> str:
+    """Say what the folds let expect of the winner; empty where that is not known."""
+    found = report.summary.expected
+    return expected_score(found, metric_name(report.problem.metric)) if found else ""
 
 
 def next_step(report: Report) -> str:
@@ -24,6 +31,8 @@ def next_step(report: Report) -> str:
         return f"Next: nothing; {version} passed the gate, and this problem needs no review (review: never)."
     if verdict.outcome == "error":
         return "Next: mend what the gate reports below and train again; nothing changes until then."
+    if verdict.acknowledgeable and verdict.review == "required":
+        return f"Next: a reviewer may acknowledge what no rows can decide, and approve {version} (make review)."
     if verdict.outcome == "insufficient evidence" and verdict.more_rows is not None:
         return f"Next: nothing changes; about {verdict.more_rows:,} more held-out rows would decide."
     return "Next: nothing changes; the reasons are below."
