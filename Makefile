@@ -31,7 +31,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows || true; } > /dev/null
 
-.PHONY: help train score review ledger rollback bench bench-keel gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
+.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -80,6 +80,9 @@ gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs of mo
 
 bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about ten minutes; can be resumed)
 	@$(BIN)/python -m benchmarks.keel $(ARGS)
+
+bench-promise: $(RUNTIME) ## compare expected scores with held-out ones on some 270 small splits (can be resumed)
+	@$(BIN)/python -W ignore -m benchmarks.promise $(ARGS)
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c stops both)
 	@$(BIN)/python -m tasks.local.ui

@@ -42,6 +42,7 @@ from evenhand.strategies import resample, resampling_record
 from evenhand.training.candidates import Candidate
 
 FOLDS, HELD_OUT, FRESH = 5, 0.3, 3_000
+FEWEST = 4  # rows of a class in a fold's training rows for undersampling
 NONE, WEIGHTS, UNDER, OVER = (
     SimpleStrategy(kind=kind) for kind in ("none", "class_weight", "random_under", "random_over")
 )
@@ -198,7 +199,10 @@ def _fitted(split: Split) -> dict[str, np.ndarray]:
         "y_test": split.y[split.train :],
         "held_out": np.array(split.held_out),
     }
+    rarest = min(int(np.bincount(split.y[fold.train], minlength=len(split.classes)).min()) for fold in folds)
     for candidate in FITS:
+        if candidate.strategy == UNDER and rarest < FEWEST:
+            continue
         done = [_unit(split, candidate, fold) for fold in folds]
         found[f"{candidate.fit_name}|oof"] = np.concatenate([proba for proba, _ in done[:-1]])
         found[f"{candidate.fit_name}|test"] = done[-1][0]

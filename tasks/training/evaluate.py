@@ -126,7 +126,7 @@ def evaluate(
     spec = row_by_row(experiment, candidate.decision, evaluated_positions(experiment, units))
     predicted = cross_decided(spec, known, calibration, classes, context.problem.metric, trained_share(units))
     raw = score(known.y, known.proba, classes, predicted)
-    after = score(known.y, calibration.out_of_fold(known), classes, predicted) if calibration.changes else raw
+    after = score(known.y, calibration.out_of_fold(known), classes, predicted) if calibration.ships else raw
     shipped = Shipped(calibration.final.name, after)
     found = Result(candidate, tuple(units), raw, None, calibration, shipped, oof_codes=_compact(predicted))
     return replace(found, influence=_influence(context, units, known))
