@@ -49,7 +49,7 @@ def agreement(expected: Interval, out_of_fold: float, oof: Scores, test: Scores,
     """
     names = list(oof.per_class)
     rows = np.array([[scores.per_class[name].support for name in names] for scores in (oof, test)])
-    common, any_rows = (rows > 0).all(axis=0), (rows > 0).any(axis=0)
+    common, any_rows = np.minimum(*rows) > 0, np.maximum(*rows) > 0
     before, found = (_over(scores, metric, common) for scores in (oof, test))
     moved = before - out_of_fold
     shifted = Interval(expected.estimate + moved, expected.low + moved, expected.high + moved)

@@ -60,7 +60,7 @@ def _overall(report: Report) -> str:
     value = decimal(report.winner.test.metrics[metric])
     where = f"{report.summary.data.test_rows:,} held-out rows that no candidate was trained on"
     if report.baseline is None or report.baseline.test is None or measured.difference is None:
-        return f"{winner} is the best of {len(report.rows):,} candidates: {name} {value} on {where}."
+        return f"{winner} is the best of {len(report.rows):,} candidates out of fold: {name} {value} on {where}."
     before = decimal(report.baseline.test.metrics[metric])
     d = measured.difference
     better = metric not in LOWER_IS_BETTER
