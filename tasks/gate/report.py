@@ -14,6 +14,7 @@ from evenhand.gate.verdict import Case, Verdict
 from evenhand.problem import Problem
 from evenhand.report.gate.page import gate_report
 from evenhand.report.gate.verdict_view import About, Change
+from evenhand.text.printable import printable
 from tasks.registry.model_versions import in_one_line, now, tag_version
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def write_report(client: MlflowClient, problem: Problem, verdict: Verdict, conte
     client.log_text(version.run_id, page, REPORT)
     run = client.get_run(version.run_id).info
     link = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{REPORT}"
-    reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
+    reasons = "\n".join(f"- {printable(reason)}" for reason in verdict.reasons)
     text = f"**{verdict.outcome}**: [gate report]({link})\n\n{reasons}"[:DESCRIPTION_LENGTH]
     client.update_model_version(version.name, version.version, description=text)
     digest = hashlib.sha256(page.encode()).hexdigest()

@@ -57,9 +57,9 @@ def file_request(client: MlflowClient, problem: Problem, registered: Registered)
         CONFIG: problem_digests(problem)[CONFIG],
         POLICY_SHA256: rules.sha256,
         REGISTRATION: registration.hash,
-        MODEL_SHA256: registration.facts[MODEL_SHA256],
+        MODEL_SHA256: registration.fact(MODEL_SHA256),
         "trained_by": registration.by,
-        GATE_REPORT_SHA256: report_sha256(client, registration.facts["run_id"]),
+        GATE_REPORT_SHA256: report_sha256(client, registration.fact("run_id")),
     }
 
     def decide(records: Records) -> RecordBody | None:
@@ -68,7 +68,7 @@ def file_request(client: MlflowClient, problem: Problem, registered: Registered)
             raise GateError(
                 f"{name} version {number} has no verdict by the rules of {problem.name}: run the gate again"
             )
-        facts = {**fixed, **{key: verdict.facts[key] for key in (VERDICT_SHA256, COMPARED_WITH)}}
+        facts = {**fixed, **{key: verdict.fact(key) for key in (VERDICT_SHA256, COMPARED_WITH)}}
         known = latest_request(records, number)
         covered = known is not None and _covers(known, facts)
         return None if covered else RecordBody(kind="request", version=number, facts=facts)
@@ -173,7 +173,7 @@ def requested_verdict(client: MlflowClient, name: ModelName, request: Request) -
     GateError
         When it can't be read.
     """
-    return Verdict.model_validate_json(read_text(client, name, request.record.facts[VERDICT_SHA256]))
+    return Verdict.model_validate_json(read_text(client, name, request.record.fact(VERDICT_SHA256)))
 
 
 def _covers(known: Request, facts: dict[str, str]) -> bool:
