@@ -30,6 +30,14 @@ class ValidationPolicy(Frozen):
     )
 
 
+class ReportPolicy(Frozen):
+    """Limits of the light on the first screen of a report: a class beyond one of them makes it amber."""
+
+    min_recall: float = Field(default=0.3, ge=0, le=1, description="share of a class's rows that is found")
+    min_precision_lift: float = Field(default=2.0, ge=1, description="precision of a class, as a multiple of its share")
+    max_fall: float = Field(default=0.1, ge=0, le=1, description="fall of a recall from out of fold to held out")
+
+
 class Floor(Frozen):
     """The least that a class must reach on the held-out rows, whatever the champion does."""
 

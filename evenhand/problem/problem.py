@@ -14,7 +14,7 @@ from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.models import EVIDENCE_KINDS, SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
 from evenhand.problem.person_names import name_key
-from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
+from evenhand.problem.policies import GatePolicy, ReportPolicy, Reviewer, ReviewPolicy, ValidationPolicy
 from evenhand.problem.postprocessing import (
     ARGMAX,
     LABEL_METRICS,
@@ -91,6 +91,7 @@ class Problem(Frozen):
     )
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()
+    report: ReportPolicy = ReportPolicy()
     review: Literal["required", "never"] = "required"
     reviewers: tuple[Reviewer, ...] = Field(default=(), description="who may decide; empty: anybody who gives a name")
     quorum: int = Field(default=1, ge=1, description="reviewers that must approve")

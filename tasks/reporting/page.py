@@ -21,12 +21,18 @@ from evenhand.report.training.page import report_page
 from evenhand.training.experiment import Experiment
 from tasks.data.validate import Validated
 from tasks.reporting.draw import draw_comparison, draw_strategies, draw_winner
+from tasks.tracking.training_runs import GATE_REPORT
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
 from tasks.training.results import Result, evaluated_positions, held_out_units, read_predictions, resampling_records
 from tasks.training.training import code_hash
 
 REPORT, CARD = "report.html", "model_card"
+LINKS = {
+    "Model card": f"{CARD}.html",
+    "Gate report: why this verdict": GATE_REPORT,
+    "Data quality": "quality/quality.html",
+}
 
 
 def write_page(
@@ -57,15 +63,16 @@ def write_page(
             **draw_strategies(context, results),
         },
     )
-    pages = {
-        REPORT: report_page(report),
-        f"{CARD}.md": model_card(report),
-        f"{CARD}.html": model_card_page(report),
-    }
-    for name, text in pages.items():
+    for name, write in ((f"{CARD}.md", model_card), (f"{CARD}.html", model_card_page), (REPORT, report_page)):
+        text = write(replace(report, links=_links(context)))
         temporary = context.folder / f".{name}.part"
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(context.folder / name)
+
+
+def _links(context: TrainingContext) -> dict[str, str]:
+    """Return the pages that the training's folder has by now."""
+    return {name: path for name, path in LINKS.items() if (context.folder / path).is_file()}
 
 
 def _baseline(won: Result, results: Sequence[Result]) -> Result | None:

@@ -18,7 +18,6 @@ from tasks.registry.verdicts import acknowledgeable_conditions
 from tasks.review.approve import check_approval
 from tasks.review.decide import ReviewAnswer
 from tasks.review.requests import (
-    GATE_REPORT,
     GATE_REPORT_SHA256,
     expire_request,
     expires_at,
@@ -30,6 +29,7 @@ from tasks.review.requests import (
 )
 from tasks.review.reviewers import clean_name, find_declared, sign
 from tasks.tracking.client import connect
+from tasks.tracking.training_runs import GATE_REPORT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -28,11 +28,12 @@ from tasks.registry.ledger_store import Records, read_text
 from tasks.registry.model_versions import ModelName, Registered, find_version, now, tag_version, write_with_retry
 from tasks.registry.problem_rules import check_governing_file, rules_of
 from tasks.registry.registrations import registration_of
+from tasks.tracking.training_runs import GATE_REPORT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-GATE_REPORT, GATE_REPORT_SHA256 = "gate_report.html", "gate_report_sha256"
+GATE_REPORT_SHA256 = "gate_report_sha256"
 # Tags of a version, for people who open it in MLflow. They repeat the ledger and decide nothing.
 STATE, DIGEST, FILED_AT = "review", "review_digest", "review_filed_at"
 REVIEWER, COMMENT, DECIDED_AT, VOID_REASON = "reviewer", "review_comment", "review_decided_at", "review_void_reason"

@@ -125,5 +125,7 @@ class Report:
     """By the name of the candidate."""
     records: tuple[ResamplingRecord, ...] = ()
     """One entry per strategy, on all training rows."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Other pages of the training: what they are -> path, beside this one."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """Of the chosen model and of all candidates, by the names of their files; ``BASELINE_CURVES``, too."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from evenhand.report.gate.verdict_view import tone
 from evenhand.report.rendering import render_page
 from evenhand.report.training import candidates, provenance, strategies, winner
 from evenhand.report.training.answer import answer, next_step, unconfirmed
 from evenhand.report.training.data import Report
+from evenhand.report.training.light import expected, largest_fall, light, scope
 from evenhand.report.training.sentences import SYNTHETIC, scarce
 
 # Each section: its link, and what its template ``templates/training/<name>.html.j2`` shows; None leaves it out.
 SECTIONS: dict[str, tuple[str, Callable[[Report], dict[str, Any] | None]]] = {
+    "expected": ("what to expect", expected),
     "verdict": ("verdict", candidates.verdict),
     "leaderboard": ("candidates", candidates.leaderboard),
     "resampling": ("resampling", candidates.resampling),
@@ -57,8 +58,11 @@ def report_page(report: Report) -> str:
         synthetic=SYNTHETIC if report.problem.synthetic else "",
         sections=sections,
         summary=report.summary,
-        tone=tone(report.verdict),
-        answer=answer(report),
+        light=light(report),
+        scope=scope(report),
+        fall=largest_fall(report),
+        answer=answer(report)[0],
         next_step=next_step(report),
+        links=report.links,
         notes=[note for note in notes if note],
     )

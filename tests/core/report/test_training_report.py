@@ -13,6 +13,7 @@ from evenhand.report.training.answer import answer, next_step
 from evenhand.report.training.candidates import interval
 from evenhand.report.training.data import CalibratedScores
 from evenhand.report.training.intervals import CLASS_METRICS, HeldOut, measure
+from evenhand.report.training.light import expectations, light, scope
 from evenhand.report.training.page import SECTIONS, report_page
 from evenhand.report.training.sentences import SYNTHETIC, scarce, widest_gap
 from tests.core.report.report_of_training import (
@@ -57,8 +58,8 @@ def test_it_is_complete_and_reaches_nothing_outside(whole):
 
 def test_the_answer_comes_first_and_every_link_leads_to_a_section(whole, page):
     _, text = read(page)
-    overall, rarest = answer(whole)
-    parts = (overall, rarest, next_step(whole), "What the gate decided", "All candidates", "How it was made")
+    overall, expected = answer(whole)[0], expectations(whole)[-1]
+    parts = (light(whole).text, scope(whole), overall, next_step(whole), expected, "What the gate decided", "All candidates", "How it was made")
     order = [text.index(part) for part in parts]
     assert order == sorted(order)
     assert re.findall(r'<a href="#(\w+)"', page) == re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
@@ -95,7 +96,8 @@ def test_every_class_is_there_the_rarest_first_and_too_few_rows_have_no_figures(
     lines = whole.measured.classes
     assert [line.name for line in lines] == sorted(CLASSES, key=lambda name: ROWS[CLASSES.index(name)])
     assert lines[0].measures is None
-    cells = re.search(r'<th scope="row">Arson</th>(.*?)</tr>', page).group(1)
+    section = page[page.index('<section id="classes">') :]
+    cells = re.search(r'<th scope="row">Arson</th>(.*?)</tr>', section).group(1)
     assert cells.count("not enough data") == len(CLASS_METRICS)
     assert "Arson (12 rows)" in scarce(whole)
     assert "Robbery" in answer(whole)[1]
