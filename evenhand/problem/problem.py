@@ -46,6 +46,7 @@ class Problem(Frozen):
     title: str
     about: str = ""
     licence: str = "not stated"
+    contact: str = Field(default="", description="who answers questions about the data and the model")
     source: Source
     suite: str | None = Field(default=None, description="expectations/<suite>.json; derived from this file if absent")
     duplicates: Literal["drop", "keep"] = "keep"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from evenhand.evidence.bootstrap import Interval
+from evenhand.problem.policies import ReportPolicy
 from evenhand.report.table_model import Cell, Table, interval_cell, numbers, percentage, words
 from evenhand.report.training.data import ClassLine, Report
 
@@ -154,27 +155,30 @@ def _stops(report: Report) -> Iterator[str]:
 
 
 def _limits(report: Report) -> Iterator[str]:
-    policy = report.problem.report
     if report.verdict.outcome == "insufficient evidence":
         yield "The verdict is open: these rows can't decide."
     if report.measured is None:
         yield "No class was scored on held-out rows."
+    known = {fall.name: fall for fall in falls(report)}
     for line in _lines(report):
-        if line.measures is None:
-            yield f"{line.name} has {line.rows:,} held-out rows, too few to be scored."
-            continue
-        recall, precision = line.measures["recall"].estimate, line.measures["precision"].estimate
-        if recall < policy.min_recall:
-            yield f"{line.name}: {percentage(recall)} of its rows are found, less than {percentage(policy.min_recall)}."
-        least = precision_limit(line.share, policy.min_precision_lift)
-        if precision < least:
-            yield (
-                f"{line.name}: {percentage(precision)} of what it predicts as such is right, less than "
-                f"{percentage(least)}, for a share of {percentage(line.share)}."
-            )
-    for fall in falls(report):
-        if fall.size > policy.max_fall:
-            yield f"{fall.text}: a fall of more than {100 * policy.max_fall:.0f} points."
+        broken = list(_broken(line, known.get(line.name), report.problem.report))
+        if broken:
+            yield f"{line.name}: {'; '.join(broken)}."
+
+
+def _broken(line: ClassLine, fall: Fall | None, policy: ReportPolicy) -> Iterator[str]:
+    """Say which limits a class breaks."""
+    if line.measures is None:
+        yield f"{line.rows:,} held-out rows are too few to score it"
+        return
+    recall, precision = line.measures["recall"].estimate, line.measures["precision"].estimate
+    if recall < policy.min_recall:
+        yield f"{_part(recall)} of its rows are found, and {percentage(policy.min_recall)} is the limit"
+    least = precision_limit(line.share, policy.min_precision_lift)
+    if precision < least:
+        yield f"{_part(precision)} of its predictions are right, and {_part(least)} is the limit"
+    if fall is not None and fall.size > policy.max_fall:
+        yield f"out of fold {percentage(fall.before)} were found, a fall of {100 * fall.size:.0f} points"
 
 
 def precision_limit(share: float, lift: float) -> float:
@@ -199,6 +203,10 @@ def _expected(report: Report, line: ClassLine) -> str:
     if test is not None and not test.confusion[:, list(test.per_class).index(line.name)].any():
         return f"{sentence}; it predicts {line.name} for no row."
     return f"{sentence}; of 100 rows that it predicts as {line.name}, {_of_100(right)} are."
+
+
+def _part(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _of_100(share: Interval) -> str:

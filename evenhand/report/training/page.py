@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from evenhand.report.candidate_row import row_name
 from evenhand.report.rendering import render_page
 from evenhand.report.training import candidates, provenance, strategies, winner
 from evenhand.report.training.answer import answer, next_step, unconfirmed
@@ -62,6 +63,7 @@ def report_page(report: Report) -> str:
         scope=scope(report),
         fall=largest_fall(report),
         answer=answer(report)[0],
+        path=row_name(report.winner),
         next_step=next_step(report),
         links=report.links,
         notes=[note for note in notes if note],

@@ -50,10 +50,10 @@ class TestColour:
         [
             (line(ranking=0.115), "red", "better than chance"),
             (line(ranking=0.125), "green", ""),
-            (line(recall=0.29), "amber", "29 % of its rows are found"),
-            (line(precision=0.19), "amber", "19 % of what it predicts"),
+            (line(recall=0.29), "amber", "29.0 % of its rows are found"),
+            (line(precision=0.19), "amber", "19.0 % of its predictions"),
             (line(share=0.6, precision=0.85, ranking=0.9), "green", ""),
-            (line(share=0.6, precision=0.75, ranking=0.9), "amber", "less than 80 %"),
+            (line(share=0.6, precision=0.75, ranking=0.9), "amber", "80.0 % is the limit"),
             (ClassLine("Arson", 7, 0.01, None), "amber", "7 held-out rows"),
         ],
     )

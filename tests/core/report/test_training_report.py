@@ -59,7 +59,8 @@ def test_it_is_complete_and_reaches_nothing_outside(whole):
 def test_the_answer_comes_first_and_every_link_leads_to_a_section(whole, page):
     _, text = read(page)
     overall, expected = answer(whole)[0], expectations(whole)[-1]
-    parts = (light(whole).text, scope(whole), overall, next_step(whole), expected, "What the gate decided", "All candidates", "How it was made")
+    first = (light(whole).text, scope(whole), overall, next_step(whole), expected)
+    parts = (*first, "What the gate decided", "All candidates", "How it was made")
     order = [text.index(part) for part in parts]
     assert order == sorted(order)
     assert re.findall(r'<a href="#(\w+)"', page) == re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
