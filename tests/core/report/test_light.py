@@ -89,7 +89,7 @@ class TestFall:
         assert light(whole).colour == "amber"
         assert "Robbery: 39 %" in report_page(whole).replace("\n", " ")
 
-    def test_a_small_fall_is_told_and_breaks_no_limit(self):
+    def test_a_small_fall_is_named_and_breaks_no_limit(self):
         whole = self.fallen(0.39, 0.30)
         assert "39 %" in largest_fall(whole)
         assert light(whole).colour == "green"
