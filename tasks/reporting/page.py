@@ -55,6 +55,7 @@ def write_page(
         made=_made(context, validated, won),
         measured=_measured(context, won, baseline),
         evidence=compared.evidence,
+        explanation=compared.explanation,
         calibrated=_calibrated_scores(results),
         records=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
         figures={
