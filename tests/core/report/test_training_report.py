@@ -53,7 +53,9 @@ def test_it_is_complete_and_reaches_nothing_outside(whole):
     assert reader.outside == []
     assert reader.open == []
     assert not re.search(r"https?:|url\((?!#)|@import|\bnan\b|\bNone\b|<script", page)
-    assert page.count('<svg class="drawn"') == len(whole.figures) + 2  # the candidates and the cost curves, too
+    assert (
+        page.count('<svg class="drawn"') == len(whole.figures) + 3
+    )  # the candidates, the cost curves and the effects, too
 
 
 def test_the_answer_comes_first_and_every_link_leads_to_a_section(whole, page):
