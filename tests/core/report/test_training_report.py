@@ -163,12 +163,12 @@ def test_synthetic_data_are_marked_before_anything_else(page):
 
 
 def test_absent_parts_are_left_out():
-    bare = report(measured=None, baseline=None, records=(), figures={}, grouped=False)
+    bare = report(measured=None, baseline=None, records=(), explanation=None, grouped=False)
     page = report_page(bare)
     reader, text = read(page)
     assert reader.open == []
     assert re.findall(r'<section id="(\w+)"', page) == re.findall(r'<a href="#(\w+)"', page)
-    assert not {"groups", "records", "classes"} & set(re.findall(r'<section id="(\w+)"', page))
+    assert not {"groups", "records", "classes", "effects"} & set(re.findall(r'<section id="(\w+)"', page))
     assert page.count("<svg") == 1  # the candidates
     assert not re.search(r"\bnan\b|\bNone\b", text)
 
