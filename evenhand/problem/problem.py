@@ -147,6 +147,7 @@ class Problem(Frozen):
         names += [*self.sensitive, *(part.column for part in self.gate.slices)]
         names += [self.split.blocks.column] if self.split.blocks else []
         names += [self.gate.training_age.column] if self.gate.training_age else []
+        names += [self.report.hour] if self.report.hour else []
         return tuple(dict.fromkeys(names))
 
     @field_validator("time_zone")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from evenhand.data.groups import groups_of
 from evenhand.data.split import block_numbers
+from evenhand.explain.errors import Errors, find_errors
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.predictions import Predictions
 from evenhand.report.candidate_row import Row, is_baseline, row_name
@@ -56,6 +57,7 @@ def write_page(
         measured=_measured(context, won, baseline),
         evidence=compared.evidence,
         explanation=compared.explanation,
+        errors=_errors(context, won),
         calibrated=_calibrated_scores(results),
         records=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
         figures={
@@ -97,6 +99,15 @@ def _measured(context: TrainingContext, won: Result, baseline: Result | None) ->
         blocks = block_numbers(frame[problem.split.blocks.column], problem.split.blocks)
     held_out = HeldOut(experiment.classes, model, other, groups_of(problem, frame), blocks)
     return measure(held_out, problem.metric, problem.gate)
+
+
+def _errors(context: TrainingContext, won: Result) -> Errors | None:
+    experiment = context.experiment
+    found = _held_out(experiment, won)
+    if found is None:
+        return None
+    rows = experiment.frame.iloc[evaluated_positions(experiment, held_out_units(won))]
+    return find_errors(context.problem, rows, found.codes != found.y)
 
 
 def _held_out(experiment: Experiment, result: Result) -> Predictions | None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from evenhand.evidence.bootstrap import Interval
 from evenhand.evidence.types import Evidence
+from evenhand.explain.errors import Errors
 from evenhand.explain.explanation import Explanation
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.cost_curves import CostCurve
@@ -129,5 +130,6 @@ class Report:
     links: Mapping[str, str] = field(default_factory=dict)
     """Other pages of the training: what they are -> path, beside this one."""
     explanation: Explanation | None = None
+    errors: Errors | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """Of the chosen model and of all candidates, by the names of their files; ``BASELINE_CURVES``, too."""

@@ -1,4 +1,4 @@
-"""What the page of a training shows of what the chosen model goes by."""
+"""What the page of a training shows of what the chosen model goes by, and of where and when it errs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from evenhand.report.figures import to_svg
 from evenhand.report.figures.effects import effect_curves
+from evenhand.report.figures.errors import error_places, error_times
 from evenhand.report.table_model import Cell, Table, interval_cell, numbers, words
 from evenhand.report.training.data import Report
 from evenhand.report.training.sentences import described, metric_name
@@ -31,4 +32,17 @@ def effects(report: Report) -> dict[str, Any] | None:
         ),
         "more": len(found.importances) - len(rows),
         "drawn": to_svg(effect_curves(curves), "effects", about) if curves else "",
+    }
+
+
+def errors(report: Report) -> dict[str, Any] | None:
+    """Return the map and the hours of wrong predictions; None where there is neither."""
+    if report.errors is None:
+        return None
+    places, times = error_places(report.errors), error_times(report.errors)
+    if places is None and times is None:
+        return None
+    return {
+        "places": to_svg(places, "error-places", "Share of wrong rows by place") if places else "",
+        "times": to_svg(times, "error-times", "Share of wrong rows by weekday and hour") if times else "",
     }

@@ -10,7 +10,7 @@ from evenhand.report.rendering import render_page
 from evenhand.report.training import candidates, provenance, strategies, winner
 from evenhand.report.training.answer import answer, next_step, unconfirmed
 from evenhand.report.training.data import Report
-from evenhand.report.training.effects import effects
+from evenhand.report.training.effects import effects, errors
 from evenhand.report.training.light import expected, largest_fall, light, scope
 from evenhand.report.training.sentences import SYNTHETIC, scarce
 
@@ -23,6 +23,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Report], dict[str, Any] | None]]] = {
     "strategies": ("every strategy", strategies.strategies),
     "classes": ("classes", winner.classes),
     "effects": ("what it goes by", effects),
+    "errors": ("where and when it errs", errors),
     "calibration": ("calibration", winner.calibration),
     "costs": ("costs", winner.costs),
     "groups": ("groups", winner.groups),

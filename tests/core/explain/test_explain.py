@@ -6,6 +6,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from evenhand.explain.effects import FEWEST, POINTS, effect_curve
+from evenhand.explain.errors import error_hours, error_map
 from evenhand.explain.importance import ROWS, permutation_importance, sample_rows
 from evenhand.scoring.model import FittedCandidate
 
@@ -93,3 +94,22 @@ def test_a_sample_is_the_same_each_time():
     assert len(one) == ROWS
     assert one["a"].is_monotonic_increasing
     assert (y == sample_rows(X, np.arange(len(X)))[1]).all()
+
+
+def test_errors_are_shown_by_place_and_hour_where_there_are_enough_rows():
+    rng = np.random.default_rng(3)
+    lat, lon = pd.Series(rng.uniform(43.6, 43.8, 4_000)), pd.Series(rng.uniform(-79.6, -79.2, 4_000))
+    wrong = (lon > -79.4).to_numpy()
+    grid = error_map(lat, lon, wrong)
+    assert np.nanmax(grid.shares[:, : grid.shares.shape[1] // 2 - 1]) == 0
+    assert np.nanmin(grid.shares[:, grid.shares.shape[1] // 2 + 1 :]) == 1
+    rows, columns = grid.shares.shape
+    assert 1.2 < columns / rows < 1.7  # 0.4 degrees of longitude at this latitude are 1.45 times 0.2 of latitude
+    hours = error_hours(pd.Series([0] * 10 + [6] * 4), pd.Series([23] * 10 + [1] * 4), np.arange(14) < 3)
+    assert hours.shares[0, 23] == pytest.approx(0.3)
+    assert np.isnan(hours.shares[6, 1])
+
+
+@pytest.mark.parametrize("where", [[np.nan] * 20, [43.0] * 20])
+def test_no_map_without_two_places(where):
+    assert error_map(pd.Series(where), pd.Series(where), np.ones(20, dtype=bool)) is None
