@@ -14,6 +14,7 @@ from evenhand.evidence.types import (
     Simplest,
 )
 from evenhand.explain.effects import Effect
+from evenhand.explain.errors import ErrorGrid, Errors
 from evenhand.explain.explanation import Explanation
 from evenhand.explain.importance import Importance
 from evenhand.gate.verdict import Verdict
@@ -95,6 +96,7 @@ def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **
             ResamplingRecord("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
         ),
         "figures": {},
+        "errors": Errors(None, ErrorGrid(np.full((7, 24), 0.5))),
         "explanation": Explanation(
             "macro_f1",
             (Importance(("hour",), Interval(0.1, 0.05, 0.15)), Importance(("lat", "lon"), Interval(0.0, -0.01, 0.01))),
