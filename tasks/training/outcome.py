@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evenhand.data.references import Reference
 from evenhand.evidence.types import Evidence
+from evenhand.explain.explanation import Explanation
 from evenhand.gate.verdict import Verdict
 from evenhand.selection.choice import Choice
 from evenhand.training.candidates import Candidate
@@ -37,6 +38,7 @@ class Compared:
     winner: Candidate
     choice: Choice
     leaks: LeakReport
+    explanation: Explanation | None = None
 
     @property
     def winning(self) -> Result:

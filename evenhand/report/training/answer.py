@@ -11,13 +11,13 @@ from evenhand.report.training.data import Report
 from evenhand.report.training.sentences import described, judged_rarest, metric_name
 
 
-def answer(report: Report) -> tuple[str, ...]:
-    """Return the result overall, what was to be expected of it, and the rarest class with enough rows."""
-    return tuple(text for text in (_overall(report), expected(report), _rarest(report)) if text)
+def answer(report: Report) -> tuple[str, str]:
+    """Return two sentences: the result overall, and for the rarest class with enough rows."""
+    return _overall(report), _rarest(report)
 
 
-def expected(report: Report) -> str:
-    """Say what the folds let expect of the winner; empty where that is not known."""
+def expected_overall(report: Report) -> str:
+    """Say what score the folds let expect of the winner; empty where that is not known."""
     found = report.summary.expected
     return expected_score(found, metric_name(report.problem.metric)) if found else ""
 
