@@ -75,6 +75,12 @@ class RowEncoder:
         if self._columns is not None:
             self._take(self._columns)
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether no step needs a frame."""
+        by_frame = [getattr(step, "func", step) is _by_frame for step in self._steps]
+        return self._columns is not None and not any(by_frame)
+
     def encode(self, rows: Rows) -> tuple[np.ndarray, dict[str, int]]:
         """Encode rows, of which there is at least one.
 

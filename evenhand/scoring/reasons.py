@@ -32,16 +32,15 @@ def decision_reason(fitted: FittedCandidate, raw: np.ndarray, proba: np.ndarray,
     other, rule = fitted.class_names[likeliest], fitted.rule
     read = raw if fitted.decides_on == "raw" else proba
     before = " before calibration" if fitted.decides_on == "raw" and fitted.calibrator is not None else ""
+    start = f"rule {rule.name}{before}: " if rule is not None else f"chosen{before}: "
     if isinstance(rule, LargestWeighted):
         (p, w), (q, v) = ((read[code], rule.weights[code]) for code in (chosen, likeliest))
-        return f"rule {rule.name}{before}: {name} {p:.3g} x {w:.3g} = {p * w:.3g} is above {other} {q:.3g} x {v:.3g} = {q * v:.3g}"
+        return f"{start}{name} {p:.3g} x {w:.3g} = {p * w:.3g} is above {other} {q:.3g} x {v:.3g} = {q * v:.3g}"
     if isinstance(rule, LeastCost):
         costs = read @ np.asarray(rule.costs)
-        return f"rule {rule.name}{before}: expected cost {costs[chosen]:.3g} of {name} is below {costs[likeliest]:.3g} of {other}"
+        return f"{start}expected cost {costs[chosen]:.3g} of {name} is below {costs[likeliest]:.3g} of {other}"
+    if isinstance(rule, Capacity) and chosen == rule.code:
+        return f"{start}among the highest probabilities of {name}, {read[chosen]:.3g}"
     if isinstance(rule, Capacity):
-        if chosen == rule.code:
-            return f"rule {rule.name}{before}: among the highest probabilities of {name}, {read[chosen]:.3g}"
-        return (
-            f"rule {rule.name}{before}: {other} is taken up by rows of a higher probability than {read[likeliest]:.3g}"
-        )
-    return f"chosen{before}: {name} has {read[chosen]:.3g}, {other} {read[likeliest]:.3g}"
+        return f"{start}rows with a higher probability of {other} than {read[likeliest]:.3g} take it up"
+    return f"{start}{name} has {read[chosen]:.3g}, {other} {read[likeliest]:.3g}"

@@ -52,6 +52,13 @@ class RowScorer:
     problem : Problem
         Has the types of the columns, and the periods of a capacity.
     fitted : FittedCandidate
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Raw columns that the model reads.
+    is_quick : bool
+        Whether a few rows take well below a millisecond.
     """
 
     def __init__(self, problem: Problem, fitted: FittedCandidate) -> None:
@@ -61,7 +68,8 @@ class RowScorer:
         self.period = capacity_period(problem, fitted)
         self._numbers = [name for name, kind in self.types.items() if kind.kind == "number"]
         self._encoder = RowEncoder(fitted.encoder, self.types)
-        self._classify = _classifier(fitted)
+        self._classify, direct = _classifier(fitted)
+        self.is_quick = direct and self._encoder.is_direct
 
     def score(self, columns: Mapping[str, Cells], n_rows: int) -> ScoredRows:
         """Score rows.
@@ -145,21 +153,21 @@ def _has_type(cells: Cells) -> bool:
     return isinstance(cells, pd.Series)
 
 
-def _classifier(fitted: FittedCandidate) -> Classify:
-    """Return the function from encoded rows to probabilities.
+def _classifier(fitted: FittedCandidate) -> tuple[Classify, bool]:
+    """Return the function from encoded rows to probabilities, and whether it is that of LightGBM's trees themselves.
 
     LightGBM's scikit-learn class checks its input for ten times as long as the trees of one row take.
     """
     model, n_classes = fitted.classifier, len(fitted.class_names)
     plain = type(model) is LGBMClassifier and not callable(model.objective)
     if not plain or list(model.classes_) != list(range(n_classes)):
-        return lambda X: full_probabilities(model, X, n_classes)
+        return lambda X: full_probabilities(model, X, n_classes), False
     booster, settings = model.booster_, {"num_threads": 1}
     if n_classes > 2:
-        return lambda X: np.asarray(booster.predict(X, **settings))
+        return lambda X: np.asarray(booster.predict(X, **settings)), True
 
     def of_two(X: np.ndarray) -> np.ndarray:
         second = np.asarray(booster.predict(X, **settings))
         return np.vstack((1.0 - second, second)).transpose()
 
-    return of_two
+    return of_two, True
