@@ -17,7 +17,7 @@ from evenhand.errors import ProblemError
 from service.answers import Answered, answer
 from service.champion import Champion
 from service.describe import describe
-from service.guard import Guard, request_facts
+from service.guard import FAILURE, Guard, request_facts
 from service.keys import Keys
 from service.limits import Limits, read_body
 from service.metrics import Metrics
@@ -127,6 +127,7 @@ def create_app(service: Service, keys: Keys) -> ASGIApp:
     app.get("/openapi.json")(service.show_description)
     app.add_exception_handler(Refusal, _on_refusal)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_failure)
     return Guard(app, keys, service.metrics)
 
 
@@ -139,6 +140,11 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these
     return refused(error.status_code, str(error.detail), str(request_facts.get()["request_id"]), error.headers)
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    """Answer a request that the service failed on; the error goes on, to the log."""
+    return refused(500, FAILURE, str(request_facts.get()["request_id"]))
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:

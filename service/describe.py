@@ -11,7 +11,7 @@ from service.served import Served
 
 _CELLS: dict[str, dict[str, Any]] = {
     "double": {"type": ["number", "null"]},
-    "datetime": {"type": ["string", "null"], "description": "a time as the problem's files write it"},
+    "datetime": {"type": ["string", "null"], "description": "a time in ISO 8601"},
     "string": {"type": ["string", "number", "boolean", "null"]},
 }
 _REFUSALS = {
@@ -100,7 +100,10 @@ def _predict(served: Served | None) -> dict[str, Any]:
 def _row(served: Served | None, row_id: str | None) -> dict[str, Any]:
     if served is None:
         return {"type": "object"}
-    cells = {name: _CELLS.get(kind, {}) for name, kind in served.inputs.items()}
+    cells = {name: dict(_CELLS.get(kind, {})) for name, kind in served.inputs.items()}
+    for name, kind in served.scorer.types.items():
+        if kind.format is not None and name in cells:
+            cells[name]["description"] = f"a time in the format {kind.format}"
     if row_id is not None:
         cells.setdefault(row_id, {"type": ["string", "number"], "description": "identifies the row for late labels"})
     return {"type": "object", "properties": cells, "required": list(cells), "example": served.example}

@@ -17,6 +17,7 @@ from service.refusals import refused
 
 OPEN = frozenset({"/health", "/ready"})  # for probes, which have no key
 KNOWN = frozenset({*OPEN, "/predict", "/metrics", "/openapi.json"})
+FAILURE = "the service failed on this request; its log has the reason under this request id"
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 request_facts: ContextVar[dict[str, object]] = ContextVar("request_facts")
 """Facts of the request at hand, for its log line; ``request_id`` and ``caller`` are there from the start."""
@@ -55,8 +56,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log has the error
             log_failure("a request failed", error, **facts)
             if not answered.status:
-                failure = "the service failed on this request; its log has the reason under this request id"
-                await refused(500, failure, request_id)(scope, receive, answered)
+                await refused(500, FAILURE, request_id)(scope, receive, answered)
         self._note(scope, facts, answered.status, time.perf_counter() - begun)
 
     def _caller(self, headers: dict[bytes, bytes]) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import uvicorn
+from prometheus_client import disable_created_metrics
 from pydantic import ConfigDict, Field
 
 from evenhand.errors import EvenhandError, StorageError
@@ -65,6 +66,7 @@ def serve(request: ServeRequest) -> None:
     kept = PredictionLog(model, settings().home / "served" / "log" / model, row_id) if row_id else None
     limits = Limits(**{name: getattr(request, name) for name in Limits.model_fields})
     service = Service(champion, limits, kept)
+    disable_created_metrics()
     sys.setswitchinterval(SWITCH_SECONDS)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn takes them while it runs, and raises them again at its end
         signal.signal(number, signal.SIG_IGN)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from evenhand.data.schema import ColumnType
 from evenhand.problem import Problem
 from evenhand.scoring.row_scorer import RowScorer
 from service.watch import Sighting
@@ -58,5 +60,13 @@ def load_served(problem: str, sighting: Sighting, folder: Path) -> Served:
     stored = read_files(folder / sighting.sha256, title, sighting.sha256)
     declared = load_problem(problem)
     scorer = RowScorer(declared, stored.fitted)
-    scorer.score({name: [stored.example.get(name)] for name in scorer.columns}, 1)
-    return Served(declared, scorer, sighting, stored.inputs, stored.example)
+    example = {name: _written(stored.example.get(name), scorer.types.get(name)) for name in scorer.columns}
+    scorer.score({name: [cell] for name, cell in example.items()}, 1)
+    return Served(declared, scorer, sighting, stored.inputs, example)
+
+
+def _written(cell: Any, kind: ColumnType | None) -> Any:
+    """Write a time of the stored example, which is in ISO 8601, as the problem's files write it."""
+    if kind is None or kind.kind != "time" or not kind.format or not isinstance(cell, str):
+        return cell
+    return datetime.fromisoformat(cell).strftime(kind.format)
