@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.speed_parts import shipped, toronto
-from benchmarks.variants import variant
+from benchmarks.variants import sampled_rows, variant
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.schema import column_types
 from evenhand.gate.verdict import Promise, Verdict
@@ -43,7 +43,8 @@ from tasks.settings import ROOT, settings
 from tasks.tracking import training_runs
 from tasks.tracking.client import connect
 
-ROUNDS, BATCH, BATCHES = 150, 1_000, 25
+ROWS, ROUNDS = 40_000, 150
+BATCH, BATCHES = 1_000, 25
 RATE, SLICE_SECONDS, SLICES = 20.0, 10.0, 8
 PORTS = {"this service": 21_870, "MLflow's server": 21_871}
 HEADERS = ("server", "p50, ms", "p99, ms", "p99.9, ms", "p99 above the bare predict, ms", "failed")
@@ -60,13 +61,17 @@ class Target(NamedTuple):
 
 def measure_serve(folder: Path, rows: int | None) -> Iterator[str]:
     """Serve one model on both, and yield the lines of the tables as they are measured."""
-    problem = load_problem(str(variant("toronto", folder, "served", name="served", review="never", gate=None)))
+    data = sampled_rows(load_problem("toronto"), rows or ROWS, folder)
+    source = {"kind": "parquet", "path": str(data)}
+    problem = load_problem(
+        str(variant("toronto", folder, "toronto", review="never", gate=None, suite=None, source=source))
+    )
     os.environ["EVENHAND_PROBLEMS"] = str(folder)
     settings.cache_clear()
     experiment = toronto(problem)
     fitted, _ = shipped(experiment, problem, "base", {"n_estimators": ROUNDS})
     names = list(fitted.encoder.feature_names_in_)
-    frame = experiment.frame[names].iloc[experiment.folds[HOLDOUT_FOLD].valid[: rows or 5_000]].reset_index(drop=True)
+    frame = experiment.frame[names].iloc[experiment.folds[HOLDOUT_FOLD].valid[:5_000]].reset_index(drop=True)
     champion = promoted(problem, fitted, frame, folder)
     targets = {"this service": ours(frame, problem), "MLflow's server": mlflows(frame)}
     X = fitted.encoder.transform(frame)
@@ -254,7 +259,7 @@ def promoted(problem: Problem, fitted: FittedCandidate, frame: pd.DataFrame, fol
 
 
 def _our_command(folder: Path) -> list[str]:
-    problem = str(folder / "served.yaml")
+    problem = str(folder / "toronto.yaml")
     return [sys.executable, "-m", "service.serve", "--problem", problem, "--port", str(PORTS["this service"])]
 
 
@@ -269,7 +274,8 @@ def _mlflow_command(version: Registered) -> list[str]:
 @contextmanager
 def started(command: list[str], log: Path, port: int, health: str, seconds: float = 240) -> Iterator[None]:
     """Run a server, wait until it answers, and end it with all that it started."""
-    own = {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": settings().mlflow_uri}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # MLflow starts uvicorn by name
+    own = {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": settings().mlflow_uri, "PATH": path}
     with log.open("wb") as out:
         server = subprocess.Popen(
             command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **own}, start_new_session=True
@@ -282,7 +288,8 @@ def started(command: list[str], log: Path, port: int, health: str, seconds: floa
             time.sleep(0.2)
         yield
     finally:
-        os.killpg(server.pid, 15)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, 15)
         try:
             server.wait(20)
         except subprocess.TimeoutExpired:

@@ -24,7 +24,6 @@ from evenhand.errors import EvenhandError
 from service.logs import log
 from service.served import Served, load_served
 from service.watch import Sighting, WatchRequest
-from tasks.settings import ROOT
 
 SILENT_SECONDS = 60.0  # without a line, a watching process is ended and started again
 KEPT_FOLDERS = 2
@@ -126,7 +125,6 @@ async def follow_ledger(champion: Champion) -> None:
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            cwd=ROOT,
             env={**_WATCH_ENVIRONMENT, **os.environ},
             start_new_session=True,  # ctrl-c is for the service, which ends it
         )

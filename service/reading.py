@@ -122,14 +122,14 @@ def _respelled(row: dict[str, Any], i: int, wanted: Wanted) -> dict[str, Any]:
     names = respelled(list(row), wanted.needed)
     renamed = {names.get(name, name): cell for name, cell in row.items()}
     if not renamed.keys() >= set(wanted.needed):
-        raise Refusal(422, f"row {i}: {describe_missing(list(renamed), wanted.needed)}. A missing value is null")
+        raise Refusal(422, f"row {i}: {describe_missing(list(renamed), wanted.needed, 'row')}. A missing value is null")
     return renamed
 
 
 def _from_frame(frame: pd.DataFrame, wanted: Wanted) -> Asked:
     found = frame.rename(columns=respelled(list(frame.columns), wanted.needed))
     if not set(wanted.needed) <= set(found.columns):
-        raise Refusal(422, f"{NAME}: {describe_missing(list(found.columns), wanted.needed)}")
+        raise Refusal(422, f"{NAME}: {describe_missing(list(found.columns), wanted.needed, 'table')}")
     names = [*wanted.needed, *(name for name in wanted.optional if name in found.columns)]
     return Asked({name: found[name] for name in dict.fromkeys(names)}, len(found))
 

@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import uvicorn
 from prometheus_client import disable_created_metrics
@@ -100,8 +100,10 @@ class _Server(uvicorn.Server):
     """Says where it listens."""
 
     async def startup(self, sockets: list | None = None) -> None:
-        with suppress(SystemExit):  # a port that is taken
+        try:
             await super().startup(sockets)
+        except SystemExit:  # a port that is taken
+            self.should_exit = True
         for listening in [] if not self.started else self.servers[0].sockets[:1]:
             host, port = listening.getsockname()[:2]
             log("info", "listening", address=f"http://{host}:{port}")
