@@ -161,7 +161,7 @@ async def open_loop(target: Target, seed: int) -> tuple[list[float], int]:
         try:
             status = await _exchange(connections, target, target.row(i))
             failed += status != 200
-        except OSError:
+        except (OSError, EOFError):
             failed += 1
         seconds.append(time.perf_counter() - begun - when)
 
@@ -173,10 +173,11 @@ async def open_loop(target: Target, seed: int) -> tuple[list[float], int]:
 
 async def _exchange(connections: asyncio.LifoQueue, target: Target, body: bytes) -> int:
     """Send a request on a connection that is free, or on a new one; return the status of its answer."""
-    if connections.empty():
-        reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
-    else:
+    reader, writer = None, None
+    while not connections.empty() and (reader is None or reader.at_eof()):  # one that was idle is closed by its server
         reader, writer = connections.get_nowait()
+    if reader is None or writer is None or reader.at_eof():
+        reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
     writer.write(_head(target, body) + body)
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
