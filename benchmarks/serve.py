@@ -224,7 +224,8 @@ def ours(frame: pd.DataFrame, problem: Problem) -> Target:
 
 def mlflows(frame: pd.DataFrame) -> Target:
     """Return the requests to MLflow's server, whose schema has times in ISO 8601."""
-    split = json.loads(frame.to_json(orient="split", index=False, date_format="iso"))
+    plain = frame.assign(**{name: frame[name].dt.tz_localize(None) for name in frame.select_dtypes("datetimetz")})
+    split = json.loads(plain.to_json(orient="split", index=False, date_format="iso"))
 
     def body(rows: list) -> bytes:
         return json.dumps({"dataframe_split": {"columns": split["columns"], "data": rows}}).encode()
