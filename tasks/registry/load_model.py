@@ -49,7 +49,7 @@ def read_model(uri: str, folder: Path) -> FittedCandidate:
     """
     file = _skops_file(uri, folder)
     try:
-        return _load(file)
+        return load_file(file)
     except EvenhandError as refusal:
         raise EvenhandError(f"{uri}: refused, {refusal}") from refusal
     except Exception as error:  # a damaged or hostile file may raise anything
@@ -92,7 +92,14 @@ def check_digest(uri: str, folder: Path, sha256: str) -> None:
         )
 
 
-def _load(file: Path) -> FittedCandidate:
+def load_file(file: Path) -> FittedCandidate:
+    """Load a skops file that this training has written, or that :func:`load_model` has checked.
+
+    Raises
+    ------
+    EvenhandError
+        When it holds a type that is not trusted, or is not a ``FittedCandidate``.
+    """
     import skops.io
 
     refuse_untrusted_types(file)

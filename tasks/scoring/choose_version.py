@@ -39,8 +39,8 @@ def choose_version(name: ModelName, version: str | None = None) -> ChosenVersion
         if version is not None:
             records = reconcile(client, name)
             registration = registration_of(client, records, name, version)
-            run_id = registration.facts["run_id"] or None
-            return ChosenVersion(name, version, run_id, registration.facts[MODEL_SHA256])
+            run_id = registration.fact("run_id") or None
+            return ChosenVersion(name, version, run_id, registration.fact(MODEL_SHA256))
         promoted = settled_champion(client, name)[1]
         if promoted is None:
             raise NoChampion(f"{name} has no champion: approve a version (make review), or choose one with --version")
