@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
 from evenhand.data.number_range import within_range
 from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.data.times import as_format
 from evenhand.features.class_rates import part_of_time
 from evenhand.text.cell_text import canonical_text
 
@@ -104,7 +105,9 @@ class TimeCells(TransformerMixin, BaseEstimator):
 
     _PERIOD: ClassVar[dict[str, float]] = {"month": 12.0, "dayofweek": 7.0, "dayofyear": 365.25, "hour": 24.0}
 
-    def __init__(self, parts: Sequence[str] = (), cyclic: Sequence[str] = (), format: str | None = None) -> None:
+    def __init__(
+        self, parts: Sequence[str] = (), cyclic: Sequence[str] = (), format: str | list[str] | None = None
+    ) -> None:
         self.parts = parts
         self.cyclic = cyclic
         self.format = format
@@ -118,7 +121,7 @@ class TimeCells(TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return a float array of shape (n_rows, n_parts + 2 * n_cyclic)."""
         column = X.columns[0]
-        typed, _ = parse_columns(X, {column: ColumnType("time", self.format)})
+        typed, _ = parse_columns(X, {column: ColumnType("time", as_format(self.format))})
         plain = [part_of_time(typed[column], part) for part in self.parts]
         turns = [part_of_time(typed[column], part) / self._PERIOD[part] for part in self.cyclic]
         return np.column_stack([*plain, *(wave(2 * np.pi * t) for t in turns for wave in (np.sin, np.cos))])
