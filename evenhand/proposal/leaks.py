@@ -1,7 +1,8 @@
-"""Columns that give the class: near-copies of the target, and what the check of a training finds."""
+"""Columns that give the class, by their values or by the check of a training; and columns that are there twice."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from evenhand.data.schema import column_types, parse_columns
 from evenhand.data.split import class_labels
 from evenhand.problem import Problem
 from evenhand.proposal.cells import Column
+from evenhand.proposal.roles import Assigned
 from evenhand.training.predictive_columns import score_columns
 
 COPY = 0.97
@@ -112,3 +114,19 @@ def _without(problem: Problem, names: dict[str, float]) -> Problem | None:
             return None
         sets[title] = features.model_copy(update={role: tuple(parts) for role, parts in kept.items()} | {"rates": ()})
     return problem.model_copy(update={"features": sets})
+
+
+def copies_of_columns(columns: list[Column], roles: Mapping[str, Assigned]) -> dict[str, Assigned]:
+    """Find columns that have the same values as an earlier one."""
+    seen: dict[int, str] = {}
+    found = {}
+    features = ("latitude", "longitude", "leak", "categorical", "numeric")
+    read = [c for c in columns if roles[c.name].role in features]
+    for column in sorted(read, key=lambda c: features.index(roles[c.name].role)):
+        # Where nearly every row has a value of its own, any two columns go together one to one.
+        own = column.distinct > column.known / 2
+        key = hash(column.values.to_numpy().tobytes() if own else pd.factorize(column.values)[0].tobytes())
+        if key in seen and roles[column.name].role in ("categorical", "numeric"):
+            found[column.name] = Assigned("out", f"{seen[key]} once more: one value here for each there")
+        seen.setdefault(key, column.name)
+    return found

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from evenhand.proposal.cells import listed
-from evenhand.proposal.holdout import SplitPlan
 from evenhand.proposal.noted_yaml import Noted
+from evenhand.proposal.split_plan import SplitPlan
 from evenhand.proposal.target import Classes
 
 LARGE = 400_000

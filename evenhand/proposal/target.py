@@ -102,7 +102,8 @@ def propose_classes(values: pd.Series, train: np.ndarray) -> Classes:
     of_train = pd.Series({first: int(trained.reindex(list(same)).sum()) for first, same in merged.items()})
     least = FEW if rows.sum() >= 2_000 else LEAST
     rare = [value for value in rows.index if rows[value] < least or of_train[value] < least // 2]
-    reasons, questions = [], []
+    reasons: list[str] = []
+    questions: list[str] = []
     if marked:
         n = int(values.isin(marked).sum())
         questions.append(f"target: {n:,} rows of {listed(marked)} are left out, as if they had no class")

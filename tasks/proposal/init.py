@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from evenhand.errors import ProblemError, StorageError
 from evenhand.problem import Source
 from evenhand.proposal.document import problem_file, summary
-from evenhand.proposal.proposal import Asked, Proposal, propose
+from evenhand.proposal.draft import Asked
+from evenhand.proposal.proposal import Proposal, propose
 from evenhand.proposal.suite import first_suite
 from tasks.data.sources.fetch import fetch
 from tasks.proposal.sniff import plain_source, sniff

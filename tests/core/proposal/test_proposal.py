@@ -11,7 +11,8 @@ from evenhand.data.suite_spec import Suite
 from evenhand.errors import ProblemError
 from evenhand.problem import parse_problem
 from evenhand.proposal.document import problem_file, summary
-from evenhand.proposal.proposal import Asked, find_column, propose
+from evenhand.proposal.draft import Asked, find_column
+from evenhand.proposal.proposal import propose
 from evenhand.proposal.recipe import find_recipe, recipes
 from evenhand.proposal.suite import first_suite
 

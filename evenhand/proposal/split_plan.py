@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evenhand.proposal.cells import Column
-from evenhand.proposal.header_words import ENDED, OCCURRED, REPORTED, STARTED, has_word, is_afterwards
+from evenhand.proposal.header_words import ENDED, OCCURRED, REPORTED, STARTED, has_word, is_afterwards, words_of
 from evenhand.proposal.noted_yaml import Noted
 
 SHARE = 0.25
@@ -57,8 +57,6 @@ def choose_time(columns: list[Column], preferred: str | None = None) -> Column |
 
 
 def _is_year(column: Column) -> bool:
-    from evenhand.proposal.header_words import words_of
-
     known = column.values.dropna()
     return (
         column.whole
