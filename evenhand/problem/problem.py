@@ -142,7 +142,7 @@ class Problem(Frozen):
         """Every raw column this problem reads, each once."""
         names = [c for features in self.features.values() for c in features.columns]
         folds_column = getattr(self.split.folds, "column", None)
-        names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
+        names += [name for name in (self.target.column, self.split.holdout.column, folds_column) if name]
         names += [d.per for d in self.decisions if isinstance(d, CapacityDecision) and d.per]
         names += [*self.sensitive, *(part.column for part in self.gate.slices)]
         names += [self.split.blocks.column] if self.split.blocks else []

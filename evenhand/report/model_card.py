@@ -100,7 +100,7 @@ def _follows(report: Report) -> str:
 
 def _data(report: Report) -> list[str]:
     summary, made, problem = report.summary, report.made, report.problem
-    period = f", {problem.split.holdout.column} from {{}} to {{}}"
+    period = f", {problem.split.holdout.order} from {{}} to {{}}"
     trained = period.format(*made.train_period) if made.train_period else ""
     held = period.format(*made.holdout_period) if made.holdout_period else ""
     quarantined = sum(summary.data.quarantined.values())

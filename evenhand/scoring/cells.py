@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.data.schema import ColumnType, Signs, parse_columns
+from evenhand.data.times import ISO
+from evenhand.problem.common import EPOCHS
 from evenhand.text.cell_text import canonical_text
 
 Cells = Sequence[Any] | pd.Series
@@ -68,17 +70,19 @@ def read_column(cells: Cells, kind: ColumnType, name: str) -> ReadColumn:
     if isinstance(cells, pd.Series):
         return _parsed(cells, kind, name)
     found = set(map(type, cells))
-    if kind.kind == "number":
+    if kind.kind == "number" and kind.signs == Signs():
         numbers = _plain_numbers(cells, found)
         if numbers is not None and not np.isinf(numbers).any():
             return ReadColumn(numbers)
     elif kind.kind == "text":
         if found <= _SCALARS and not any(cell != cell for cell in cells):  # noqa: PLR0124 - NaN differs from itself
             return ReadColumn([None if cell is None else canonical_text(cell) or None for cell in cells])
-    elif found <= _TEXTS:
-        times = [_plain_time(cell, kind.format) for cell in cells]
-        if "" not in times:
-            return ReadColumn(times)
+    elif kind.kind == "time" and found <= _TEXTS:
+        format_ = kind.format
+        if not isinstance(format_, tuple) and format_ not in (*EPOCHS, ISO):
+            times = [_plain_time(cell, format_) for cell in cells]
+            if "" not in times:
+                return ReadColumn(times)
     return _parsed(as_series(cells, name), kind, name)
 
 
