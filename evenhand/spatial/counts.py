@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.spatial.events import Events
-from evenhand.spatial.periods import PeriodKind, Periods, period_numbers, regular_span
+from evenhand.spatial.periods import PeriodKind, Periods, complete_span, period_numbers
 
 NEIGHBOURS = 5
 
@@ -44,7 +44,7 @@ def count_by_area(events: Events, kind: PeriodKind) -> Counts:
     """
     numbers = period_numbers(events.day, kind)
     known = events.area >= 0
-    first, last = regular_span(numbers[known])
+    first, last = complete_span(events.day, kind)
     kept = known & (numbers >= first) & (numbers <= last)
     shape = (len(events.classes), len(events.areas), last - first + 1)
     flat = np.ravel_multi_index((events.klass[kept], events.area[kept], numbers[kept] - first), shape)

@@ -45,6 +45,8 @@ WORDS = (
 # A name with one of these is of an offence against somebody, who reports it, whatever else is in the name.
 REPORTED = ("assault", "robber", "homicide", "murder", "burglar", "theft", "shooting", "rape", "wounding", "kidnap")
 
+LISTED = "listed"  # in the place of a word: the problem names the category
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -56,10 +58,11 @@ class Refusal:
     @property
     def text(self) -> str:
         """Say so to the reader."""
+        why = "The problem refuses it" if self.word == LISTED else f"Its name has {self.word!r}"
         return (
-            f"{self.klass}: no hotspots. Its name has {self.word!r}, and such offences are recorded where police look "
-            "for them, so a map of them sends patrols back to where they were. Name it under `analysis.discovered` "
-            "with a reason to have it all the same."
+            f"{self.klass}: no map and no hotspots. {why}; such offences are recorded where police look for them, so a "
+            "map of them sends patrols back to where they were. Name it under analysis.discovered with a reason to "
+            "have it all the same."
         )
 
 
@@ -81,7 +84,7 @@ def refusals(classes: Sequence[str], allowed: Mapping[str, str], refused: Sequen
     """
     found = []
     for klass in classes:
-        word = "the problem's list" if klass in refused else _word(klass)
+        word = LISTED if klass in refused else _word(klass)
         if word is not None and klass not in allowed:
             found.append(Refusal(klass, word))
     return tuple(found)

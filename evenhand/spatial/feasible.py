@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from evenhand.problem import Analysis
 from evenhand.spatial.events import Events
 from evenhand.spatial.hotspots.backtest import HotspotPlan
-from evenhand.spatial.periods import PeriodKind, Periods, period_numbers, regular_span
+from evenhand.spatial.periods import PeriodKind, Periods, complete_span, day_precision
 from evenhand.spatial.rolling import RollingPlan
 
 _EVERY = {"day": 28, "week": 4, "month": 1}  # periods between two origins
@@ -48,19 +47,13 @@ def possible(events: Events, asked: Analysis) -> Possible:
     return Possible(forecasts, hotspots, tuple(refused), tuple(can))
 
 
-def day_precision(days: pd.Series) -> bool:
-    """Whether times name a day: false where all are the first of a month or of a year."""
-    return bool((days.dt.day != 1).any())
-
-
 def has_places(events: Events) -> bool:
     """Whether any event has coordinates."""
     return events.latitude is not None and bool(np.isfinite(events.latitude).any())
 
 
 def _span_text(events: Events, kind: PeriodKind) -> tuple[int, str]:
-    numbers = period_numbers(events.day, kind)
-    first, last = regular_span(numbers)
+    first, last = complete_span(events.day, kind)
     span = Periods(kind, first, last - first + 1)
     return span.n, f"{span.n} {kind}{'s' if span.n > 1 else ''} in a row from {span.start(0):%Y-%m-%d}"
 
@@ -68,7 +61,7 @@ def _span_text(events: Events, kind: PeriodKind) -> tuple[int, str]:
 def _forecast_plan(events: Events, asked: Analysis, refused: list[str]) -> RollingPlan | None:
     kind = asked.period
     if not events.areas:
-        refused.append("no forecasts: no column of areas was found; name one under `analysis.area`")
+        refused.append("no forecasts: no column of areas was found; name one under analysis.area")
         return None
     if kind != "month" and not day_precision(events.day):
         months, text = _span_text(events, "month")
@@ -76,7 +69,7 @@ def _forecast_plan(events: Events, asked: Analysis, refused: list[str]) -> Rolli
         refused.append(
             f"no forecasts by {kind}: every time is the first day of a month, so no event has a {kind}. "
             + (
-                "Write `analysis.period: month`"
+                "Write analysis.period: month"
                 if months >= _needed("month", asked)
                 else f"Forecasts by month need {enough}; found are {text}"
             )
@@ -111,7 +104,7 @@ def _needed(kind: PeriodKind, asked: Analysis) -> int:
 
 def _hotspot_plan(events: Events, asked: Analysis, refused: list[str]) -> HotspotPlan | None:
     if not has_places(events):
-        refused.append("no hotspots: no coordinates were found; name them under `analysis.latitude` and `longitude`")
+        refused.append("no hotspots: no coordinates were found; name them in analysis.latitude and analysis.longitude")
         return None
     if not day_precision(events.day):
         refused.append(

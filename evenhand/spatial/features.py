@@ -108,6 +108,6 @@ class FeatureMaker:
 def calendar(periods: Periods, at: int) -> list[float]:
     """Return the position of a period in its year, as two harmonics, and for days the weekday."""
     start = periods.start(at)
-    turn = 2 * np.pi * (start.dayofyear - 1) / 365.25
+    turn = 2 * np.pi * (start.day_of_year - 1) / 365.25
     parts = [float(f(k * turn)) for k in (1, 2) for f in (np.sin, np.cos)]
-    return [*parts, float(start.dayofweek)] if periods.kind == "day" else parts
+    return [*parts, float(start.day_of_week)] if periods.kind == "day" else parts

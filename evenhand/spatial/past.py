@@ -74,7 +74,7 @@ def past_times(events: Events) -> PastTimes:
     by_year = np.zeros((n, len(years)), int)
     kept = position >= 0
     np.add.at(by_year, (events.klass[kept], position[kept]), 1)
-    weekday = events.day.dt.dayofweek.to_numpy()
+    weekday = events.day.dt.day_of_week.to_numpy()
     hours = np.zeros(len(events), int) if events.hour is None else events.hour.astype(int)
     by_hour = np.zeros((n, 7, 1 if events.hour is None else 24), int)
     known = hours >= 0

@@ -69,10 +69,42 @@ def period_numbers(days: pd.Series, kind: PeriodKind) -> np.ndarray:
     return number if kind == "day" else (number - 4) // 7
 
 
+def complete_span(days: pd.Series, kind: PeriodKind) -> tuple[int, int]:
+    """Find the periods that are recorded as usual and are over: see :func:`regular_span`.
+
+    A last period whose last day has no event is taken for one that is not over, and a first one alike.
+
+    Parameters
+    ----------
+    days : Series of timestamps, shape (n_rows,)
+    kind : {"day", "week", "month"}
+
+    Returns
+    -------
+    first, last : int
+    """
+    numbers = period_numbers(days, kind)
+    first, last = regular_span(numbers)
+    if kind == "day" or not day_precision(days):
+        return first, last
+    inside = days[(numbers >= first) & (numbers <= last)]
+    starts = Periods(kind, first, 1)
+    if inside.max() < starts.start(last + 1 - first) - pd.Timedelta(days=1):
+        last -= 1
+    if inside.min() > starts.start(0):
+        first += 1
+    return first, max(first, last)
+
+
+def day_precision(days: pd.Series) -> bool:
+    """Whether times name a day: false where all are the first of a month or of a year."""
+    return bool((days.dt.day != 1).any())
+
+
 def regular_span(numbers: np.ndarray) -> tuple[int, int]:
     """Find the longest run of periods that are recorded as usual: none has fewer than half the rows of the median one.
 
-    Rows that are reported years late make thin first periods, and a last period may not be over. A single thin period
+    Rows that are reported years late make thin first periods. A single thin period
     in the middle, such as a holiday, does not end the run.
 
     Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,8 @@ def _made(session: AnalysisSession, stored: StoredEvents) -> tuple[tuple[str, st
         ("data", f"{session.problem.title}; licence: {session.problem.licence}"),
         (
             "events",
-            f"{stored.rows.rows:,}; {stored.without_time:,} rows without a time or class, {stored.without_place:,} without coordinates",
+            f"{stored.rows.rows:,}; {stored.without_time:,} rows had no time or class, {stored.without_place:,} events "
+            "have no coordinates",
         ),
         ("columns", columns),
         ("SHA-256 of the events", stored.rows.sha256),
@@ -99,7 +101,7 @@ def _metrics(report: AnalysisReport) -> dict[str, float]:
             if (score.weeks, score.share) == (asked.map_weeks, asked.map_share):
                 found[f"hotspots/{score.klass}/{score.rival}/pai"] = score.indices.pai
                 found[f"hotspots/{score.klass}/{score.rival}/ratio"] = score.ratio.estimate
-    return {name: value for name, value in found.items() if value == value}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def _write_tables(folder: Path, report: AnalysisReport) -> None:
@@ -119,7 +121,7 @@ def _finite(value: Any) -> Any:
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
-    return None if isinstance(value, float) and value != value else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _forecast_frame(report: AnalysisReport, found: ForecastOutcome) -> pd.DataFrame:

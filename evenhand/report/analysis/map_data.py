@@ -90,18 +90,16 @@ def _cells(report: AnalysisReport, past: PastMap, hidden: np.ndarray, classes: l
             if shown and significant is not None
             else []
         )
-    south, west, _, _ = grid.corners(0)
-    _, _, north, east = grid.corners(grid.rows * grid.columns - 1)
     north_step, east_step = grid.steps
     return {
         "grid": {
-            "south": south,
-            "west": west,
+            "south": grid.south,
+            "west": grid.west,
             "north_step": north_step,
             "east_step": east_step,
             "columns": grid.columns,
         },
-        "view": [[south, west], [north, east]],
+        "view": _view(past),
         "cells": {
             "cells": past.cells.tolist(),
             "area": np.where(hidden, -1, past.area).tolist(),
@@ -112,6 +110,19 @@ def _cells(report: AnalysisReport, past: PastMap, hidden: np.ndarray, classes: l
             "side": round(grid.side),
         },
     }
+
+
+def _view(past: PastMap) -> list[list[float]]:
+    """Return the south-west and north-east of what the map opens on: all but 1 event in 200 each side."""
+    weight = past.counts.sum(axis=(0, 2))
+    bounds = []
+    for position in np.divmod(past.cells, past.grid.columns):
+        share = np.cumsum(np.bincount(position, weight)) / weight.sum()
+        bounds.append([int(np.searchsorted(share, level)) for level in (0.005, 0.995)])
+    (south, north), (west, east) = bounds
+    columns = past.grid.columns
+    low, high = past.grid.corners(south * columns + west), past.grid.corners(north * columns + east)
+    return [[low[0], low[1]], [high[2], high[3]]]
 
 
 def shown_hotspots(report: AnalysisReport, found: HotspotOutcome) -> np.ndarray:

@@ -24,8 +24,8 @@ from evenhand.spatial.judge import ALL, CHOSEN
 
 _POLICY = "POLICY"
 _LIMITS = (
-    "Where people report less to the police, the map is paler. It shows where and when crime was recorded, and where more "
-    "records are to be expected."
+    "Where people report less to the police, the map is paler. It shows where and when crime was recorded, and where "
+    "more records are to be expected."
 )
 Section = tuple[str, str, str]
 
@@ -68,7 +68,8 @@ def analysis_page(report: AnalysisReport) -> str:
 def _details(report: AnalysisReport) -> list[str]:
     asked = report.problem.analysis
     lines = conclusions(report.hotspots, asked.map_weeks, asked.map_share) if report.hotspots else []
-    return [*lines, *(one.text for one in report.looked.refused)]
+    refused = ", ".join(one.klass for one in report.looked.refused)
+    return [*lines, *([f"No maps of {refused}: police work discovers them (see Limits)"] if refused else [])]
 
 
 def _map(report: AnalysisReport) -> Section | None:
@@ -89,8 +90,8 @@ def _times(report: AnalysisReport) -> Section:
         "analysis/times.html.j2",
         series=found is not None and report.looked.past is not None,
         hours=hours and report.looked.past is not None,
-        hours_note="Hours are those of the records. Many records have the hour at which something was found or reported, or a "
-        "round one such as midnight or noon.",
+        hours_note="Hours are those of the records. Many records have the hour at which something was found or "
+        "reported, or a round one such as midnight or noon.",
         curve_note="Grey: recorded. Orange: expected, with the intervals of 80 % and 95 %.",
         years=tables.year_table(report.looked),
     )
@@ -108,8 +109,8 @@ def _forecasts(report: AnalysisReport) -> Section | None:
     text = render_page(
         "analysis/forecasts.html.j2",
         intro=f"Every method forecast each of {len(found.counts.areas):,} areas from {plan.reported} origins, "
-        f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, with what was known before each. The chosen one is, at each origin, the one "
-        "that had done best by CRPS over the origins before.",
+        f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, with what was known before each. The chosen one is, at each origin, "
+        "the one that had done best by CRPS over the origins before.",
         overall=overall,
         by_class=by_class,
         by_horizon=tables.horizon_table(found),
@@ -161,10 +162,10 @@ def _hotspots(report: AnalysisReport) -> Section | None:
     part = found.reliability
     text = render_page(
         "analysis/hotspots.html.j2",
-        intro=f"Every method ranked {len(found.counts.cells):,} cells of {found.counts.grid.side:g} m ({km2:,.0f} km², where "
-        f"anything had been recorded) at {plan.reported} origins, {first:%Y-%m-%d} to {last:%Y-%m-%d}, and what was recorded "
-        f"after each was counted. The bar is {found.bar}. A method is chosen for a class only if it was surely ahead of plain "
-        "counts at the origins before; if none was, the map is plain counts.",
+        intro=f"Every method ranked {len(found.counts.cells):,} cells of {found.counts.grid.side:g} m, {km2:,.0f} km² "
+        f"in which anything had been recorded, at {plan.reported} origins from {first:%Y-%m-%d} to {last:%Y-%m-%d}. "
+        f"What was recorded after each was counted. The bar is {found.bar}. A method is chosen for a class only if it "
+        "was surely ahead of plain counts at the origins before; if none was, the map is plain counts.",
         chosen=tables.hotspot_table(chosen, f"The chosen method, {at}", ("class",)),
         rivals=tables.hotspot_table(by_class, f"All methods, {at}", ("class", "method")),
         all_sizes=tables.hotspot_table(sizes, "The chosen method", ("class", "window", "area")),
@@ -193,9 +194,9 @@ def _explore(report: AnalysisReport) -> Section | None:
     )
     text = render_page(
         "analysis/explore.html.j2",
-        intro="Not tested on the future. Cells with significantly many records in and around them (Gi*, 9,999 permutations, "
-        f"false discovery rate 5 %): {marked} of {len(looked.past.cells):,}; the map names them when a cell is chosen. "
-        "Clusters are found by HDBSCAN.",
+        intro="Not tested on the future. Cells with significantly many records in and around them (Gi*, 9,999 "
+        f"permutations, false discovery rate 5 %), of {len(looked.past.cells):,}: {marked}; the map names them when a "
+        "cell is chosen. Clusters are found by HDBSCAN.",
         clusters=tables.cluster_table(looked),
     )
     return "explore", "Exploration", text

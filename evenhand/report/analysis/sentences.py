@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from evenhand.evidence.bootstrap import Interval
 from evenhand.report.analysis.data import AnalysisReport
-from evenhand.report.table_model import percentage
 from evenhand.spatial.hotspots.judge_hotspots import HotspotScores
 from evenhand.spatial.hotspots.run_hotspots import HotspotOutcome
 from evenhand.spatial.judge import ALL, CHOSEN, LEVELS
@@ -102,10 +101,10 @@ def limits(report: AnalysisReport) -> list[str]:
     """Return what the page can't show, and what it was asked to hide or to show all the same."""
     asked, looked = report.problem.analysis, report.looked
     lines = [
-        "Records are what was reported to the police or found by them. Where people report less, the map is paler, and no "
-        "figure here corrects that.",
-        "A map that sends patrols to where records are makes more records there, and confirms itself (Lum & Isaac 2016; "
-        "Ensign et al. 2018). Judge a use of it by reports of victims, not by arrests or finds.",
+        "Records are what was reported to the police or found by them. Where people report less, the map is paler, and "
+        "no figure here corrects that.",
+        "A map that sends patrols to where records are makes more records there, and confirms itself (Lum & Isaac "
+        "2016; Ensign et al. 2018). Judge a use of it by reports of victims, not by arrests or finds.",
         "It names places and times. It must not be used to suspect a person for being there.",
         "It is no evidence that a patrol at a cell prevents anything: that takes an experiment.",
     ]
@@ -123,8 +122,3 @@ def limits(report: AnalysisReport) -> list[str]:
     if asked.masked:
         lines.append(f"Not shown on request: {', '.join(asked.masked)}.")
     return lines
-
-
-def coverage_note(held: tuple[float, ...], plain: tuple[float, ...]) -> str:
-    """Write coverage without adaptation, in small type."""
-    return ", ".join(percentage(value) for value in plain)

@@ -64,7 +64,10 @@ def worst_areas(found: ForecastOutcome, masked: Sequence[str]) -> Table:
     ]
     columns = (*words("area"), *numbers("CRPS", "skill", "coverage 80 %", "coverage 95 %"))
     off = float(np.mean(np.abs(held[0] - 0.8) > 0.05))
-    caption = f"Where it fails: the areas with the least skill. Coverage is more than 5 points off 80 % in {percentage(off)} of all areas."
+    caption = (
+        "Where it fails: the areas with the least skill. Coverage is more than 5 points off 80 % in "
+        f"{percentage(off)} of all areas."
+    )
     return Table(caption, columns, rows)
 
 

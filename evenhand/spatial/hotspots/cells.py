@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import convolve, gaussian_filter
 
 from evenhand.spatial.events import Events, Grid
-from evenhand.spatial.periods import Periods, period_numbers, regular_span
+from evenhand.spatial.periods import Periods, complete_span, period_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def count_in_cells(events: Events, grid: Grid, known_before: int) -> CellCounts:
     if events.latitude is None or events.longitude is None:
         raise ValueError("the events have no coordinates")
     weeks = period_numbers(events.day, "week")
-    first, last = regular_span(weeks)
+    first, last = complete_span(events.day, "week")
     span = (weeks >= first) & (weeks <= last)
     week, klass = weeks[span] - first, events.klass[span]
     cell = grid.cells(events.latitude[span], events.longitude[span])

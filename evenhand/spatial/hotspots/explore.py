@@ -31,7 +31,8 @@ def significant_cells(past: PastMap, values: np.ndarray, seed: int) -> np.ndarra
 
     Gi* of Ord & Getis (1995): the sum over a cell and the neighbours inside the study area. Its null distribution is
     that of as many cells drawn anywhere (9,999 permutations); the false discovery rate over all cells is held at 5 %
-    (Benjamini & Hochberg 1995).
+    (Benjamini & Hochberg 1995). Roots of the counts are summed: they vary alike whatever the mean is, and a single cell
+    with very many events does not hide all others.
 
     Parameters
     ----------
@@ -44,12 +45,13 @@ def significant_cells(past: PastMap, values: np.ndarray, seed: int) -> np.ndarra
     ndarray of bool, shape (n_cells,)
     """
     block = np.ones((3, 3))
-    around = summed_around(past.grid, past.cells, values, block).round().astype(int)
+    steady = np.sqrt(values)
+    around = summed_around(past.grid, past.cells, steady, block)
     size = summed_around(past.grid, past.cells, np.ones(len(values)), block).round().astype(int)
     rng = np.random.default_rng(seed)
     p = np.ones(len(values))
     for k in np.unique(size):
-        drawn = np.sort(values[rng.integers(0, len(values), (_PERMUTATIONS, k))].sum(axis=1))
+        drawn = np.sort(steady[rng.integers(0, len(values), (_PERMUTATIONS, k))].sum(axis=1)) - 1e-9
         own = size == k
         p[own] = (1 + _PERMUTATIONS - np.searchsorted(drawn, around[own], side="left")) / (_PERMUTATIONS + 1)
     return false_discoveries_held(p, _RATE)
