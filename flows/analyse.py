@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -12,7 +13,7 @@ from evenhand.problem import Problem
 from tasks.analysis.events import make_events
 from tasks.analysis.finish import finish_analysis
 from tasks.analysis.session import open_analysis
-from tasks.analysis.steps import forecast_counts, look_back, map_hotspots
+from tasks.analysis.steps import forecast_counts, map_hotspots, survey_past
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.suites import Checker
@@ -45,12 +46,11 @@ def read_problem(request: AnalyseRequest) -> Problem:
     return load_problem(request.problem, request.data)
 
 
-@flow(
-    name="analyse",
-    flow_run_name="{request.problem}",
-    log_prints=True,
-    task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]
-)
+# Two, whatever the machine has: there are two long steps. Any: its type parameter is invariant.
+THREADS: Any = ThreadPoolTaskRunner(max_workers=2)
+
+
+@flow(name="analyse", flow_run_name="{request.problem}", log_prints=True, task_runner=THREADS)
 def analyse(request: AnalyseRequest) -> str:
     """From rows to the page; returns its path."""
     problem, seed = read_problem(request), request.seed
@@ -62,7 +62,7 @@ def analyse(request: AnalyseRequest) -> str:
         validated = validate(snapshot, problem)
         session.say("read times and places")
         stored = make_events(validated.good, problem)
-        looked = look_back(stored, asked, seed)
+        looked = survey_past(stored, asked, seed)
         session.say(f"judge methods on the past of {stored.rows.rows:,} events, and forecast")
         forecasts = forecast_counts.submit(stored, looked, asked, seed, session.progress)
         hotspots = map_hotspots.submit(stored, looked, asked, seed, session.progress)

@@ -1,4 +1,4 @@
-"""Where and when: counts by class, area and period, their forecasts, and how good these are.
+"""Where and when: events, their counts by class, area and period, what the data allow, and what is refused.
 
-Hotspots on a grid of cells are in ``evenhand.spatial.hotspots``. Places and times only: nothing about a person is read.
+Forecasts and hotspots are the packages below. Places and times only: nothing about a person is read.
 """

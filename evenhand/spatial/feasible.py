@@ -8,9 +8,9 @@ import numpy as np
 
 from evenhand.problem import Analysis
 from evenhand.spatial.events import Events
+from evenhand.spatial.forecasts.rolling import RollingPlan
 from evenhand.spatial.hotspots.backtest import HotspotPlan
 from evenhand.spatial.periods import PeriodKind, Periods, complete_span, day_precision
-from evenhand.spatial.rolling import RollingPlan
 
 _EVERY = {"day": 28, "week": 4, "month": 1}  # periods between two origins
 _FEWEST_ORIGINS = 6

@@ -18,10 +18,10 @@ from evenhand.report.analysis.map_data import shown_hotspots
 from evenhand.report.analysis.page import analysis_page
 from evenhand.report.analysis.sentences import NOTE, answers, conclusions, limits
 from evenhand.report.table_text import plain_markdown
+from evenhand.spatial.forecasts.judge import ALL
+from evenhand.spatial.forecasts.run_forecasts import ForecastOutcome
 from evenhand.spatial.hotspots.run_hotspots import HotspotOutcome
-from evenhand.spatial.judge import ALL
-from evenhand.spatial.look_back import PastOutcome
-from evenhand.spatial.run_forecasts import ForecastOutcome
+from evenhand.spatial.survey import PastOutcome
 from evenhand.text.printable import printable
 from tasks.analysis.events import StoredEvents
 from tasks.analysis.session import AnalysisSession

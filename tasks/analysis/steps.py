@@ -13,20 +13,19 @@ from threadpoolctl import threadpool_limits
 from evenhand.problem import Analysis
 from evenhand.spatial.counts import count_by_area
 from evenhand.spatial.events import Events
+from evenhand.spatial.forecasts.run_forecasts import ForecastOutcome, forecast_areas
 from evenhand.spatial.hotspots.cells import count_in_cells
 from evenhand.spatial.hotspots.run_hotspots import HotspotOutcome, MapRequest, find_hotspots
-from evenhand.spatial.look_back import PastOutcome
-from evenhand.spatial.look_back import look_back as look_back_at
-from evenhand.spatial.run_forecasts import ForecastOutcome, forecast_areas
+from evenhand.spatial.survey import PastOutcome, survey
 from tasks.analysis.events import StoredEvents, read_events
 
 Progress = Callable[[str, int], Callable[[int], None]]
 
 
 @task(cache_policy=NO_CACHE)
-def look_back(stored: StoredEvents, asked: Analysis, seed: int) -> PastOutcome:
+def survey_past(stored: StoredEvents, asked: Analysis, seed: int) -> PastOutcome:
     """Count the past, and find out what the data allow."""
-    return look_back_at(read_events(stored), asked, seed)
+    return survey(read_events(stored), asked, seed)
 
 
 @task(cache_policy=NO_CACHE)

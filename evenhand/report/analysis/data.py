@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evenhand.problem import Problem
+from evenhand.spatial.forecasts.run_forecasts import ForecastOutcome
 from evenhand.spatial.hotspots.run_hotspots import HotspotOutcome
-from evenhand.spatial.look_back import PastOutcome
-from evenhand.spatial.run_forecasts import ForecastOutcome
+from evenhand.spatial.survey import PastOutcome
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ import numpy as np
 
 from evenhand.report.analysis.data import AnalysisReport
 from evenhand.report.analysis.sentences import NOTE, conclusions, share_text, window_text
+from evenhand.spatial.forecasts.run_forecasts import ForecastOutcome
 from evenhand.spatial.hotspots.run_hotspots import HotspotOutcome
 from evenhand.spatial.past import PastMap
-from evenhand.spatial.run_forecasts import ForecastOutcome
 from evenhand.text.printable import printable
 
 EVERYTHING = "All classes"

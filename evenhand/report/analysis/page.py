@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 from markupsafe import Markup
@@ -20,7 +19,7 @@ from evenhand.report.analysis.map_data import map_data
 from evenhand.report.analysis.sentences import answers, conclusions, limits, share_text, window_text
 from evenhand.report.rendering import render_page
 from evenhand.report.table_model import facts
-from evenhand.spatial.judge import ALL, CHOSEN
+from evenhand.spatial.forecasts.judge import ALL, CHOSEN
 
 _POLICY = "POLICY"
 _LIMITS = (
@@ -229,8 +228,8 @@ def _with_policy(page: str, tile_url: str | None) -> str:
 
     images = "data: blob:"
     if tile_url:
-        parts = urlsplit(tile_url.replace("{s}", "*"))
-        images += f" {parts.scheme}://{parts.netloc}"
+        server = re.match(r"https?://[^/]+", tile_url.replace("{s}", "*"))
+        images += f" {server[0]}" if server else ""
     policy = (
         f"default-src 'none'; script-src {hashes('script')}; style-src {hashes('style')}; img-src {images}; "
         "base-uri 'none'; form-action 'none'"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from evenhand.evidence.bootstrap import Interval
 from evenhand.report.analysis.data import AnalysisReport
+from evenhand.report.table_model import percentage
+from evenhand.spatial.forecasts.judge import ALL, CHOSEN, LEVELS
 from evenhand.spatial.hotspots.judge_hotspots import HotspotScores
 from evenhand.spatial.hotspots.run_hotspots import HotspotOutcome
-from evenhand.spatial.judge import ALL, CHOSEN, LEVELS
 
 NOTE = "Recorded, not true, crime: places and times, never persons."
 
@@ -35,17 +36,21 @@ def share_text(share: float) -> str:
 
 def conclusion(line: HotspotScores, drawn_by: str, bar: str) -> str:
     """Say whether the chosen map of a class beats plain counts."""
-    at = f"at {share_text(line.share)} of the area, {window_text(line.weeks)}"
-    ratio = f"{line.ratio.estimate:.2f} times its PAI ({line.ratio.low:.3f} to {line.ratio.high:.3f}) {at}"
-    if line.ratio.low > 1:
-        answer = f"beats {bar}: {ratio}"
-    elif line.ratio.high < 1:
-        answer = f"worse than {bar}: {ratio}. Use plain counts"
-    else:
-        answer = f"no better than counting: {ratio}"
-    return f"{line.klass}: {answer}. " + (
-        "The map is plain counts." if drawn_by == bar else f"The map is drawn by: {drawn_by}."
+    hits = percentage(line.indices.hit_rate)
+    held = (
+        f"Its top {share_text(line.share)} of the area held {hits} of the records of the next {window_text(line.weeks)}"
     )
+    times = f", {line.ratio.estimate:.2f} times ({line.ratio.low:.3f} to {line.ratio.high:.3f}) what counting held"
+    if line.ratio.low > 1:
+        answer = f"beats {bar}"
+    elif line.ratio.high < 1:
+        answer = f"worse than {bar}: use plain counts"
+    else:
+        answer = "no better than counting"
+    if line.only_own + line.only_counts == 0:
+        times = "; no method was surely ahead of plain counts at any origin"
+    drawn = "The map is plain counts" if drawn_by == bar else f"The map is now drawn by: {drawn_by}"
+    return f"{line.klass}: {answer}. {held}{times}. {drawn}."
 
 
 def conclusions(found: HotspotOutcome, weeks: int, share: float) -> list[str]:

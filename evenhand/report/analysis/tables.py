@@ -9,11 +9,11 @@ import numpy as np
 from evenhand.evidence.bootstrap import Interval
 from evenhand.report.analysis.sentences import share_text, window_text
 from evenhand.report.table_model import Cell, Column, Table, decimal, numbers, percentage, words
+from evenhand.spatial.forecasts.judge import ALL, CHOSEN, ForecastScores
+from evenhand.spatial.forecasts.run_forecasts import ForecastOutcome
 from evenhand.spatial.hotspots.judge_hotspots import HotspotScores
 from evenhand.spatial.hotspots.run_hotspots import HotspotOutcome
-from evenhand.spatial.judge import ALL, CHOSEN, ForecastScores
-from evenhand.spatial.look_back import PastOutcome
-from evenhand.spatial.run_forecasts import ForecastOutcome
+from evenhand.spatial.survey import PastOutcome
 
 _WORST = 8
 

@@ -52,7 +52,7 @@ class HotspotHits:
     bar_alone : ndarray of int, same shape
         Events that plain counts held and this rival did not.
     best : ndarray of int, shape (n_origins, n_classes, n_windows, n_shares)
-        The most that so many cells held.
+        The most that this number of cells held.
     total, past_total : ndarray of int, shape (n_origins, n_classes, n_windows)
         All events of the window, and of the one before, in and outside the cells.
     chosen_cells : tuple of int
@@ -127,7 +127,7 @@ class _Window:
         self.past_total = self.past.sum(axis=1) + counts.missed(max(0, origin - width), origin)
 
     def best(self, c: int, tops: Sequence[int]) -> np.ndarray:
-        """Return the most events that so many cells held."""
+        """Return the most events that this number of cells held."""
         running = np.cumsum(-np.sort(-self.y[c]))
         return np.asarray([running[m - 1] for m in tops])
 

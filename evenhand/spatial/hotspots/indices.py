@@ -18,7 +18,7 @@ class Indices:
     pai : float
         (n / N) / (a / A): how many times more than in the study area as a whole (Chainey, Tompson & Uhlig 2008).
     pei : float
-        PEI*: n / n*, n* the most that so many cells can have held (Hunt 2016).
+        PEI*: n / n*, n* the most that this number of cells held (Hunt 2016).
     ser : float
         Events in the cells for each km2 of them and week.
     rri : float

@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 
 from evenhand.evidence.bootstrap import Interval
 from evenhand.evidence.multiplicity import holm
+from evenhand.spatial.forecasts.judge import CHOSEN, period_draws, ratio_interval
 from evenhand.spatial.hotspots.backtest import HotspotHits, HotspotPlan
 from evenhand.spatial.hotspots.indices import AreaShare, Indices, PastHits, indices
-from evenhand.spatial.judge import CHOSEN, period_draws, ratio_interval
 
 SURE = 1.64  # standard errors by which a rival must have been ahead of counts before it is chosen
 

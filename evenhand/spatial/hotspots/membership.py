@@ -17,7 +17,7 @@ BINS = (0.0, 0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Reliability:
+class ChanceReliability:
     """Of the cells to which a probability in a bin was given: their mean probability, share that were, and number."""
 
     expected: np.ndarray
@@ -82,7 +82,7 @@ def was_among(counts: np.ndarray, m: int) -> np.ndarray:
     return np.where(above, 1.0, np.where(tied, (m - above.sum()) / tied.sum(), 0.0))
 
 
-def reliability(expected: np.ndarray, observed: np.ndarray) -> Reliability:
+def reliability(expected: np.ndarray, observed: np.ndarray) -> ChanceReliability:
     """Sum up probabilities in bins; bins without a cell are left out."""
     bins = np.clip(np.digitize(expected, BINS) - 1, 0, len(BINS) - 2)
     cells = np.bincount(bins, minlength=len(BINS) - 1)
@@ -91,4 +91,4 @@ def reliability(expected: np.ndarray, observed: np.ndarray) -> Reliability:
         means = [
             np.bincount(bins, values, minlength=len(BINS) - 1)[used] / cells[used] for values in (expected, observed)
         ]
-    return Reliability(means[0], means[1], cells[used])
+    return ChanceReliability(means[0], means[1], cells[used])

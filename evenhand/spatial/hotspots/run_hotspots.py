@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.spatial.distributions import negative_binomial, quantiles
+from evenhand.spatial.forecasts.distributions import negative_binomial, quantiles
 from evenhand.spatial.hotspots.backtest import HotspotPlan, hotspot_backtest
 from evenhand.spatial.hotspots.boosted_cells import BoostedCells
 from evenhand.spatial.hotspots.cells import CellCounts
 from evenhand.spatial.hotspots.judge_hotspots import JudgedHotspots, judge_hotspots
 from evenhand.spatial.hotspots.membership import (
-    Reliability,
+    ChanceReliability,
     membership,
     posterior,
     reliability,
@@ -56,7 +56,7 @@ class HotspotOutcome:
     plan: HotspotPlan
     judged: JudgedHotspots
     coming: ComingHotspots
-    reliability: Reliability
+    reliability: ChanceReliability
     top: int
     bar: str
 
@@ -122,7 +122,7 @@ def _coming(
     return ComingHotspots(mean, bounds, among, tuple(rivals[int(number)].name for number in chosen))
 
 
-def _reliability(counts: CellCounts, plan: HotspotPlan, top: int, asked: MapRequest) -> Reliability:
+def _reliability(counts: CellCounts, plan: HotspotPlan, top: int, asked: MapRequest) -> ChanceReliability:
     """Compare P(among the top) of past origins, all classes together, with what came."""
     expected, observed = [], []
     reported = plan.origins[-plan.reported :]

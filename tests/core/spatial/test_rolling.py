@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evenhand.spatial.adaptive import adapted_misses
 from evenhand.spatial.counts import Counts
-from evenhand.spatial.judge import choose_by_past, judge
+from evenhand.spatial.forecasts.adaptive import adapted_misses
+from evenhand.spatial.forecasts.judge import choose_by_past, judge
+from evenhand.spatial.forecasts.rolling import RollingPlan, backtest
+from evenhand.spatial.forecasts.run_forecasts import forecast_areas, forecast_rivals
+from evenhand.spatial.forecasts.scores import coverage
+from evenhand.spatial.forecasts.simple_rivals import SEASONAL_NAIVE, LastValue, MeanOfYears, SeasonalNaive
 from evenhand.spatial.periods import Periods, complete_span, regular_span
-from evenhand.spatial.rolling import RollingPlan, backtest
-from evenhand.spatial.run_forecasts import forecast_areas, forecast_rivals
-from evenhand.spatial.scores import coverage
-from evenhand.spatial.simple_rivals import SEASONAL_NAIVE, LastValue, MeanOfYears, SeasonalNaive
 
 
 @pytest.fixture(scope="module")

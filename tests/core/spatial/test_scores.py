@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from evenhand.spatial.distributions import dispersion, empirical, negative_binomial, quantiles
-from evenhand.spatial.scores import coverage, crps, log_score, naive_error, pit_histogram, pit_interval
+from evenhand.spatial.forecasts.distributions import dispersion, empirical, negative_binomial, quantiles
+from evenhand.spatial.forecasts.scores import coverage, crps, log_score, naive_error, pit_histogram, pit_interval
 
 MEANS, SIZES, COUNTS = st.floats(0.05, 30), st.floats(0.3, 50), st.integers(0, 60)
 

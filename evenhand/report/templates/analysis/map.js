@@ -111,6 +111,7 @@
       .bindTooltip(() => tip(i), { sticky: true })
       .addTo(map));
   map.fitBounds(D.view);
+  const ring = L.circleMarker([0, 0], { radius: 11, weight: 3, fill: false, interactive: false });
   const tip = (i) => {
     const box = document.createElement("span");
     const area = D.cells.area[i];
@@ -139,17 +140,21 @@
     rectangles.forEach((rectangle, i) => {
       const value = area ? (D.cells.area[i] < 0 ? null : values[D.cells.area[i]]) : values[i];
       const bin = value === null || value <= 0 ? -1 : binOf(value);
-      const chance = sure && hot && hot.cells[i] ? hot.cells[i][5] : 1;
+      const chance = sure && hot && hot.cells[i] ? hot.cells[i][5] : null;
       const marked = state.selected && (area ? state.selected.area === D.cells.area[i] && D.cells.area[i] >= 0 : state.selected.cell === i);
       rectangle.setStyle({
         fillColor: bin < 0 ? colour("--land") : colour(`--b${shade(bin)}`),
-        fillOpacity: bin < 0 ? 0.55 : sure && chance < 0.5 ? 0.55 : 0.95,
-        stroke: Boolean(marked && !area) || (sure && chance >= 0.8),
-        color: marked ? colour("--ink") : colour("--line-1"),
-        weight: marked ? 3 : 2,
+        fillOpacity: bin < 0 ? 0.55 : chance !== null && chance < 0.5 ? 0.55 : 0.95,
+        stroke: chance !== null && chance >= 0.8,
+        color: colour("--line-1"),
+        weight: 2,
       });
       if (marked && area) rectangle.setStyle({ fillOpacity: 1, stroke: true, color: colour("--line-1"), weight: 1 });
     });
+    ring.remove();
+    if (state.selected && state.selected.cell !== undefined && !area) {
+      ring.setStyle({ color: colour("--ink") }).setLatLng(L.latLngBounds(corners(state.selected.cell)).getCenter()).addTo(map);
+    }
     legend(sure);
     list(area);
     $("time-text").textContent = steps()[state.at] || "";
@@ -313,9 +318,9 @@
     const lines = [`# ${D.note}`, heads.map(csvCell).join(","), ...rows.map((row) => heads.map((h) => csvCell(row[h] === undefined ? "" : row[h])).join(","))];
     save(fileName("csv"), new Blob([`${lines.join("\n")}\n`], { type: "text/csv" }));
   });
-  const ring = (i) => { const [[s, w], [n, e]] = corners(i); return [[[w, s], [e, s], [e, n], [w, n], [w, s]]]; };
+  const outline = (i) => { const [[s, w], [n, e]] = corners(i); return [[[w, s], [e, s], [e, n], [w, n], [w, s]]]; };
   $("geojson").addEventListener("click", () => {
-    const features = shown().map(([properties, cells]) => ({ type: "Feature", properties, geometry: cells.length === 1 ? { type: "Polygon", coordinates: ring(cells[0]) } : { type: "MultiPolygon", coordinates: cells.map(ring) } }));
+    const features = shown().map(([properties, cells]) => ({ type: "Feature", properties, geometry: cells.length === 1 ? { type: "Polygon", coordinates: outline(cells[0]) } : { type: "MultiPolygon", coordinates: cells.map(outline) } }));
     save(fileName("geojson"), new Blob([JSON.stringify({ type: "FeatureCollection", note: D.note, features })], { type: "application/geo+json" }));
   });
   $("png").addEventListener("click", () => {

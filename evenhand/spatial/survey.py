@@ -48,7 +48,7 @@ class PastOutcome:
         return tuple(name for name in self.classes if name not in hidden)
 
 
-def look_back(events: Events, asked: Analysis, seed: int) -> PastOutcome:
+def survey(events: Events, asked: Analysis, seed: int) -> PastOutcome:
     """Count the past, and find out what the data allow."""
     refused = refusals(events.classes, asked.discovered, asked.refused)
     past, marked, found = None, None, {}

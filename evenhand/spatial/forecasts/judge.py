@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.evidence.bootstrap import Interval
-from evenhand.spatial.adaptive import adapted_misses
-from evenhand.spatial.rolling import RollingPlan, ScoredForecasts
-from evenhand.spatial.scores import coverage, pit_histogram
+from evenhand.spatial.forecasts.adaptive import adapted_misses
+from evenhand.spatial.forecasts.rolling import RollingPlan, ScoredForecasts
+from evenhand.spatial.forecasts.scores import coverage, pit_histogram
 
 CHOSEN, ALL = "chosen", "all classes"
 LEVELS = (0.8, 0.95)

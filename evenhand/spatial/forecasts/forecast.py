@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from evenhand.spatial.counts import Counts
-from evenhand.spatial.distributions import empirical, negative_binomial
+from evenhand.spatial.forecasts.distributions import empirical, negative_binomial
 
 
 @dataclass(frozen=True, eq=False)

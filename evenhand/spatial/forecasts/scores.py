@@ -1,6 +1,7 @@
 """Scores of forecast distributions of counts: CRPS, log score, PIT and coverage, all exact.
 
-``below`` is always F(0), F(1), ... F(K), one row for each forecast (see :mod:`evenhand.spatial.distributions`).
+``below`` is always F(0), F(1), ... F(K), one row for each forecast, as in
+:mod:`evenhand.spatial.forecasts.distributions`.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from evenhand.spatial.rolling import RollingPlan
-from evenhand.spatial.scores import coverage
+from evenhand.spatial.forecasts.rolling import RollingPlan
+from evenhand.spatial.forecasts.scores import coverage
 
 STEP = 0.1  # gamma: how fast the miss rate that is asked for follows the one that was seen
 _LEAST, _MOST = 0.001, 0.9
@@ -17,7 +17,7 @@ def adapted_misses(lower: np.ndarray, upper: np.ndarray, plan: RollingPlan, miss
     Gibbs & Candes 2021: the rate is raised where intervals were too wide and lowered where they were too narrow. It is
     one for each class and horizon, over all areas, and an origin learns from counts that were known at it alone. A miss
     is counted by the exact probability that a randomised interval misses: see
-    :func:`evenhand.spatial.scores.coverage`.
+    :func:`evenhand.spatial.forecasts.scores.coverage`.
 
     Parameters
     ----------

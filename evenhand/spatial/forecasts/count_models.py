@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from evenhand.spatial.counts import Counts
-from evenhand.spatial.distributions import LARGEST_SIZE, dispersion
-from evenhand.spatial.features import FeatureMaker, Rows
-from evenhand.spatial.forecast import Forecast
+from evenhand.spatial.forecasts.distributions import LARGEST_SIZE, dispersion
+from evenhand.spatial.forecasts.features import FeatureMaker, Rows
+from evenhand.spatial.forecasts.forecast import Forecast
 
 MOST_ROWS = 300_000  # that a model learns from: the newest
 _SPREAD_SHARE = 0.15  # of the origins: the newest, on which the spread is learned

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from evenhand.spatial.counts import Counts
-from evenhand.spatial.distributions import dispersion
-from evenhand.spatial.forecast import Forecast
+from evenhand.spatial.forecasts.distributions import dispersion
+from evenhand.spatial.forecasts.forecast import Forecast
 
 LAST_VALUE, SEASONAL_NAIVE, MEAN_OF_YEARS = "last value", "seasonal naive", "mean of the last years"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenhand.spatial.distributions import dispersion, negative_binomial, quantiles
-from evenhand.spatial.rolling import ScoredForecasts
-from evenhand.spatial.scores import coverage, crps, pit_interval
+from evenhand.spatial.forecasts.distributions import dispersion, negative_binomial, quantiles
+from evenhand.spatial.forecasts.rolling import ScoredForecasts
+from evenhand.spatial.forecasts.scores import coverage, crps, pit_interval
 
 _FEWEST = 5  # origins from which the spread of the city is learned
 

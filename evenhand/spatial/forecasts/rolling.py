@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evenhand.spatial.counts import Counts
-from evenhand.spatial.distributions import quantiles
-from evenhand.spatial.forecast import Forecast, Rival
-from evenhand.spatial.scores import crps, log_score, naive_error, pit_interval
+from evenhand.spatial.forecasts.distributions import quantiles
+from evenhand.spatial.forecasts.forecast import Forecast, Rival
+from evenhand.spatial.forecasts.scores import crps, log_score, naive_error, pit_interval
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class ScoredForecasts:
     mean : ndarray of float32, same shape
     observed : ndarray of int32, shape (n_origins, n_classes, n_areas, n_horizons)
     unit : ndarray of float, shape (n_classes,)
-        Of MASE: see :func:`evenhand.spatial.scores.naive_error`; from the periods before the first reported origin.
+        Of MASE, from the periods before the first reported origin: see
+        :func:`evenhand.spatial.forecasts.scores.naive_error`.
     plan : RollingPlan
     """
 

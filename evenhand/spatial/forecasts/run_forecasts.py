@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evenhand.spatial.city import CityBacktest, city_backtest, city_quantiles
-from evenhand.spatial.count_models import BoostedCounts, NegativeBinomialGlm
 from evenhand.spatial.counts import Counts
-from evenhand.spatial.distributions import quantiles
-from evenhand.spatial.forecast import Forecast, Rival
-from evenhand.spatial.judge import LEVELS, JudgedForecasts, judge
-from evenhand.spatial.rolling import RollingPlan, ScoredForecasts, backtest, largest_counts
-from evenhand.spatial.simple_rivals import SEASONAL_NAIVE, LastValue, MeanOfYears, SeasonalNaive
+from evenhand.spatial.forecasts.city import CityBacktest, city_backtest, city_quantiles
+from evenhand.spatial.forecasts.count_models import BoostedCounts, NegativeBinomialGlm
+from evenhand.spatial.forecasts.distributions import quantiles
+from evenhand.spatial.forecasts.forecast import Forecast, Rival
+from evenhand.spatial.forecasts.judge import LEVELS, JudgedForecasts, judge
+from evenhand.spatial.forecasts.rolling import RollingPlan, ScoredForecasts, backtest, largest_counts
+from evenhand.spatial.forecasts.simple_rivals import SEASONAL_NAIVE, LastValue, MeanOfYears, SeasonalNaive
 
 
 @dataclass(frozen=True, eq=False)
