@@ -20,6 +20,7 @@ from evenhand.report.analysis.sentences import answers, conclusions, limits, sha
 from evenhand.report.rendering import render_page
 from evenhand.report.table_model import facts
 from evenhand.spatial.forecasts.judge import ALL, CHOSEN
+from evenhand.spatial.hotspots.feedback import FOUND_WITH, FOUND_WITHOUT
 
 _POLICY = "POLICY"
 _LIMITS = (
@@ -41,6 +42,7 @@ def analysis_page(report: AnalysisReport) -> str:
         _times,
         _forecasts,
         _hotspots,
+        _feedback,
         _explore,
         _limits,
     )
@@ -182,6 +184,23 @@ def _reliability(expected: np.ndarray, observed: np.ndarray, cells: np.ndarray) 
     ]
     label = "Reliability: " + ", ".join(point["title"] for point in points)
     return render_page("analysis/points.html.j2", points=points, label=label)
+
+
+def _feedback(report: AnalysisReport) -> Section | None:
+    found, asked = report.hotspots, report.problem.analysis
+    if found is None:
+        return None
+    text = render_page(
+        "analysis/feedback.html.j2",
+        intro="A simulation on these records, taken for what truly happened: each week the patrols go to the "
+        f"{share_text(asked.map_share)} of the cells with the most records of the year before. Events that only police "
+        f"find get on record with a chance of {100 * FOUND_WITH:.0f} % where a patrol is and of "
+        f"{100 * FOUND_WITHOUT:.0f} % elsewhere; all others are reported.",
+        table=tables.feedback_table(found),
+        meaning="The more of a category police find by themselves, the more the records of patrolled cells overstate "
+        "them, though nothing there has changed: the map confirms itself.",
+    )
+    return "feedback", "Feedback", text
 
 
 def _explore(report: AnalysisReport) -> Section | None:

@@ -132,6 +132,27 @@ def _interval(interval: Interval, digits: int) -> Cell:
     return Cell(decimal(interval.estimate, digits=digits), f"{low} to {high}")
 
 
+def feedback_table(found: HotspotOutcome) -> Table:
+    """Return the simulation of patrols that follow the records."""
+    rows = [
+        [
+            percentage(one.discovered),
+            percentage(one.recorded),
+            percentage(one.true),
+            f"{one.recorded / max(one.true, 1e-9):.2f}",
+            percentage(one.right),
+        ]
+        for one in found.feedback
+    ]
+    columns = (
+        Column("found by police only"),
+        *numbers(
+            "of the records in patrolled cells", "of what happened there", "exaggerated by", "patrols at true top cells"
+        ),
+    )
+    return Table("The last year of the simulation", columns, rows)
+
+
 def reliability_table(found: HotspotOutcome) -> Table:
     """Return the chances that were given, and what came."""
     part = found.reliability

@@ -11,6 +11,7 @@ from evenhand.spatial.forecasts.distributions import negative_binomial, quantile
 from evenhand.spatial.hotspots.backtest import HotspotPlan, hotspot_backtest
 from evenhand.spatial.hotspots.boosted_cells import BoostedCells
 from evenhand.spatial.hotspots.cells import CellCounts
+from evenhand.spatial.hotspots.feedback import Feedback, simulate_feedback
 from evenhand.spatial.hotspots.judge_hotspots import JudgedHotspots, judge_hotspots
 from evenhand.spatial.hotspots.membership import (
     ChanceReliability,
@@ -59,6 +60,7 @@ class HotspotOutcome:
     reliability: ChanceReliability
     top: int
     bar: str
+    feedback: tuple[Feedback, ...]
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def find_hotspots(
     judged = judge_hotspots(hits, counts.classes, km2, (asked.weeks, asked.share), asked.seed)
     top = max(1, round(asked.share * len(counts.cells)))
     coming = _coming(counts, rivals, judged.choices[-1], top, asked)
-    return HotspotOutcome(counts, plan, judged, coming, _reliability(counts, plan, top, asked), top, rivals[0].name)
+    chances = _reliability(counts, plan, top, asked)
+    feedback = simulate_feedback(counts, asked.share, asked.seed)
+    return HotspotOutcome(counts, plan, judged, coming, chances, top, rivals[0].name, feedback)
 
 
 def hotspot_rivals(years: int, seed: int) -> list[Surface]:

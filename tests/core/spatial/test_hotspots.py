@@ -7,6 +7,7 @@ from evenhand.spatial.events import Events, grid_over
 from evenhand.spatial.hotspots.backtest import HotspotPlan, hotspot_backtest
 from evenhand.spatial.hotspots.cells import count_in_cells
 from evenhand.spatial.hotspots.explore import clusters, significant_cells
+from evenhand.spatial.hotspots.feedback import simulate_feedback
 from evenhand.spatial.hotspots.indices import AreaShare, PastHits, indices
 from evenhand.spatial.hotspots.judge_hotspots import choose_over_counts, judge_hotspots
 from evenhand.spatial.hotspots.membership import Posterior, membership, was_among
@@ -128,6 +129,12 @@ def test_exploration_finds_a_planted_block_and_the_planted_spot_and_nothing_on_l
     largest = clusters(events.latitude[rows], events.longitude[rows], 0)[0]
     assert abs(largest.latitude - HOT[0]) < 0.002
     assert abs(largest.longitude - HOT[1]) < 0.002
+
+
+def test_patrols_that_follow_records_exaggerate_what_only_they_find_and_nothing_else(counts):
+    none, *_, all_ = simulate_feedback(counts, 0.01, 0)
+    assert none.recorded == none.true
+    assert all_.recorded > 1.5 * all_.true
 
 
 def test_a_bar_of_one_year_is_not_named_twice():
