@@ -10,6 +10,7 @@ from evenhand.problem import Analysis
 from evenhand.spatial.events import Events
 from evenhand.spatial.forecasts.rolling import RollingPlan
 from evenhand.spatial.hotspots.backtest import HotspotPlan
+from evenhand.spatial.hotspots.surfaces import LONGEST_HISTORY
 from evenhand.spatial.periods import PeriodKind, Periods, complete_span, day_precision
 
 _EVERY = {"day": 28, "week": 4, "month": 1}  # periods between two origins
@@ -52,10 +53,10 @@ def has_places(events: Events) -> bool:
     return events.latitude is not None and bool(np.isfinite(events.latitude).any())
 
 
-def _span_text(events: Events, kind: PeriodKind) -> tuple[int, str]:
+def _span(events: Events, kind: PeriodKind) -> tuple[Periods, str]:
     first, last = complete_span(events.day, kind)
     span = Periods(kind, first, last - first + 1)
-    return span.n, f"{span.n} {kind}{'s' if span.n > 1 else ''} in a row from {span.start(0):%Y-%m-%d}"
+    return span, f"{span.n} {kind}{'s' if span.n > 1 else ''} in a row from {span.start(0):%Y-%m-%d}"
 
 
 def _forecast_plan(events: Events, asked: Analysis, refused: list[str]) -> RollingPlan | None:
@@ -64,18 +65,19 @@ def _forecast_plan(events: Events, asked: Analysis, refused: list[str]) -> Rolli
         refused.append("no forecasts: no column of areas was found; name one under analysis.area")
         return None
     if kind != "month" and not day_precision(events.day):
-        months, text = _span_text(events, "month")
+        months, text = _span(events, "month")
         enough = f"{_needed('month', asked)} months in a row"
         refused.append(
             f"no forecasts by {kind}: every time is the first day of a month, so no event has a {kind}. "
             + (
                 "Write analysis.period: month"
-                if months >= _needed("month", asked)
+                if months.n >= _needed("month", asked)
                 else f"Forecasts by month need {enough}; found are {text}"
             )
         )
         return None
-    n, text = _span_text(events, kind)
+    span, text = _span(events, kind)
+    n = span.n
     year = Periods(kind, 0, 1).year
     step = _EVERY[kind]
     last = n - asked.horizons
@@ -112,7 +114,8 @@ def _hotspot_plan(events: Events, asked: Analysis, refused: list[str]) -> Hotspo
             "event was, and no map can be tested on the weeks after it was drawn"
         )
         return None
-    n, text = _span_text(events, "week")
+    span, text = _span(events, "week")
+    n = min(span.n, 52 * (asked.backtest_years + 1) + LONGEST_HISTORY)  # what is older would not be read
     step, longest = _EVERY["week"], max(asked.all_windows)
     last, earliest = n - longest, 78
     reported = min(asked.backtest_years * 52 // step, (last - earliest) // step)
@@ -128,4 +131,6 @@ def _hotspot_plan(events: Events, asked: Analysis, refused: list[str]) -> Hotspo
         reported -= burn_in
     count = reported + burn_in
     origins = tuple(last - step * (count - 1 - i) for i in range(count))
-    return HotspotPlan(origins, reported, asked.all_windows, asked.all_shares, 13)
+    return HotspotPlan(
+        origins, reported, asked.all_windows, asked.all_shares, 13, Periods("week", span.first + span.n - n, n)
+    )

@@ -13,6 +13,8 @@ from evenhand.spatial.feasible import Possible, has_places, possible
 from evenhand.spatial.hotspots.explore import Cluster, clusters, significant_cells
 from evenhand.spatial.past import PastMap, PastTimes, past_map, past_times
 
+FEWEST = 200  # events of a class
+
 
 @dataclass(frozen=True, eq=False)
 class PastOutcome:
@@ -40,6 +42,17 @@ class PastOutcome:
     clusters: dict[str, tuple[Cluster, ...]]
     can: Possible
     refused: tuple[Refusal, ...]
+
+    @property
+    def few(self) -> dict[str, int]:
+        """Classes with too few events for hotspots that can be tested, with their number."""
+        events = self.times.by_year.sum(axis=1)
+        return {name: int(n) for name, n in zip(self.classes, events, strict=True) if n < FEWEST}
+
+    @property
+    def with_hotspots(self) -> tuple[str, ...]:
+        """Classes that get hotspots."""
+        return tuple(name for name in self.mapped if name not in self.few)
 
     @property
     def mapped(self) -> tuple[str, ...]:

@@ -47,11 +47,11 @@ def map_hotspots(
 ) -> HotspotOutcome | None:
     """Judge hotspots and draw those of the coming weeks; None where the data do not allow it or no class is left."""
     plan = looked.can.hotspots
-    if plan is None or looked.past is None or not looked.mapped:
+    if plan is None or looked.past is None or not looked.with_hotspots:
         return None
     with threadpool_limits(1):
-        events = _only_classes(read_events(stored), looked.mapped)
-        counts = count_in_cells(events, looked.past.grid, plan.origins[0])
+        events = _only_classes(read_events(stored), looked.with_hotspots)
+        counts = count_in_cells(events, looked.past.grid, plan.weeks, plan.origins[0])
         request = MapRequest(asked.map_weeks, asked.map_share, asked.counted_years, seed)
         return find_hotspots(counts, plan, request, progress("hotspots", len(plan.origins)))
 

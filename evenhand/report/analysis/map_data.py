@@ -34,7 +34,7 @@ def map_data(report: AnalysisReport) -> dict[str, Any]:
         "note": NOTE,
         "classes": [printable(name) for name in classes],
         "start": len(together) if report.hotspots else 0,
-        "refused": {printable(one.klass): printable(one.text) for one in looked.refused},
+        "refused": _without_hotspots(report),
         "suppress": asked.suppress_below,
         "names": [printable(name) for name in looked.areas],
         "masked": masked,
@@ -55,6 +55,16 @@ def map_data(report: AnalysisReport) -> dict[str, Any]:
     if report.forecasts is not None:
         data["areas"] = _areas(report, report.forecasts, classes, masked)
     return data
+
+
+def _without_hotspots(report: AnalysisReport) -> dict[str, str]:
+    """Say why a class has no hotspots."""
+    why = {
+        name: f"{name}: no hotspots, since {n:,} events are too few to test them."
+        for name, n in report.looked.few.items()
+    }
+    why |= {one.klass: one.text for one in report.looked.refused}
+    return {printable(name): printable(text) for name, text in why.items()}
 
 
 def _of_classes(report: AnalysisReport, values: np.ndarray, classes: list[str]) -> list[np.ndarray | None]:

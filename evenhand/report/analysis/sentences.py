@@ -119,6 +119,9 @@ def limits(report: AnalysisReport) -> list[str]:
         for name, reason in asked.discovered.items()
         if name in looked.classes
     ]
+    if looked.few and report.hotspots is not None:
+        names = ", ".join(f"{name} ({n:,})" for name, n in looked.few.items() if name in looked.mapped)
+        lines += [f"Too few events for hotspots that can be tested: {names}."] if names else []
     if asked.suppress_below > 1:
         lines.append(
             f"Counts of a cell below {asked.suppress_below} are not shown, and a cell with fewer in the last "

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evenhand.spatial.forecasts.adaptive import adapted_misses
 from evenhand.spatial.forecasts.distributions import dispersion, negative_binomial, quantiles
 from evenhand.spatial.forecasts.rolling import ScoredForecasts
 from evenhand.spatial.forecasts.scores import coverage, crps, pit_interval
 
+MISSES = (0.2, 0.05)
 _FEWEST = 5  # origins from which the spread of the city is learned
 
 
@@ -25,12 +27,15 @@ class CityBacktest:
         Coverage of randomised intervals of 80 and 95 %.
     size : ndarray of float, shape (n_classes, n_horizons)
         Of the negative binomial of the city, from all origins that are over.
+    misses : ndarray of float, shape (n_classes, 2)
+        The rates to ask of it from the end of the data, so that 20 and 5 % are missed.
     """
 
     crps: np.ndarray
     naive_crps: np.ndarray
     held: np.ndarray
     size: np.ndarray
+    misses: np.ndarray
 
 
 def city_backtest(scored: ScoredForecasts, choices: np.ndarray, naive: ScoredForecasts) -> CityBacktest:
@@ -49,20 +54,22 @@ def city_backtest(scored: ScoredForecasts, choices: np.ndarray, naive: ScoredFor
     mean = scored.mean.sum(axis=3)[choices[:-1], np.arange(n_origins)[:, None], np.arange(n_classes)[None, :]]
     origins = np.asarray(scored.plan.origins)
     reported = np.flatnonzero(scored.plan.is_reported)
-    result = np.zeros((3, n_classes, len(reported), n_horizons))
+    loss, lower, upper = np.zeros((3, n_origins, n_classes, n_horizons))
     size = np.ones((n_classes, n_horizons))
     for c in range(n_classes):
         largest = int(1.5 * max(observed[:, c].max(), mean[:, c].max())) + 15
-        for row, at in enumerate(reported):
+        for at in range(n_origins):
             over = origins + n_horizons <= origins[at]
-            spread = _sizes(observed[over, c], mean[over, c])
-            below = negative_binomial(mean[at, c], spread, largest)
-            lower, upper = pit_interval(below, observed[at, c])
-            result[0, c, row] = crps(below, observed[at, c])
-            result[1:, c, row] = [coverage(lower, upper, miss) for miss in (0.2, 0.05)]
+            below = negative_binomial(mean[at, c], _sizes(observed[over, c], mean[over, c]), largest)
+            lower[at, c], upper[at, c] = pit_interval(below, observed[at, c])
+            loss[at, c] = crps(below, observed[at, c])
         size[c] = _sizes(observed[:, c], mean[:, c])
+    # One rate for a class: there is one city, so horizons take the place of areas.
+    ends = [adapted_misses(lower[..., None], upper[..., None], scored.plan, m, (n_horizons,)) for m in MISSES]
+    held = [coverage(lower, upper, rates[:-1])[reported].mean(axis=(0, 2)) for rates in ends]
+    misses = np.stack([rates[-1, :, 0] for rates in ends], axis=1)
     naive_crps = naive.crps[0][reported].mean(axis=(0, 2, 3))
-    return CityBacktest(result[0].mean(axis=(1, 2)), naive_crps, result[1:].mean(axis=(2, 3)).T, size)
+    return CityBacktest(loss[reported].mean(axis=(0, 2)), naive_crps, np.stack(held, axis=1), size, misses)
 
 
 def city_quantiles(mean: np.ndarray, size: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:

@@ -100,7 +100,7 @@ def _coming(
             for h in range(horizons):
                 for side, tail in enumerate((misses[h] / 2, 1 - misses[h] / 2)):
                     bounds[2 * at + side, c, :, h] = quantiles(below[:, h], tail)
-        tails = tuple(t for level in LEVELS for t in ((1 - level) / 2, (1 + level) / 2))
+        tails = tuple(tail for miss in city.misses[c] for tail in (miss / 2, 1 - miss / 2))
         city_bounds[:, c] = city_quantiles(mean[c].sum(axis=0), city.size[c], tails)
     names = tuple(rivals[int(number)].name for number in chosen)
     return ComingCounts(mean, bounds, mean.sum(axis=1), city_bounds, names)

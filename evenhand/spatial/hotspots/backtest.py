@@ -9,6 +9,7 @@ import numpy as np
 
 from evenhand.spatial.hotspots.cells import CellCounts
 from evenhand.spatial.hotspots.surfaces import Surface, top_cells
+from evenhand.spatial.periods import Periods
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class HotspotPlan:
         Of the cells of the study area.
     refit_every : int
         Origins between two fits.
+    weeks : Periods
+        Of the history, up to the end of the data.
     """
 
     origins: tuple[int, ...]
@@ -34,6 +37,7 @@ class HotspotPlan:
     windows: tuple[int, ...]
     shares: tuple[float, ...]
     refit_every: int
+    weeks: Periods
 
     def known(self, window: int, now: int) -> np.ndarray:
         """Which origins had their window over at week ``now``, shape (n_origins,)."""

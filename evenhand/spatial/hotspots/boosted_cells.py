@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from evenhand.spatial.hotspots.cells import CellCounts
-from evenhand.spatial.hotspots.surfaces import YEAR, ProMap
+from evenhand.spatial.hotspots.surfaces import LONGEST_HISTORY, YEAR, ProMap
 
 MOST_ROWS = 250_000  # drawn from all rows of the past origins
 _AHEAD, _EVERY, _ORIGINS = 13, 6, 16
 ROUNDS, LEAVES, LEARNING_RATE = 80, 15, 0.06
-_WINDOWS = (13, 26, 52, 104, 156, 312)
+_WINDOWS = (13, 26, 52, 104, 156, LONGEST_HISTORY)
 
 
 class BoostedCells:

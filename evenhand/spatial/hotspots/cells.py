@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import convolve, gaussian_filter
 
 from evenhand.spatial.events import Events, Grid
-from evenhand.spatial.periods import Periods, complete_span, period_numbers
+from evenhand.spatial.periods import Periods, period_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +78,8 @@ def summed_around(grid: Grid, cells: np.ndarray, values: np.ndarray, kernel: np.
     return np.asarray(convolve(laid_out(grid, cells, values), kernel, mode="constant").reshape(-1)[cells])
 
 
-def count_in_cells(events: Events, grid: Grid, known_before: int) -> CellCounts:
-    """Count events by class, cell and week, over the weeks that are recorded as usual.
+def count_in_cells(events: Events, grid: Grid, weeks: Periods, known_before: int) -> CellCounts:
+    """Count events by class, cell and week.
 
     Cells are those of the study area: where anything of any class was recorded in the first ``known_before`` weeks.
     They are fixed before the first origin, so that no forecast chooses its own area.
@@ -89,23 +89,23 @@ def count_in_cells(events: Events, grid: Grid, known_before: int) -> CellCounts:
     events : Events
         With coordinates.
     grid : Grid
+    weeks : Periods
     known_before : int
     """
     if events.latitude is None or events.longitude is None:
         raise ValueError("the events have no coordinates")
-    weeks = period_numbers(events.day, "week")
-    first, last = complete_span(events.day, "week")
-    span = (weeks >= first) & (weeks <= last)
-    week, klass = weeks[span] - first, events.klass[span]
+    week = period_numbers(events.day, "week") - weeks.first
+    span = (week >= 0) & (week < weeks.n)
+    week, klass = week[span], events.klass[span]
     cell = grid.cells(events.latitude[span], events.longitude[span])
     cells = np.unique(cell[(cell >= 0) & (week < known_before)])
     at = np.searchsorted(cells, cell)
     inside = (cell >= 0) & (at < len(cells))
     inside[inside] = cells[at[inside]] == cell[inside]
-    n_weeks, n_classes = last - first + 1, len(events.classes)
+    n_weeks, n_classes = weeks.n, len(events.classes)
     sums = np.zeros((n_classes, len(cells), n_weeks + 1), np.int32)
     np.add.at(sums, (klass[inside], at[inside], week[inside] + 1), 1)
     np.cumsum(sums, axis=2, out=sums)
     unplaced = np.zeros((n_classes, n_weeks), int)
     np.add.at(unplaced, (klass[~inside], week[~inside]), 1)
-    return CellCounts(sums, cells, grid, events.classes, Periods("week", first, n_weeks), unplaced)
+    return CellCounts(sums, cells, grid, events.classes, weeks, unplaced)

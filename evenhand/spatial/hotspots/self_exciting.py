@@ -11,9 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from evenhand.spatial.hotspots.cells import CellCounts
-from evenhand.spatial.hotspots.surfaces import YEAR
+from evenhand.spatial.hotspots.surfaces import LONGEST_HISTORY, YEAR
 
-_BACKGROUND = tuple((years, width) for years in (1, 3, 6) for width in (0.0, 1.0, 3.0))  # years, cells
+_BACKGROUND = tuple(
+    (years, width) for years in (1, 3, LONGEST_HISTORY // YEAR) for width in (0.0, 1.0, 3.0)
+)  # years, cells
 _FADING = tuple((weeks, width) for weeks in (2.0, 8.0) for width in (0.0, 1.0))  # mean life in weeks, cells
 _REACH = 4  # mean lives after which an event is forgotten
 _FIT_WEEKS, _EVERY = 52, 2

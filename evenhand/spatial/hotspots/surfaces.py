@@ -9,6 +9,7 @@ import numpy as np
 from evenhand.spatial.hotspots.cells import CellCounts
 
 YEAR = 52
+LONGEST_HISTORY = 6 * YEAR  # weeks before an origin that a rival reads at most
 WIDTHS = (0.5, 1.0, 2.0, 4.0)  # of Gaussians, in cells
 _TUNING_WEEKS = 26
 TUNED_AREA = 0.01  # of the cells: where widths are chosen

@@ -14,9 +14,11 @@ from evenhand.spatial.hotspots.membership import Posterior, membership, was_amon
 from evenhand.spatial.hotspots.run_hotspots import hotspot_rivals
 from evenhand.spatial.hotspots.surfaces import PastCounts, top_cells
 from evenhand.spatial.past import past_map
+from evenhand.spatial.periods import Periods
 from tests.core.spatial.city import HOT, city_rows
 
-PLAN = HotspotPlan(tuple(range(120, 190, 4)), 12, (1, 4), (0.01, 0.05), 6)
+WEEKS = Periods("week", 2504, 208)  # from Monday, 1 January 2018 on
+PLAN = HotspotPlan(tuple(range(120, 190, 4)), 12, (1, 4), (0.01, 0.05), 6, WEEKS)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def events():
 
 @pytest.fixture(scope="module")
 def counts(events):
-    return count_in_cells(events, grid_over(events.latitude, events.longitude, 250.0), 120)
+    return count_in_cells(events, grid_over(events.latitude, events.longitude, 250.0), WEEKS, 120)
 
 
 def test_indices_by_hand():
@@ -70,7 +72,7 @@ def test_what_comes_after_an_origin_changes_no_score(events, counts):
         np.where(week >= cut, events.latitude[0], events.latitude),
         np.where(week >= cut, events.longitude[0], events.longitude),
     )
-    other = count_in_cells(moved, counts.grid, 120)
+    other = count_in_cells(moved, counts.grid, WEEKS, 120)
     for rival in hotspot_rivals(3, 0):
         scores = []
         for these in (counts, other):
@@ -93,7 +95,7 @@ def test_counts_are_level_with_themselves_and_every_line_adds_up(counts):
 
 
 def test_counts_are_chosen_unless_a_rival_was_surely_ahead():
-    plan = HotspotPlan(tuple(range(0, 80, 4)), 10, (4,), (0.01,), 6)
+    plan = HotspotPlan(tuple(range(0, 80, 4)), 10, (4,), (0.01,), 6, WEEKS)
     rng = np.random.default_rng(0)
     bar = rng.poisson(50, (1, 20, 1))
     lucky, better, worse = bar + rng.integers(-6, 7, bar.shape), bar + 5 + rng.integers(0, 3, bar.shape), bar - 5
