@@ -37,7 +37,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows service || true; } > /dev/null
 
-.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve init
+.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve init analyse
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -70,6 +70,10 @@ init: $(RUNTIME) ## propose a problem file for rows of your own: DATA=city.csv T
 train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 ARGS="--help"
 	@$(BIN)/python -m flows.train --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) $(if $(PRESET),--preset $(PRESET)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(TUNE),--tune) $(ARGS)
+
+analyse: $(RUNTIME) ## map where and when crime is likely, and how sure that is: PROBLEM=toronto DATA=my.csv SEED=7
+	@$(BIN)/python -m flows.analyse --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
 
 score: $(RUNTIME) ## predict new rows with the champion: DATA=new.csv ARGS="--out scored.csv"
 	@$(BIN)/python -m flows.score --problem=$(call quoted,PROBLEM) --data=$(call quoted,DATA) $(ARGS)
