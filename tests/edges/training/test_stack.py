@@ -22,6 +22,7 @@ from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
 from tasks.training.fit import fit
 from tasks.training.results import oof_predictions
+from tasks.training.fit import Winner
 from tasks.training.stack import refit_stack, stack, stack_holdout
 
 PROBLEM = Problem.model_validate(
@@ -121,7 +122,7 @@ def test_the_stored_stack_answers_as_it_was_judged(world):
     y = pd.Categorical(holdout.kind, categories=world.parts.classes).codes.astype(int)
     for result in stacks(world):
         ending = winning_postprocessing(world.context, result.candidate, world.stacked.units)
-        whole, units = refit_stack.fn(world.context, world.stacked, ending)
+        whole, units = refit_stack.fn(world.context, world.stacked, Winner(world.stacked.candidate, ending, ()))
         assert set(units) == {world.stacked.candidate.fit_name, *(m.fit_name for m in world.stacked.candidate.members)}
         assert sorted(whole.example.columns) == ["place", "x", "z"]
         logged = log_model(run_id, whole.model, whole.example)
