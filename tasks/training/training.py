@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,6 +21,7 @@ from evenhand.text.printable import printable
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.processes.memory import give_back
+from tasks.processes.training_folder import UNITS, new_folder, opened
 from tasks.registry.champion_alias import check_problem_file
 from tasks.registry.model_versions import ModelName, model_name
 from tasks.settings import ROOT, settings
@@ -71,6 +69,8 @@ class Training:
     """Fits of earlier trainings; None keeps none."""
     seconds: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    open_folder: ExitStack = field(default_factory=ExitStack)
+    """Closing it removes what the units have left in the folder."""
 
     def context(self, parts: Parts) -> TrainingContext:
         """Return what steps and workers are given."""
@@ -132,7 +132,8 @@ def open_training(problem: Problem, preset: Preset, seed: int, reuse: bool = Tru
     name = registered_name(problem.name, preset)
     check_problem_file(problem, model_name(name))
     kept = KeptFits(say, reuse)
-    identifier, folder = _new_folder(name)
+    folder = new_folder(settings().runs, f"{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-{name}")
+    identifier = folder.name
     run_id = training_runs.start_training(
         experiment=name,
         run_name=identifier,
@@ -140,17 +141,18 @@ def open_training(problem: Problem, preset: Preset, seed: int, reuse: bool = Tru
         tags={"synthetic": str(problem.synthetic).lower(), "training": identifier, "code": code_hash()},
     )
     training = Training(identifier, folder, problem, preset, seed, model_name(name), run_id, kept)
+    training.open_folder.enter_context(opened(folder))
     try:
         yield training
     except BaseException as error:
         reason = printable(f"{type(error).__name__}: {error}", lines=True)
         with suppress(Exception):  # the first error is the one that the user must see
-            shutil.rmtree(folder / "units", ignore_errors=True)  # what is finished is kept in the store
             if isinstance(error, LeakFound):
                 training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
             training_runs.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
     finally:
+        training.open_folder.close()  # what is finished is kept in the store
         with suppress(StorageError):
             kept.prune()
     training_runs.end_training(run_id, "FINISHED", None)
@@ -188,21 +190,8 @@ def versions() -> dict[str, str]:
 
 def point_latest(folder: Path) -> None:
     """Let ``runs/latest`` point at a training's folder, atomically."""
-    link = folder.parent / "latest"
-    temporary = folder.parent / f".latest-{os.getpid()}"
+    temporary = folder / UNITS / "latest"  # which goes with the units, should this process be killed here
+    temporary.parent.mkdir(exist_ok=True)
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(folder.name, target_is_directory=True)
-    temporary.replace(link)
-
-
-def _new_folder(name: str) -> tuple[str, Path]:
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    for attempt in range(1, sys.maxsize):
-        identifier = f"{stamp}-{name}" + (f"-{attempt}" if attempt > 1 else "")
-        folder = settings().runs / identifier
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return identifier, folder
-    raise AssertionError("unreachable")
+    temporary.replace(folder.parent / "latest")

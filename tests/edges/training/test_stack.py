@@ -20,9 +20,8 @@ from tasks.storage.store import read_frame, write_frame
 from tasks.tracking import training_runs
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
-from tasks.training.fit import fit
+from tasks.training.fit import Winner, fit
 from tasks.training.results import oof_predictions
-from tasks.training.fit import Winner
 from tasks.training.stack import refit_stack, stack, stack_holdout
 
 PROBLEM = Problem.model_validate(
