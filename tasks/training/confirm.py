@@ -47,6 +47,6 @@ def confirmed_units(
     return tuple(units)
 
 
-def _content(unit: Unit) -> tuple[bytes | None, object, object]:
+def _content(unit: Unit) -> tuple[bytes | None, object, object, object]:
     found = None if unit.probabilities is None else unit.probabilities.read_bytes()
-    return found, unit.resampling, unit.skipped
+    return found, unit.resampling, unit.skipped, unit.leaks
