@@ -158,6 +158,7 @@ def killed_in_turn(moments, hows, problem, scratch):
     home, runs, ended = settings().home, settings().runs, []
     (scratch / "tmp").mkdir()
     for position, (_, at) in enumerate(moments):
+        print(position, at, flush=True, file=open("/tmp/reuse-home/kill.log", "a"))
         how = hows[position % len(hows)]
         done = start(problem, scratch, at, how)
         expected = EXITS[how.partition("-")[0]]
@@ -185,6 +186,16 @@ def test_a_training_killed_again_and_again_ends_as_if_it_had_not_been(small, one
 @pytest.mark.parametrize("how", HOWS)
 def test_every_moment_and_every_signal(small, one_training, tmp_path, how):
     assert killed_in_turn(MOMENTS, (how,), small(), tmp_path) == undisturbed(one_training)
+
+
+def test_the_documentation_lists_the_moments():
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    found = [line for line in page.splitlines() if line.startswith("| ") and "` of `" in line]
+    wanted = []
+    for step, at in MOMENTS:
+        module, function, n, when = at.split(":")
+        wanted.append(f"| {step} | {when} `{function}` of `{module}`{'' if n == '1' else f', call {n}'} |")
+    assert found == wanted
 
 
 def test_a_killed_server_and_a_killed_worker_end_no_training(small, one_training, tmp_path):

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.training.kept.seal import has_seal, sealed
+from tasks.training.kept.stamp import has_stamp, stamp_of
 
 _MAGIC = b"evenhand-kept-1"
 
@@ -39,11 +39,11 @@ class KeptFile:
 
 
 def to_bytes(kept: KeptFile, secret: bytes) -> bytes:
-    """Write it, sealed by the home's secret."""
+    """Write it, stamped with the home's secret."""
     header = json.dumps({"key": kept.key, "record": kept.record}, sort_keys=True).encode()
     body = header + b"\n" + kept.payload
     digest = hashlib.sha256(body).hexdigest()
-    return b" ".join([_MAGIC, digest.encode(), sealed(secret, digest).encode()]) + b"\n" + body
+    return b" ".join([_MAGIC, digest.encode(), stamp_of(secret, digest).encode()]) + b"\n" + body
 
 
 def from_bytes(data: bytes, key: str, secret: bytes) -> KeptFile:
@@ -56,7 +56,7 @@ def from_bytes(data: bytes, key: str, secret: bytes) -> KeptFile:
     """
     line, _, body = data.partition(b"\n")
     magic, _, digests = line.partition(b" ")
-    digest, _, seal = digests.decode("ascii", "replace").partition(" ")
+    digest, _, stamp = digests.decode("ascii", "replace").partition(" ")
     if magic != _MAGIC or hashlib.sha256(body).hexdigest() != digest:
         raise Damaged("damaged or incomplete")
     header, _, payload = body.partition(b"\n")
@@ -67,4 +67,4 @@ def from_bytes(data: bytes, key: str, secret: bytes) -> KeptFile:
         raise Damaged(f"not a record: {error!r}") from None
     if found != key:
         raise Damaged("kept under another key")
-    return KeptFile(key, record, payload, has_seal(secret, digest, seal))
+    return KeptFile(key, record, payload, has_stamp(secret, digest, stamp))

@@ -24,7 +24,7 @@ from tasks.storage.store import open_store
 from tasks.training.context import TrainingContext
 from tasks.training.kept.kept_file import Damaged, KeptFile, from_bytes, to_bytes
 from tasks.training.kept.keys import model_key, unit_key
-from tasks.training.kept.seal import home_secret
+from tasks.training.kept.stamp import home_secret
 from tasks.training.units import Unit, write_probabilities
 
 FOLDER = "kept/"

@@ -1,9 +1,11 @@
 """Kills a training at a named moment. Python imports this at its start, where a test has put its folder on the path.
 
-``KILL_AT`` is ``module:function:n:before`` or ``...:after``: the n-th call of a function; ``KILL_HOW`` is the signal
-and whom it goes to. ``KEPT_LOG`` names a file with a line for every fit that was kept. The product knows nothing of it.
+``KILL_AT`` is ``module:function:n:before`` or ``...:after``: the n-th call of a function. ``KILL_HOW`` is the signal
+and whom it goes to, or ``fail`` for a full disk. ``KEPT_LOG`` names a file with a line for every fit that was kept. The
+product knows nothing of it.
 """
 
+import errno
 import importlib.abc
 import importlib.machinery
 import os
@@ -17,6 +19,8 @@ CHILDREN = {"server": "server_process", "worker": "popen_loky_posix"}
 
 
 def strike():
+    if HOW == "fail":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a full disk")
     number, whom = HOW.split("-")
     number = getattr(signal, f"SIG{number}")
     if whom == "process":

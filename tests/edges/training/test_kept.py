@@ -23,7 +23,7 @@ from tasks.training.fit import Winner, fit, fit_again, refit
 from tasks.training.kept.fit_code import FITTING
 from tasks.training.kept.kept_fits import FOLDER, KeptFits
 from tasks.training.kept.keys import unit_key
-from tasks.training.kept.seal import FILE
+from tasks.training.kept.stamp import FILE
 from tests.edges.training.test_units import FEW, problem, rows
 
 SEED = 0

@@ -1,4 +1,4 @@
-"""The seal of a home: what it says of a kept fit is that a training of this home has fitted it.
+"""The stamp of a home: it says of a kept fit that a training of this home has fitted it.
 
 A store may be shared, and who writes there is not always who trains here. See docs/threat-model.md.
 """
@@ -53,11 +53,11 @@ def _checked(path: Path) -> bytes:
     return secret
 
 
-def sealed(secret: bytes, content_digest: str) -> str:
-    """Return the seal of a content, by its SHA-256."""
+def stamp_of(secret: bytes, content_digest: str) -> str:
+    """Return the stamp of a content, by its SHA-256."""
     return hmac.new(secret, content_digest.encode(), hashlib.sha256).hexdigest()
 
 
-def has_seal(secret: bytes, content_digest: str, seal: str) -> bool:
-    """Whether a seal is this home's, for this content."""
-    return hmac.compare_digest(sealed(secret, content_digest), seal)
+def has_stamp(secret: bytes, content_digest: str, stamp: str) -> bool:
+    """Whether a stamp is this home's, for this content."""
+    return hmac.compare_digest(stamp_of(secret, content_digest), stamp)
