@@ -32,7 +32,12 @@ class Deployed:
         (port,) = free_ports(1)
         own = {"PREFECT_HOME": str(self.folder / "prefect"), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
         self.port = port
-        self.environment = {**os.environ, **own, "PREFECT_WORKER_QUERY_SECONDS": "1", **self.environment}
+        worker = {
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PYTHONPATH": str(ROOT),
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        }
+        self.environment = {**os.environ, **own, **worker, **self.environment}
         self.api = httpx.Client(base_url=own["PREFECT_API_URL"], trust_env=False, timeout=60)
 
     def start_server(self):
@@ -85,6 +90,7 @@ class Deployed:
     def deploy(self):
         self.prefect("work-pool", "create", "evenhand", "--type", "process")
         self.prefect("deploy", "--all")
+        self.prefect("automation", "create", "--from-file", "infra/automations.yaml")
 
     def flow_run(self, run_id):
         return self.api.get(f"/flow_runs/{run_id}").raise_for_status().json()
