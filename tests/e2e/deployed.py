@@ -59,6 +59,12 @@ class Deployed:
                 start_new_session=True,
             )
 
+    def kill_worker(self):
+        """Kill the worker and the flow runs that it has started."""
+        process = self.running.pop("worker")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)
+
     def kill(self):
         """Kill the server, the worker and all their processes."""
         while self.running:
@@ -98,6 +104,10 @@ class Deployed:
     def flow_runs(self, flow):
         query = {"flows": {"name": {"any_": [flow]}}}
         return self.api.post("/flow_runs/filter", json=query).raise_for_status().json()
+
+    def heartbeats(self, run_id):
+        query = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run_id}"]}}
+        return self.api.post("/events/filter", json={"filter": query}).raise_for_status().json()["total"]
 
     def until(self, condition, description, timeout=240):
         """Wait until a condition returns something, and return it."""

@@ -65,12 +65,12 @@ def plain(unit):
 
 
 def test_a_second_training_fits_nothing_and_has_the_same_units(tmp_path, fitted):
-    first, told = all_units(context_of(tmp_path / "first"), KeptFits(print)), []
+    first, lines = all_units(context_of(tmp_path / "first"), KeptFits(print)), []
     assert len(fitted) == len(first) == 18
     fitted.clear()
-    kept = KeptFits(told.append)
+    kept = KeptFits(lines.append)
     second = all_units(context_of(tmp_path / "second"), kept)
-    assert (fitted, told, kept.counts) == ([], [], (18, 0))
+    assert (fitted, lines, kept.counts) == ([], [], (18, 0))
     for one, other in zip(first, second, strict=True):
         assert plain(one) == plain(other)
         assert one.probabilities.read_bytes() == other.probabilities.read_bytes()
@@ -173,13 +173,13 @@ def test_a_damaged_fit_is_made_again_with_one_line(tmp_path, fitted, how):
     }
     store.put_bytes(damaged[how], FOLDER + unit_key(context, one, 0), overwrite=True)
     fitted.clear()
-    told = []
+    lines = []
     for _ in range(2):
-        again = fit.fn(context, one, 0, None, KeptFits(told.append))
+        again = fit.fn(context, one, 0, None, KeptFits(lines.append))
         assert again.probabilities.read_bytes() == before
     assert fitted == [(one.name, 0)]
-    assert len(told) == 1
-    assert "it is fitted again" in told[0]
+    assert len(lines) == 1
+    assert "it is fitted again" in lines[0]
 
 
 def trained(folder, kept, asked=None):
@@ -283,8 +283,8 @@ def test_the_oldest_fits_go_above_the_limit(tmp_path, monkeypatch):
 
 
 def test_a_store_that_can_not_be_written_costs_one_line_and_no_fit(tmp_path, monkeypatch):
-    context, told = context_of(tmp_path), []
-    kept = KeptFits(told.append)
+    context, lines = context_of(tmp_path), []
+    kept = KeptFits(lines.append)
 
     def full(*_args, **_kwargs):
         raise StorageError("the disk is full")
@@ -293,5 +293,5 @@ def test_a_store_that_can_not_be_written_costs_one_line_and_no_fit(tmp_path, mon
     monkeypatch.setattr(type(kept._store), "read_bytes", full)
     units = [fit.fn(context, one, 0, None, kept) for one in fits(candidates(context.problem))[:2]]
     assert all(unit.probabilities is not None for unit in units)
-    assert len(told) == 2
-    assert all("the disk is full" in line for line in told)
+    assert len(lines) == 2
+    assert all("the disk is full" in line for line in lines)
