@@ -14,6 +14,7 @@ RUNNER ?=
 TUNE ?=
 HOST ?=
 PORT ?=
+NO_REUSE ?=
 ARGS ?=
 TARGET ?=
 NAME ?=
@@ -37,7 +38,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows service || true; } > /dev/null
 
-.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve init analyse
+.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve init analyse judge
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -68,8 +69,9 @@ init: $(RUNTIME) ## propose a problem file for rows of your own: DATA=city.csv T
 		$(if $(FORCE),--force) $(if $(filter 0,$(RECIPES)),--no-recipes) $(ARGS)
 
 train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 ARGS="--help"
+train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 NO_REUSE=1 ARGS="--help"
 	@$(BIN)/python -m flows.train --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) $(if $(PRESET),--preset $(PRESET)) \
-		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(TUNE),--tune) $(ARGS)
+		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(TUNE),--tune) $(if $(NO_REUSE),--no-reuse) $(ARGS)
 
 analyse: $(RUNTIME) ## map where and when crime is likely, and how sure that is: PROBLEM=toronto DATA=my.csv SEED=7
 	@$(BIN)/python -m flows.analyse --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) \
@@ -79,6 +81,9 @@ score: $(RUNTIME) ## predict new rows with the champion: DATA=new.csv ARGS="--ou
 	@$(BIN)/python -m flows.score --problem=$(call quoted,PROBLEM) --data=$(call quoted,DATA) $(ARGS)
 
 ##@ Review
+judge: $(RUNTIME) ## judge a version again whose verdict was an error, without a fit: ARGS="--version 3"
+	@$(BIN)/python -m flows.judge --problem=$(call quoted,PROBLEM) $(if $(PRESET),--preset $(PRESET)) $(ARGS)
+
 review: $(RUNTIME) ## list the versions that wait for a decision, show one, approve or reject it
 	@$(BIN)/python -m flows.promote $(ARGS)
 
@@ -100,7 +105,12 @@ deploy: $(RUNTIME) ## register the deployments of prefect.yaml on the Prefect se
 	@$(BIN)/prefect --no-prompt work-pool inspect evenhand >/dev/null 2>&1 || \
 		$(BIN)/prefect --no-prompt work-pool create evenhand --type process
 	@$(BIN)/prefect --no-prompt deploy --all
+	@$(BIN)/prefect --no-prompt automation delete evenhand-lost-runs >/dev/null 2>&1 || true
+	@$(BIN)/prefect --no-prompt automation create --from-file infra/automations.yaml
 
+# Flows are imported from this checkout, whoever deployed them; see infra/automations.yaml for the heartbeat.
+worker: export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+worker: export PREFECT_FLOWS_HEARTBEAT_FREQUENCY ?= 30
 worker: $(RUNTIME) ## run scheduled flows on this machine
 	@$(BIN)/prefect worker start --pool evenhand --type process
 

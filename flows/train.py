@@ -66,6 +66,9 @@ class TrainRequest(BaseModel):
         "processes from 20,000 training rows on; unset means EVENHAND_RUNNER, or auto. The result is the same, but "
         "for a model that is `distributed`",
     )
+    no_reuse: bool = Field(
+        default=False, description="fit everything again; otherwise finished fits of earlier trainings are read"
+    )
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets again")
 
 
@@ -98,7 +101,8 @@ def read_problem(request: TrainRequest) -> Problem:
 def train(request: TrainRequest) -> dict[str, Any]:
     """From rows to a judged version, step by step; returns the summary."""
     problem, preset, seed = read_problem(request), request.preset, request.seed
-    with open_training(problem, preset, seed) as training, WorkerStarter(request.runner, training) as starter:
+    opened = open_training(problem, preset, seed, reuse=not request.no_reuse)
+    with opened as training, WorkerStarter(request.runner, training) as starter:
         step = training.step
         snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)

@@ -106,9 +106,9 @@ def finish(training: Training, data: TrainingData, compared: Compared, outcome: 
     with suppress(Exception):  # a page without this link is a page
         training_runs.fetch_gate_report(now.run_id, training.folder)
     content, page = _write_files(training, data, compared, (model, outcome.verdict))
-    shutil.rmtree(training.folder / "units")
-    _log_parent(training, compared, outcome.verdict)
     point_latest(training.folder)
+    training.open_folder.close()
+    _log_parent(training, compared, outcome.verdict)
     _print_outcome(training, compared, outcome)
     folder, path = training.folder, training.folder / SUMMARY
     for line in (page, *breakdown(training), f"Everything of this training: {folder}", str(path)):
