@@ -68,7 +68,6 @@ init: $(RUNTIME) ## propose a problem file for rows of your own: DATA=city.csv T
 	@$(BIN)/python -m flows.init --data=$(call quoted,DATA) --target=$(call quoted,TARGET) $(if $(value NAME),--name=$(call quoted,NAME)) \
 		$(if $(FORCE),--force) $(if $(filter 0,$(RECIPES)),--no-recipes) $(ARGS)
 
-train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 ARGS="--help"
 train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 NO_REUSE=1 ARGS="--help"
 	@$(BIN)/python -m flows.train --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) $(if $(PRESET),--preset $(PRESET)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(TUNE),--tune) $(if $(NO_REUSE),--no-reuse) $(ARGS)
