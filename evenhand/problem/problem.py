@@ -14,7 +14,6 @@ from evenhand.problem.analysis import Analysis
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.models import EVIDENCE_KINDS, SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
-from evenhand.problem.person_names import name_key
 from evenhand.problem.policies import GatePolicy, ReportPolicy, Reviewer, ReviewPolicy, ValidationPolicy
 from evenhand.problem.postprocessing import (
     ARGMAX,
@@ -30,6 +29,7 @@ from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
 from evenhand.problem.strategies import Strategy, named_classes
 from evenhand.problem.tuning import Tuning, tuning_fault
+from evenhand.text.person_names import name_key
 from evenhand.text.printable import printable
 
 
