@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evenhand.models.families import DEFAULTS
+from evenhand.models.families import DEFAULTS, FORESTS
 from evenhand.problem import DETECTORS, ModelSpec
 
 ROUNDS = ("n_estimators", "max_iter", "rounds")
@@ -14,6 +14,7 @@ TREE_PER_CLASS = frozenset(
 # long. A rough weight is enough: it decides the order of fits and which of them are mentioned, nothing else.
 BINNED, SORTED = 1, 50
 BINNED_FAMILIES = TREE_PER_CLASS - {"gradient_boosting exact"}
+LINEAR = 50  # a regression passes over the rows a few dozen times, for each class
 DETECTOR = 1_000  # a detector grows no trees by class: about as much per row as 200 rounds of five classes
 
 
@@ -37,9 +38,11 @@ def fit_work(spec: ModelSpec, n_rows: int, n_classes: int) -> int:
     rows = _rows_seen(spec, n_rows)
     if spec.kind in DETECTORS:
         return rows * DETECTOR
+    if spec.kind == "logistic_regression":
+        return rows * n_classes * LINEAR
     family = f"{spec.kind} exact" if spec.exact else spec.kind
     settings = {**DEFAULTS[family], **spec.params}
-    if spec.kind == "random_forest" and isinstance(settings["max_samples"], int):
+    if spec.kind in FORESTS and isinstance(settings["max_samples"], int):
         rows = min(rows, settings["max_samples"])
     if family == "smote_bagging":
         rows = min(rows, settings["rows_per_class"] * n_classes)

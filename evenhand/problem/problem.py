@@ -25,6 +25,7 @@ from evenhand.problem.postprocessing import (
     MultipliersDecision,
 )
 from evenhand.problem.signing_keys import parse_key
+from evenhand.problem.simple_strategies import SimpleStrategy
 from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
 from evenhand.problem.strategies import Strategy, named_classes
@@ -61,9 +62,11 @@ class Problem(Frozen):
         default=None, description="IANA name of the place's time zone, such as Europe/London, in which times are read"
     )
     models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
-        default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
+        default=tuple(ModelSpec(kind=k) for k in ("extra_trees", "lightgbm", "logistic_regression")), min_length=1
     )
-    strategies: tuple[Strategy, ...] = Field(min_length=1)
+    strategies: tuple[Strategy, ...] = Field(
+        default=(SimpleStrategy(kind="none"), SimpleStrategy(kind="class_weight")), min_length=1
+    )
     extra: tuple[ExtraCandidate, ...] = Field(default=(), description="candidates with other features or settings")
     tuning: tuple[Tuning, ...] = Field(default=(), description="candidates tuned where a training is asked to tune")
     balancing_models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
@@ -72,8 +75,10 @@ class Problem(Frozen):
     decisions: tuple[Decision, ...] = Field(
         default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
     )
-    stacking: Stacking | None = Field(
-        default=None, description="a candidate made of the best fits; the full preset makes one anyway"
+    stacking: Stacking | Literal["none"] | None = Field(
+        default=None,
+        description="a candidate made of the best fits; unset means the mean of the families in the standard preset "
+        "and a regression on the three best in the full one",
     )
     calibration: tuple[CalibrationMethod, ...] = Field(
         default=("none", "prior", "temperature"),

@@ -159,6 +159,8 @@ class Experiment:
             fit it.
         """
         fold = self.folds[fold_number]
+        if candidate.left_out is not None:
+            return Outcome(None, None, 0.0, skipped=candidate.left_out)
         if len(np.unique(self.y[fold.train])) < 2:
             return Outcome(None, None, 0.0, skipped="its training rows hold one class only")
         chosen = candidate.chosen_on(fold_number)

@@ -100,6 +100,15 @@ def _units(result: Result, evaluation_set: EvaluationSet, folds: int | None = No
     return sorted(result.fold_units, key=lambda unit: unit.fold)[:folds]
 
 
+def measured_result(context: TrainingContext, rows: EvaluationRows, result: Result) -> MeasuredCandidate:
+    """Measure a candidate on its out-of-fold rows, on the primary metric alone."""
+    metric, known = context.problem.metric, rows.support > 0
+    proba = read_predictions(context.experiment, result.fold_units).proba
+    codes = proba.argmax(axis=1) if result.oof_codes is None else result.oof_codes.astype(np.int64)
+    wanted = [metric] if metric in PROBABILITY_METRICS else []
+    return MeasuredCandidate(codes, {name: influences(rows, proba, name, known) for name in wanted})
+
+
 def _rows(context: TrainingContext, evaluation_set: EvaluationSet, units: Sequence[Unit]) -> EvaluationRows:
     if evaluation_set == "oof":
         return oof_rows(context, units)

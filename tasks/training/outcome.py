@@ -9,6 +9,7 @@ from evenhand.data.references import Reference
 from evenhand.evidence.types import Evidence
 from evenhand.gate.verdict import Verdict
 from evenhand.training.candidates import Candidate
+from evenhand.training.combination import Combined
 from evenhand.training.leak_checks import LeakReport
 from tasks.data.balance import Balanced
 from tasks.data.partition import Parts
@@ -35,6 +36,8 @@ class Compared:
     evidence: Evidence
     winner: Candidate
     leaks: LeakReport
+    bought: Combined | None = None
+    """What the combination of models gains, where there is one."""
 
     @property
     def winning(self) -> Result:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_key
@@ -23,8 +22,10 @@ from evenhand.problem.models import Stacking
 from evenhand.scoring.model import FittedCandidate
 from evenhand.strategies import ResamplingRecord, class_counts
 from evenhand.training.candidates import Candidate
+from evenhand.training.combination import Combined, gain_on, log_loss_gain
 from evenhand.training.presets import preset_stacking
 from evenhand.training.stacking import (
+    Combiner,
     StackCandidate,
     best_members,
     combined,
@@ -35,8 +36,9 @@ from evenhand.training.stacking import (
     stack_of,
 )
 from tasks.registry.store_model import write_model
+from tasks.training.compare import measured_result, oof_rows
 from tasks.training.context import TrainingContext
-from tasks.training.evaluate import evaluate_all, ranked, winning_postprocessing
+from tasks.training.evaluate import choose, evaluate_all, ranked, winning_postprocessing
 from tasks.training.fit import FittedOnAll, Refitted, fit_on_all, model_path
 from tasks.training.results import Result, oof_predictions, shares_of
 from tasks.training.unit_runner import UnitRunner, run_refits, run_units
@@ -48,7 +50,7 @@ class Stacked:
     """A stack that was fitted out of fold; with each decision rule it is a candidate."""
 
     candidate: StackCandidate
-    combiner: Pipeline | None
+    combiner: Combiner | None
     """Fitted on all out-of-fold rows."""
     units: tuple[Unit, ...]
     results: tuple[Result, ...]
@@ -76,6 +78,46 @@ def stack_best(
         return None, scored, fold_units
     runner.training.say(f"          {stacked.candidate.name}")
     return stacked, [*scored, *stacked.results], {**fold_units, stacked.candidate.fit_name: list(stacked.units)}
+
+
+def choose_winner(
+    context: TrainingContext, results: Sequence[Result], stacked: Stacked | None
+) -> tuple[Candidate, Combined | None]:
+    """Choose the best single candidate, or the combination where it is worth its members.
+
+    Returns
+    -------
+    Candidate
+        The winner.
+    Combined or None
+        What the combination buys; None where there is none.
+    """
+    problem = context.problem
+    own = {result.candidate.name for result in stacked.results} if stacked else set()
+    singles = [result for result in results if result.candidate.name not in own]
+    best = choose(problem, singles)
+    if stacked is None:
+        return best, None
+    single = next(result for result in singles if result.candidate == best)
+    together = ranked(problem, stacked.results)[0]
+    rows = oof_rows(context, together.fold_units)
+    pair = [measured_result(context, rows, result) for result in (together, single)]
+    losses = [_shipped_probabilities(context, result) for result in (together, single)]
+    found = Combined(
+        together.candidate.name,
+        best.name,
+        problem.metric,
+        gain_on(rows, problem.metric, *pair),
+        log_loss_gain(rows.y, *losses),
+    )
+    return (together.candidate if found.preferred else best), found
+
+
+def _shipped_probabilities(context: TrainingContext, result: Result) -> np.ndarray:
+    """Return the out-of-fold probabilities as a model made of the candidate would give them."""
+    known = oof_predictions(context.experiment, result.fold_units)
+    assert result.calibration is not None  # noqa: S101 - a result with a score has one
+    return result.calibration.out_of_fold(known) if result.calibration.changes else known.proba
 
 
 def refit_all(
@@ -145,7 +187,7 @@ def _rules(scored: Sequence[Result]) -> list[AnyDecision]:
 
 def _out_of_fold(
     context: TrainingContext, candidate: StackCandidate, fold_units: Mapping[str, Sequence[Unit]]
-) -> tuple[Pipeline | None, list[Unit]]:
+) -> tuple[Combiner | None, list[Unit]]:
     started = time.thread_time()
     known = [oof_predictions(context.experiment, fold_units[member.fit_name]) for member in candidate.members]
     inputs, y, folds = [one.prior_corrected() for one in known], known[0].y, known[0].fold_of_row
