@@ -1,4 +1,4 @@
-"""The data sets that default settings are compared on, and which of them are kept back for one evaluation at the end."""
+"""The data sets that default settings are compared on, and those of them that are kept back for the end."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def parent_of(name: str) -> str:
         "page-blocks",
         "poker",
     )
-    known += ("winequality", "yeast")
+    known += ("poker", "winequality", "yeast")
     return {"crx": "credit"}.get(name) or next((parent for parent in known if name.startswith(parent)), name)
 
 

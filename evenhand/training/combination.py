@@ -76,7 +76,8 @@ log-loss better by +0.050 (0.010), out of fold.'
             f"{self.metric} {self.gain.estimate:+.3f} (standard error {self.gain.standard_error:.3f}), log-loss better "
             f"by {self.of_probabilities.estimate:+.3f} ({self.of_probabilities.standard_error:.3f})"
         )
-        return f"The combination {self.combination} {what}: against {self.single}, the best single candidate, {differences}, out of fold."
+        against = f"against {self.single}, the best single candidate, {differences}, out of fold"
+        return f"The combination {self.combination} {what}: {against}."
 
 
 def gain_on(rows: EvaluationRows, metric: str, combination: MeasuredCandidate, single: MeasuredCandidate) -> Gain:
