@@ -53,10 +53,9 @@ FIXED = [
 ]
 SIX = ["none", "class_weight", "random_over", "random_under", "smote", {"kind": "capped", "cap": CAP}]
 PROBLEMS: dict[str, dict[str, Any]] = {
-    "fixed settings": {"models": FIXED, "strategies": SIX, "stacking": "none"},
+    "fixed settings": {"models": FIXED, "strategies": SIX, "stacking": "none", "decisions": ["argmax"]},
     "three families": {"models": list(MODELS), "strategies": SIX},
     "minimal": {},
-    "minimal and rules": {"decisions": ["argmax", "multipliers", "prior_power"]},
 }
 Scored = dict[str, float]
 

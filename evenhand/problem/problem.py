@@ -23,6 +23,7 @@ from evenhand.problem.postprocessing import (
     CostDecision,
     Decision,
     MultipliersDecision,
+    PriorPowerDecision,
 )
 from evenhand.problem.signing_keys import parse_key
 from evenhand.problem.simple_strategies import SimpleStrategy
@@ -31,6 +32,13 @@ from evenhand.problem.splits import Split
 from evenhand.problem.strategies import Strategy, named_classes
 from evenhand.problem.tuning import Tuning, tuning_fault
 from evenhand.text.printable import printable
+
+
+def default_decisions(metric: str) -> tuple[Decision, ...]:
+    """Return the rules that are tried where a problem names none; only metrics of classes depend on the rule."""
+    if metric not in LABEL_METRICS:
+        return (ARGMAX,)
+    return ARGMAX, MultipliersDecision(kind="multipliers"), PriorPowerDecision(kind="prior_power")
 
 
 class Problem(Frozen):
@@ -72,8 +80,12 @@ class Problem(Frozen):
     balancing_models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
         default=(), description="models that handle imbalance by themselves: tried without resampling, beside the grid"
     )
+    metric: MetricName = "macro_f1"
     decisions: tuple[Decision, ...] = Field(
-        default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
+        default_factory=lambda known: default_decisions(known.get("metric", "")),
+        min_length=1,
+        description="rules tried on every fit without resampling; unset means argmax, multipliers and prior_power "
+        "where the metric is one of classes",
     )
     stacking: Stacking | Literal["none"] | None = Field(
         default=None,
@@ -85,7 +97,6 @@ class Problem(Frozen):
         description="corrections of probabilities that are tried on every fit; `none` is always one",
     )
     quick_rows: int = Field(default=6_000, ge=200, description="training rows of the quick preset")
-    metric: MetricName = "macro_f1"
     racing: bool = Field(
         default=True, description="a fit that can't win any more after some folds, by a paired interval, gets no more"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,22 @@ AS_THEY_ARE = "rows as they are"
 _NAMES = {"label"}
 
 
+@dataclass(frozen=True)
+class SameFit:
+    """The fit that another one would repeat, and why it would."""
+
+    fit: str
+    why: str
+
+    @property
+    def text(self) -> str:
+        """One line for tables."""
+        return f"the same fit as {self.fit}: {self.why}"
+
+
 def same_fits(
     grid: Sequence[Candidate], folds: Sequence[np.ndarray], classes: Sequence[str], n_categorical: dict[str, int]
-) -> dict[str, str]:
+) -> dict[str, SameFit]:
     """Find the fits that would be the same as another fit of the grid.
 
     Parameters
@@ -42,32 +56,37 @@ def same_fits(
 
     Returns
     -------
-    dict of str to str
-        By the name of a fit that is left out, why. The first fit of several that are the same stays, one without
+    dict of str to SameFit
+        By the name of a fit that is left out. The first fit of several that are the same stays, one without
         resampling before the others.
     """
     strategies = {fit.strategy.name: fit.strategy for fit in grid}
     effects = {name: _effect(strategy, folds, classes) for name, strategy in strategies.items()}
     first: dict[str, Candidate] = {}
     found = {}
-    for fit in sorted(fits(grid), key=lambda one: one.strategy.kind != "none"):
+    for fit in sorted(fits(grid), key=_order):
         if fit.tuning is not None:
             continue
         effect = effects[fit.strategy.name]
-        if effect is not None and fit.strategy.kind == "smotenc" and n_categorical[fit.features] == 0:
+        if effect != AS_THEY_ARE and fit.strategy.kind == "smotenc" and n_categorical[fit.features] == 0:
             # Without a category SMOTENC's distance is SMOTE's.
             effect = _effect(_as_smote(fit.strategy), folds, classes)
         key = repr((fit.model.model_dump(exclude=_NAMES), fit.features, fit.half_life_days, effect))
         same = first.setdefault(key, fit)
         if same is not fit:
-            found[fit.fit_name] = f"the same fit as {same.fit_name}: {_reason(fit, effect)}"
+            found[fit.fit_name] = SameFit(same.fit_name, _reason(fit, effect))
     return found
+
+
+def _order(fit: Candidate) -> int:
+    """Sort the baseline first, and SMOTENC, which needs categories, after SMOTE, which does without."""
+    return {"none": 0, "smotenc": 2}.get(fit.strategy.kind, 1)
 
 
 def _reason(fit: Candidate, effect: Any) -> str:
     if effect == AS_THEY_ARE:
         return f"{fit.strategy.name} changes no row and no weight here"
-    return "it has the same settings" if fit.strategy.kind != "smotenc" else "there is no category"
+    return "smotenc has no category here" if fit.strategy.kind == "smotenc" else "it has the same settings"
 
 
 def _as_smote(strategy: AnyStrategy) -> AnyStrategy:

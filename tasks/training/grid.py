@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.features.encoder import n_categorical
 from evenhand.models.data_settings import TrainingSize, data_settings
 from evenhand.training.candidates import Candidate
-from evenhand.training.left_out import same_fits
+from evenhand.training.left_out import SameFit, same_fits
 from tasks.training.context import TrainingContext
 from tasks.training.training import Training
 
@@ -31,13 +32,16 @@ def suit_grid(training: Training, context: TrainingContext, grid: Sequence[Candi
     list of Candidate
     """
     suited, found = suited_grid(context, grid)
-    for name, why in found.items():
-        training.say(f"          {name} is not fitted: {why}")
+    for why, names in groupby(sorted(found, key=lambda name: found[name].why), key=lambda name: found[name].why):
+        left = list(names)
+        same = ", ".join(dict.fromkeys(found[name].fit for name in left))
+        fitted = "1 fit is" if len(left) == 1 else f"{len(left)} fits are"
+        training.say(f"          {fitted} left out: {why}, the same as {same}")
     return suited
 
 
-def suited_grid(context: TrainingContext, grid: Sequence[Candidate]) -> tuple[list[Candidate], dict[str, str]]:
-    """Return the candidates with their settings, and by the name of a fit that is left out, why."""
+def suited_grid(context: TrainingContext, grid: Sequence[Candidate]) -> tuple[list[Candidate], dict[str, SameFit]]:
+    """Return the candidates with their settings, and by the name of a fit that is left out, which one is the same."""
     experiment = context.experiment
     counts = np.bincount(experiment.y[experiment.folds[HOLDOUT_FOLD].train], minlength=len(experiment.classes))
     size = TrainingSize(int(counts.sum()), int((counts > 0).sum()), int(counts[counts > 0].min()))
@@ -45,4 +49,5 @@ def suited_grid(context: TrainingContext, grid: Sequence[Candidate]) -> tuple[li
     folds = [experiment.y[fold.train] for fold in experiment.folds.values()]
     categories = {name: n_categorical(features) for name, features in experiment.features.items()}
     found = same_fits(suited, folds, experiment.classes, categories)
-    return [replace(one, left_out=found.get(one.fit_name)) for one in suited], found
+    why = {name: same.text for name, same in found.items()}
+    return [replace(one, left_out=why.get(one.fit_name)) for one in suited], found

@@ -74,7 +74,8 @@ def stack_best(
         return None, scored, fold_units
     stacked = stack(runner.context, stacking, scored)
     if stacked is None:
-        runner.training.say("          no stack: fewer than two families were fitted on every fold")
+        if runner.context.problem.stacking or runner.training.preset == "full":  # otherwise nobody asked for it
+            runner.training.say("          no stack: fewer than two families were fitted on every fold")
         return None, scored, fold_units
     runner.training.say(f"          {stacked.candidate.name}")
     return stacked, [*scored, *stacked.results], {**fold_units, stacked.candidate.fit_name: list(stacked.units)}

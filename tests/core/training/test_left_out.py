@@ -8,7 +8,7 @@ from evenhand.data.split import Fold
 from evenhand.problem import FeatureSet, ModelSpec, parse_problem
 from evenhand.training.candidates import Candidate, candidates
 from evenhand.training.experiment import Experiment
-from evenhand.training.left_out import same_fits
+from evenhand.training.left_out import SameFit, same_fits
 from tests.e2e.small import small_problem
 
 BALANCED, SKEWED = np.repeat([0, 1], [40, 40]), np.repeat([0, 1], [60, 20])
@@ -32,8 +32,9 @@ def left_out(y, *strategies, categories=1, models=("lightgbm",)):
     ],
 )  # fmt: skip
 def test_balanced_classes_leave_nothing_to_balance(strategy):
-    (name,) = left_out(BALANCED, "none", strategy)
-    assert "changes no row and no weight here" in left_out(BALANCED, "none", strategy)[name]
+    (found,) = left_out(BALANCED, "none", strategy).values()
+    assert found.fit == "lightgbm / none"
+    assert "changes no row and no weight here" in found.text
     assert left_out(SKEWED, "none", strategy) == {}
 
 
@@ -44,15 +45,13 @@ def test_a_strategy_that_looks_at_the_rows_is_fitted_whatever_the_classes(strate
 
 def test_a_cap_that_no_class_reaches_is_named():
     capped = {"kind": "capped", "cap": 60}
-    assert left_out(SKEWED, "none", capped) == {
-        "lightgbm / capped": "the same fit as lightgbm / none: capped changes no row and no weight here"
-    }
+    why = "capped changes no row and no weight here"
+    assert left_out(SKEWED, "none", capped) == {"lightgbm / capped": SameFit("lightgbm / none", why)}
     assert left_out(SKEWED, "none", {**capped, "cap": 59}) == {}
     weighed = {**capped, "class_weight": True}
     found = left_out(SKEWED, "class_weight", weighed)
-    assert found == {
-        "lightgbm / capped+class_weight": "the same fit as lightgbm / class_weight: it has the same settings"
-    }
+    same = SameFit("lightgbm / class_weight", "it has the same settings")
+    assert found == {"lightgbm / capped+class_weight": same}
 
 
 def test_the_only_fit_of_a_model_stays():
@@ -62,8 +61,9 @@ def test_the_only_fit_of_a_model_stays():
 def test_smotenc_without_a_category_is_smote():
     smotenc = {"kind": "smotenc", "standardise": False}
     assert left_out(SKEWED, "none", "smote", smotenc, categories=0) == {
-        "lightgbm / smotenc": "the same fit as lightgbm / smote: there is no category"
+        "lightgbm / smotenc": SameFit("lightgbm / smote", "smotenc has no category here")
     }
+    assert list(left_out(SKEWED, "none", smotenc, "smote", categories=0)) == ["lightgbm / smotenc"]
     assert left_out(SKEWED, "none", "smote", smotenc, categories=1) == {}
 
 
