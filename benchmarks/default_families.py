@@ -28,7 +28,7 @@ from benchmarks.default_settings import HELD_OUT, METRICS
 from evenhand.features.encoder import build_encoder, n_categorical
 from evenhand.metrics.scores import score
 from evenhand.models import build_model
-from evenhand.models.data_settings import TrainingSize, data_settings
+from evenhand.models.data_settings import data_settings
 from evenhand.models.one_hot import OneHot
 from evenhand.problem import ModelSpec
 from evenhand.training.stacking import combined, fit_combiner
@@ -60,7 +60,7 @@ def of(kind: str, **params: Any) -> Make:
     """Make a family with settings, or with those that follow the rows where there are none."""
 
     def make(n_rows: int, n_categories: int) -> Any:
-        spec = data_settings(ModelSpec(kind=kind, params=params), TrainingSize(n_rows, 2, 1))  # type: ignore[arg-type]
+        spec = data_settings(ModelSpec(kind=kind, params=params), n_rows)  # type: ignore[arg-type]
         return build_model(spec, 0, n_rows, (), n_categories)
 
     return make

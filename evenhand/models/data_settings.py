@@ -6,7 +6,6 @@ docs/decisions/0006-default-settings.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from evenhand.models.families import DEFAULTS
@@ -21,34 +20,25 @@ FULL_FOREST: dict[str, Any] = {"n_estimators": 100, "max_samples": None, "max_fe
 FULL_TREES: dict[str, Any] = {"n_estimators": 100, "max_features": 0.5, "min_samples_leaf": 1, "bootstrap": False}
 
 
-@dataclass(frozen=True)
-class TrainingSize:
-    """What settings follow from: the training rows, the classes, and the rows of the rarest class."""
-
-    rows: int
-    classes: int
-    rarest: int
-
-
-def data_settings(spec: ModelSpec, size: TrainingSize) -> ModelSpec:
+def data_settings(spec: ModelSpec, n_rows: int) -> ModelSpec:
     """Return a model with the settings that suit the rows, unless it has settings of its own or none are known.
 
     Parameters
     ----------
     spec : ModelSpec
-    size : TrainingSize
+    n_rows : int
+        Training rows, before any resampling.
 
     Examples
     --------
-    >>> small = TrainingSize(rows=500, classes=3, rarest=40)
-    >>> data_settings(ModelSpec(kind="random_forest"), small).params["n_estimators"]
+    >>> data_settings(ModelSpec(kind="random_forest"), 500).params["n_estimators"]
     100
-    >>> data_settings(ModelSpec(kind="random_forest", params={"n_estimators": 30}), small).params
+    >>> data_settings(ModelSpec(kind="random_forest", params={"n_estimators": 30}), 500).params
     {'n_estimators': 30}
     """
     if spec.params or spec.exact or spec.distributed:
         return spec
-    rows = min(size.rows, spec.max_rows or size.rows)
+    rows = min(n_rows, spec.max_rows or n_rows)
     changes: dict[str, Any] = {"params": _settings(spec.kind, rows)}
     if rows > MOST_ROWS.get(spec.kind, rows):
         changes["max_rows"] = MOST_ROWS[spec.kind]

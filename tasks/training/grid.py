@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-import numpy as np
-
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.features.encoder import n_categorical
-from evenhand.models.data_settings import TrainingSize, data_settings
+from evenhand.models.data_settings import data_settings
 from evenhand.training.candidates import Candidate
 from evenhand.training.left_out import SameFit, same_fits
 from tasks.training.context import TrainingContext
@@ -43,9 +41,8 @@ def suit_grid(training: Training, context: TrainingContext, grid: Sequence[Candi
 def suited_grid(context: TrainingContext, grid: Sequence[Candidate]) -> tuple[list[Candidate], dict[str, SameFit]]:
     """Return the candidates with their settings, and by the name of a fit that is left out, which one is the same."""
     experiment = context.experiment
-    counts = np.bincount(experiment.y[experiment.folds[HOLDOUT_FOLD].train], minlength=len(experiment.classes))
-    size = TrainingSize(int(counts.sum()), int((counts > 0).sum()), int(counts[counts > 0].min()))
-    suited = [replace(one, model=data_settings(one.model, size)) if one.tuning is None else one for one in grid]
+    n_rows = len(experiment.folds[HOLDOUT_FOLD].train)
+    suited = [replace(one, model=data_settings(one.model, n_rows)) if one.tuning is None else one for one in grid]
     folds = [experiment.y[fold.train] for fold in experiment.folds.values()]
     categories = {name: n_categorical(features) for name, features in experiment.features.items()}
     found = same_fits(suited, folds, experiment.classes, categories)

@@ -5,14 +5,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from evenhand.models import build_model, check_models, importances
-from evenhand.models.data_settings import MOST_ROWS, TrainingSize, data_settings
+from evenhand.models.data_settings import MOST_ROWS, data_settings
 from evenhand.models.forest import predict_only
 from evenhand.models.one_hot import MOST_VALUES, OneHot
 from evenhand.models.prepared import Prepared
 from evenhand.problem import ModelSpec
 
 KINDS = ("random_forest", "extra_trees", "logistic_regression", "gradient_boosting", "lightgbm")
-SIZES = [TrainingSize(rows, 3, 20) for rows in (60, 1_999, 2_000, 20_000, 600_000)]
+SIZES = (60, 1_999, 2_000, 20_000, 600_000)
 
 
 def rows_of(n=120, seed=0):
@@ -60,7 +60,7 @@ def test_models_that_need_no_more_rows_fit_a_sample(kind):
     assert data_settings(ModelSpec(kind=kind), SIZES[0]).max_rows is None
     found = data_settings(ModelSpec(kind=kind), SIZES[-1])
     assert found.max_rows == MOST_ROWS[kind]
-    assert isinstance(build_model(found, 0, SIZES[-1].rows, ("a", "b"), 2), Prepared)
+    assert isinstance(build_model(found, 0, SIZES[-1], ("a", "b"), 2), Prepared)
 
 
 def test_categories_of_few_values_are_read_by_value_and_others_by_code():
