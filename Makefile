@@ -12,6 +12,8 @@ PRESET ?= $(if $(QUICK),quick)
 SEED ?=
 RUNNER ?=
 TUNE ?=
+HOST ?=
+PORT ?=
 ARGS ?=
 
 # No library sends telemetry; set any of these variables to allow it (docs/configuration.md).
@@ -29,9 +31,9 @@ DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # Compiles on every core (pip uses one). Otherwise every process would compile at its start where bytecode can't be
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
-COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows || true; } > /dev/null
+COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows service || true; } > /dev/null
 
-.PHONY: help train score review ledger rollback bench bench-keel gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
+.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -63,6 +65,9 @@ train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.cs
 score: $(RUNTIME) ## predict new rows with the champion: DATA=new.csv ARGS="--out scored.csv"
 	@$(BIN)/python -m flows.score --problem=$(call quoted,PROBLEM) --data=$(call quoted,DATA) $(ARGS)
 
+serve: $(RUNTIME) ## answer rows over HTTP with the champion: PORT=8000 HOST=127.0.0.1 ARGS="--help"
+	@$(BIN)/python -m service.serve --problem=$(call quoted,PROBLEM) $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
+
 review: $(RUNTIME) ## list the versions that wait for a decision, show one, approve or reject it
 	@$(BIN)/python -m flows.promote $(ARGS)
 
@@ -80,6 +85,9 @@ gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs of mo
 
 bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about ten minutes; can be resumed)
 	@$(BIN)/python -m benchmarks.keel $(ARGS)
+
+bench-promise: $(RUNTIME) ## compare expected scores with held-out ones on some 270 small splits (can be resumed)
+	@$(BIN)/python -W ignore -m benchmarks.promise $(ARGS)
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c stops both)
 	@$(BIN)/python -m tasks.local.ui

@@ -157,7 +157,7 @@ def training(data: DataSet, part: np.ndarray, system: str) -> Scored:
     stacking = preset_stacking(problem, "standard")
     stacked = stack.fn(context, stacking, scored) if stacking else None
     results = [*scored, *(stacked.results if stacked else ())]
-    winner, _ = choose_winner(context, results, stacked)
+    winner, _, _ = choose_winner(context, results, stacked)
     last = {one.fit_name: [run_unit(context, one, HOLDOUT_FOLD)] for one in fits(grid)}
     if stacked is not None:
         last[stacked.candidate.fit_name] = [stack_holdout(context, stacked, last)]

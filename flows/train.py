@@ -24,6 +24,7 @@ from tasks.data.validate import validate
 from tasks.gate.run_gate import run_gate
 from tasks.local.command_line import run_flow
 from tasks.reporting.candidates import draw_all, log_all, wait_all
+from tasks.reporting.explain import explain_winner
 from tasks.reporting.finish import finish, log_inputs, report_of_failure, write_comparison
 from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
@@ -121,7 +122,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         fold_units, stopped = step("cross_validate", doing, run_race, units, grid)
         scored = step("evaluate", "score them out of fold", evaluate_all, context, grid, fold_units, stopped)
         stacked, scored, fold_units = step("stack", "stack the best", stack_best, units, scored, fold_units)
-        winner, bought = choose_winner(context, scored, stacked)
+        winner, choice, bought = choose_winner(context, scored, stacked)
         finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
 
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, predict {parts.holdout.rows:,}"
@@ -130,8 +131,9 @@ def train(request: TrainRequest) -> dict[str, Any]:
         results = step("score", "score them on the held-out rows", score_all, context, scored, holdout_units)
         checked = (training, context, validated.good, results, columns)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *checked)
-        evidence = step("compare", "find out what helps, and how sure that is", compare, context, results)
-        compared = Compared(results, evidence, winner, leaks, bought)
+        evidence = step("compare", "find out what helps, and how sure that is", compare, context, results, choice)
+        explanation = step("explain", "find out what the winner goes by", explain_winner, context, winner, refitted)
+        compared = Compared(results, evidence, winner, choice, leaks, explanation, bought)
         with report_of_failure(training, data, compared):
             write_comparison(training, context, compared)
             logging = log_all(training, results, drawing, evidence)

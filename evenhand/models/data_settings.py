@@ -1,7 +1,7 @@
 """Settings of the families that follow from the training rows, where a problem states none.
 
 The rule, what it rests on and the command that reproduces it are in docs/models.md, what was tried beside it in
-docs/decisions/0006-default-settings.md.
+docs/decisions/0007-default-settings.md.
 """
 
 from __future__ import annotations

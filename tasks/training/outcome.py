@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from evenhand.data.references import Reference
 from evenhand.evidence.types import Evidence
+from evenhand.explain.explanation import Explanation
 from evenhand.gate.verdict import Verdict
+from evenhand.selection.choice import Choice
 from evenhand.training.candidates import Candidate
 from evenhand.training.combination import Combined
 from evenhand.training.leak_checks import LeakReport
@@ -35,7 +37,9 @@ class Compared:
     results: Sequence[Result]
     evidence: Evidence
     winner: Candidate
+    choice: Choice
     leaks: LeakReport
+    explanation: Explanation | None = None
     bought: Combined | None = None
     """What the combination of models gains, where there is one."""
 

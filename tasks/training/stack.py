@@ -14,12 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_key
 from evenhand.metrics.scores import score
-from evenhand.postprocess.choose_calibration import Calibration
+from evenhand.postprocess.choose_calibration import UNCHANGED
 from evenhand.postprocess.fit_rules import AnyDecision
 from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import ARGMAX
 from evenhand.problem.models import Stacking
 from evenhand.scoring.model import FittedCandidate
+from evenhand.selection.choice import Choice
 from evenhand.strategies import ResamplingRecord, class_counts
 from evenhand.training.candidates import Candidate
 from evenhand.training.combination import Combined, gain_on, log_loss_gain
@@ -36,9 +37,10 @@ from evenhand.training.stacking import (
     stack_of,
 )
 from tasks.registry.store_model import write_model
-from tasks.training.compare import measured_result, oof_rows
+from tasks.training.choose import choose, measured_result
+from tasks.training.compare import oof_rows
 from tasks.training.context import TrainingContext
-from tasks.training.evaluate import choose, evaluate_all, ranked, winning_postprocessing
+from tasks.training.evaluate import evaluate_all, ranked, winning_postprocessing
 from tasks.training.fit import FittedOnAll, Refitted, fit_on_all, model_path
 from tasks.training.results import Result, oof_predictions, shares_of
 from tasks.training.unit_runner import UnitRunner, run_refits, run_units
@@ -83,35 +85,33 @@ def stack_best(
 
 def choose_winner(
     context: TrainingContext, results: Sequence[Result], stacked: Stacked | None
-) -> tuple[Candidate, Combined | None]:
+) -> tuple[Candidate, Choice, Combined | None]:
     """Choose the best single candidate, or the combination where it is worth its members.
 
     Returns
     -------
     Candidate
         The winner.
+    Choice
+        Its score and what to expect of it, among the single candidates or among the rules of the combination.
     Combined or None
         What the combination buys; None where there is none.
     """
-    problem = context.problem
-    own = {result.candidate.name for result in stacked.results} if stacked else set()
-    singles = [result for result in results if result.candidate.name not in own]
-    best = choose(problem, singles)
+    metric, own = context.problem.metric, {result.candidate.name for result in stacked.results} if stacked else set()
+    best, choice = choose(context, [result for result in results if result.candidate.name not in own])
     if stacked is None:
-        return best, None
-    single = next(result for result in singles if result.candidate == best)
-    together = ranked(problem, stacked.results)[0]
-    rows = oof_rows(context, together.fold_units)
-    pair = [measured_result(context, rows, result) for result in (together, single)]
-    losses = [_shipped_probabilities(context, result) for result in (together, single)]
+        return best, choice, None
+    together, choice_together = choose(context, stacked.results)
+    pair = [next(one for one in results if one.candidate == wanted) for wanted in (together, best)]
+    rows = oof_rows(context, pair[0].fold_units)
     found = Combined(
-        together.candidate.name,
+        together.name,
         best.name,
-        problem.metric,
-        gain_on(rows, problem.metric, *pair),
-        log_loss_gain(rows.y, *losses),
+        metric,
+        gain_on(rows, metric, *(measured_result(result, metric) for result in pair)),
+        log_loss_gain(rows.y, *(_shipped_probabilities(context, result) for result in pair)),
     )
-    return (together.candidate if found.preferred else best), found
+    return (together, choice_together, found) if found.preferred else (best, choice, found)
 
 
 def _shipped_probabilities(context: TrainingContext, result: Result) -> np.ndarray:
@@ -249,7 +249,7 @@ def refit_stack(
     dict of str to list of Unit
         The unit of each fit on the held-out rows, the stack's own among them.
     """
-    plain = Postprocessing(postprocessing.rule, Calibration(prior=False, calibrator=None), "calibrated")
+    plain = Postprocessing(postprocessing.rule, UNCHANGED, "calibrated")
     members = [fit_on_all(context, member, plain, workers) for member in stacked.candidate.members]
     holdout_units = {member.unit.candidate.fit_name: [member.unit] for member in members}
     unit = stack_holdout(context, stacked, holdout_units)

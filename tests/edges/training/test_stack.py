@@ -21,7 +21,7 @@ from tasks.settings import settings
 from tasks.storage.store import read_frame, write_frame
 from tasks.tracking import training_runs
 from tasks.training.context import TrainingContext
-from tasks.training.evaluate import choose, evaluate_all, score_all, winning_postprocessing
+from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
 from tasks.training.fit import fit
 from tasks.training.results import oof_predictions
 from tasks.training.stack import choose_winner, refit_stack, stack, stack_holdout
@@ -147,13 +147,13 @@ def test_weights_are_stored_too(world):
 
 
 def test_the_combination_wins_where_it_is_worth_its_members(world):
-    winner, bought = choose_winner(world.context, world.results, world.stacked)
+    winner, choice, bought = choose_winner(world.context, world.results, world.stacked)
     assert bought.combination in [result.candidate.name for result in stacks(world)]
     assert bought.preferred  # its members know different things
-    assert winner.name == bought.combination
-    best = choose(PROBLEM, world.scored)
-    assert bought.single == best.name
-    assert choose_winner(world.context, world.scored, None) == (best, None)
+    assert winner.name == choice.name == bought.combination
+    alone, choice, nothing = choose_winner(world.context, world.scored, None)
+    assert alone.name == choice.name == bought.single
+    assert nothing is None
 
 
 def test_no_rule_or_correction_learns_from_the_rows_it_is_judged_on(world):
