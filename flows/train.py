@@ -28,14 +28,14 @@ from tasks.reporting.explain import explain_winner
 from tasks.reporting.finish import finish, log_inputs, report_of_failure, write_comparison
 from tasks.review.request_review import request_review
 from tasks.settings import RunnerName
-from tasks.training.choose import choose
 from tasks.training.compare import compare
 from tasks.training.evaluate import evaluate_all, score_all
+from tasks.training.grid import suit_grid
 from tasks.training.leak_check import check_columns, find_leaks
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.race import run_race
 from tasks.training.register import register_winner
-from tasks.training.stack import refit_all, stack_best
+from tasks.training.stack import choose_winner, refit_all, stack_best
 from tasks.training.start_workers import WorkerStarter, check_runner, units_at_once
 from tasks.training.training import open_training
 from tasks.training.transfer_data import add_transfer_data, check_transfer_data, needs_transfer_data
@@ -118,6 +118,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         log_inputs(training, data)
 
         context = training.context(parts)
+        grid = suit_grid(training, context, grid)
         units = UnitRunner(training, context, workers)
         if problem.tuning:  # which is empty unless the training was asked to tune
             grid += step("tune", "tune, on each fold's training rows and on all", run_studies, units)
@@ -125,7 +126,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         fold_units, stopped = step("cross_validate", doing, run_race, units, grid)
         scored = step("evaluate", "score them out of fold", evaluate_all, context, grid, fold_units, stopped)
         stacked, scored, fold_units = step("stack", "stack the best", stack_best, units, scored, fold_units)
-        winner, choice = choose(context, scored)
+        winner, choice, bought = choose_winner(context, scored, stacked)
         finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
 
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, predict {parts.holdout.rows:,}"
@@ -136,7 +137,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *checked)
         evidence = step("compare", "find out what helps, and how sure that is", compare, context, results, choice)
         explanation = step("explain", "find out what the winner goes by", explain_winner, context, winner, refitted)
-        compared = Compared(results, evidence, winner, choice, leaks, explanation)
+        compared = Compared(results, evidence, winner, choice, leaks, explanation, bought)
         with report_of_failure(training, data, compared):
             write_comparison(training, context, compared)
             logging = log_all(training, results, drawing, evidence)

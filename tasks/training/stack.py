@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_key
@@ -21,10 +20,13 @@ from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import ARGMAX
 from evenhand.problem.models import Stacking
 from evenhand.scoring.model import FittedCandidate
+from evenhand.selection.choice import Choice
 from evenhand.strategies import ResamplingRecord, class_counts
 from evenhand.training.candidates import Candidate
+from evenhand.training.combination import Combined, gain_on, log_loss_gain
 from evenhand.training.presets import preset_stacking
 from evenhand.training.stacking import (
+    Combiner,
     StackCandidate,
     best_members,
     combined,
@@ -35,6 +37,8 @@ from evenhand.training.stacking import (
     stack_of,
 )
 from tasks.registry.store_model import write_model
+from tasks.training.choose import choose, measured_result
+from tasks.training.compare import oof_rows
 from tasks.training.confirm import confirmed_units
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, ranked, winning_postprocessing
@@ -50,7 +54,7 @@ class Stacked:
     """A stack that was fitted out of fold; with each decision rule it is a candidate."""
 
     candidate: StackCandidate
-    combiner: Pipeline | None
+    combiner: Combiner | None
     """Fitted on all out-of-fold rows."""
     units: tuple[Unit, ...]
     results: tuple[Result, ...]
@@ -74,10 +78,49 @@ def stack_best(
         return None, scored, fold_units
     stacked = stack(runner.context, stacking, scored)
     if stacked is None:
-        runner.training.say("          no stack: fewer than two families were fitted on every fold")
+        if runner.context.problem.stacking or runner.training.preset == "full":  # otherwise nobody asked for it
+            runner.training.say("          no stack: fewer than two families were fitted on every fold")
         return None, scored, fold_units
     runner.training.say(f"          {stacked.candidate.name}")
     return stacked, [*scored, *stacked.results], {**fold_units, stacked.candidate.fit_name: list(stacked.units)}
+
+
+def choose_winner(
+    context: TrainingContext, results: Sequence[Result], stacked: Stacked | None
+) -> tuple[Candidate, Choice, Combined | None]:
+    """Choose the best single candidate, or the combination where it is worth its members.
+
+    Returns
+    -------
+    Candidate
+        The winner.
+    Choice
+        Its score and what to expect of it, among the single candidates or among the rules of the combination.
+    Combined or None
+        What the combination buys; None where there is none.
+    """
+    metric, own = context.problem.metric, {result.candidate.name for result in stacked.results} if stacked else set()
+    best, choice = choose(context, [result for result in results if result.candidate.name not in own])
+    if stacked is None:
+        return best, choice, None
+    together, choice_together = choose(context, stacked.results)
+    pair = [next(one for one in results if one.candidate == wanted) for wanted in (together, best)]
+    rows = oof_rows(context, pair[0].fold_units)
+    found = Combined(
+        together.name,
+        best.name,
+        metric,
+        gain_on(rows, metric, *(measured_result(result, metric) for result in pair)),
+        log_loss_gain(rows.y, *(_shipped_probabilities(context, result) for result in pair)),
+    )
+    return (together, choice_together, found) if found.preferred else (best, choice, found)
+
+
+def _shipped_probabilities(context: TrainingContext, result: Result) -> np.ndarray:
+    """Return the out-of-fold probabilities as a model made of the candidate would give them."""
+    known = oof_predictions(context.experiment, result.fold_units)
+    assert result.calibration is not None  # noqa: S101 - a result with a score has one
+    return result.calibration.out_of_fold(known) if result.calibration.changes else known.proba
 
 
 def refit_all(
@@ -149,7 +192,7 @@ def _rules(scored: Sequence[Result]) -> list[AnyDecision]:
 
 def _out_of_fold(
     context: TrainingContext, candidate: StackCandidate, fold_units: Mapping[str, Sequence[Unit]]
-) -> tuple[Pipeline | None, list[Unit]]:
+) -> tuple[Combiner | None, list[Unit]]:
     started = time.thread_time()
     known = [oof_predictions(context.experiment, fold_units[member.fit_name]) for member in candidate.members]
     inputs, y, folds = [one.prior_corrected() for one in known], known[0].y, known[0].fold_of_row
