@@ -10,6 +10,7 @@ import yaml
 from evenhand.errors import EvenhandError
 from evenhand.scoring.model import FittedCandidate
 from tasks.registry.digests import model_sha256
+from tasks.registry.store_model import REFERENCE_FILE
 from tasks.registry.trusted_types import TRUSTED_TYPES, refuse_untrusted_types
 from tasks.tracking.client import connect
 
@@ -35,15 +36,21 @@ def load_model(uri: str, sha256: str) -> FittedCandidate:
         refused without being read), holds a type that is not in ``TRUSTED_TYPES``, as one of an older version may, or
         is not a ``FittedCandidate``.
     """
+    return load_with_reference(uri, sha256)[0]
+
+
+def load_with_reference(uri: str, sha256: str) -> tuple[FittedCandidate, bytes | None]:
+    """Load a model as :func:`load_model`, with the file of its reference for monitoring; None where it has none."""
     with tempfile.TemporaryDirectory() as folder:
-        file = _skops_file(uri, fetch_model(uri, Path(folder), sha256))
+        model = fetch_model(uri, Path(folder), sha256)
+        file, reference = _skops_file(uri, model), model / REFERENCE_FILE
         try:
             fitted = _load(file)
         except EvenhandError as refusal:
             raise EvenhandError(f"{uri}: refused, {refusal}") from refusal
         except Exception as error:  # a damaged or hostile file may raise anything
             raise EvenhandError(f"{uri}: not a readable model: {type(error).__name__}: {error}") from error
-    return fitted
+        return fitted, reference.read_bytes() if reference.is_file() else None
 
 
 def fetch_model(uri: str, target: Path, sha256: str) -> Path:

@@ -20,6 +20,7 @@ from evenhand.training.candidates import Candidate
 from tasks.processes.memory import give_back
 from tasks.registry.store_model import MODEL_FILE, ModelFile, write_model
 from tasks.training.context import TrainingContext
+from tasks.training.reference import write_reference
 from tasks.training.units import Unit, UnitWorkers, record_unit, run_unit, slug
 
 EXAMPLE_ROWS = 5
@@ -77,6 +78,7 @@ def refit(
     """Fit the winner on all training rows, never the held-out ones, and write it to a file."""
     unit, fitted, example = fit_on_all(context, candidate, postprocessing, workers)
     model = write_model(fitted, model_path(context, candidate))
+    model = model._replace(reference=write_reference(context, fitted, unit))
     del fitted
     give_back()  # other candidates are refitted meanwhile
     return Refitted(unit, model, example)

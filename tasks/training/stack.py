@@ -38,6 +38,7 @@ from tasks.registry.store_model import write_model
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, ranked, winning_postprocessing
 from tasks.training.fit import FittedOnAll, Refitted, fit_on_all, model_path
+from tasks.training.reference import write_reference
 from tasks.training.results import Result, oof_predictions, shares_of
 from tasks.training.unit_runner import UnitRunner, run_refits, run_units
 from tasks.training.units import Unit, UnitWorkers, write_probabilities
@@ -216,6 +217,7 @@ def refit_stack(
     calibrator = postprocessing.calibration.for_model(shares_of(unit))
     fitted = fitted.set_params(rule=postprocessing.rule, calibrator=calibrator, decides_on=postprocessing.decides_on)
     model = write_model(fitted, model_path(context, stacked.candidate))
+    model = model._replace(reference=write_reference(context, fitted, unit))
     return Refitted(unit, model, example), holdout_units | {stacked.candidate.fit_name: [unit]}
 
 

@@ -1,0 +1,71 @@
+"""Columns that broke: rules that alarm at the first period, since chance does not explain what they find."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from evenhand.monitoring.columns import ColumnBins
+from evenhand.monitoring.effects import shares
+
+FEWEST_ROWS = 20
+CHANCE = 1e-6  # of a constant column in a period, by the largest share that its value ever had
+
+
+def broken_columns(
+    bins: Mapping[str, ColumnBins], reference: Mapping[str, np.ndarray], counts: Mapping[str, np.ndarray]
+) -> dict[str, str]:
+    """Find the columns of a period that broke.
+
+    Parameters
+    ----------
+    bins : mapping of str to ColumnBins
+    reference : mapping of str to ndarray of shape (n_periods, slots)
+    counts : mapping of str to ndarray of shape (slots,)
+        Of the new period.
+
+    Returns
+    -------
+    dict of str to str
+        Column and what is wrong with it. A rule compares with the worst reference period, so that what a reference
+        period did is never broken.
+    """
+    found = {}
+    for name, one in bins.items():
+        if counts[name].sum() >= FEWEST_ROWS:
+            fault = _fault(one, reference[name], counts[name])
+            if fault:
+                found[name] = fault
+    return found
+
+
+def _fault(one: ColumnBins, reference: np.ndarray, counts: np.ndarray) -> str:
+    present, before = counts[1:], reference[:, 1:]
+    if present.sum() == 0:
+        return "all cells are missing" if before.sum(1).min(initial=1) > 0 else ""
+    share, most = shares(present), shares(before).max(0, initial=0.0)
+    top = int(share.argmax())
+    what = one.slot_name(top + 1)
+    if share[top] == 1.0 and present.sum() * math.log(max(float(most[top]), 1e-12)) < math.log(CHANCE):
+        known = one.values is None or top < len(one.values)
+        return f"every cell is the same: {what}" if known else f"no cell is known: {what}"
+    if one.values is not None and top == len(one.values) and _jumped(share[top], most[top]):
+        return f"{share[top]:.0%} of the cells are {what}; at most {most[top]:.0%} were"
+    if one.values is None and _jumped(share[top], most[top]):
+        return f"{share[top]:.0%} of the cells are {what}, at most {most[top]:.0%} were: another unit or another range"
+    return ""
+
+
+def _jumped(share: float, most: float) -> bool:
+    """Whether more than half of the cells are where at most a quarter ever were."""
+    return bool(share > 0.5 and most < 0.25)
+
+
+def unusual_rows(rows: int, reference: np.ndarray) -> str:
+    """Say when a period has under a third of the fewest rows of a reference period, or over thrice the most."""
+    low, high = int(reference.min()), int(reference.max())
+    if low / 3 <= rows <= 3 * high:
+        return ""
+    return f"{rows:,} rows; the periods of the reference have {low:,} to {high:,}"
