@@ -7,6 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PROBLEM ?= toronto
 DATA ?=
+LABELS ?=
 QUICK ?=
 PRESET ?= $(if $(QUICK),quick)
 SEED ?=
@@ -31,7 +32,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows || true; } > /dev/null
 
-.PHONY: help train score review ledger rollback bench bench-keel gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
+.PHONY: help train score monitor review ledger rollback bench bench-monitor bench-keel gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -63,6 +64,10 @@ train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.cs
 score: $(RUNTIME) ## predict new rows with the champion: DATA=new.csv ARGS="--out scored.csv"
 	@$(BIN)/python -m flows.score --problem=$(call quoted,PROBLEM) --data=$(call quoted,DATA) $(ARGS)
 
+monitor: $(RUNTIME) ## compare new rows and late labels with what the champion promised: DATA=new.parquet LABELS=late.csv
+	@$(BIN)/python -m flows.monitor --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) \
+		$(if $(value LABELS),--labels=$(call quoted,LABELS)) $(ARGS)
+
 review: $(RUNTIME) ## list the versions that wait for a decision, show one, approve or reject it
 	@$(BIN)/python -m flows.promote $(ARGS)
 
@@ -77,6 +82,9 @@ bench: $(DEV) ## measure the cost of a training, against a plain script and with
 
 gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs of models and on past years
 	@$(BIN)/python -m benchmarks.gate_backtest --problem=$(call quoted,PROBLEM) $(ARGS)
+
+bench-monitor: $(DEV) ## measure false alarms and delays of the monitor, simulated and on past years of the problem
+	@$(BIN)/python -m benchmarks.monitoring --problem=$(call quoted,PROBLEM) $(ARGS)
 
 bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about ten minutes; can be resumed)
 	@$(BIN)/python -m benchmarks.keel $(ARGS)

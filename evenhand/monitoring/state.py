@@ -108,3 +108,4 @@ class MonitorState(_Kept):
     inputs: tuple[InputFinding, ...] = ()
     labels: tuple[LabelFinding, ...] = ()
     alarms: tuple[MonitorAlarm, ...] = ()
+    asked: tuple[str, ...] = Field(default=(), description="causes for which a training was asked for")

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from evenhand.audit.requests import MODEL_SHA256
 from evenhand.data.headers import respelled
 from evenhand.errors import GateError, SourceError, StorageError
+from evenhand.problem import Problem
 from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import fetch
 from tasks.data.sources.fetched import Fetched
@@ -21,6 +24,7 @@ from tasks.registry.champion_alias import reconcile, settled_champion
 from tasks.registry.load_model import load_model
 from tasks.registry.model_versions import ModelName, model_name, registry_errors
 from tasks.registry.registrations import registration_of
+from tasks.scoring.kept_predictions import digest_of, forget_old, keep_predictions, kept_rows, predictions_folder
 from tasks.scoring.predictions import NOT_SCORED, predict_table, rows_per_class, write_predictions
 from tasks.settings import settings
 from tasks.tracking.client import connect
@@ -93,7 +97,18 @@ def score(request: ScoreRequest) -> ScoringResult:
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_predictions(table, result.model_dump_json(), path)
+    _keep(problem, version, frame, table, source)
     return result
+
+
+def _keep(problem: Problem, version: _Chosen, frame: pd.DataFrame, table: pa.Table, source: Fetched) -> None:
+    """Keep the predictions in the store for late labels; without the declared id no label would find them."""
+    if problem.monitor.id is not None and problem.monitor.id not in frame:
+        return
+    kept = kept_rows(problem, frame, table)
+    folder = predictions_folder(version.name, version.version)
+    keep_predictions(folder, digest_of([file.sha256 for file in source.files]), kept)
+    forget_old(folder, problem.monitor.keep_days)
 
 
 class _Chosen(NamedTuple):
