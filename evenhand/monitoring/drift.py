@@ -97,10 +97,10 @@ def compare_last_period(pool: PeriodPool, bins: Mapping[str, ColumnBins]) -> Dri
     bins : mapping of str to ColumnBins
     """
     near, seasonal = peers_of(pool.season)
-    found, changes = [], []
+    found, changes, weights = [], [], near.astype(float)
     for name, one in bins.items():
-        counts = pool.counts[name]
-        others = near.astype(float) @ counts
+        counts = pool.counts[name].astype(float)
+        others = weights @ counts
         raw = distances(one, counts, others)
         # By chance alone, a distance is as large as the root of what one row of each side weighs.
         noise = np.sqrt(1 / np.maximum(counts.sum(1), 1) + 1 / np.maximum(others.sum(1), 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -40,7 +41,7 @@ from evenhand.monitoring.state import (
     MonitorState,
     ShareFinding,
 )
-from evenhand.monitoring.summaries import MonitorReference, PeriodRecord, PeriodSummary
+from evenhand.monitoring.summaries import MonitorReference, PeriodSummary
 from evenhand.problem import MonitorPolicy
 
 SHOWN = 6  # columns of a period that are kept with their effects
@@ -104,14 +105,13 @@ class Monitor:
         if period.rows < fewest:
             note = f"{period.rows:,} rows are too few to compare; {math.ceil(fewest):,} are needed"
             return _with(state, InputFinding(period=period.name, rows=period.rows, note=note), period)
-        past = tuple(PeriodSummary.from_record(one) for one in state.closed)
-        broken = broken_columns(self.reference.bins, _stacked(self._known()), period.inputs)
+        broken = broken_columns(self.reference.bins, self._counts, period.inputs)
         volume = unusual_rows(period.rows, np.array([one.rows for one in self.reference.held_out]))
-        tests = self._tests(past, period, broken)
+        tests = self._tests(state.closed, period, broken)
         gains = [e_value(test.p) for test in tests.values()]
         level = (1 + state.drift_level) * float(np.mean(gains)) if gains else state.drift_level
         changes = sorted((c for test in tests.values() for c in test.changes), key=lambda c: -c.deviations)
-        estimates = expected_scores(self.reference.held_out, period) if period.expected.size else {}
+        estimates = expected_scores(self._gaps, period) if period.expected.size else {}
         expected = {
             name: EstimateFinding(estimate=one.estimate, low=_known(one.low), high=_known(one.high))
             for name, one in estimates.items()
@@ -162,9 +162,7 @@ class Monitor:
         joint = np.bincount(cohort.y[known] * k + cohort.predicted[known], minlength=k * k)
         confusion = joint.reshape(k, k).astype(float)
         found = self._shares(confusion) if known.sum() >= FULL * self.reference.rows_per_period else []
-        alarms += [
-            a for a in share_alarms(cohort.period, found, self.share_alpha) if not raised(state, a.kind, a.subject)
-        ]
+        alarms += share_alarms(state, cohort.period, found, self.share_alpha)
         finding = LabelFinding(
             period=cohort.period,
             rows=cohort.rows,
@@ -183,8 +181,17 @@ class Monitor:
             }
         )
 
+    @cached_property
     def _known(self) -> tuple[PeriodSummary, ...]:
         return (*self.reference.earlier, *self.reference.held_out)
+
+    @cached_property
+    def _gaps(self) -> dict[str, np.ndarray]:
+        return estimate_gaps(self.reference.held_out)
+
+    @cached_property
+    def _counts(self) -> dict[str, np.ndarray]:
+        return {name: np.stack([one.inputs[name] for one in self._known]) for name in self.reference.bins}
 
     def _tests(
         self, past: Sequence[PeriodSummary], period: PeriodSummary, broken: Mapping[str, str]
@@ -192,7 +199,7 @@ class Monitor:
         """Test inputs against all reference periods, and predictions against the held-out ones."""
         whole = {name: one for name, one in self.reference.bins.items() if name not in broken}
         parts: dict[str, tuple[Mapping[str, ColumnBins], list[PeriodSummary]]] = {
-            "inputs": (whole, [*self._known(), *past, period])
+            "inputs": (whole, [*self._known, *past, period])
         }
         if period.predicted.size and not broken:
             bins = ColumnBins(name=PREDICTED, values=self.reference.classes)
@@ -265,15 +272,10 @@ def _of_predictions(period: PeriodSummary) -> PeriodSummary:
     return replace(period, inputs={PREDICTED: np.concatenate([[0.0], period.predicted, [0.0]])})
 
 
-def _stacked(periods: Sequence[PeriodSummary]) -> dict[str, np.ndarray]:
-    return {name: np.stack([one.inputs[name] for one in periods]) for name in periods[0].inputs}
-
-
 def _with(state: MonitorState, finding: InputFinding, period: PeriodSummary | None) -> MonitorState:
     update: dict[str, object] = {"inputs": (*state.inputs, finding)}
     if period is not None and not finding.note:
-        record = PeriodRecord.model_validate({**period.to_record(), "confusion": []})
-        update["closed"] = (*state.closed, record)[-MOST_PERIODS:]
+        update["closed"] = (*state.closed, period)[-MOST_PERIODS:]
     return state.model_copy(update=update)
 
 

@@ -8,7 +8,7 @@ inputs: only labels show that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,13 +40,22 @@ def macro_f1_of(confusion: np.ndarray) -> float:
     return float(CONFUSION_METRICS["macro_f1"](confusion)[..., 0])
 
 
-def expected_scores(held_out: Sequence[PeriodSummary], period: PeriodSummary) -> dict[str, Expected]:
+SCORES: dict[str, Callable[[np.ndarray], float]] = {"error": error_of, "macro_f1": macro_f1_of}
+
+
+def estimate_gaps(held_out: Sequence[PeriodSummary]) -> dict[str, np.ndarray]:
+    """Return how far the truth was from the estimate in each held-out period, by score."""
+    labelled = [one for one in held_out if one.confusion.sum() > 0]
+    return {name: np.array([of(one.confusion) - of(one.expected) for one in labelled]) for name, of in SCORES.items()}
+
+
+def expected_scores(gaps: Mapping[str, np.ndarray], period: PeriodSummary) -> dict[str, Expected]:
     """Estimate error and macro F1 of a period without labels.
 
     Parameters
     ----------
-    held_out : sequence of PeriodSummary
-        With expected and true confusions.
+    gaps : mapping of str to ndarray of shape (n_periods,)
+        Of :func:`estimate_gaps`.
     period : PeriodSummary
         With expected confusions.
 
@@ -56,15 +65,13 @@ def expected_scores(held_out: Sequence[PeriodSummary], period: PeriodSummary) ->
         ``error`` and ``macro_f1``.
     """
     found = {}
-    for name, of in (("error", error_of), ("macro_f1", macro_f1_of)):
-        value = of(period.expected)
-        gaps = np.array([of(one.confusion) - of(one.expected) for one in held_out if one.confusion.sum() > 0])
-        if len(gaps) < FEWEST_PERIODS:
+    for name, gap in gaps.items():
+        value, n = SCORES[name](period.expected), len(gap)
+        if n < FEWEST_PERIODS:
             found[name] = Expected(value, np.nan, np.nan)
             continue
-        reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(gaps) - 1) * gaps.std(ddof=1) * np.sqrt(1 + 1 / len(gaps))
-        middle = value + gaps.mean()
-        found[name] = Expected(
-            float(np.clip(middle, 0, 1)), float(np.clip(middle - reach, 0, 1)), float(np.clip(middle + reach, 0, 1))
-        )
+        reach = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * gap.std(ddof=1) * np.sqrt(1 + 1 / n)
+        middle = value + gap.mean()
+        ends = np.clip([middle, middle - reach, middle + reach], 0, 1)
+        found[name] = Expected(*map(float, ends))
     return found

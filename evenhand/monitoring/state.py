@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.monitoring.summaries import PeriodRecord
+from evenhand.monitoring.summaries import KeptPeriod
 
 AlarmKind = Literal["broken column", "rows", "drift", "class share", "performance", "expected performance"]
 Action = Literal["repair", "warn", "train"]
@@ -100,8 +100,8 @@ class MonitorState(_Kept):
     version: str
     model_sha256: str
     files: dict[str, str] = Field(default={}, description="SHA-256 of what was read -> its name")
-    open: dict[str, PeriodRecord] = Field(default={}, description="periods that are not complete yet")
-    closed: tuple[PeriodRecord, ...] = Field(default=(), description="tested periods, which new ones are compared with")
+    open: dict[str, KeptPeriod] = Field(default={}, description="periods that are not complete yet")
+    closed: tuple[KeptPeriod, ...] = Field(default=(), description="tested periods, which new ones are compared with")
     newest: str = Field(default="", description="day of the newest row that was read")
     drift_level: float = 0.0
     levels: dict[str, tuple[float, ...]] = {}

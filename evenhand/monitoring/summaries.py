@@ -6,9 +6,10 @@ import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer, ValidationError
 
 from evenhand.errors import EvenhandError
 from evenhand.monitoring.columns import ColumnBins
@@ -68,14 +69,17 @@ class PeriodSummary:
     @classmethod
     def from_record(cls, record: PeriodRecord) -> PeriodSummary:
         """Read what :meth:`to_record` returned."""
-        k = len(record.predicted)
+
+        def square(values: list[list[float]] | list[list[int]]) -> np.ndarray:
+            return np.asarray(values, dtype=float).reshape(len(values), len(values))
+
         return cls(
             record.name,
             record.rows,
             {name: np.asarray(counts, dtype=np.int64) for name, counts in record.inputs.items()},
             np.asarray(record.predicted, dtype=float),
-            np.asarray(record.expected, dtype=float).reshape(k if record.expected else 0, -1),
-            np.asarray(record.confusion, dtype=float).reshape(len(record.confusion), -1),
+            square(record.expected),
+            square(record.confusion),
         )
 
 
@@ -92,6 +96,14 @@ class PeriodRecord(BaseModel):
     confusion: list[list[int]]
 
 
+def _read(value: object) -> object:
+    return value if isinstance(value, PeriodSummary) else PeriodSummary.from_record(PeriodRecord.model_validate(value))
+
+
+KeptPeriod = Annotated[InstanceOf[PeriodSummary], BeforeValidator(_read), PlainSerializer(PeriodSummary.to_record)]
+"""A period in a model that is stored as JSON."""
+
+
 class _Stored(BaseModel):
     """The form of a reference in JSON."""
 
@@ -102,8 +114,8 @@ class _Stored(BaseModel):
     classes: tuple[str, ...]
     columns: tuple[ColumnBins, ...]
     left_out: dict[str, str]
-    held_out: tuple[PeriodRecord, ...]
-    earlier: tuple[PeriodRecord, ...]
+    held_out: tuple[KeptPeriod, ...]
+    earlier: tuple[KeptPeriod, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,11 +175,8 @@ class MonitorReference:
             raise EvenhandError(f"the reference of the model can't be read: {type(error).__name__}") from None
         if stored.format != FORMAT:
             raise EvenhandError(f"the reference of the model has format {stored.format}; this version reads {FORMAT}")
-        held_out, earlier = (
-            tuple(PeriodSummary.from_record(one) for one in part) for part in (stored.held_out, stored.earlier)
-        )
         bins = {one.name: one for one in stored.columns}
-        return cls(stored.period, stored.classes, bins, held_out, earlier, stored.left_out)
+        return cls(stored.period, stored.classes, bins, stored.held_out, stored.earlier, stored.left_out)
 
 
 def _sum(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -14,7 +14,6 @@ from evenhand.data.split import class_labels
 from evenhand.errors import SourceError
 from evenhand.monitoring.rows import MonitoredRows, monitored_columns, summarise
 from evenhand.monitoring.state import MonitorState
-from evenhand.monitoring.summaries import PeriodRecord, PeriodSummary
 from evenhand.problem import Problem
 from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import fetch
@@ -94,11 +93,10 @@ def take_rows(watched: Watched, state: MonitorState, file: ReadFile) -> tuple[Mo
         _keep_labels(watched, problem, file, kept[ROW].to_numpy())
     rows = _monitored(watched, problem, file.frame[used], kept[used])
     summaries = summarise(rows, reference.bins, len(fitted.class_names))
-    opened = {name: PeriodSummary.from_record(record) for name, record in state.open.items()}
+    opened = dict(state.open)
     for one in summaries:
         opened[one.name] = opened[one.name].plus(one) if one.name in opened else one
-    records = {name: PeriodRecord.model_validate(one.to_record()) for name, one in sorted(opened.items())}
-    return state.model_copy(update={"open": records}), int((~used).sum())
+    return state.model_copy(update={"open": dict(sorted(opened.items()))}), int((~used).sum())
 
 
 def take_labels(watched: Watched, file: ReadFile) -> None:

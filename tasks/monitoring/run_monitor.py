@@ -13,14 +13,12 @@ from evenhand.errors import ProblemError
 from evenhand.monitoring.examine import Cohort
 from evenhand.monitoring.periods import period_end
 from evenhand.monitoring.state import MonitorAlarm, MonitorState
-from evenhand.monitoring.summaries import PeriodSummary
 from evenhand.problem import Problem
 from tasks.data.problems import load_problem
 from tasks.monitoring.ask import ask_for_training
 from tasks.monitoring.new_rows import LABEL, labelled_rows, newest_day, read_file, take_labels, take_rows
 from tasks.monitoring.publish import publish
 from tasks.monitoring.watched import Watched, read_state, watched_champion, write_state
-from tasks.registry.model_versions import short_name
 from tasks.scoring.kept_predictions import PERIOD, PREDICTED, feature_columns
 
 
@@ -47,6 +45,7 @@ class MonitorResult(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    problem: str
     model: str
     version: str
     as_of: str
@@ -89,6 +88,7 @@ def monitor(request: MonitorRequest) -> MonitorResult:
     alarms = state.alarms[len(before.alarms) :]
     cause, state = ask_for_training(watched, request.problem, state, alarms)
     result = MonitorResult(
+        problem=request.problem,
         model=watched.name,
         version=watched.version,
         as_of=state.newest,
@@ -108,9 +108,8 @@ def monitor(request: MonitorRequest) -> MonitorResult:
 def next_step(result: MonitorResult) -> str:
     """Say what to do now."""
     kinds = {alarm.action for alarm in result.alarms}
-    name = short_name(result.model)  # type: ignore[arg-type]
     if result.asks:
-        return f"A training is asked for: make train PROBLEM={name} ARGS='--cause {result.cause}'"
+        return f"A training is asked for: make train PROBLEM={result.problem} ARGS='--cause {result.cause}'"
     if "repair" in kinds:
         return "Mend the source of the data; nothing is trained on broken columns."
     if "warn" in kinds:
@@ -153,7 +152,7 @@ def _test_complete(watched: Watched, state: MonitorState) -> MonitorState:
     for name in sorted(state.open):
         end = period_end(name, watched.monitor.reference.period)
         if end is None or end.isoformat() <= state.newest:
-            state = watched.monitor.examine_rows(state, PeriodSummary.from_record(state.open[name]))
+            state = watched.monitor.examine_rows(state, state.open[name])
             state = state.model_copy(update={"open": {key: one for key, one in state.open.items() if key != name}})
     return state
 
