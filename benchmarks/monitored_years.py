@@ -18,7 +18,7 @@ from evenhand.data.schema import column_types, parse_columns
 from evenhand.data.split import class_labels
 from evenhand.features.encoder import build_encoder
 from evenhand.models import build_model
-from evenhand.monitoring.examine import Cohort
+from evenhand.monitoring.examine_labels import Cohort
 from evenhand.monitoring.periods import period_names
 from evenhand.monitoring.rows import FULL, MonitoredRows, learn_reference, monitored_columns, summarise
 from evenhand.monitoring.summaries import MonitorReference, PeriodSummary

@@ -23,8 +23,10 @@ from benchmarks.simulated_periods import World, simulated_world
 from evenhand.monitoring.broken_columns import broken_columns
 from evenhand.monitoring.columns import learn_bins
 from evenhand.monitoring.detector import walk
-from evenhand.monitoring.examine import Cohort, Monitor
+from evenhand.monitoring.examine_labels import Cohort, examine_labels
+from evenhand.monitoring.examine_rows import examine_rows
 from evenhand.monitoring.limits import held_out_losses, periods_between
+from evenhand.monitoring.monitor import Monitor
 from evenhand.monitoring.rows import MonitoredRows, summarise
 from evenhand.monitoring.state import MonitorState
 from evenhand.monitoring.summaries import MonitorReference, PeriodSummary
@@ -39,7 +41,7 @@ def count_alarms(monitor: Monitor, periods: Iterator[tuple[PeriodSummary, Cohort
     """Run the monitor over periods; every alarm counts, as if each were the first of its kind."""
     state, found = EMPTY, Counter[str]()
     for summary, cohort in periods:
-        state = monitor.examine_labels(monitor.examine_rows(state, summary), cohort)
+        state = examine_labels(monitor, examine_rows(monitor, state, summary), cohort)
         found.update(alarm.kind for alarm in state.alarms)
         state = state.model_copy(update={"alarms": (), "inputs": state.inputs[-1:], "labels": ()})
     return found
@@ -106,7 +108,7 @@ def past_years(years: MonitoredYears, policy: MonitorPolicy) -> None:
     for year, weeks in years.after.items():
         state = EMPTY
         for summary, cohort in weeks:
-            state = monitor.examine_labels(monitor.examine_rows(state, summary), cohort)
+            state = examine_labels(monitor, examine_rows(monitor, state, summary), cohort)
         asks = [alarm for alarm in state.alarms if alarm.action == "train"]
         rows = sum(one.labelled for one in state.labels)
         error = sum(one.error * one.labelled for one in state.labels) / rows
@@ -187,7 +189,7 @@ def size(rows: int = 1_000_000, columns: int = 20) -> bool:
     monitored = MonitoredRows(frame, names[period % 48], predicted, proba, predicted)
     found = summarise(monitored, bins, 5)
     reference = MonitorReference("week", tuple("abcde"), bins, tuple(found[:-1]))
-    Monitor.of(reference, MonitorPolicy()).examine_rows(EMPTY, found[-1])
+    examine_rows(Monitor.of(reference, MonitorPolicy()), EMPTY, found[-1])
     took, used = time.monotonic() - begun, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(

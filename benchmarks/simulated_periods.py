@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from evenhand.monitoring.columns import ColumnBins
-from evenhand.monitoring.examine import Cohort
+from evenhand.monitoring.examine_labels import Cohort
 from evenhand.monitoring.summaries import MonitorReference, PeriodSummary
 
 CLASSES = ("a", "b", "c")

@@ -27,7 +27,7 @@ def broken_alarms(state: MonitorState, finding: InputFinding) -> list[MonitorAla
     ]
 
 
-def volume_alarms(state: MonitorState, period: str, fault: str) -> list[MonitorAlarm]:
+def volume_alarms(period: str, fault: str) -> list[MonitorAlarm]:
     """Raise one where the number of rows is unusual."""
     return [MonitorAlarm(kind="rows", subject="", period=period, text=fault)] if fault else []
 

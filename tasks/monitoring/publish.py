@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 
-from evenhand.monitoring.examine import track_record
+from evenhand.monitoring.monitor import track_record
 from evenhand.monitoring.state import MonitorState
 from evenhand.problem import Problem
 from evenhand.report.monitor.data import MonitorView

@@ -10,7 +10,8 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import ProblemError
-from evenhand.monitoring.examine import Cohort
+from evenhand.monitoring.examine_labels import Cohort, examine_labels
+from evenhand.monitoring.examine_rows import examine_rows
 from evenhand.monitoring.periods import period_end
 from evenhand.monitoring.state import MonitorAlarm, MonitorState
 from evenhand.problem import Problem
@@ -152,7 +153,7 @@ def _test_complete(watched: Watched, state: MonitorState) -> MonitorState:
     for name in sorted(state.open):
         end = period_end(name, watched.monitor.reference.period)
         if end is None or end.isoformat() <= state.newest:
-            state = watched.monitor.examine_rows(state, state.open[name])
+            state = examine_rows(watched.monitor, state, state.open[name])
             state = state.model_copy(update={"open": {key: one for key, one in state.open.items() if key != name}})
     return state
 
@@ -172,7 +173,7 @@ def _count_mature(watched: Watched, problem: Problem, state: MonitorState) -> tu
             waiting += 1
             continue
         cohort = Cohort(name, len(part), given[LABEL].to_numpy(), given[PREDICTED].to_numpy())
-        state = watched.monitor.examine_labels(state, cohort)
+        state = examine_labels(watched.monitor, state, cohort)
     return state, waiting
 
 

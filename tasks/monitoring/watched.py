@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from evenhand.audit.chain import Record
 from evenhand.errors import GateError, StorageError
-from evenhand.monitoring.examine import Monitor
+from evenhand.monitoring.monitor import Monitor
 from evenhand.monitoring.state import MonitorState
 from evenhand.monitoring.summaries import MonitorReference
 from evenhand.problem import Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evenhand.monitoring.examine import Monitor
+from evenhand.monitoring.monitor import Monitor
 from evenhand.monitoring.state import MonitorAlarm, MonitorState
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from evenhand.monitoring.drift import fewest_in_a_row
-from evenhand.monitoring.examine import track_record
 from evenhand.monitoring.expected_scores import error_of
 from evenhand.monitoring.limits import held_out_losses, periods_between, rows_between
+from evenhand.monitoring.monitor import track_record
 from evenhand.monitoring.periods import shown
 from evenhand.monitoring.state import ColumnFinding, LabelFinding
 from evenhand.report.figures import timeline as draw_timeline

@@ -126,7 +126,7 @@ def test_a_worse_error_asks_for_one_training_which_the_ledger_records(champion, 
         outcome |= {"version": "9", "verdict": "reject"}
     assert [r.kind for r in registry.records("training", "outcome")] == ["training", "outcome"]
     assert registry.records("outcome")[0].reason == "reject"
-    with pytest.raises(GateError, match="has had its training"), answering(MODEL, result.cause):
+    with pytest.raises(GateError, match="has been answered"), answering(MODEL, result.cause):
         pass
     assert open_cause(MODEL, champion.version) == ""
     after = run(home, dated("2025-05-26", 10, 5, clear=3.0), name="after", as_of="2025-08-04")
