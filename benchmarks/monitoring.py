@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from benchmarks.monitored_years import MonitoredYears, read_years
 from benchmarks.simulated_periods import World, simulated_world
@@ -157,6 +158,8 @@ def broken(years: MonitoredYears) -> bool:
     for name, one in reference.bins.items():
         column = years.first_week[name]
         for how, broke in BREAKS.items():
+            if how == "a constant" and (counts[name][:, 1:].max(1) == counts[name][:, 1:].sum(1)).any():
+                continue  # so was a reference period
             if (how == "unknown categories") != (one.values is not None) and how not in ("all missing", "a constant"):
                 continue
             rows = MonitoredRows({name: broke(column)}, np.full(len(column), "0"))
@@ -206,6 +209,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, action="append")
     parser.add_argument("--periods", type=int, default=PERIODS)
     asked = parser.parse_args()
+    threadpool_limits(1)
     parts, policy, fine = asked.only or PARTS, MonitorPolicy(), True
     if "size" in parts:
         fine &= size()

@@ -11,6 +11,7 @@ from evenhand.monitoring.columns import ColumnBins
 from evenhand.monitoring.effects import shares
 
 FEWEST_ROWS = 20
+OUTSIDE = 0.05  # of the cells beyond the smallest and largest of all reference rows, where a few at most belong
 CHANCE = 1e-6  # of a constant column in a period, by the largest share that its value ever had
 
 
@@ -53,6 +54,9 @@ def _fault(one: ColumnBins, reference: np.ndarray, counts: np.ndarray) -> str:
         return f"every cell is the same: {what}" if known else f"no cell is known: {what}"
     if one.values is not None and top == len(one.values) and _jumped(share[top], most[top]):
         return f"{share[top]:.0%} of the cells are {what}; at most {most[top]:.0%} were"
+    outside = float(share[0] + share[-1]) if one.values is None else 0.0
+    if outside > OUTSIDE and float(most[0] + most[-1]) < OUTSIDE / 2:
+        return f"{outside:.0%} of the cells are outside all that the reference has, {one.ends}: another unit"
     if one.values is None and _jumped(share[top], most[top]):
         return f"{share[top]:.0%} of the cells are {what}, at most {most[top]:.0%} were: another unit or another range"
     return ""

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict
 
 BINS = 32  # quantile bins of a number: finer ones add noise to a distance, coarser ones hide a shift of a tenth
 MOST_CATEGORIES = 1_000
-CALENDAR = 0.9  # share of a number's variance that lies between periods: above it, it tells the date
+# Share of a column's variance that lies between periods: with this much, it tells the date (a day of the month, an hour
+# that daylight saving shifts). Its changes are the calendar's, and their noise would hide those of other columns.
+CALENDAR = 0.3
 
 
 class ColumnBins(BaseModel):
@@ -51,6 +53,11 @@ class ColumnBins(BaseModel):
             return f"above {ends[-1]:g}"
         return f"from {ends[slot - 2]:g} to {ends[slot - 1]:g}"
 
+    @property
+    def ends(self) -> str:
+        """Write the range of a number in the reference, for people."""
+        return f"{self.edges[0]:g} to {self.edges[-1]:g}" if self.edges else ""
+
     def slots_of(self, column: pd.Series) -> np.ndarray:
         """Return the slot of each cell, shape (n_rows,)."""
         if self.values is not None:
@@ -78,7 +85,7 @@ def learn_bins(column: pd.Series, period: np.ndarray) -> ColumnBins | None:
     Returns
     -------
     ColumnBins or None
-        None for a column without two values, and for a number that tells the date.
+        None for a column without two values, and for one that tells the date.
     """
     name = str(column.name)
     if not pd.api.types.is_numeric_dtype(column):
@@ -118,7 +125,20 @@ def _learn_categories(name: str, column: pd.Series, period: np.ndarray) -> Colum
     kept = [at for at in np.argsort(-size, kind="stable") if in_periods[at] > 1][:MOST_CATEGORIES]
     if len(kinds) < 2 or not kept:
         return None
+    if _follows_the_calendar(codes[known], period[known]):
+        return None
     return ColumnBins(name=name, values=tuple(str(kinds[at]) for at in kept))
+
+
+def _follows_the_calendar(codes: np.ndarray, period: np.ndarray) -> bool:
+    """Whether periods explain most of a category's variance (Gini's; Light & Margolin 1971)."""
+    size, total = np.bincount(period), np.bincount(codes)
+    if len(codes) <= 10 * (size > 0).sum():
+        return False
+    pairs, joint = np.unique(codes * len(size) + period, return_counts=True)
+    within = len(codes) - float((joint**2 / size[pairs % len(size)]).sum())
+    whole = len(codes) - float((total**2).sum()) / len(codes)
+    return bool(whole > 0 and 1 - within / whole > CALENDAR)
 
 
 def counts_by_period(

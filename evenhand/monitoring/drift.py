@@ -4,8 +4,9 @@ A period is compared with its peers: those of the same season where the referenc
 of a period is its largest studentised distance over all columns. When periods are exchangeable, each of the N + 1 could
 be the new one, so p = (number of periods whose statistic is at least the new one's) / (N + 1): exact, and never below
 1/(N + 1). A new period joins the others, which makes the p-values of a stream independent (Vovk, Gammerman & Shafer
-2005). They are turned into e-values and summed as in :mod:`evenhand.monitoring.detector`, so that drift which lasts is
-found even where a single period could not be as rare as the declared rate.
+2005). They are turned into e-values and summed as in :mod:`evenhand.monitoring.detector`, for inputs and for
+predictions, whose levels are averaged, so that drift which lasts is found even where a single period could not be as
+rare as the declared rate.
 """
 
 from __future__ import annotations
@@ -129,16 +130,16 @@ def e_value(p: float) -> float:
 
 
 def fewest_in_a_row(periods: Sequence[int], threshold: float) -> int:
-    """Return after how many periods in a row at the smallest possible p the level reaches the threshold.
+    """Return after how many periods in a row at the smallest possible p the mean level reaches the threshold.
 
     Parameters
     ----------
     periods : sequence of int
-        Reference periods of each test; the e-values of the tests are averaged.
+        Reference periods of each test.
     threshold : float
     """
-    gain = float(np.mean([e_value(1 / (n + 1)) for n in periods]))
-    level, needed = 0.0, 0
-    while level < threshold and needed < 1_000:
-        level, needed = (1 + level) * gain, needed + 1
+    gains = np.array([e_value(1 / (n + 1)) for n in periods])
+    levels, needed = np.zeros(len(gains)), 0
+    while levels.mean() < threshold and needed < 1_000:
+        levels, needed = (1 + levels) * gains, needed + 1
     return needed

@@ -36,7 +36,7 @@ def examine_rows(monitor: Monitor, state: MonitorState, period: PeriodSummary) -
         note = f"{period.rows:,} rows are too few to compare; {math.ceil(monitor.fewest_rows):,} are needed"
         finding = InputFinding(period=period.name, rows=period.rows, level=state.drift_level, note=note)
         return state.model_copy(update={"inputs": (*state.inputs, finding)})
-    finding = _finding(monitor, state, period)
+    finding, levels = _finding(monitor, state, period)
     volume = unusual_rows(period.rows, np.array([one.rows for one in monitor.reference.held_out]))
     alarms = [*broken_alarms(state, finding), *volume_alarms(period.name, volume)]
     drifted = [c for c in finding.columns if c.effect >= monitor.policy.min_effect and c.deviations > 0]
@@ -49,24 +49,26 @@ def examine_rows(monitor: Monitor, state: MonitorState, period: PeriodSummary) -
         update={
             "inputs": (*state.inputs, finding),
             "closed": closed,
-            "drift_level": 0.0 if found else finding.level,
+            "drift_levels": dict.fromkeys(levels, 0.0) if found else levels,
             "alarms": (*state.alarms, *alarms),
         }
     )
 
 
-def _finding(monitor: Monitor, state: MonitorState, period: PeriodSummary) -> InputFinding:
+def _finding(monitor: Monitor, state: MonitorState, period: PeriodSummary) -> tuple[InputFinding, dict[str, float]]:
+    """Return what the rows show, and the levels of the tests after it."""
     broken = broken_columns(monitor.reference.bins, monitor.counts, period.inputs)
     tests = _tests(monitor, state.closed, period, broken)
-    gains = [e_value(test.p) for test in tests.values()]
+    before = state.drift_levels or dict.fromkeys(tests, 0.0)
+    levels = before | {name: (1 + before.get(name, 0.0)) * e_value(test.p) for name, test in tests.items()}
     changes = sorted((c for test in tests.values() for c in test.changes), key=lambda c: -c.deviations)[:SHOWN]
     estimates = expected_scores(monitor.gaps, period) if period.expected.size else {}
-    return InputFinding(
+    finding = InputFinding(
         period=period.name,
         rows=period.rows,
         p_inputs=tests["inputs"].p if "inputs" in tests else None,
         p_predictions=tests["predictions"].p if "predictions" in tests else None,
-        level=(1 + state.drift_level) * float(np.mean(gains)) if gains else state.drift_level,
+        level=float(np.mean(list(levels.values()))) if levels else 0.0,
         columns=tuple(
             ColumnFinding(column=c.column, what=c.what, effect=c.effect, deviations=c.deviations) for c in changes
         ),
@@ -76,6 +78,7 @@ def _finding(monitor: Monitor, state: MonitorState, period: PeriodSummary) -> In
             for name, one in estimates.items()
         },
     )
+    return finding, levels
 
 
 def _tests(

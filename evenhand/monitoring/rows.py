@@ -15,7 +15,7 @@ from evenhand.monitoring.summaries import MonitorReference, PeriodSummary
 from evenhand.problem import Problem
 
 FULL = 0.25  # of the median rows of a held-out period: a period with fewer is cut off or has hardly begun
-TELLS_THE_DATE = "has one value, or tells the date: it can't be compared between periods"
+TELLS_THE_DATE = "has one value only, or tells the date"
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,9 +103,14 @@ class MonitorState(_Kept):
     open: dict[str, KeptPeriod] = Field(default={}, description="periods that are not complete yet")
     closed: tuple[KeptPeriod, ...] = Field(default=(), description="tested periods, which new ones are compared with")
     newest: str = Field(default="", description="day of the newest row that was read")
-    drift_level: float = 0.0
+    drift_levels: dict[str, float] = Field(default={}, description="of the tests of inputs and of predictions")
     levels: dict[str, tuple[float, ...]] = {}
     inputs: tuple[InputFinding, ...] = ()
     labels: tuple[LabelFinding, ...] = ()
     alarms: tuple[MonitorAlarm, ...] = ()
     asked: tuple[str, ...] = Field(default=(), description="causes for which a training was asked for")
+
+    @property
+    def drift_level(self) -> float:
+        """Level of the drift detector: the mean of its tests."""
+        return sum(self.drift_levels.values()) / max(1, len(self.drift_levels))
