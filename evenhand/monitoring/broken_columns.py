@@ -50,7 +50,9 @@ def _fault(one: ColumnBins, reference: np.ndarray, counts: np.ndarray) -> str:
     top = int(share.argmax())
     what = one.slot_name(top + 1)
     if share[top] == 1.0 and present.sum() * math.log(max(float(most[top]), 1e-12)) < math.log(CHANCE):
-        known = one.values is None or top < len(one.values)
+        if one.values is None:
+            return f"all cells are {what}: a constant, or another unit"
+        known = top < len(one.values)
         return f"every cell is the same: {what}" if known else f"no cell is known: {what}"
     if one.values is not None and top == len(one.values) and _jumped(share[top], most[top]):
         return f"{share[top]:.0%} of the cells are {what}; at most {most[top]:.0%} were"
