@@ -33,7 +33,7 @@ from evenhand.monitoring.state import MonitorState
 from evenhand.monitoring.summaries import MonitorReference, PeriodSummary
 from evenhand.problem import MonitorPolicy
 
-PERIODS, RUN, ALLOWED = 20_000, 200, 1.25
+PERIODS, RUN, ALLOWED = 20_000, 100, 1.25
 PARTS = ("simulated", "permuted", "years", "injected", "broken", "size")
 EMPTY = MonitorState(model="m", version="1", model_sha256="")
 
@@ -88,10 +88,10 @@ def permuted_world(years: MonitoredYears, rng: np.random.Generator) -> World:
         name = names(number)
         return replace(summary, name=name), replace(cohort, period=name)
 
-    past = [drawn(number)[0] for number in range(156)]
-    earlier = tuple(replace(one, predicted=np.zeros(0), expected=np.zeros((0, 0))) for one in past[:104])
-    reference = replace(years.monitor_reference, held_out=tuple(past[104:]), earlier=earlier)
-    counter = iter(range(156, 10**9))
+    past = [drawn(number)[0] for number in range(104)]
+    earlier = tuple(replace(one, predicted=np.zeros(0), expected=np.zeros((0, 0))) for one in past[:52])
+    reference = replace(years.monitor_reference, held_out=tuple(past[52:]), earlier=earlier)
+    counter = iter(range(104, 10**9))
     return World(reference, lambda _: drawn(next(counter)))
 
 

@@ -16,7 +16,7 @@ CLASSES = ("a", "b", "c")
 SHARES = np.array([0.6, 0.3, 0.1])
 CONFUSION = np.array([[0.8, 0.15, 0.05], [0.3, 0.6, 0.1], [0.4, 0.2, 0.4]])
 ROWS = 200
-EARLIER, HELD_OUT = 104, 52
+EARLIER, HELD_OUT = 52, 52
 CONCENTRATION = 400.0  # of the shares of one period around the mean: about as much spread again as the rows' own noise
 START = date(2018, 1, 1)
 
@@ -35,7 +35,7 @@ def week_name(number: int) -> str:
 
 
 def simulated_world(rng: np.random.Generator) -> World:
-    """Draw a reference of 104 weeks of training rows and 52 held-out ones, and new weeks of the same kind."""
+    """Draw a reference of 52 weeks of training rows and 52 held-out ones, and new weeks of the same kind."""
     bins = {f"number{i}": _number(f"number{i}", 32) for i in range(2)}
     bins |= {
         f"text{i}": ColumnBins(name=f"text{i}", values=tuple(f"v{j}" for j in range(size)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from evenhand.monitoring.class_shares import ClassShare
 from evenhand.monitoring.detector import Detector
+from evenhand.monitoring.drift import e_value
 from evenhand.monitoring.periods import shown
 from evenhand.monitoring.state import ColumnFinding, InputFinding, MonitorAlarm, MonitorState
 
@@ -32,17 +34,29 @@ def volume_alarms(period: str, fault: str) -> list[MonitorAlarm]:
     return [MonitorAlarm(kind="rows", subject="", period=period, text=fault)] if fault else []
 
 
-def drift_alarm(state: MonitorState, period: str, drifted: Sequence[ColumnFinding]) -> list[MonitorAlarm]:
+def drift_alarm(state: MonitorState, finding: InputFinding, drifted: Sequence[ColumnFinding]) -> list[MonitorAlarm]:
     """Raise one where a column drifted that had not before; it names them all."""
     known = {name for one in state.alarms if one.kind == "drift" for name in one.subject.split(BETWEEN)}
     names = list(dict.fromkeys(one.column for one in drifted))
     if set(names) <= known:
         return []
     what = ", ".join(f"{one.column} ({one.what}, {one.effect:.2f})" for one in drifted)
-    since = next((one.period for one in reversed(state.inputs) if one.level < 1), None)
-    begun = f", since about {shown(since)}" if since else ""
-    text = f"changed beyond what periods differ by{begun}: {what}"
-    return [MonitorAlarm(kind="drift", subject=BETWEEN.join(names), period=period, text=text)]
+    since = drift_start([*state.inputs, finding])
+    text = f"changed beyond what periods differ by, since about {shown(since)}: {what}"
+    return [MonitorAlarm(kind="drift", subject=BETWEEN.join(names), period=finding.period, text=text)]
+
+
+def drift_start(findings: Sequence[InputFinding]) -> str:
+    """Return the period from which on the product of the e-values is largest, by the test where it is larger."""
+    best, start = -math.inf, findings[-1].period
+    for test in ("p_inputs", "p_predictions"):
+        total = 0.0
+        for one in reversed(findings):
+            p = getattr(one, test)
+            total += 0.0 if p is None else math.log(e_value(p))
+            if total > best:
+                best, start = total, one.period
+    return start
 
 
 def share_alarms(state: MonitorState, period: str, found: Sequence[ClassShare], alpha: float) -> list[MonitorAlarm]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 BINS = 32  # quantile bins of a number: finer ones add noise to a distance, coarser ones hide a shift of a tenth
 MOST_CATEGORIES = 1_000
-# Share of a column's variance that lies between periods: with this much, it tells the date (a day of the month, an hour
+# Share of a column's variance that lies between periods: with this much, it gives the date (a day of the month, an hour
 # that daylight saving shifts). Its changes are the calendar's, and their noise would hide those of other columns.
 CALENDAR = 0.3
 
@@ -85,7 +85,7 @@ def learn_bins(column: pd.Series, period: np.ndarray) -> ColumnBins | None:
     Returns
     -------
     ColumnBins or None
-        None for a column without two values, and for one that tells the date.
+        None for a column without two values, and for one that gives the date.
     """
     name = str(column.name)
     if not pd.api.types.is_numeric_dtype(column):
@@ -94,7 +94,7 @@ def learn_bins(column: pd.Series, period: np.ndarray) -> ColumnBins | None:
     known = ~np.isnan(cells)
     values = cells[known]
     spread = float(values.std()) if len(values) else 0.0
-    if spread == 0 or _tells_the_date(values, period[known]):
+    if spread == 0 or _gives_the_date(values, period[known]):
         return None
     low, high = float(values.min()), float(values.max())
     ends = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1), method="lower"))
@@ -108,7 +108,7 @@ def learn_bins(column: pd.Series, period: np.ndarray) -> ColumnBins | None:
     return ColumnBins(name=name, edges=tuple(map(float, ends)), places=tuple(map(float, places)))
 
 
-def _tells_the_date(values: np.ndarray, period: np.ndarray) -> bool:
+def _gives_the_date(values: np.ndarray, period: np.ndarray) -> bool:
     size = np.bincount(period)
     mean = np.divide(np.bincount(period, weights=values), size, out=np.zeros(len(size)), where=size > 0)
     between = float((size * (mean - values.mean()) ** 2).sum() / len(values))

@@ -41,7 +41,7 @@ def examine_rows(monitor: Monitor, state: MonitorState, period: PeriodSummary) -
     alarms = [*broken_alarms(state, finding), *volume_alarms(period.name, volume)]
     drifted = [c for c in finding.columns if c.effect >= monitor.policy.min_effect and c.deviations > 0]
     found = finding.level >= monitor.drift_threshold and bool(drifted)
-    alarms += drift_alarm(state, period.name, drifted) if found else []
+    alarms += drift_alarm(state, finding, drifted) if found else []
     alarms += _expected_alarm(monitor, state, finding, alarms)
     # A broken period is none that later ones are compared with.
     closed = state.closed if finding.broken else (*state.closed, period)[-MOST_PERIODS:]

@@ -91,4 +91,4 @@ def shown(name: str) -> str:
     >>> shown("0000002021"), shown("2021-03-01")
     ('2021', '2021-03-01')
     """
-    return name if "-" in name[1:] else (name.lstrip("0") or "0")
+    return name if "-" in name[1:] else f"{float(name):.12g}"

@@ -15,7 +15,7 @@ from evenhand.monitoring.summaries import MonitorReference, PeriodSummary
 from evenhand.problem import Problem
 
 FULL = 0.25  # of the median rows of a held-out period: a period with fewer is cut off or has hardly begun
-TELLS_THE_DATE = "has one value only, or tells the date"
+GIVES_THE_DATE = "has one value only, or gives the date"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def learn_reference(
         whole = pd.concat([earlier.columns[name], column], ignore_index=True).rename(name)
         made = learn_bins(whole, codes)
         if made is None:
-            left_out[name] = TELLS_THE_DATE
+            left_out[name] = GIVES_THE_DATE
         else:
             bins[name] = made
     of_held_out = summarise(held_out, bins, len(classes))

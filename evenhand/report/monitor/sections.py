@@ -88,11 +88,11 @@ def _levels(
     drift = np.full(len(names), np.nan)
     for one in view.state.inputs:
         drift[at[one.period]] = one.level / view.monitor.drift_threshold
-    levels["drift of the inputs"] = drift
+    levels["drift"] = drift
     marks: dict[str, list[int]] = {}
     for alarm in view.state.alarms:
         if alarm.kind in ("performance", "drift"):
-            line = "drift of the inputs" if alarm.kind == "drift" else _subject(alarm.subject)
+            line = "drift" if alarm.kind == "drift" else _subject(alarm.subject)
             marks.setdefault(line, []).append(at[alarm.period])
     return levels, marks
 
@@ -222,7 +222,7 @@ def limits(view: MonitorView) -> dict[str, Any]:
         ("reference", f"{len(reference.held_out)} held-out periods, {n} with those of the training rows (inputs only)"),
         ("smallest p of one period", f"1/{n + 1} for inputs, 1/{len(reference.held_out) + 1} for predictions"),
         ("drift is found", f"after {needed} periods in a row at the earliest"),
-        ("not compared", "; ".join(f"{name} {why}" for name, why in reference.left_out.items()) or "nothing"),
+        ("not compared", "; ".join(f"{name} ({why})" for name, why in reference.left_out.items()) or "nothing"),
     ]
     return {
         "table": Table("Losses that are watched", words("loss") + heads, rows),

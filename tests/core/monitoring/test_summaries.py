@@ -35,7 +35,7 @@ def test_a_reference_is_read_as_it_was_written_and_the_same_one_gives_the_same_b
     bins = {"number": learn_bins(NUMBER, PERIOD)}
     proba = RNG.dirichlet(np.ones(3), N)
     rows = MonitoredRows({"number": NUMBER}, PERIOD.astype(str).astype(object), proba.argmax(1), proba, proba.argmax(1))
-    made = MonitorReference("week", ("a", "b", "c"), bins, tuple(summarise(rows, bins, 3)), (), {"day": "tells"})
+    made = MonitorReference("week", ("a", "b", "c"), bins, tuple(summarise(rows, bins, 3)), (), {"day": "gives"})
     data = made.to_bytes()
     assert MonitorReference.from_bytes(data).to_bytes() == data
     with pytest.raises(EvenhandError, match="can't be read"):
@@ -59,7 +59,7 @@ def test_a_value_of_one_reference_period_is_as_unknown_as_a_new_one():
     ],
     ids=lambda column: column.name,
 )
-def test_a_column_that_tells_the_date_is_not_compared(column):
+def test_a_column_that_gives_the_date_is_not_compared(column):
     assert learn_bins(column, PERIOD) is None
 
 
