@@ -48,18 +48,29 @@ def _fault(one: ColumnBins, reference: np.ndarray, counts: np.ndarray) -> str:
         return "all cells are missing" if before.sum(1).min(initial=1) > 0 else ""
     share, most = shares(present), shares(before).max(0, initial=0.0)
     top = int(share.argmax())
+    # Of the value that all cells have, by the largest share that it ever had.
+    chance = float(present.sum()) * math.log(max(float(most[top]), 1e-12))
+    constant = bool(share[top] == 1.0) and chance < math.log(CHANCE)
+    return (_category_fault if one.values is not None else _number_fault)(one, share, most, constant)
+
+
+def _category_fault(one: ColumnBins, share: np.ndarray, most: np.ndarray, constant: bool) -> str:
+    unknown, top = len(share) - 1, int(share.argmax())
+    if constant and top != unknown:
+        return f"every cell is the same: {one.slot_name(top + 1)}"
+    if _jumped(share[unknown], most[unknown]):
+        return f"{share[unknown]:.0%} of the cells are {one.slot_name(unknown + 1)}; at most {most[unknown]:.0%} were"
+    return ""
+
+
+def _number_fault(one: ColumnBins, share: np.ndarray, most: np.ndarray, constant: bool) -> str:
+    top, outside = int(share.argmax()), float(share[0] + share[-1])
     what = one.slot_name(top + 1)
-    if share[top] == 1.0 and present.sum() * math.log(max(float(most[top]), 1e-12)) < math.log(CHANCE):
-        if one.values is None:
-            return f"all cells are {what}: a constant, or another unit"
-        known = top < len(one.values)
-        return f"every cell is the same: {what}" if known else f"no cell is known: {what}"
-    if one.values is not None and top == len(one.values) and _jumped(share[top], most[top]):
-        return f"{share[top]:.0%} of the cells are {what}; at most {most[top]:.0%} were"
-    outside = float(share[0] + share[-1]) if one.values is None else 0.0
+    if constant:
+        return f"all cells are {what}: a constant, or another unit"
     if outside > OUTSIDE and float(most[0] + most[-1]) < OUTSIDE / 2:
         return f"{outside:.0%} of the cells are outside all that the reference has, {one.ends}: another unit"
-    if one.values is None and _jumped(share[top], most[top]):
+    if _jumped(share[top], most[top]):
         return f"{share[top]:.0%} of the cells are {what}, at most {most[top]:.0%} were: another unit or another range"
     return ""
 

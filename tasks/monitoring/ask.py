@@ -11,7 +11,7 @@ from evenhand.monitoring.state import MonitorAlarm, MonitorState
 from tasks.monitoring.watched import Watched
 from tasks.registry.causes import open_cause, record_alarm
 
-EVENT = "evenhand.training.asked"
+EVENT = "training.asked"
 
 
 def ask_for_training(

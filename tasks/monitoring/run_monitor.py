@@ -86,7 +86,7 @@ def monitor(request: MonitorRequest) -> MonitorResult:
         state = state.model_copy(update={"newest": max(state.newest, request.as_of.isoformat())})
     state = _test_complete(watched, state)
     state, waiting = _count_mature(watched, problem, state)
-    alarms = state.alarms[len(before.alarms) :]
+    alarms = tuple(sorted(state.alarms[len(before.alarms) :], key=lambda alarm: alarm.period))
     cause, state = ask_for_training(watched, request.problem, state, alarms)
     result = MonitorResult(
         problem=request.problem,

@@ -36,7 +36,7 @@ def alarms(view: MonitorView) -> dict[str, Any]:
             one.kind,
             one.text,
         ]
-        for one in reversed(view.state.alarms)
+        for one in sorted(view.state.alarms, key=lambda alarm: alarm.period, reverse=True)
     ]
     return {"table": Table("", words("period", "what it does", "kind", "what was found"), rows, "stacked wide")}
 
