@@ -45,7 +45,7 @@ def load_with_reference(uri: str, sha256: str) -> tuple[FittedCandidate, bytes |
         model = fetch_model(uri, Path(folder), sha256)
         file, reference = _skops_file(uri, model), model / REFERENCE_FILE
         try:
-            fitted = _load(file)
+            fitted = load_file(file)
         except EvenhandError as refusal:
             raise EvenhandError(f"{uri}: refused, {refusal}") from refusal
         except Exception as error:  # a damaged or hostile file may raise anything
@@ -78,7 +78,14 @@ def fetch_model(uri: str, target: Path, sha256: str) -> Path:
     return folder
 
 
-def _load(file: Path) -> FittedCandidate:
+def load_file(file: Path) -> FittedCandidate:
+    """Load a skops file that this training has written, or that :func:`load_model` has checked.
+
+    Raises
+    ------
+    EvenhandError
+        When it holds a type that is not trusted, or is not a ``FittedCandidate``.
+    """
     import skops.io
 
     refuse_untrusted_types(file)

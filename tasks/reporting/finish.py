@@ -101,6 +101,8 @@ def finish(training: Training, data: TrainingData, compared: Compared, outcome: 
     # Judging and reviewing may have moved an alias since.
     now = read_version(connect(), outcome.registered.name, outcome.registered.version)
     model = ModelSummary(name=now.name, version=now.version, aliases=now.aliases)
+    with suppress(Exception):  # a page without this link is a page
+        training_runs.fetch_gate_report(now.run_id, training.folder)
     content, page = _write_files(training, data, compared, (model, outcome.verdict))
     shutil.rmtree(training.folder / "units")
     _log_parent(training, compared, outcome.verdict)
