@@ -35,9 +35,14 @@ def ask_for_training(
     if not cause or cause in state.asked:
         return cause, state
     if PREFECT_API_URL.value():
-        emit_event(
-            EVENT,
-            resource={"prefect.resource.id": f"evenhand.model.{watched.name}.{watched.version}"},
-            payload={"problem": problem, "cause": cause, "model": watched.name, "version": watched.version},
-        )
+        emit_request(watched.name, watched.version, problem, cause)
     return cause, state.model_copy(update={"asked": (*state.asked, cause)})
+
+
+def emit_request(name: str, version: str, problem: str, cause: str) -> None:
+    """Emit the event that the automation of ``prefect.yaml`` turns into a training."""
+    emit_event(
+        EVENT,
+        resource={"prefect.resource.id": f"evenhand.model.{name}.{version}"},
+        payload={"problem": problem, "cause": cause, "model": name, "version": version},
+    )

@@ -24,7 +24,6 @@ from tasks.scoring.kept_predictions import (
     PROBA,
     ROW,
     digest_of,
-    feature_columns,
     forget_old,
     keep_predictions,
     kept_rows,
@@ -77,7 +76,7 @@ def take_rows(watched: Watched, state: MonitorState, file: ReadFile) -> tuple[Mo
     """
     problem, fitted, reference = file.problem, watched.fitted, watched.monitor.reference
     table = predict_table(problem, fitted, file.frame)
-    kept = kept_rows(problem, file.frame, table)
+    kept = kept_rows(problem, file.frame, table, watched.columns)
     named, dated = (kept[ROW] != "").to_numpy(), (kept[PERIOD] != "").to_numpy()
     fresh = ~(named & kept[ROW].duplicated().to_numpy())
     # Of files that a run has finished with: what a killed one has kept is counted now.
@@ -101,8 +100,7 @@ def take_rows(watched: Watched, state: MonitorState, file: ReadFile) -> tuple[Mo
 
 def take_labels(watched: Watched, file: ReadFile) -> None:
     """Keep labels until the predictions of their rows are mature."""
-    columns = [name for name in feature_columns(file.problem) if name in file.frame]
-    _keep_labels(watched, file.problem, file, row_ids(file.problem, file.frame, columns))
+    _keep_labels(watched, file.problem, file, row_ids(file.problem, file.frame, watched.columns))
 
 
 def labelled_rows(watched: Watched, problem: Problem) -> pd.DataFrame:
@@ -157,7 +155,7 @@ def parse_target(problem: Problem, frame: pd.DataFrame) -> pd.Series:
 
 
 def _labels_folder(watched: Watched) -> str:
-    return f"predictions/{watched.name}/labels"
+    return f"{watched.folder}/labels"
 
 
 def _monitored(watched: Watched, problem: Problem, frame: pd.DataFrame, kept: pd.DataFrame) -> MonitoredRows:

@@ -20,7 +20,7 @@ from tasks.monitoring.ask import ask_for_training
 from tasks.monitoring.new_rows import LABEL, labelled_rows, newest_day, read_file, take_labels, take_rows
 from tasks.monitoring.publish import publish
 from tasks.monitoring.watched import Watched, read_state, watched_champion, write_state
-from tasks.scoring.kept_predictions import PERIOD, PREDICTED, feature_columns
+from tasks.scoring.kept_predictions import PERIOD, PREDICTED
 
 
 class MonitorRequest(BaseModel):
@@ -120,16 +120,13 @@ def next_step(result: MonitorResult) -> str:
 
 def _read_files(watched: Watched, state: MonitorState, request: MonitorRequest) -> tuple[MonitorState, list[str]]:
     notes: list[str] = []
-    features = [str(name) for name in watched.fitted.encoder.feature_names_in_]
     for path, of_rows in ((request.data, True), (request.labels, False)):
         if path is None:
             continue
         base = load_problem(request.problem)
         time, target = base.split.holdout.column, base.target.column
-        identifier = [base.monitor.id] if base.monitor.id else feature_columns(base)
-        needed = (
-            [*features, time, *([base.monitor.id] if base.monitor.id else [])] if of_rows else [*identifier, target]
-        )
+        named = [base.monitor.id] if base.monitor.id else []
+        needed = [*watched.columns, time, *named] if of_rows else [*(named or watched.columns), target]
         file = read_file(request.problem, path, list(dict.fromkeys(needed)))
         if file.sha256 in state.files:
             notes.append(f"{path} was read before: it changes nothing")

@@ -44,6 +44,11 @@ class Watched:
     monitor: Monitor
 
     @property
+    def columns(self) -> list[str]:
+        """Raw columns of the model."""
+        return [str(name) for name in self.fitted.encoder.feature_names_in_]
+
+    @property
     def folder(self) -> str:
         """Where the monitor keeps its things in the store."""
         return f"monitoring/{self.name}/v{self.version}-{self.sha256[:12]}"

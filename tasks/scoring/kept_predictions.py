@@ -63,7 +63,7 @@ def row_ids(problem: Problem, frame: pd.DataFrame, columns: Sequence[str]) -> np
     return np.asarray([f"{value:016x}-{copy}" for value, copy in zip(hashes, copies, strict=True)], dtype=object)
 
 
-def kept_rows(problem: Problem, frame: pd.DataFrame, table: pa.Table) -> pd.DataFrame:
+def kept_rows(problem: Problem, frame: pd.DataFrame, table: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
     """Return what is kept of predictions: ids, periods, classes and probabilities.
 
     Parameters
@@ -73,10 +73,10 @@ def kept_rows(problem: Problem, frame: pd.DataFrame, table: pa.Table) -> pd.Data
         Raw cells. Without the column of the periods, rows have none: their labels are matched, but not counted.
     table : pyarrow.Table
         Of :func:`tasks.scoring.predictions.predict_table` for these rows.
+    columns : sequence of str
+        Of the model, from which ids are made where the problem names no column of them.
     """
     classes = [name for name in table.column_names if name.startswith("p_")]
-    # Ids are made of all the columns a model of this problem may read, so that they outlive a version.
-    columns = [name for name in feature_columns(problem) if name in frame]
     kept = pd.DataFrame({ROW: row_ids(problem, frame, columns)})
     kept[PERIOD] = periods_of(problem, frame)
     kept[PREDICTED] = table[PREDICTED].to_pandas().to_numpy(dtype=object)
@@ -97,11 +97,6 @@ def periods_of(problem: Problem, frame: pd.DataFrame) -> np.ndarray:
 def predictions_folder(model: str, version: str) -> str:
     """Return where the predictions of a version are kept in the store."""
     return f"predictions/{model}/v{version}"
-
-
-def feature_columns(problem: Problem) -> list[str]:
-    """Name every raw column that a model of this problem may read."""
-    return list(dict.fromkeys(name for features in problem.features.values() for name in features.columns))
 
 
 def keep_predictions(folder: str, digest: str, rows: pd.DataFrame) -> str:

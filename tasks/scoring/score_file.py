@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
@@ -97,15 +96,14 @@ def score(request: ScoreRequest) -> ScoringResult:
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_predictions(table, result.model_dump_json(), path)
-    _keep(problem, version, frame, table, source)
+    if problem.monitor.id is None or problem.monitor.id in frame:  # without its id no label would find a row
+        kept = kept_rows(problem, frame, table, list(fitted.encoder.feature_names_in_))
+        _keep(problem, version, kept, source)
     return result
 
 
-def _keep(problem: Problem, version: _Chosen, frame: pd.DataFrame, table: pa.Table, source: Fetched) -> None:
-    """Keep the predictions in the store for late labels; without the declared id no label would find them."""
-    if problem.monitor.id is not None and problem.monitor.id not in frame:
-        return
-    kept = kept_rows(problem, frame, table)
+def _keep(problem: Problem, version: _Chosen, kept: pd.DataFrame, source: Fetched) -> None:
+    """Keep predictions in the store for late labels, and forget those that are too old."""
     folder = predictions_folder(version.name, version.version)
     keep_predictions(folder, digest_of([file.sha256 for file in source.files]), kept)
     forget_old(folder, problem.monitor.keep_days)
