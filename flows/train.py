@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.models import check_models
 from evenhand.problem import Problem
-from evenhand.problem.presets import Preset
+from evenhand.problem.presets import Preset, registered_name
 from evenhand.training.candidates import fits, tuned_candidates
 from evenhand.training.presets import preset_candidates, preset_rows
 from evenhand.training.tuning import asked_to_tune, check_spaces
@@ -23,6 +23,8 @@ from tasks.data.suites import Checker
 from tasks.data.validate import validate
 from tasks.gate.run_gate import run_gate
 from tasks.local.command_line import run_flow
+from tasks.registry.causes import answering
+from tasks.registry.model_versions import model_name
 from tasks.reporting.candidates import draw_all, log_all, wait_all
 from tasks.reporting.explain import explain_winner
 from tasks.reporting.finish import finish, log_inputs, report_of_failure, write_comparison
@@ -69,6 +71,11 @@ class TrainRequest(BaseModel):
     no_reuse: bool = Field(
         default=False, description="fit everything again; otherwise finished fits of earlier trainings are read"
     )
+    cause: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="the alarm of the monitor that this training answers; one training per alarm",
+    )
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets again")
 
 
@@ -101,8 +108,12 @@ def read_problem(request: TrainRequest) -> Problem:
 def train(request: TrainRequest) -> dict[str, Any]:
     """From rows to a judged version, step by step; returns the summary."""
     problem, preset, seed = read_problem(request), request.preset, request.seed
-    opened = open_training(problem, preset, seed, reuse=not request.no_reuse)
-    with opened as training, WorkerStarter(request.runner, training) as starter:
+    answered = answering(model_name(registered_name(problem.name, preset)), request.cause)
+    with (
+        answered as outcome,
+        open_training(problem, preset, seed, reuse=not request.no_reuse) as training,
+        WorkerStarter(request.runner, training) as starter,
+    ):
         step = training.step
         snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
@@ -146,6 +157,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
             register = (register_winner, training, data, winner, refitted, leaks)
             registered = step("register", "register the winner", *register)
             verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
+            outcome |= {"version": registered.version, "verdict": verdict.outcome}
             status = step("review", "request a review", request_review, problem, registered, verdict)
         return finish(training, data, compared, WinnerOutcome(registered, verdict, status))
 

@@ -14,7 +14,14 @@ from evenhand.problem.analysis import Analysis
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.models import EVIDENCE_KINDS, SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
-from evenhand.problem.policies import GatePolicy, ReportPolicy, Reviewer, ReviewPolicy, ValidationPolicy
+from evenhand.problem.policies import (
+    GatePolicy,
+    MonitorPolicy,
+    ReportPolicy,
+    Reviewer,
+    ReviewPolicy,
+    ValidationPolicy,
+)
 from evenhand.problem.postprocessing import (
     ARGMAX,
     LABEL_METRICS,
@@ -110,6 +117,7 @@ class Problem(Frozen):
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()
     analysis: Analysis = Analysis()
+    monitor: MonitorPolicy = MonitorPolicy()
     report: ReportPolicy = ReportPolicy()
     review: Literal["required", "never"] = "required"
     reviewers: tuple[Reviewer, ...] = Field(default=(), description="who may decide; empty: anybody who gives a name")
@@ -291,6 +299,14 @@ class Problem(Frozen):
         wrong = [part.column for part in self.gate.slices if part.step is not None and part.column in categories]
         if wrong:
             raise ValueError(f"gate.slices: {', '.join(wrong)} is a category and can't be put in steps")
+        return self
+
+    @model_validator(mode="after")
+    def _periods_of_times(self) -> Problem:
+        period, times = self.monitor.period, self.split.holdout.of_times
+        if period is not None and (period == "value") == times:
+            held = "times; write day, week, month or year" if times else "numbers; write value"
+            raise ValueError(f"monitor.period is {period}, and column {self.split.holdout.column!r} holds {held}")
         return self
 
     @model_validator(mode="after")

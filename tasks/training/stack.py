@@ -36,6 +36,7 @@ from evenhand.training.stacking import (
     nested_combined,
     stack_of,
 )
+from tasks.registry.load_model import load_file
 from tasks.registry.store_model import write_model
 from tasks.training.choose import choose, measured_result
 from tasks.training.compare import oof_rows
@@ -44,6 +45,7 @@ from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, ranked, winning_postprocessing
 from tasks.training.fit import FittedOnAll, Refitted, Winner, example_rows, fit_on_all, model_path
 from tasks.training.kept.kept_fits import KeptFits
+from tasks.training.reference import write_reference
 from tasks.training.results import Result, oof_predictions, shares_of
 from tasks.training.unit_runner import UnitRunner, run_refits, run_units
 from tasks.training.units import Unit, UnitWorkers, write_probabilities
@@ -264,7 +266,8 @@ def refit_stack(
     if known is not None:
         holdout_units = {unit.candidate.fit_name: [unit] for unit in known[1]}
         unit = stack_holdout(context, stacked, holdout_units)
-        return Refitted(unit, known[0], example), holdout_units | {candidate.fit_name: [unit]}
+        model = known[0]._replace(reference=write_reference(context, load_file(path), unit))
+        return Refitted(unit, model, example), holdout_units | {candidate.fit_name: [unit]}
     plain = Postprocessing(postprocessing.rule, UNCHANGED, "calibrated")
     members = [fit_on_all(context, member, plain, workers) for member in candidate.members]
     holdout_units = {member.unit.candidate.fit_name: [member.unit] for member in members}
@@ -273,6 +276,7 @@ def refit_stack(
     calibrator = postprocessing.calibration.for_model(shares_of(unit))
     fitted = fitted.set_params(rule=postprocessing.rule, calibrator=calibrator, decides_on=postprocessing.decides_on)
     model = write_model(fitted, path)
+    model = model._replace(reference=write_reference(context, fitted, unit))
     if kept is not None:
         kept.keep_model(context, candidate, [member.unit for member in members], winner.fold_units, model)
     return Refitted(unit, model, example), holdout_units | {candidate.fit_name: [unit]}
