@@ -30,7 +30,7 @@ class Asked:
     name : str
         Of the problem.
     target : str
-        ColumnCells to predict.
+        Column to predict.
     source : dict
         The source of the problem, with reasons.
     recipes : bool
