@@ -131,15 +131,28 @@ def read_parquet(data: bytes, name: str) -> pa.Table:
         When it is no Parquet, damaged, has no rows or names a column twice.
     """
     try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read()
-        plain = [pa.field(f.name, _plain(f.type), f.nullable) for f in table.schema]
-        table = table.cast(pa.schema(plain))
+        table = plain_table(pq.ParquetFile(pa.BufferReader(data)).read(), name)
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{name}: is no Parquet file, or a damaged one: {brief(error)}") from None
     check_unique(table.column_names, name)
     if table.num_rows == 0:
         raise SourceError(f"{name}: holds {table.num_columns} columns and not one row")
     return table
+
+
+def plain_table(table: pa.Table, name: str) -> pa.Table:
+    """Return a table whose dictionary-encoded columns are plain.
+
+    Raises
+    ------
+    SourceError
+        When a value is not one of its dictionary.
+    """
+    plain = [pa.field(f.name, _plain(f.type), f.nullable) for f in table.schema]
+    try:
+        return table.cast(pa.schema(plain))
+    except pa.ArrowException as error:
+        raise SourceError(f"{name}: its columns can't be read: {brief(error)}") from None
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:
