@@ -66,7 +66,7 @@ def test_the_newest_rows_are_held_out_and_all_cells_fit():
     assert typed["when"][~held_out].max() < typed["when"][held_out].min()
 
 
-def test_without_a_time_a_share_is_held_out_and_said():
+def test_without_a_time_a_share_is_held_out_with_a_question():
     found = proposed(town().drop(columns="when"))
     assert found.problem.split.holdout.share == 0.25
     assert any("at random" in question for question in found.questions)
