@@ -45,7 +45,7 @@ from tasks.tracking.client import connect
 
 ROWS, ROUNDS = 40_000, 150
 BATCH, BATCHES = 1_000, 25
-RATE, SLICE_SECONDS, SLICES = 20.0, 10.0, 8
+RATE, SLICE_SECONDS, SLICES = 5.0, 10.0, 8
 PORTS = {"this service": 21_870, "MLflow's server": 21_871}
 HEADERS = ("server", "p50, ms", "p99, ms", "p99.9, ms", "p99 above the bare predict, ms", "failed")
 
