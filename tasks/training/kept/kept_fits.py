@@ -47,7 +47,7 @@ class KeptFits:
         self._secret = home_secret(settings().home)
         self._lock = threading.Lock()
         self._counts: Counter[Literal["read", "fitted"]] = Counter()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def unit(
         self, context: TrainingContext, candidate: Candidate, fold: int, fit: Callable[[], Unit], reuse: bool = True
@@ -164,7 +164,7 @@ class KeptFits:
         if not self._reuse:
             return None
         try:
-            data = self._store.read_bytes(_place(key))
+            data = self._store.read_bytes(_stored_at(key))
             return None if data is None else from_bytes(data, key, self._secret)
         except Damaged as error:
             self._tell(f"  {what}: the kept fit is {error}; it is fitted again")
@@ -174,7 +174,7 @@ class KeptFits:
 
     def _keep(self, kept: KeptFile, what: str) -> None:
         try:
-            self._store.put_bytes(to_bytes(kept, self._secret), _place(kept.key), overwrite=True)
+            self._store.put_bytes(to_bytes(kept, self._secret), _stored_at(kept.key), overwrite=True)
         except StorageError as error:
             self._tell(f"  warning: {what} can't be kept for another training: {error}", once="write")
 
@@ -184,14 +184,14 @@ class KeptFits:
 
     def _tell(self, line: str, once: str = "") -> None:
         with self._lock:
-            told = once in self._told
+            reported = once in self._reported
             if once:
-                self._told.add(once)
-        if not told:
+                self._reported.add(once)
+        if not reported:
             self._notify(printable(line))
 
 
-def _place(key: str) -> str:
+def _stored_at(key: str) -> str:
     return f"{FOLDER}{key}"
 
 
