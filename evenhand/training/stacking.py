@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
@@ -94,7 +94,7 @@ class Weights(BaseEstimator):
         return np.asarray(sum(weight * one for weight, one in zip(self.weights, inputs, strict=True)))
 
 
-Combiner = Pipeline | Weights
+Combiner: TypeAlias = Pipeline | Weights
 
 
 def fit_weights(inputs: Sequence[np.ndarray], y: np.ndarray) -> Weights:
