@@ -164,7 +164,7 @@ def _assembled(
         raise ProblemError(f"no column is left to predict from: {why or 'the target is the only one'}")
     rows = len(draft.frame)
     features = features_of(used, roles, places, rows)
-    methods = methods_for(rows, classes, features, split)
+    methods = methods_for(classes, features, split)
     questions = [*draft.questions, *places.questions, *split.questions, *classes.questions]
     questions += _of_columns(roles)
     read = [*used.values(), *(by_name[n] for n in _split_columns(split) if n in by_name)]
