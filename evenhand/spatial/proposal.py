@@ -14,19 +14,9 @@ from evenhand.problem import Problem
 
 # Parts of names that areas have; in the order in which they are preferred, small areas before large ones.
 _AREA = (
-    "neighbo",
-    "beat",
-    "precinct",
-    "ward",
-    "lsoa",
-    "district",
-    "division",
-    "sector",
-    "borough",
-    "community",
-    "area",
+    *("neighbo", "beat", "precinct", "ward", "lsoa", "district", "division", "sector", "borough", "community"),
+    *("area", "zone", "region", "city", "county", "state"),
 )
-_AREA += ("zone", "region", "city", "county", "state")
 _MOST_AREAS = 3_000
 _HOUR = re.compile(r"hour|hh24", re.IGNORECASE)
 _LATITUDE, _LONGITUDE = (
