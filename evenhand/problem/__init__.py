@@ -19,7 +19,16 @@ from evenhand.problem.neighbour_strategies import (
     SmoteTomekStrategy,
     TomekStrategy,
 )
-from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy, Slice
+from evenhand.problem.policies import (
+    REVIEW_KEYS,
+    Floor,
+    Freshness,
+    GatePolicy,
+    MonitorPolicy,
+    Reviewer,
+    ReviewPolicy,
+    Slice,
+)
 from evenhand.problem.postprocessing import (
     ARGMAX,
     LABEL_METRICS,
@@ -42,6 +51,9 @@ from evenhand.problem.simple_strategies import (
 )
 from evenhand.problem.sources import (
     CsvSource,
+    ExcelSource,
+    FileSource,
+    GeoJsonSource,
     KaggleSource,
     Member,
     PackageSource,
@@ -82,17 +94,21 @@ __all__ = [
     "Detector",
     "EffectiveNumberStrategy",
     "EnnStrategy",
+    "ExcelSource",
     "ExtraCandidate",
     "FeatureSet",
+    "FileSource",
     "Floor",
     "ForwardFolds",
     "Freshness",
     "GatePolicy",
+    "GeoJsonSource",
     "GroupFolds",
     "Holdout",
     "KaggleSource",
     "Member",
     "ModelSpec",
+    "MonitorPolicy",
     "MultipliersDecision",
     "NearMissStrategy",
     "NeighbourStrategy",

@@ -34,14 +34,12 @@ def run_flow(
 
     ``check`` may refuse the request before the server is started; ``meanwhile`` is run while it starts.
     """
-    from tasks.local.prefect_server import start_server
+    from tasks.local.prefect_server import run_with_server
 
     def run(request: Request) -> None:
         check(request)
         check_services(("Prefect", "store"))
-        start_server(meanwhile)
-        gc.freeze()  # imported objects stay, so no collection need visit them
-        flow(request)
+        run_with_server(flow, request, meanwhile)
 
     run_command(request_type, run)
 

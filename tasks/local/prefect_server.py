@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -17,10 +17,11 @@ from prefect.logging.configuration import setup_logging
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from evenhand.errors import EvenhandError
-from tasks.tracking.run_owner import process_start
+from tasks.local.left_flow_runs import close_left, recorded_command, recording
+from tasks.processes.owner import process_start
 
 if TYPE_CHECKING:
-    from prefect.server.api.server import SubprocessASGIServer
+    from tasks.local.embedded_server import EmbeddedServer
 
 _PREFECT = str(Path(prefect.__file__).parent)
 MARK, WAIT_SECONDS = ".making-database", 60.0
@@ -41,6 +42,21 @@ def quiet_prefect() -> None:
     os.environ.setdefault(_CONSOLE_LEVEL, "CRITICAL")
 
 
+def run_with_server(flow: Any, request: Any, meanwhile: Callable[[], Any] | None = None) -> None:
+    """Run a flow, on the embedded server where PREFECT_API_URL names no other; see :func:`start_server`."""
+    if PREFECT_API_URL.value():
+        start_server(meanwhile)
+        gc.freeze()  # imported objects stay, so no collection need visit them
+        flow(request)
+        return
+    home = Path(PREFECT_HOME.value())
+    with recorded_command(home) as record:
+        start_server(meanwhile)
+        close_left(home)
+        gc.freeze()
+        recording(flow, record)(request)
+
+
 def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
     """Start the embedded server unless PREFECT_API_URL names another; it ends with this process.
 
@@ -57,12 +73,12 @@ def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
     if PREFECT_API_URL.value():
         return
     # Imported before there are two threads: libraries change the filters of warnings, which threads share.
-    from prefect.server.api.server import SubprocessASGIServer
+    from tasks.local.embedded_server import EmbeddedServer
 
     failures: list[Exception] = []
     finished = _begin_database(Path(PREFECT_HOME.value()))
     # In a thread of its own, so that the main one reacts to ctrl-c while it waits.
-    starter = Thread(target=_start_shielded, args=(SubprocessASGIServer(), failures), daemon=True)
+    starter = Thread(target=_start, args=(EmbeddedServer(), failures), daemon=True)
     starter.start()
     if meanwhile is not None:
         meanwhile()
@@ -109,10 +125,7 @@ def _owner(mark: Path) -> int | None:
         return None
 
 
-def _start_shielded(server: SubprocessASGIServer, failures: list[Exception]) -> None:
-    # Ctrl-c goes to every process of the terminal. A new process inherits the signal mask of the thread that starts it:
-    # the server outlives the flow and records how it ended.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _start(server: EmbeddedServer, failures: list[Exception]) -> None:
     try:
         server.start()
     except Exception as error:  # noqa: BLE001 - reported by the thread that waits

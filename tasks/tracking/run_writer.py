@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evenhand.errors import EvenhandError
-from tasks.tracking.run_owner import owner_tags
+from tasks.processes.owner import owner_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
