@@ -11,6 +11,7 @@ import pandas as pd
 from evenhand.data.schema import column_types
 from evenhand.errors import ProblemError
 from evenhand.problem import Problem
+from evenhand.problem.common import TimeFormat
 
 # Parts of names that areas have; in the order in which they are preferred, small areas before large ones.
 _AREA = (
@@ -30,7 +31,7 @@ class EventColumns:
     """Columns that an analysis reads; ``None`` where the data has none."""
 
     time: str
-    format: str | None
+    format: TimeFormat
     hour: str | None
     area: str | None
     latitude: str | None
@@ -65,7 +66,7 @@ def event_columns(problem: Problem, rows: pd.DataFrame) -> EventColumns:
     return EventColumns(time, format_, hour, area, *pair)
 
 
-def _time(problem: Problem, rows: pd.DataFrame) -> tuple[str, str | None]:
+def _time(problem: Problem, rows: pd.DataFrame) -> tuple[str, TimeFormat]:
     asked = problem.analysis
     if asked.time is not None:
         return asked.time, asked.format
