@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     )
     dask_address: str = Field(default="", description="scheduler of a Dask cluster, for the runner dask")
     dask_units: int = Field(default=64, ge=1, description="units that are asked of a Dask cluster at a time")
+    serve_keys: str = Field(default="", description="API keys of `make serve`: name:sha256 of each, with commas")
+    serve_log: str = Field(
+        default="", description="column that identifies a row: `make serve` keeps its predictions in the store"
+    )
 
     @property
     def store_uri(self) -> str:

@@ -14,13 +14,15 @@ from evenhand.gate.verdict import Case, Verdict
 from evenhand.problem import Problem
 from evenhand.report.gate.page import gate_report
 from evenhand.report.gate.verdict_view import About, Change
+from evenhand.text.printable import printable
 from tasks.registry.model_versions import in_one_line, now, tag_version
+from tasks.tracking.training_runs import GATE_REPORT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-REPORT, CONFIG = "gate_report.html", "problem.json"
+CONFIG = "problem.json"
 REPORT_TAG, REPORT_SHA256 = "gate_report", "gate_report_sha256"
 DESCRIPTION_LENGTH = 4_000  # the registry's database takes 5,000
 # Tags that record what a version was made from; others record what the registry did with it.
@@ -56,14 +58,14 @@ def write_report(client: MlflowClient, problem: Problem, verdict: Verdict, conte
     client.log_dict(version.run_id, problem.model_dump(mode="json"), CONFIG)
     about = _about(client, problem, contenders)
     page = gate_report(verdict, about, _details(contenders.case, problem) if verdict.evaluation else None)
-    client.log_text(version.run_id, page, REPORT)
+    client.log_text(version.run_id, page, GATE_REPORT)
     run = client.get_run(version.run_id).info
-    link = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{REPORT}"
-    reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
+    link = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{GATE_REPORT}"
+    reasons = "\n".join(f"- {printable(reason)}" for reason in verdict.reasons)
     text = f"**{verdict.outcome}**: [gate report]({link})\n\n{reasons}"[:DESCRIPTION_LENGTH]
     client.update_model_version(version.name, version.version, description=text)
     digest = hashlib.sha256(page.encode()).hexdigest()
-    tags = {REPORT_TAG: f"runs:/{version.run_id}/{REPORT}", REPORT_SHA256: digest}
+    tags = {REPORT_TAG: f"runs:/{version.run_id}/{GATE_REPORT}", REPORT_SHA256: digest}
     tag_version(client, version.name, str(version.version), tags)
 
 

@@ -26,6 +26,7 @@ from evenhand.gate.evaluation_count import row_keys
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
 from evenhand.problem.sources import source_text
+from evenhand.text.cell_text import text_of
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
 from tasks.gate.champion_promise import champion_promise
 from tasks.gate.count_evaluations import EvaluationCount
@@ -122,7 +123,7 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
     frame, untrained = read_frame(holdout), None
     if promoted is not None:
         boundary = contenders.champion_facts.get(TRAINED_BEFORE)
-        untrained = untrained_rows(frame.get(problem.split.holdout.column), boundary)
+        untrained = untrained_rows(_ordered(frame, problem), boundary)
         if untrained.left_out == len(frame):
             return no_rows_left(problem.metric, problem.review, untrained), None
         if untrained.left_out:
@@ -136,7 +137,7 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
         return no_evaluation_left(problem.metric, problem.review, problem.gate, holdout.sha256, len(frame)), None
     rows = frame.drop(columns=problem.target.column)
     title = f"challenger {version.name} version {version.version}"
-    fitted = _load(title, version.name, str(version.version), registration.facts[MODEL_SHA256])
+    fitted = _load(title, version.name, str(version.version), registration.fact(MODEL_SHA256))
     facts = _facts(problem, registration, fitted, rows)
     rejected = reject_missing_columns(facts, problem.metric, problem.review, problem.gate)
     if rejected is not None:
@@ -169,8 +170,17 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
 
 
 def _keys(frame: pd.DataFrame, problem: Problem) -> np.ndarray:
-    target, column = frame[problem.target.column], problem.split.holdout.column
-    return row_keys(target, frame.get(column, target))
+    target, when = frame[problem.target.column], _ordered(frame, problem)
+    if when is None:  # at random: rows are known by their content
+        texts = pd.DataFrame({name: text_of(frame[name]).fillna("") for name in sorted(frame.columns)})
+        when = pd.util.hash_pandas_object(texts, index=False).astype("str")
+    return row_keys(target, when)
+
+
+def _ordered(frame: pd.DataFrame, problem: Problem) -> pd.Series | None:
+    """Return the values by which rows are newer, if they have some."""
+    order = problem.split.holdout.order
+    return None if order is None else frame.get(order)
 
 
 def _load(title: str, name: str, version: str, sha256: str) -> FittedCandidate:
@@ -256,6 +266,6 @@ def _record(client: MlflowClient, problem: Problem, verdict: Verdict, contenders
         }
         tag_version(client, name, number, tags)
         compared_with = (contenders.compared_with, promoted.model_sha256 if promoted else "")
-        digest = contenders.registration.facts[MODEL_SHA256] if contenders.registration else ""
+        digest = contenders.registration.fact(MODEL_SHA256) if contenders.registration else ""
         facts = case_facts(contenders.digest, digest, compared_with, problem_digests(problem)[POLICY])
         record_verdict(name, number, verdict, facts)

@@ -18,6 +18,7 @@ from evenhand.report.calibration_table import calibration_table
 from evenhand.report.candidate_row import Row
 from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard, shortened
 from evenhand.report.evidence_text import as_markdown, as_text, methods_as_markdown
+from evenhand.report.expected_score import expected_score
 from evenhand.report.figures import to_png
 from evenhand.report.summary import (
     CandidateSummary,
@@ -28,6 +29,7 @@ from evenhand.report.summary import (
     VerdictSummary,
     WinnerSummary,
     class_values,
+    expected_of,
     metric_values,
     studies,
     summed_up,
@@ -101,6 +103,8 @@ def finish(training: Training, data: TrainingData, compared: Compared, outcome: 
     # Judging and reviewing may have moved an alias since.
     now = read_version(connect(), outcome.registered.name, outcome.registered.version)
     model = ModelSummary(name=now.name, version=now.version, aliases=now.aliases)
+    with suppress(Exception):  # a page without this link is a page
+        training_runs.fetch_gate_report(now.run_id, training.folder)
     content, page = _write_files(training, data, compared, (model, outcome.verdict))
     point_latest(training.folder)
     training.open_folder.close()
@@ -165,6 +169,7 @@ def _summary(
         ),
         candidates=tuple(_candidate_summary(result) for result in compared.results),
         winner=_named(compared.winner),
+        expected=expected_of(compared.choice),
         leak_sentinel=compared.leaks.leak_sentinel,
         verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
         model=model,
@@ -172,6 +177,7 @@ def _summary(
         seconds=training.seconds,
         versions=versions(),
         evidence=summed_up(compared.evidence, problem.evidence_model),
+        combination=compared.bought.text if compared.bought else None,
         tuning=studies(result.candidate for result in compared.results),
     )
 
@@ -284,6 +290,9 @@ def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> Non
     metrics = {f"seconds/{name}": value for name, value in training.seconds.items()}
     for prefix, scores in (("oof", winning.oof), ("test", winning.test)):
         metrics |= flat(scores, prefix) if scores is not None else {}
+    found = expected_of(compared.choice).model_dump(include={"value", "low", "high"})
+    names = {"value": f"expected/{metric}", "low": "expected/low", "high": "expected/high"}
+    metrics |= {names[key]: value for key, value in found.items() if value is not None}
     tags = {
         "winner": compared.winner.name,
         "verdict": verdict.outcome,
@@ -308,6 +317,8 @@ def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcom
     if more:
         training.say(f"{more} candidates that do worse in comparison.md")
     training.say("\n" + as_text(compared.evidence))
+    if compared.bought:
+        training.say(compared.bought.text)
     for label, scores in (("out of fold", winning.oof), ("held-out period", winning.test)):
         if scores is not None:
             names = {
@@ -317,6 +328,7 @@ def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcom
             }
             values = [f"{called} {decimal(scores.metrics[name], digits=4)}" for called, name in names.items()]
             training.say(f"{compared.winner.name}, {label}: {', '.join(values)}")
+    training.say(expected_score(expected_of(compared.choice), problem.metric))
     training.say(_about_calibration(winning))
     training.say(f"\nVerdict on {registered.name} version {registered.version}: {outcome.verdict.outcome}")
     for reason in outcome.verdict.reasons:

@@ -13,8 +13,8 @@ from evenhand.audit.requests import SIGNATURE, STATEMENT, TRACKING_USER
 from evenhand.audit.statements import Statement, check_signature, parse_statement, split_signed
 from evenhand.errors import GateError
 from evenhand.problem import Reviewer
-from evenhand.problem.person_names import clean_person_name, name_key
 from evenhand.problem.signing_keys import NAMESPACE, parse_key
+from evenhand.text.person_names import clean_person_name, name_key
 from tasks.registry.accounts import tracking_user
 from tasks.registry.model_versions import now
 
@@ -116,6 +116,22 @@ def prove(reviewer: Reviewer | None, statement: Statement, proof: Proof) -> tupl
         raise GateError(f"what {reviewer.name} signed is another decision: {_difference(signed, statement)}")
     acknowledged = {"acknowledged": json.dumps(signed.acknowledged)} if signed.acknowledged else {}
     return signed, {STATEMENT: text, SIGNATURE: signature, **acknowledged}
+
+
+def read_signed(path: str | None) -> str | None:
+    """Read the file that ``--signed`` names; None for none.
+
+    Raises
+    ------
+    GateError
+        When it can't be read.
+    """
+    if path is None:
+        return None
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GateError(f"--signed: {path} can't be read: {error}; it is a file with what --sign printed") from None
 
 
 def sign(statement: Statement, declared_key: str, key_file: str | None = None) -> str:

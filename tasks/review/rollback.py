@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.audit.chain import RecordBody
@@ -11,16 +9,13 @@ from evenhand.audit.review_state import ChampionState, champion_state, rollback_
 from evenhand.audit.statements import Statement
 from evenhand.errors import EvenhandError, GateError
 from evenhand.problem import Reviewer
-from evenhand.problem.person_names import name_key
+from evenhand.text.person_names import name_key
 from tasks.registry.champion_alias import add_record, alias_record, reconcile, unfinished_move
 from tasks.registry.ledger_store import Records
 from tasks.registry.load_model import load_model
 from tasks.registry.model_versions import CHAMPION, ModelName, in_one_line, model_name, now, registry_errors
 from tasks.review.reviewers import Proof, clean_name, find_declared, prove, sign
 from tasks.tracking.client import connect
-
-if TYPE_CHECKING:
-    pass
 
 REASON_LENGTH = 1_000
 
@@ -44,7 +39,9 @@ class RollbackRequest(BaseModel):
     sign: bool = Field(
         default=False, description="print the signed rollback for a form or another machine, and roll nothing back"
     )
-    signed: str | None = Field(default=None, description="what --sign printed on another machine")
+    signed: str | None = Field(
+        default=None, description="what --sign printed on another machine: a file at a terminal, the text in a form"
+    )
 
 
 def roll_back(request: RollbackRequest, here: bool = True) -> str:

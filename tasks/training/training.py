@@ -45,7 +45,7 @@ LIBRARIES = (
 # A change of one of these may change a score, so their versions are part of a training's identity.
 DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scipy")
 TAG_LENGTH = 5_000  # the limit of all MLflow stores
-_DESCRIPTIVE = ("source", "title", "about", "licence")  # keys of a problem that change no result
+_DESCRIPTIVE = ("source", "title", "about", "licence", "analysis")  # keys of a problem that change no result
 
 
 def say(text: str) -> None:
