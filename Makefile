@@ -13,6 +13,7 @@ SEED ?=
 RUNNER ?=
 TUNE ?=
 ARGS ?=
+RUN ?= latest
 
 # No library sends telemetry; set any of these variables to allow it (docs/configuration.md).
 export DO_NOT_TRACK ?= 1
@@ -31,7 +32,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows || true; } > /dev/null
 
-.PHONY: help train score review ledger rollback bench bench-keel gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
+.PHONY: help train score review ledger rollback figures bench bench-keel gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -71,6 +72,9 @@ ledger: $(RUNTIME) ## show and verify every decision: ARGS="--on 2026-11-22", AR
 
 rollback: $(RUNTIME) ## put the previous champion back: ARGS='--reviewer "A. Person" --reason "..."'
 	@$(BIN)/python -m flows.rollback --problem=$(call quoted,PROBLEM) $(ARGS)
+
+figures: $(RUNTIME) ## draw the figures of every candidate of a training: RUN=latest ARGS="--candidate smote"
+	@$(BIN)/python -m tasks.local.figures --run=$(call quoted,RUN) $(ARGS)
 
 bench: $(DEV) ## measure the cost of a training, against a plain script and with more rows: ARGS="--only grid --rows 40000"
 	@$(BIN)/python -m benchmarks.speed $(ARGS)

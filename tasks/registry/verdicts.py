@@ -9,6 +9,7 @@ from evenhand.audit.chain import Record, RecordBody
 from evenhand.audit.requests import ACKNOWLEDGE, COMPARED_WITH, MODEL_SHA256, POLICY_SHA256, VERDICT_SHA256
 from evenhand.audit.review_state import latest_verdict
 from evenhand.gate.verdict import Verdict
+from evenhand.text.printable import printable
 from tasks.registry.champion_alias import add_record
 from tasks.registry.ledger_store import Records, read_text, store_text
 from tasks.registry.model_versions import ModelName
@@ -50,7 +51,7 @@ def record_verdict(name: ModelName, version: str, verdict: Verdict, case: CaseFa
         ACKNOWLEDGE: json.dumps(acknowledgeable_conditions(verdict)),
         **{bound: f"{value:.6f}" for bound, value in bounds.items() if value is not None},
     }
-    reason = " ".join(verdict.reasons)[:REASON_LENGTH]
+    reason = printable(" ".join(verdict.reasons))[:REASON_LENGTH]
     body = RecordBody(kind="verdict", version=version, reason=reason, facts=facts)
 
     def decide(records: Records) -> RecordBody | None:

@@ -22,6 +22,7 @@ from evenhand.problem.presets import Preset, registered_name
 from evenhand.text.printable import printable
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
+from tasks.processes.command_start import command_start
 from tasks.processes.memory import give_back
 from tasks.registry.champion_alias import check_problem_file
 from tasks.registry.model_versions import ModelName, model_name
@@ -45,7 +46,6 @@ LIBRARIES = (
 )
 # A change of one of these may change a score, so their versions are part of a training's identity.
 DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scipy")
-TAG_LENGTH = 5_000  # the limit of all MLflow stores
 _DESCRIPTIVE = ("source", "title", "about", "licence")  # keys of a problem that change no result
 
 
@@ -72,9 +72,14 @@ class Training:
         """Print a line for the person who waits."""
         print(printable(text, lines=True), flush=True)  # noqa: T201
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the command began."""
+        return round(time.monotonic() - self.started, 2)
+
     def step(self, name: str, doing: str, work: Callable[..., T], *args: Any) -> T:
         """Print that a step begins, do it, and time it."""
-        self.say(f"[{time.monotonic() - self.started:5.0f} s] {doing}")
+        self.say(f"[{self.elapsed:5.0f} s] {doing}")
         give_back()  # memory of the last step
         begun = time.monotonic()
         done = work(*args)
@@ -82,24 +87,23 @@ class Training:
         return done
 
 
-FITTING, EVALUATION = (
-    ("tune", "cross_validate", "refit"),
-    ("evaluate", "stack", "score", "leak_sentinel", "compare", "gate"),
-)
+# Steps by what they are spent on; everything else is data and orchestration.
+SPENT_ON = {
+    "start": ("start",),
+    "fitting": ("tune", "cross_validate", "refit"),
+    "evaluation": ("evaluate", "stack", "score", "leak_sentinel", "compare", "gate"),
+    "logging and reports": ("log", "register", "report", "log_training"),
+}
 
 
 def breakdown(training: Training) -> list[str]:
-    """Sum up where the time of a training went: fits, their evaluation, and everything else."""
-    took = training.seconds
-    total = time.monotonic() - training.started
-    fitting, evaluation = (sum(took.get(name, 0.0) for name in names) for names in (FITTING, EVALUATION))
+    """Sum up where the time of a training went: start, fits, their evaluation, logging, and everything else."""
+    took, total = training.seconds, training.elapsed
+    sums = {what: sum(took.get(name, 0.0) for name in names) for what, names in SPENT_ON.items()}
     steps = ", ".join(f"{name} {value:.0f}" for name, value in took.items() if name != "total")
-    rest = total - fitting - evaluation
-    return [
-        f"\nSeconds by step: {steps}",
-        f"Of {total:.0f} seconds: fitting {fitting:.0f}, evaluation {evaluation:.0f}, and {rest:.0f} for data, "
-        "orchestration, tracking and reporting together",
-    ]
+    spent = ", ".join(f"{what} {seconds:.0f}" for what, seconds in sums.items())
+    rest = total - sum(sums.values())
+    return [f"\nSeconds by step: {steps}", f"Of {total:.0f} seconds: {spent}, data and orchestration {rest:.0f}"]
 
 
 @contextmanager
@@ -116,7 +120,7 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
         When another file governs the registered model; see
         :func:`tasks.registry.problem_rules.check_governing_file`.
     """
-    name = registered_name(problem.name, preset)
+    begun, name = command_start(), registered_name(problem.name, preset)
     check_problem_file(problem, model_name(name))
     identifier, folder = _new_folder(name)
     run_id = training_runs.start_training(
@@ -125,7 +129,8 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
         params={"problem": problem.name, "preset": preset, "seed": seed, "metric": problem.metric},
         tags={"synthetic": str(problem.synthetic).lower(), "training": identifier, "code": code_hash()},
     )
-    training = Training(identifier, folder, problem, preset, seed, model_name(name), run_id)
+    training = Training(identifier, folder, problem, preset, seed, model_name(name), run_id, started=begun)
+    training.seconds["start"] = training.elapsed
     try:
         yield training
     except BaseException as error:
@@ -134,7 +139,7 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
             for model in folder.glob(f"units/*/{MODEL_FILE}"):  # of a winner that was not registered
                 model.unlink()
             if isinstance(error, LeakFound):
-                training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
+                training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)})
             training_runs.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
     training_runs.end_training(run_id, "FINISHED", None)
