@@ -179,7 +179,7 @@ def _log_run(training: Training, parent: ParentRun, result: Result, tags: dict[s
         "strategy": candidate.strategy.name,
         "features": candidate.features,
         "decision": candidate.decision.name,
-        "folds": f"{problem.split.folds.kind} {result.folds_done}",
+        "folds": problem.split.folds.kind,
         "seed": training.seed,
         **{f"tuned {name}": value for name, value in _tuned(candidate).items()},
     }

@@ -14,7 +14,7 @@ from tasks.registry.model_versions import describe_model
 from tasks.reporting.page import CARD, REPORT
 from tasks.tracking import training_runs
 from tasks.tracking.candidate_runs import ParentRun, parent_run
-from tasks.tracking.pages import NOTE, artifact_page, model_page, run_page
+from tasks.tracking.pages import NOTE, artifact_page, charts_page, model_page, run_page
 from tasks.training.outcome import Compared, WinnerOutcome
 from tasks.training.training import Training
 
@@ -47,7 +47,8 @@ def _note(training: Training, compared: Compared, outcome: WinnerOutcome, run: P
     registered = outcome.registered
     reasons = "\n".join(f"- {plain_markdown(reason)}" for reason in verdict.reasons)
     links = [
-        f"[Compare the candidates]({training_runs.compare_page(training.run_id)})",
+        f"[Candidates in charts]({charts_page(run.experiment_id, training.id, training.problem.metric)})",
+        f"[side by side]({training_runs.compare_page(training.run_id)})",
         f"[{registered.name} version {registered.version}]({model_page(registered.name, registered.version)})",
         f"[model card]({artifact_page(run, f'{CARD}.html')})",
         f"[report]({artifact_page(run, REPORT)}) (download it to read it whole)",
@@ -55,7 +56,7 @@ def _note(training: Training, compared: Compared, outcome: WinnerOutcome, run: P
     against = render_markdown(baseline_against_resampled(rows, training.problem.metric))
     helps = methods_as_markdown(compared.evidence)
     return (
-        f"**{verdict.outcome}**: {plain_markdown(compared.winner.name)}\n\n{reasons}\n\n{', '.join(links)}\n\n"
+        f"**{verdict.outcome}**: {plain_markdown(compared.winner.name)}. {', '.join(links)}.\n\n{reasons}\n\n"
         f"Every score: artifacts `tables/candidates.json` and `tables/classes.json`.\n\n{helps}\n\n{against}"
     )
 

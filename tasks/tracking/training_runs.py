@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 KILLED = "killed: closed by the next start"
+MOST_COMPARED = 25
 
 
 def start_training(experiment: str, run_name: str, params: Mapping[str, object], tags: Mapping[str, str]) -> str:
@@ -104,10 +105,14 @@ def end_training(run_id: str, status: Literal["FINISHED", "FAILED", "KILLED"], r
 
 
 def compare_page(parent_run_id: str) -> str:
-    """Return the path of the MLflow page that compares a training's candidates, without the host."""
+    """Return the path of the MLflow page that compares a training's candidates, without the host.
+
+    These are the ``MOST_COMPARED`` best, by macro-F1: a page can't show more.
+    """
     client = connect()
     experiment_id = client.get_run(parent_run_id).info.experiment_id
-    runs = _search(client, experiment_id, f"tags.`{PARENT}` = '{parent_run_id}'")
+    query, best = f"tags.`{PARENT}` = '{parent_run_id}'", ["metrics.oof_macro_f1 DESC"]
+    runs = client.search_runs([experiment_id], query, order_by=best, max_results=MOST_COMPARED)
     return pages.compare_page(experiment_id, [run.info.run_id for run in runs])
 
 
