@@ -132,20 +132,20 @@ def headline(scores: Scores, prefix: str, metric: str) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Average precision, macro-F1 and the primary metric as ``oof_macro_f1``, others as ``oof_more/ece``: MLflow's
-        pages sort by name, make a section of what stands before a slash, and open on the first. Undefined values are
-        left out.
+        Average precision, macro-F1 and the primary metric as ``oof_macro_f1``, others as ``oof_more_ece``: MLflow's
+        pages sort by name and open on the first. A slash would make a section, which charts show before the rest.
+        Undefined values are left out.
     """
     first = dict.fromkeys((*FIRST, metric))
     values = {f"{prefix}_{name}": scores.metrics[name] for name in first}
-    values |= {f"{prefix}_more/{name}": scores.metrics[name] for name in MORE if name not in first}
+    values |= {f"{prefix}_more_{name}": scores.metrics[name] for name in MORE if name not in first}
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def recalls(scores: Scores, prefix: str) -> dict[str, float]:
-    """Return the recall of each class that has rows, as ``oof_recall/Auto_Theft``."""
+    """Return the recall of each class that has rows, as ``oof_recall_Auto_Theft``."""
     slugs = metric_slugs(list(scores.per_class))
-    values = {f"{prefix}_recall/{slug}": one.recall for slug, one in zip(slugs, scores.per_class.values(), strict=True)}
+    values = {f"{prefix}_recall_{slug}": one.recall for slug, one in zip(slugs, scores.per_class.values(), strict=True)}
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
@@ -177,9 +177,7 @@ def _slug(name: str) -> str:
     slug = plain[:LONGEST_SLUG] or "class"  # MLflow allows 250 characters in all
     lost = set(composed) - set(plain)
     whole = (
-        bool(plain.strip("."))  # dots alone would be a path
-        and len(plain) <= LONGEST_SLUG
-        and all(letter.isascii() and letter.isprintable() for letter in lost)
+        bool(plain) and len(plain) <= LONGEST_SLUG and all(letter.isascii() and letter.isprintable() for letter in lost)
     )
     return slug if whole else f"{slug}_{_digest(name)}"
 

@@ -173,7 +173,7 @@ def _log_run(training: Training, parent: ParentRun, result: Result, tags: dict[s
     metrics: dict[str, float] = {}
     for name, scores in (("oof", result.oof), ("test", result.test)):
         metrics |= headline(scores, name, problem.metric) | recalls(scores, name) if scores is not None else {}
-    metrics |= {"units/folds_done": result.folds_done, "units/fit_seconds": result.fit_seconds}
+    metrics |= {"units_folds_done": result.folds_done, "units_fit_seconds": result.fit_seconds}
     params = {
         "model": candidate.model.name,
         "strategy": candidate.strategy.name,
