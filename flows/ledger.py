@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from evenhand.audit.chain import LedgerError
 from evenhand.text.printable import printable
 from tasks.local.command_line import run_command
 from tasks.registry.ledger_text import ledger_as_text, restore_from_ledger, seal_from_ledger
+
+
+def _exists(when: str) -> str:
+    datetime.fromisoformat(when)
+    return when
 
 
 class LedgerRequest(BaseModel):
@@ -18,7 +26,7 @@ class LedgerRequest(BaseModel):
     problem: str | None = Field(
         default=None, description="a problem, such as toronto or toronto-quick; all problems if not given"
     )
-    on: str | None = Field(
+    on: Annotated[str, AfterValidator(_exists)] | None = Field(
         default=None,
         pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$",
         description="show which version was champion at the end of this date, or at this time, in UTC",

@@ -6,6 +6,7 @@ from prefect import flow
 
 from evenhand.text.printable import printable
 from tasks.local.command_line import run_command
+from tasks.review.reviewers import read_signed
 from tasks.review.rollback import RollbackRequest, roll_back, signed_rollback
 
 
@@ -16,6 +17,7 @@ def rollback(request: RollbackRequest) -> str:
 
 
 def _at_terminal(request: RollbackRequest) -> None:
+    request = request.model_copy(update={"signed": read_signed(request.signed)})
     print(printable(signed_rollback(request), lines=True) if request.sign else printable(roll_back(request)))
 
 

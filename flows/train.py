@@ -30,6 +30,7 @@ from tasks.data.suites import Checker
 from tasks.data.validate import validate
 from tasks.gate.run_gate import run_gate
 from tasks.reporting.candidates import draw_all, log_all
+from tasks.reporting.explain import explain_winner
 from tasks.reporting.finish import finish, log_inputs, report_of_failure, write_comparison
 from tasks.review.request_review import request_review
 from tasks.training.compare import compare
@@ -107,7 +108,8 @@ def train(request: TrainRequest) -> dict[str, Any]:
         checked = (training, context, validated.good, results, columns)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *checked)
         evidence = step("compare", "find out what helps, and how sure that is", compare, context, results)
-        compared = Compared(results, evidence, winner, leaks)
+        explanation = step("explain", "find out what the winner goes by", explain_winner, context, winner, refitted)
+        compared = Compared(results, evidence, winner, leaks, explanation)
         with report_of_failure(training, data, compared):
             write_comparison(training, context, compared)
             step("log", f"log {len(results)} candidates", log_all, training, compared, drawing)

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -62,6 +62,38 @@ class Record(RecordBody):
     id: str = Field(description="unique for each attempt to write, so that two writers of equal content differ")
     previous: str
     hash: str
+
+    def fact(self, name: str) -> str:
+        """Return a fact that every record of this kind has.
+
+        Raises
+        ------
+        LedgerError
+            When this one lacks it, so that something else than this program has written it.
+        """
+        try:
+            return self.facts[name]
+        except KeyError:
+            raise self._fault(f"lacks the fact {name!r}") from None
+
+    def list_fact(self, name: str) -> list[Any]:
+        """Return a fact that is a JSON list; an empty list where the record has no such fact.
+
+        Raises
+        ------
+        LedgerError
+            When it is none.
+        """
+        try:
+            found = json.loads(self.facts.get(name, "[]"))
+        except ValueError:
+            found = None
+        if not isinstance(found, list):
+            raise self._fault(f"has no list as its fact {name!r}")
+        return found
+
+    def _fault(self, fault: str) -> LedgerError:
+        return LedgerError(f"record {self.seq} of the ledger of {self.model}, a {self.kind}, {fault}")
 
 
 @dataclass(frozen=True)

@@ -128,8 +128,7 @@ def is_trainer(policy: ReviewPolicy, reviewer: str, training_accounts: str) -> b
 
 def statement_of(request: Request, decision: Literal["approve", "reject"], **own: object) -> Statement:
     """Return the statement that a reviewer signs about a request; ``own`` is reviewer, comment, time and so on."""
-    facts = request.record.facts
-    bound = {name: facts[name] for name in (MODEL_SHA256, VERDICT_SHA256, POLICY_SHA256)}
+    bound = {name: request.record.fact(name) for name in (MODEL_SHA256, VERDICT_SHA256, POLICY_SHA256)}
     return Statement.model_validate(
         {
             "decision": decision,
@@ -184,7 +183,11 @@ def _signature_fault(record: Record, expected: Statement, key: str, since: str) 
 
 def acknowledged_conditions(record: RecordBody) -> tuple[str, ...]:
     """Return the undecided conditions that an approval accepts by name."""
-    return tuple(json.loads(record.facts.get("acknowledged", "[]")))
+    try:
+        found = json.loads(record.facts.get("acknowledged", "[]"))
+    except ValueError:
+        return ()
+    return tuple(str(name) for name in found) if isinstance(found, list) else ()
 
 
 def may_be_approved(verdict: Record | None, approvals: Sequence[RecordBody]) -> bool:
@@ -193,7 +196,7 @@ def may_be_approved(verdict: Record | None, approvals: Sequence[RecordBody]) -> 
         return False
     if verdict.facts.get("outcome", "").startswith("promote"):
         return True
-    needed = set(json.loads(verdict.facts.get(ACKNOWLEDGE, "[]")))
+    needed = set(verdict.list_fact(ACKNOWLEDGE))
     accepted = all(needed <= set(acknowledged_conditions(approval)) for approval in approvals)
     return bool(needed) and bool(approvals) and accepted
 

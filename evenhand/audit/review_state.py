@@ -6,7 +6,6 @@ and a signed decision counts only when its signature is that of the declared key
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -87,13 +86,20 @@ class _Fold:
 
     def add(self, record: Record) -> None:
         before = self.records[: record.seq - 1]
+        try:
+            self.state = self._after(before, record)
+        except GateError as fault:  # a record that lacks what every one of its kind has
+            self.state = self._refused(record, str(fault))
+
+    def _after(self, before: Sequence[Record], record: Record) -> ChampionState:
         if record.kind == "seal":
             fault = _seal_fault(before)
-            self.state = self._refused(record, fault) if fault else _sealed_state(record)
-        elif record.kind in ALIAS_MOVES:
+            return self._refused(record, fault) if fault else _sealed_state(record)
+        if record.kind in ALIAS_MOVES:
             promotion = record.kind == "promotion"
             fault = (_promotion_fault if promotion else _rollback_fault)(before, record, self.state)
-            self.state = self._refused(record, fault) if fault else self._moved(before, record)
+            return self._refused(record, fault) if fault else self._moved(before, record)
+        return self.state
 
     def _refused(self, record: Record, fault: str) -> ChampionState:
         return replace(self.state, refused=(*self.state.refused, (record, fault)))
@@ -105,7 +111,7 @@ class _Fold:
         registration, request = find_registration(before, record.version), _request_of(before, record)
         assert registration is not None  # noqa: S101 - the promotion has no fault
         assert request is not None  # noqa: S101
-        promoted = Promoted(record.version, registration.facts[MODEL_SHA256], registration.facts["created"], record)
+        promoted = Promoted(record.version, registration.fact(MODEL_SHA256), registration.fact("created"), record)
         rules = Request(request, "promoted").rules
         return replace(self.state, promotions=(*self.state.promotions, promoted), last_move=record, rules=rules)
 
@@ -280,8 +286,11 @@ def _seal_fault(before: Sequence[Record]) -> str | None:
 
 def _sealed_state(seal: Record) -> ChampionState:
     """Return the state that a seal takes over from records of an earlier version."""
-    promotions = tuple(
-        Promoted(item["version"], item["model_sha256"], item["created"], seal)
-        for item in json.loads(seal.facts["promotions"])
-    )
+    try:
+        promotions = tuple(
+            Promoted(str(item["version"]), str(item["model_sha256"]), str(item["created"]), seal)
+            for item in seal.list_fact("promotions")
+        )
+    except (KeyError, TypeError):
+        raise GateError(f"record {seal.seq}, a seal, has no readable promotions") from None
     return ChampionState(promotions, seal, recorded_rules(seal) if RULES in seal.facts else None)

@@ -37,8 +37,9 @@ class Statement(BaseModel):
     at: str = Field(description="when it was signed, UTC (ISO 8601)")
 
     def text(self) -> str:
-        """Return the text that is signed."""
-        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+        """Return the text that is signed, with escapes for what a form hides or takes for the end of a line."""
+        text = json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+        return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def parse_statement(text: str) -> Statement:
@@ -65,7 +66,7 @@ def split_signed(pasted: str) -> tuple[str, str]:
     GateError
         When there is no signature in it.
     """
-    lines = "\n".join(line.rstrip() for line in pasted.strip().splitlines())
+    lines = "\n".join(line.rstrip() for line in pasted.lstrip("\ufeff").strip().split("\n"))
     text, begin, signature = lines.partition(SIGNATURE_BEGIN)
     if not begin:
         raise GateError(

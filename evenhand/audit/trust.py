@@ -64,7 +64,7 @@ def _signed_promotion(records: Sequence[Record], promotion: Record, policy: Revi
                 signed[person(policy, record.by)] = record.seq
     if len(signed) < policy.quorum:
         return set()
-    registration = next((r for r in before if r.hash == request.facts[REGISTRATION]), None)
+    registration = next((r for r in before if r.hash == request.fact(REGISTRATION)), None)
     judged = (r for r in reversed(before) if r.kind == "verdict" and r.version == request.version)
     verdict = next((r for r in judged if r.facts.get(VERDICT_SHA256) == request.facts.get(VERDICT_SHA256)), None)
     rests_on = [r.seq for r in (promotion, request, registration, verdict) if r is not None]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evenhand.data.holdout import UntrainedRows
-from evenhand.errors import EvenhandError, GateError
+from evenhand.errors import EvenhandError
 from evenhand.evidence.bootstrap import Interval, paired_difference
 from evenhand.gate.alignment import align
 from evenhand.gate.alpha_spending import evaluation_confidence
@@ -119,43 +119,6 @@ def _decide(case: Case, policy: GatePolicy) -> Verdict:
     facts |= {"source": case.source, "promise": promise_of(aligned, case.metric, policy)}
     verdict = Verdict(outcome="insufficient evidence", reasons=("not concluded",), conditions=conditions, **facts)
     return _concluded(verdict, () if aligned.blocks is None else (f"Intervals draw {aligned.drawn}.",))
-
-
-def acknowledged(verdict: Verdict, names: Sequence[str]) -> Verdict:
-    """Return a verdict as it would be if a reviewer acknowledged conditions.
-
-    Parameters
-    ----------
-    verdict : Verdict
-    names : sequence of str
-        Of undecided conditions of a kind in ``ACKNOWLEDGEABLE``.
-
-    Returns
-    -------
-    Verdict
-        With these conditions passed, and the outcome that follows; all else is as it was.
-
-    Raises
-    ------
-    GateError
-        When there is no such condition to acknowledge.
-    """
-    possible = [c.name for c in verdict.conditions if c.status == "undecided" and c.kind in ACKNOWLEDGEABLE]
-    strangers = [name for name in names if name not in possible]
-    if strangers:
-        there = "; ".join(possible) or "none"
-        raise GateError(f"no condition {', '.join(map(repr, strangers))} to acknowledge; there is: {there}")
-    if not names:
-        return verdict
-    conditions = tuple(
-        c.model_copy(update={"status": "pass", "detail": f"{c.detail}; acknowledged"}) if c.name in names else c
-        for c in verdict.conditions
-    )
-    if verdict.outcome != "insufficient evidence":
-        return verdict.model_copy(update={"conditions": conditions})
-    notes = [f"Acknowledged: {name}." for name in names]
-    notes += [reason for reason in verdict.reasons if reason.startswith("Intervals draw ")]
-    return _concluded(verdict.model_copy(update={"conditions": conditions}), notes)
 
 
 def _concluded(verdict: Verdict, notes: Sequence[str]) -> Verdict:

@@ -30,6 +30,18 @@ class ValidationPolicy(Frozen):
     )
 
 
+class ReportPolicy(Frozen):
+    """Limits of the light on the first screen of a report: a class beyond one of them makes it amber."""
+
+    min_recall: float = Field(default=0.3, ge=0, le=1, description="share of a class's rows that is found")
+    min_precision_lift: float = Field(default=2.0, ge=1, description="precision of a class, as a multiple of its share")
+    max_fall: float = Field(default=0.1, ge=0, le=1, description="fall of a recall from out of fold to held out")
+    hour: str | None = Field(
+        default=None, description="column with the hour of the day, 0 to 23, where the hold-out column has none"
+    )
+    review_after_days: int = Field(default=365, ge=1, description="days after a training that its card gives")
+
+
 class Floor(Frozen):
     """The least that a class must reach on the held-out rows, whatever the champion does."""
 

@@ -14,7 +14,7 @@ from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.models import EVIDENCE_KINDS, SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
 from evenhand.problem.person_names import name_key
-from evenhand.problem.policies import GatePolicy, Reviewer, ReviewPolicy, ValidationPolicy
+from evenhand.problem.policies import GatePolicy, ReportPolicy, Reviewer, ReviewPolicy, ValidationPolicy
 from evenhand.problem.postprocessing import (
     ARGMAX,
     LABEL_METRICS,
@@ -46,6 +46,7 @@ class Problem(Frozen):
     title: str
     about: str = ""
     licence: str = "not stated"
+    contact: str = Field(default="", description="who answers questions about the data and the model")
     source: Source
     suite: str | None = Field(default=None, description="expectations/<suite>.json; derived from this file if absent")
     duplicates: Literal["drop", "keep"] = "keep"
@@ -91,6 +92,7 @@ class Problem(Frozen):
     )
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()
+    report: ReportPolicy = ReportPolicy()
     review: Literal["required", "never"] = "required"
     reviewers: tuple[Reviewer, ...] = Field(default=(), description="who may decide; empty: anybody who gives a name")
     quorum: int = Field(default=1, ge=1, description="reviewers that must approve")
@@ -145,6 +147,7 @@ class Problem(Frozen):
         names += [*self.sensitive, *(part.column for part in self.gate.slices)]
         names += [self.split.blocks.column] if self.split.blocks else []
         names += [self.gate.training_age.column] if self.gate.training_age else []
+        names += [self.report.hour] if self.report.hour else []
         return tuple(dict.fromkeys(names))
 
     @field_validator("time_zone")

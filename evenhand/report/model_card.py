@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
 from typing import Any
 
 from evenhand.problem import BASE, LOWER_IS_BETTER
@@ -75,6 +77,7 @@ def _card(report: Report) -> dict[str, Any]:
         "widest": widest_gap(groups),
         "groups": [group_table(found) for found in groups if found.groups],
         "limits": _limits(report),
+        "before_use": _before_use(report),
         "verdict": report.verdict,
     }
 
@@ -118,6 +121,24 @@ def _imbalance(strategy: str, decision: str) -> str:
         return f"strategy {strategy}"
     rule = "" if decision == "argmax" else "; a decision rule corrects for it (next line)"
     return f"no resampling or class weights{rule}"
+
+
+def _before_use(report: Report) -> list[str]:
+    problem, summary = report.problem, report.summary
+    names = ", ".join(reviewer.name for reviewer in problem.reviewers)
+    asked = problem.contact or names or "not stated (contact in the problem file)"
+    found = re.match(r"\d{8}", summary.id)
+    trained = datetime.strptime(found.group(), "%Y%m%d") if found else None
+    days = problem.report.review_after_days
+    due = f"{trained + timedelta(days=days):%Y-%m-%d}" if trained else f"{days:,} days after the training"
+    return [
+        "Reporting bias: the rows are what was reported and recorded. A class that is reported less in some places or "
+        "groups looks rarer there, and the model repeats it.",
+        "Feedback: where its output decides where people look, more is found there, and the next training learns that. "
+        "Keep rows that were found in that way apart, or compare with places that it did not choose.",
+        f"Questions: {asked}.",
+        f"Review it by {due}, or at once where recording practice, law or place changes.",
+    ]
 
 
 def _limits(report: Report) -> list[str]:

@@ -96,7 +96,7 @@ class EvaluationCount:
 
 def _fetch(client: MlflowClient, name: ModelName, record: Record, folder: Path) -> np.ndarray | None:
     """Fetch the keys of an earlier evaluation; None when they are missing or changed."""
-    digest = record.facts[KEYS_SHA256]
+    digest = record.fact(KEYS_SHA256)
     path = fetch_file(client, name, f"{FOLDER}/{digest}.u64", folder)
     data = path.read_bytes() if path else b""
     return np.frombuffer(data, dtype="<u8") if hashlib.sha256(data).hexdigest() == digest else None

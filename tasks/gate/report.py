@@ -18,12 +18,13 @@ from evenhand.report.gate.version_note import version_note
 from tasks.registry.model_versions import DESCRIPTION_LENGTH, in_one_line, now, tag_version
 from tasks.tracking.candidate_runs import parent_run
 from tasks.tracking.pages import artifact_page, run_page
+from tasks.tracking.training_runs import GATE_REPORT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-REPORT, CONFIG = "gate_report.html", "problem.json"
+CONFIG = "problem.json"
 REPORT_TAG, REPORT_SHA256 = "gate_report", "gate_report_sha256"
 # Tags that record what a version was made from; others record what the registry did with it.
 MADE_FROM = ("winner", "preset", "seed", "synthetic", "data_sha256", "train_sha256", "holdout_sha256")
@@ -58,15 +59,15 @@ def write_report(client: MlflowClient, problem: Problem, verdict: Verdict, conte
     client.log_dict(version.run_id, problem.model_dump(mode="json"), CONFIG)
     about = _about(client, problem, contenders)
     page = gate_report(verdict, about, _details(contenders.case, problem) if verdict.evaluation else None)
-    client.log_text(version.run_id, page, REPORT)
+    client.log_text(version.run_id, page, GATE_REPORT)
     run = parent_run(version.run_id)
-    files = {"gate report": REPORT, "model card": "model_card.html", "report of the training": "report.html"}
+    files = {"gate report": GATE_REPORT, "model card": "model_card.html", "report of the training": "report.html"}
     links = {name: artifact_page(run, file) for name, file in files.items()} | {"training": run_page(run)}
     case = contenders.case if verdict.evaluation else None
     text = version_note(verdict, links, case, DESCRIPTION_LENGTH)
     client.update_model_version(version.name, version.version, description=text)
     digest = hashlib.sha256(page.encode()).hexdigest()
-    tags = {REPORT_TAG: f"runs:/{version.run_id}/{REPORT}", REPORT_SHA256: digest}
+    tags = {REPORT_TAG: f"runs:/{version.run_id}/{GATE_REPORT}", REPORT_SHA256: digest}
     tag_version(client, version.name, str(version.version), tags)
 
 

@@ -137,7 +137,7 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
         return no_evaluation_left(problem.metric, problem.review, problem.gate, holdout.sha256, len(frame)), None
     rows = frame.drop(columns=problem.target.column)
     title = f"challenger {version.name} version {version.version}"
-    fitted = _load(title, version.name, str(version.version), registration.facts[MODEL_SHA256])
+    fitted = _load(title, version.name, str(version.version), registration.fact(MODEL_SHA256))
     facts = _facts(problem, registration, fitted, rows)
     rejected = reject_missing_columns(facts, problem.metric, problem.review, problem.gate)
     if rejected is not None:
@@ -257,6 +257,6 @@ def _record(client: MlflowClient, problem: Problem, verdict: Verdict, contenders
         }
         tag_version(client, name, number, tags)
         compared_with = (contenders.compared_with, promoted.model_sha256 if promoted else "")
-        digest = contenders.registration.facts[MODEL_SHA256] if contenders.registration else ""
+        digest = contenders.registration.fact(MODEL_SHA256) if contenders.registration else ""
         facts = case_facts(contenders.digest, digest, compared_with, problem_digests(problem)[POLICY])
         record_verdict(name, number, verdict, facts)

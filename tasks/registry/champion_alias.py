@@ -179,7 +179,9 @@ def restore(client: MlflowClient, name: ModelName) -> list[str]:
     records = reconcile(client, name)
     state, done = champion_state(records), []
     current = state.current
-    if current is not None and find_version(client, name, current.version) is not None:
+    if current is not None and find_version(client, name, current.version) is None:
+        raise GateError(champion_fault(client, current, name) or f"{name} version {current.version} is gone")
+    if current is not None:
         check_files(name, current.version, current.model_sha256)
     if champion_fault(client, current, name) is not None:
         point_alias(client, name, state)

@@ -163,7 +163,7 @@ def _champion(ledger: Ledger) -> str:
 def _line(record: Record) -> str:
     by = f" by {record.by}" if record.by else ""
     version = f"version {record.version}" if record.version else "no version"
-    outcome = f": {record.facts['outcome']}" if record.kind == "verdict" else ""
+    outcome = f": {record.facts.get('outcome', 'unknown')}" if record.kind == "verdict" else ""
     reason = f" ({record.reason})" if record.reason and record.kind not in ("verdict", "request") else ""
     # A line break in a comment would print a record that does not exist.
     return printable(f"  {record.seq:4} {record.at} {record.kind:12} {version}{outcome}{by}{reason}")

@@ -38,7 +38,7 @@ def load_model(uri: str, sha256: str) -> FittedCandidate:
     with tempfile.TemporaryDirectory() as folder:
         file = _skops_file(uri, fetch_model(uri, Path(folder), sha256))
         try:
-            fitted = _load(file)
+            fitted = load_file(file)
         except EvenhandError as refusal:
             raise EvenhandError(f"{uri}: refused, {refusal}") from refusal
         except Exception as error:  # a damaged or hostile file may raise anything
@@ -71,7 +71,14 @@ def fetch_model(uri: str, target: Path, sha256: str) -> Path:
     return folder
 
 
-def _load(file: Path) -> FittedCandidate:
+def load_file(file: Path) -> FittedCandidate:
+    """Load a skops file that this training has written, or that :func:`load_model` has checked.
+
+    Raises
+    ------
+    EvenhandError
+        When it holds a type that is not trusted, or is not a ``FittedCandidate``.
+    """
     import skops.io
 
     refuse_untrusted_types(file)

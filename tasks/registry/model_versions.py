@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NewType
 from pydantic import BaseModel, ConfigDict
 
 from evenhand.errors import EvenhandError, GateError
+from evenhand.text.printable import printable
 from tasks.tracking.client import connect
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def registry_errors(doing: str) -> Iterator[None]:
 
 def in_one_line(error: BaseException) -> str:
     """Return an error's type and message as one line of at most about 500 characters."""
-    text = " ".join(str(error).split())[:500]
+    text = printable(" ".join(str(error).split())[:500])
     return text if isinstance(error, EvenhandError) else f"{type(error).__name__}: {text}"
 
 

@@ -64,7 +64,7 @@ def identified(
         raise GateError(f"{title} does not exist in MLflow. {_TRAIN_AGAIN}")
     if registration is None or MODEL_SHA256 not in registration.facts:
         raise GateError(f"{title} is not in the ledger: no training has registered it. {_TRAIN_AGAIN}")
-    if str(found.creation_timestamp) != registration.facts[CREATED]:
+    if str(found.creation_timestamp) != registration.fact(CREATED):
         raise GateError(f"{title} is not the one in the ledger: it was made again in MLflow. {_TRAIN_AGAIN}")
     return registration, found
 
@@ -119,7 +119,7 @@ def find_equal(client: MlflowClient, records: Sequence[Record], name: ModelName,
         try:
             registration = registration_of(client, records, name, record.version)
             if registration.hash == record.hash:
-                check_files(name, record.version, record.facts[MODEL_SHA256])
+                check_files(name, record.version, record.fact(MODEL_SHA256))
                 return record
         except EvenhandError:
             continue  # it was deleted or changed: the training is registered again

@@ -34,7 +34,7 @@ def recorded_verdict(client: MlflowClient, name: ModelName, record: Record) -> V
     LedgerError
         When its text is missing or differs.
     """
-    return Verdict.model_validate_json(read_text(client, name, record.facts[VERDICT_SHA256]))
+    return Verdict.model_validate_json(read_text(client, name, record.fact(VERDICT_SHA256)))
 
 
 def record_verdict(name: ModelName, version: str, verdict: Verdict, case: CaseFacts) -> None:

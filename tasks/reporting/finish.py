@@ -100,6 +100,8 @@ def finish(training: Training, data: TrainingData, compared: Compared, outcome: 
     now = read_version(connect(), outcome.registered.name, outcome.registered.version)
     model = ModelSummary(name=now.name, version=now.version, aliases=now.aliases)
     begun = training.elapsed
+    with suppress(Exception):  # a page without this link is a page
+        training_runs.fetch_gate_report(now.run_id, training.folder)
     _, page = _write_files(training, data, compared, (model, outcome.verdict))
     shutil.rmtree(training.folder / "units")
     logging = training.elapsed

@@ -10,6 +10,7 @@ import pandas as pd
 
 from evenhand.data.groups import groups_of
 from evenhand.data.split import block_numbers
+from evenhand.explain.errors import Errors, find_errors
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.predictions import Predictions
 from evenhand.report.candidate_row import Row, is_baseline, row_name
@@ -21,12 +22,18 @@ from evenhand.report.training.page import report_page
 from evenhand.training.experiment import Experiment
 from tasks.data.validate import Validated
 from tasks.reporting.draw import draw_comparison, draw_strategies, draw_winner
+from tasks.tracking.training_runs import GATE_REPORT
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared
 from tasks.training.results import Result, evaluated_positions, held_out_units, read_predictions, resampling_records
 from tasks.training.training import code_hash
 
 REPORT, CARD = "report.html", "model_card"
+LINKS = {
+    "Model card": f"{CARD}.html",
+    "Gate report: why this verdict": GATE_REPORT,
+    "Data quality": "quality/quality.html",
+}
 
 
 def write_page(
@@ -49,6 +56,8 @@ def write_page(
         made=_made(context, validated, won),
         measured=_measured(context, won, baseline),
         evidence=compared.evidence,
+        explanation=compared.explanation,
+        errors=_errors(context, won),
         calibrated=_calibrated_scores(results),
         records=tuple(entries[-1] for entries in records.values()),  # the fit on all training rows, if there was one
         figures={
@@ -57,15 +66,16 @@ def write_page(
             **draw_strategies(context, results),
         },
     )
-    pages = {
-        REPORT: report_page(report),
-        f"{CARD}.md": model_card(report),
-        f"{CARD}.html": model_card_page(report),
-    }
-    for name, text in pages.items():
+    for name, write in ((f"{CARD}.md", model_card), (f"{CARD}.html", model_card_page), (REPORT, report_page)):
+        text = write(replace(report, links=_links(context)))
         temporary = context.folder / f".{name}.part"
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(context.folder / name)
+
+
+def _links(context: TrainingContext) -> dict[str, str]:
+    """Return the pages that the training's folder has by now."""
+    return {name: path for name, path in LINKS.items() if (context.folder / path).is_file()}
 
 
 def _baseline(won: Result, results: Sequence[Result]) -> Result | None:
@@ -89,6 +99,15 @@ def _measured(context: TrainingContext, won: Result, baseline: Result | None) ->
         blocks = block_numbers(frame[problem.split.blocks.column], problem.split.blocks)
     held_out = HeldOut(experiment.classes, model, other, groups_of(problem, frame), blocks)
     return measure(held_out, problem.metric, problem.gate)
+
+
+def _errors(context: TrainingContext, won: Result) -> Errors | None:
+    experiment = context.experiment
+    found = _held_out(experiment, won)
+    if found is None:
+        return None
+    rows = experiment.frame.iloc[evaluated_positions(experiment, held_out_units(won))]
+    return find_errors(context.problem, rows, found.codes != found.y)
 
 
 def _held_out(experiment: Experiment, result: Result) -> Predictions | None:

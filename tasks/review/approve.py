@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,22 +44,22 @@ def check_approval(client: MlflowClient, name: ModelName, request: Request, reco
     GateError
         When it can't be checked, or the champion in MLflow is not that of the ledger: nothing is decided then.
     """
-    facts = request.record.facts
+    fact = request.record.fact
     standing_champion(client, records, name)
-    problem = current_problem(problem_of(name), facts["problem_file"])
-    other = _other_champion(champion_state(records).champion, facts[COMPARED_WITH])
+    problem = current_problem(problem_of(name), fact("problem_file"))
+    other = _other_champion(champion_state(records).champion, fact(COMPARED_WITH))
     if other is not None:
         return other
     try:
         registration_of(client, records, name, request.record.version)
-        check_files(name, request.record.version, facts[MODEL_SHA256])
+        check_files(name, request.record.version, fact(MODEL_SHA256))
     except EvenhandError as fault:
         return str(fault)
     verdict = latest_verdict(records, request.record.version)
     changed = {
-        "policy": facts[POLICY_SHA256] != rules_of(problem).sha256,
-        "verdict": verdict is None or verdict.facts[VERDICT_SHA256] != facts[VERDICT_SHA256],
-        "gate report": facts[GATE_REPORT_SHA256] not in ("", report_sha256(client, _run_of(records, request))),
+        "policy": fact(POLICY_SHA256) != rules_of(problem).sha256,
+        "verdict": verdict is None or verdict.fact(VERDICT_SHA256) != fact(VERDICT_SHA256),
+        "gate report": fact(GATE_REPORT_SHA256) not in ("", report_sha256(client, _run_of(records, request))),
     }
     names = [name for name, differs in changed.items() if differs]
     return f"its {', '.join(names)} changed after the review was requested" if names else None
@@ -69,7 +68,7 @@ def check_approval(client: MlflowClient, name: ModelName, request: Request, reco
 def conditions_to_acknowledge(records: Records, version: str) -> set[str]:
     """Return the undecided conditions that an approval of a version has to accept by name."""
     verdict = latest_verdict(records, version)
-    return set(json.loads(verdict.facts.get(ACKNOWLEDGE, "[]"))) if verdict else set()
+    return set(verdict.list_fact(ACKNOWLEDGE)) if verdict else set()
 
 
 def check_passed(records: Records, request: Request, approvals: Sequence[RecordBody]) -> str | None:
@@ -100,7 +99,7 @@ def promote_version(client: MlflowClient, name: ModelName, version: str) -> Reco
 
 def _run_of(records: Records, request: Request) -> str:
     registration = find_registration(records, request.record.version)
-    return registration.facts["run_id"] if registration else ""
+    return registration.fact("run_id") if registration else ""
 
 
 def _other_champion(champion: str, compared_with: str) -> str | None:

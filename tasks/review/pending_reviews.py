@@ -18,7 +18,6 @@ from tasks.registry.verdicts import acknowledgeable_conditions
 from tasks.review.approve import check_approval
 from tasks.review.decide import ReviewAnswer
 from tasks.review.requests import (
-    GATE_REPORT,
     GATE_REPORT_SHA256,
     expire_request,
     expires_at,
@@ -30,6 +29,7 @@ from tasks.review.requests import (
 )
 from tasks.review.reviewers import clean_name, find_declared, sign
 from tasks.tracking.client import connect
+from tasks.tracking.training_runs import GATE_REPORT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -180,14 +180,14 @@ def _pending(client: MlflowClient, name: ModelName, request: Request) -> Pending
     facts, due = request.record.facts, expires_at(request)
     registration = find_registration(reconcile(client, name), request.record.version)
     known = training_facts(registration) if registration else {}
-    run_id = registration.facts["run_id"] if registration else ""
+    run_id = registration.fact("run_id") if registration else ""
     changed, verdict = len(request.binding) > 1, requested_verdict(client, name, request)
     return PendingReview(
         name=name,
         version=request.record.version,
         verdict=verdict,
         to_acknowledge=acknowledgeable_conditions(verdict),
-        compared_with=facts[COMPARED_WITH],
+        compared_with=request.record.fact(COMPARED_WITH),
         filed_at=request.record.at,
         run_id=run_id or None,
         winner=known.get("winner", ""),
@@ -202,7 +202,7 @@ def _pending(client: MlflowClient, name: ModelName, request: Request) -> Pending
         lacks=open_requirement(request) or "",
         request=request.record.hash,
         due=due.isoformat() if due else "",
-        report=_report(client, run_id) if facts[GATE_REPORT_SHA256] else "",
+        report=_report(client, run_id) if request.record.fact(GATE_REPORT_SHA256) else "",
     )
 
 

@@ -28,11 +28,12 @@ from tasks.registry.ledger_store import Records, read_text
 from tasks.registry.model_versions import ModelName, Registered, find_version, now, tag_version, write_with_retry
 from tasks.registry.problem_rules import check_governing_file, rules_of
 from tasks.registry.registrations import registration_of
+from tasks.tracking.training_runs import GATE_REPORT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-GATE_REPORT, GATE_REPORT_SHA256 = "gate_report.html", "gate_report_sha256"
+GATE_REPORT_SHA256 = "gate_report_sha256"
 # Tags of a version, for people who open it in MLflow. They repeat the ledger and decide nothing.
 STATE, DIGEST, FILED_AT = "review", "review_digest", "review_filed_at"
 REVIEWER, COMMENT, DECIDED_AT, VOID_REASON = "reviewer", "review_comment", "review_decided_at", "review_void_reason"
@@ -57,9 +58,9 @@ def file_request(client: MlflowClient, problem: Problem, registered: Registered)
         CONFIG: problem_digests(problem)[CONFIG],
         POLICY_SHA256: rules.sha256,
         REGISTRATION: registration.hash,
-        MODEL_SHA256: registration.facts[MODEL_SHA256],
+        MODEL_SHA256: registration.fact(MODEL_SHA256),
         "trained_by": registration.by,
-        GATE_REPORT_SHA256: report_sha256(client, registration.facts["run_id"]),
+        GATE_REPORT_SHA256: report_sha256(client, registration.fact("run_id")),
     }
 
     def decide(records: Records) -> RecordBody | None:
@@ -68,7 +69,7 @@ def file_request(client: MlflowClient, problem: Problem, registered: Registered)
             raise GateError(
                 f"{name} version {number} has no verdict by the rules of {problem.name}: run the gate again"
             )
-        facts = {**fixed, **{key: verdict.facts[key] for key in (VERDICT_SHA256, COMPARED_WITH)}}
+        facts = {**fixed, **{key: verdict.fact(key) for key in (VERDICT_SHA256, COMPARED_WITH)}}
         known = latest_request(records, number)
         covered = known is not None and _covers(known, facts)
         return None if covered else RecordBody(kind="request", version=number, facts=facts)
@@ -173,7 +174,7 @@ def requested_verdict(client: MlflowClient, name: ModelName, request: Request) -
     GateError
         When it can't be read.
     """
-    return Verdict.model_validate_json(read_text(client, name, request.record.facts[VERDICT_SHA256]))
+    return Verdict.model_validate_json(read_text(client, name, request.record.fact(VERDICT_SHA256)))
 
 
 def _covers(known: Request, facts: dict[str, str]) -> bool:

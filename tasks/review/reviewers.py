@@ -118,6 +118,22 @@ def prove(reviewer: Reviewer | None, statement: Statement, proof: Proof) -> tupl
     return signed, {STATEMENT: text, SIGNATURE: signature, **acknowledged}
 
 
+def read_signed(path: str | None) -> str | None:
+    """Read the file that ``--signed`` names; None for none.
+
+    Raises
+    ------
+    GateError
+        When it can't be read.
+    """
+    if path is None:
+        return None
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GateError(f"--signed: {path} can't be read: {error}; it is a file with what --sign printed") from None
+
+
 def sign(statement: Statement, declared_key: str, key_file: str | None = None) -> str:
     """Sign a statement with a private key of this machine or of its SSH agent; return text and signature.
 

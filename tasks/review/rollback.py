@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.audit.chain import RecordBody
@@ -18,9 +16,6 @@ from tasks.registry.load_model import load_model
 from tasks.registry.model_versions import CHAMPION, ModelName, in_one_line, model_name, now, registry_errors
 from tasks.review.reviewers import Proof, clean_name, find_declared, prove, sign
 from tasks.tracking.client import connect
-
-if TYPE_CHECKING:
-    pass
 
 REASON_LENGTH = 1_000
 
@@ -44,7 +39,9 @@ class RollbackRequest(BaseModel):
     sign: bool = Field(
         default=False, description="print the signed rollback for a form or another machine, and roll nothing back"
     )
-    signed: str | None = Field(default=None, description="what --sign printed on another machine")
+    signed: str | None = Field(
+        default=None, description="what --sign printed on another machine: a file at a terminal, the text in a form"
+    )
 
 
 def roll_back(request: RollbackRequest, here: bool = True) -> str:

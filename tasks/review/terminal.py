@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.errors import GateError
+from evenhand.text.printable import printable
 from tasks.registry.model_versions import ModelName, model_name, short_name
 from tasks.review.decide import Choice, Decision, ReviewAnswer, decide_review
 from tasks.review.pending_reviews import PendingReview, pending_review, pending_reviews, signed_decision
 from tasks.review.prefect_form import resume_waiting_runs
-from tasks.review.reviewers import Proof
+from tasks.review.reviewers import Proof, read_signed
 from tasks.settings import settings
 
 DECISIONS: dict[str, Choice] = {"approve": "approve", "reject": "reject"}
@@ -74,7 +73,7 @@ def review_text(review: PendingReview) -> str:
     """Describe a case on one page: the verdict and its reasons first, then the facts and conditions."""
     verdict = review.verdict
     against = f"champion version {review.compared_with}" if review.compared_with else "chance: there is no champion yet"
-    lines = [f"\n{review.name} version {review.version}: {verdict.outcome}", *verdict.reasons, ""]
+    lines = [f"\n{review.name} version {review.version}: {verdict.outcome}", *map(printable, verdict.reasons), ""]
     facts = {
         "candidate": review.winner,
         "compared with": f"{against}, on {verdict.rows:,} held-out rows",
@@ -89,14 +88,14 @@ def review_text(review: PendingReview) -> str:
         "gate report": review.report,
         "expires": review.due,
     }
-    lines += [f"  {name:13} {value}" for name, value in facts.items() if value]
-    lines += [f"  {c.status:13} {c.name}: {c.detail}" for c in verdict.conditions]
+    lines += [f"  {name:13} {printable(value)}" for name, value in facts.items() if value]
+    lines += [printable(f"  {c.status:13} {c.name}: {c.detail}") for c in verdict.conditions]
     return "\n".join(lines)
 
 
 def form_text(review: PendingReview, refusal: str = "") -> str:
     """Describe a case in Markdown for the form, with the commands that sign the decisions of the reviewers."""
-    parts = [f"**The last answer was refused:** {refusal}"] if refusal else []
+    parts = [f"**The last answer was refused:** {printable(refusal)}"] if refusal else []
     parts.append(f"```\n{review_text(review).strip()}\n```")
     parts += [f"[Gate report]({review.report}): the whole case on one page"] if review.report else []
     with_key = [name for name in review.reviewers if name not in review.by_account]
@@ -165,17 +164,8 @@ def _ask_answer(options: ReviewOptions, review: PendingReview) -> ReviewAnswer |
     acknowledged = options.acknowledge
     if decision == "approve" and not options.decision:
         acknowledged += _ask_acknowledged(review, acknowledged)
-    proof = Proof(_read_signed(options.signed), options.key)
+    proof = Proof(read_signed(options.signed), options.key)
     return ReviewAnswer(decision, reviewer or "", comment or "", acknowledged, proof)
-
-
-def _read_signed(path: str | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise GateError(f"--signed: {path} can't be read: {error}; it is a file with what --sign printed") from None
 
 
 def _ask_acknowledged(review: PendingReview, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -211,4 +201,4 @@ def _ask(question: str) -> str | None:
 
 
 def _print(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+    print(printable(text, lines=True), flush=True)  # noqa: T201

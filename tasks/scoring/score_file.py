@@ -112,8 +112,8 @@ def _select_version(name: ModelName, request: ScoreRequest) -> _Chosen:
         if request.version is not None:
             records = reconcile(client, name)
             registration = registration_of(client, records, name, request.version)
-            run_id = registration.facts["run_id"] or None
-            return _Chosen(name, request.version, run_id, registration.facts[MODEL_SHA256])
+            run_id = registration.fact("run_id") or None
+            return _Chosen(name, request.version, run_id, registration.fact(MODEL_SHA256))
         promoted = settled_champion(client, name)[1]
         if promoted is None:
             raise GateError(f"{name} has no champion: approve a version (make review), or choose one with --version")

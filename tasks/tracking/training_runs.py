@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
+GATE_REPORT = "gate_report.html"  # file of the run that trained the version
 KILLED = "killed: closed by the next start"
 MOST_COMPARED = 25
 
@@ -166,3 +167,10 @@ def _search(client: MlflowClient, experiment_id: str, query: str) -> Iterator[Ru
         token = page.token
         if not token:
             return
+
+
+def fetch_gate_report(run_id: str | None, folder: Path) -> None:
+    """Copy the gate report of a run into a training's folder, so that its pages can link to it; there may be none."""
+    client = connect()
+    if run_id and any(found.path == GATE_REPORT for found in client.list_artifacts(run_id)):
+        client.download_artifacts(run_id, GATE_REPORT, str(folder))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evenhand.data.references import Reference
 from evenhand.evidence.types import Evidence
+from evenhand.explain.explanation import Explanation
 from evenhand.gate.verdict import Verdict
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LeakReport
@@ -35,6 +36,7 @@ class Compared:
     evidence: Evidence
     winner: Candidate
     leaks: LeakReport
+    explanation: Explanation | None = None
 
     @property
     def winning(self) -> Result:

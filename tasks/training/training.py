@@ -91,7 +91,7 @@ class Training:
 SPENT_ON = {
     "start": ("start",),
     "fitting": ("tune", "cross_validate", "refit"),
-    "evaluation": ("evaluate", "stack", "score", "leak_sentinel", "compare", "gate"),
+    "evaluation": ("evaluate", "stack", "score", "leak_sentinel", "compare", "explain", "gate"),
     "logging and reports": ("log", "register", "report", "log_training"),
 }
 

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from evenhand.evidence.bootstrap import Interval
 from evenhand.evidence.types import Evidence
+from evenhand.explain.errors import Errors
+from evenhand.explain.explanation import Explanation
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.cost_curves import CostCurve
 from evenhand.metrics.scores import Scores
@@ -125,5 +127,9 @@ class Report:
     """By the name of the candidate."""
     records: tuple[ResamplingRecord, ...] = ()
     """One entry per strategy, on all training rows."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Other pages of the training: what they are -> path, beside this one."""
+    explanation: Explanation | None = None
+    errors: Errors | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """Of the chosen model and of all candidates, by the names of their files; ``BASELINE_CURVES``, too."""

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from evenhand.report.gate.verdict_view import tone
+from evenhand.report.candidate_row import row_name
 from evenhand.report.rendering import render_page
 from evenhand.report.training import candidates, provenance, strategies, winner
 from evenhand.report.training.answer import answer, next_step, unconfirmed
 from evenhand.report.training.data import Report
+from evenhand.report.training.effects import effects, errors
+from evenhand.report.training.light import expected, largest_fall, light, scope
 from evenhand.report.training.sentences import SYNTHETIC, scarce
 
 # Each section: its link, and what its template ``templates/training/<name>.html.j2`` shows; None leaves it out.
 SECTIONS: dict[str, tuple[str, Callable[[Report], dict[str, Any] | None]]] = {
+    "expected": ("what to expect", expected),
     "verdict": ("verdict", candidates.verdict),
     "leaderboard": ("candidates", candidates.leaderboard),
     "resampling": ("resampling", candidates.resampling),
     "strategies": ("every strategy", strategies.strategies),
     "classes": ("classes", winner.classes),
+    "effects": ("what it goes by", effects),
+    "errors": ("where and when it errs", errors),
     "calibration": ("calibration", winner.calibration),
     "costs": ("costs", winner.costs),
     "groups": ("groups", winner.groups),
@@ -57,8 +62,12 @@ def report_page(report: Report) -> str:
         synthetic=SYNTHETIC if report.problem.synthetic else "",
         sections=sections,
         summary=report.summary,
-        tone=tone(report.verdict),
-        answer=answer(report),
+        light=light(report),
+        scope=scope(report),
+        fall=largest_fall(report),
+        answer=answer(report)[0],
+        path=row_name(report.winner),
         next_step=next_step(report),
+        links=report.links,
         notes=[note for note in notes if note],
     )

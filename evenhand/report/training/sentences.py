@@ -50,19 +50,51 @@ def metric_name(metric: str) -> str:
     return known.get(metric, metric.replace("_", " ").replace("f1", "F1"))
 
 
+# Names for people; what is not here, such as a label of the problem file, stands for itself.
+PLAIN_NAMES = {
+    "lightgbm": "LightGBM",
+    "random_forest": "random forest",
+    "gradient_boosting": "gradient boosting",
+    "extra_trees": "extra trees",
+    "stack": "a combination of models",
+    "smote": "SMOTE",
+    "smotenc": "SMOTENC",
+    "borderline_smote": "borderline SMOTE",
+    "adasyn": "ADASYN",
+    "smote_tomek": "SMOTE and Tomek links",
+    "smote_enn": "SMOTE and edited nearest neighbours",
+    "tomek": "Tomek links removed",
+    "enn": "edited nearest neighbours",
+    "rose": "ROSE",
+    "class_weight": "class weights",
+    "sqrt_weight": "square-root class weights",
+    "random_over": "random oversampling",
+    "random_under": "random undersampling",
+    "capped": "capped classes",
+    "multipliers": "class multipliers fitted out of fold",
+    "prior_power": "probabilities divided by a power of the class shares",
+    "prior_correction": "probabilities corrected to the natural class shares",
+}
+
+
+def plain_name(name: str) -> str:
+    """Return the name for people of a model, strategy or rule."""
+    return PLAIN_NAMES.get(name, name)
+
+
 def described(row: Row) -> str:
     """Describe a candidate in words.
 
     Examples
     --------
     >>> described(Row("lightgbm", "smote", "base", "argmax", None, None, 1.0, None))
-    'lightgbm with smote'
+    'LightGBM with SMOTE'
     >>> described(Row("lightgbm", "none", "enriched", "multipliers", None, None, 1.0, None))
-    'lightgbm on the enriched columns with multipliers'
+    'LightGBM on the enriched columns with class multipliers fitted out of fold'
     """
     methods = [part for part, plain in ((row.strategy, "none"), (row.decision, ARGMAX.name)) if part != plain]
     columns = "" if row.features == BASE else f" on the {row.features} columns"
-    return f"{row.model}{columns}" + (f" with {' and '.join(methods)}" if methods else "")
+    return f"{plain_name(row.model)}{columns}" + (f" with {' and '.join(map(plain_name, methods))}" if methods else "")
 
 
 def scarce(report: Report) -> str:

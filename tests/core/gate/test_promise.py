@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenhand.data.row_blocks import RowBlocks
-from evenhand.errors import GateError
-from evenhand.gate.decide import acknowledged, decide
-from evenhand.gate.promise import NAME
-from evenhand.gate.verdict import Promise, Verdict
+from evenhand.gate.decide import decide
+from evenhand.gate.verdict import Promise
 from evenhand.metrics.scores import score
 from tests.core.gate.test_decide import CLASSES, QUICK, case, clean, scored, truth
 
@@ -133,33 +131,15 @@ class TestAcknowledged:
     def broken(self, **changes):
         return judged(promised(), champion_skill=0.3, **changes)
 
-    def test_the_verdict_is_what_it_would_be_with_the_condition_passed(self):
+    def test_only_the_reviewer_can_pass_it(self):
         verdict = self.broken()
-        found = acknowledged(verdict, [NAME])
-        assert (found.outcome, found.passes, found.acknowledgeable) == ("promote", True, False)
-        assert condition(found).status == "pass"
-        assert condition(found).detail.endswith("; acknowledged")
-        assert f"Acknowledged: {NAME}." in found.reasons
-        assert (found.low, found.rows_sha256, found.promise) == (verdict.low, verdict.rows_sha256, verdict.promise)
-        assert Verdict.model_validate_json(found.model_dump_json()) == found
-        assert acknowledged(verdict, []) == verdict
-
-    @pytest.mark.parametrize("name", ["recall of Robbery against the champion", "leak sentinel", "", NAME.upper()])
-    def test_only_an_undecided_condition_of_its_kind_can_be_acknowledged(self, name):
-        with pytest.raises(GateError, match="to acknowledge; there is: the champion keeps its promise"):
-            acknowledged(self.broken(), [name])
-        with pytest.raises(GateError, match="there is: none"):
-            acknowledged(judged(promised()), [NAME])
+        assert (verdict.outcome, verdict.passes, verdict.acknowledgeable) == ("insufficient evidence", False, True)
 
     def test_it_passes_nothing_else(self):
-        labels = truth((6000, 3000, 20))  # too few robberies
-        short = judged(promised(), champion_skill=0.3, counts=(6000, 3000, 20))
-        assert not short.acknowledgeable
-        assert acknowledged(short, [NAME]).outcome == "insufficient evidence"
+        # too few robberies, and no gain
+        assert not judged(promised(), champion_skill=0.3, counts=(6000, 3000, 20)).acknowledgeable
         equal = self.broken(challenger_skill=0.3)
         assert (equal.acknowledgeable, equal.passes) == (False, False)
-        assert acknowledged(equal, [NAME]).outcome == equal.outcome != "promote"
-        assert len(labels) == short.rows
 
 
 def test_the_verdict_says_where_the_rows_come_from():

@@ -13,6 +13,10 @@ from evenhand.evidence.types import (
     MetricEvidence,
     Simplest,
 )
+from evenhand.explain.effects import Effect
+from evenhand.explain.errors import ErrorGrid, Errors
+from evenhand.explain.explanation import Explanation
+from evenhand.explain.importance import Importance
 from evenhand.gate.verdict import Verdict
 from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
@@ -92,6 +96,12 @@ def report(classes=CLASSES, title="Tiny town", grouped=True, synthetic=False, **
             ResamplingRecord("smote", "holdout", counts, more, ("k_neighbors lowered to 3",)),
         ),
         "figures": {},
+        "errors": Errors(None, ErrorGrid(np.full((7, 24), 0.5))),
+        "explanation": Explanation(
+            "macro_f1",
+            (Importance(("hour",), Interval(0.1, 0.05, 0.15)), Importance(("lat", "lon"), Interval(0.0, -0.01, 0.01))),
+            (Effect("hour", ("0", "12"), (0.0, 12.0), {name: (0.2, 0.3) for name in classes}),),
+        ),
     }
     return Report(**{**parts, **changes})
 

@@ -24,7 +24,7 @@ def test_both_forms_tell_the_same(whole):
     assert reader.outside == []
     assert reader.open == []
     headings = re.findall(r"^## (.*)$", markdown, re.MULTILINE)
-    assert len(headings) == 8
+    assert len(headings) == 9
     assert all(heading in text for heading in headings)
     for part in (*answer(whole), "evenhand-tiny version 7", "Open & free", "2014-01-01"):
         assert part in text

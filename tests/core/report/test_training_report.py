@@ -13,6 +13,7 @@ from evenhand.report.training.answer import answer, next_step
 from evenhand.report.training.candidates import interval
 from evenhand.report.training.data import CalibratedScores
 from evenhand.report.training.intervals import CLASS_METRICS, HeldOut, measure
+from evenhand.report.training.light import expectations, light, scope
 from evenhand.report.training.page import SECTIONS, report_page
 from evenhand.report.training.sentences import SYNTHETIC, scarce, widest_gap
 from tests.core.report.report_of_training import (
@@ -52,13 +53,16 @@ def test_it_is_complete_and_reaches_nothing_outside(whole):
     assert reader.outside == []
     assert reader.open == []
     assert not re.search(r"https?:|url\((?!#)|@import|\bnan\b|\bNone\b|<script", page)
-    assert page.count('<svg class="drawn"') == len(whole.figures) + 2  # the candidates and the cost curves, too
+    assert (
+        page.count('<svg class="drawn"') == len(whole.figures) + 3
+    )  # the candidates, the cost curves and the effects, too
 
 
 def test_the_answer_comes_first_and_every_link_leads_to_a_section(whole, page):
     _, text = read(page)
-    overall, rarest = answer(whole)
-    parts = (overall, rarest, next_step(whole), "What the gate decided", "All candidates", "How it was made")
+    overall, expected = answer(whole)[0], expectations(whole)[-1]
+    first = (light(whole).text, scope(whole), overall, next_step(whole), expected)
+    parts = (*first, "What the gate decided", "All candidates", "How it was made")
     order = [text.index(part) for part in parts]
     assert order == sorted(order)
     assert re.findall(r'<a href="#(\w+)"', page) == re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
@@ -95,7 +99,8 @@ def test_every_class_is_there_the_rarest_first_and_too_few_rows_have_no_figures(
     lines = whole.measured.classes
     assert [line.name for line in lines] == sorted(CLASSES, key=lambda name: ROWS[CLASSES.index(name)])
     assert lines[0].measures is None
-    cells = re.search(r'<th scope="row">Arson</th>(.*?)</tr>', page).group(1)
+    section = page[page.index('<section id="classes">') :]
+    cells = re.search(r'<th scope="row">Arson</th>(.*?)</tr>', section).group(1)
     assert cells.count("not enough data") == len(CLASS_METRICS)
     assert "Arson (12 rows)" in scarce(whole)
     assert "Robbery" in answer(whole)[1]
@@ -158,12 +163,12 @@ def test_synthetic_data_are_marked_before_anything_else(page):
 
 
 def test_absent_parts_are_left_out():
-    bare = report(measured=None, baseline=None, records=(), figures={}, grouped=False)
+    bare = report(measured=None, baseline=None, records=(), explanation=None, grouped=False)
     page = report_page(bare)
     reader, text = read(page)
     assert reader.open == []
     assert re.findall(r'<section id="(\w+)"', page) == re.findall(r'<a href="#(\w+)"', page)
-    assert not {"groups", "records", "classes"} & set(re.findall(r'<section id="(\w+)"', page))
+    assert not {"groups", "records", "classes", "effects"} & set(re.findall(r'<section id="(\w+)"', page))
     assert page.count("<svg") == 1  # the candidates
     assert not re.search(r"\bnan\b|\bNone\b", text)
 

@@ -3,10 +3,11 @@
 import pytest
 
 from evenhand.audit.chain import RecordBody, next_record
-from evenhand.errors import GateError
+from evenhand.errors import EvenhandError, GateError
 from tasks.registry.ledger_text import ledger_as_text, restore_from_ledger
 from tasks.registry.problem_rules import rules_of
 from tasks.review.decide import ReviewAnswer, decide_review
+from tasks.review.pending_reviews import pending_reviews
 from tasks.review.request_review import request_review
 from tasks.review.rollback import RollbackRequest, roll_back
 from tasks.scoring.score_file import ScoreRequest
@@ -212,3 +213,33 @@ class TestForgedRecords:
         first, _, third = registry.champion("faint"), registry.champion("faint", "clear"), registry.champion("clear")
         append_forged(registry, "rollback", first.version, by="A. Person", reason="mine")
         assert recorded_champion(registry) == third.version
+
+
+JUNK = dict.fromkeys(("acknowledged", "acknowledge", "promotions", "tags", "rules", "request", "statement"), "{no JSON")
+# Kinds whose facts are read; the others have the tests of their own.
+READ = ("registration", "evaluation", "verdict", "request", "approval", "seal")
+FORGED = [*((kind, JUNK) for kind in READ), *((kind, {}) for kind in READ[:4])]
+
+
+class TestForgedRecordsThatLackFacts:
+    @pytest.mark.parametrize(("kind", "facts"), FORGED)
+    def test_every_command_goes_on_or_names_the_record(self, registry, score, kind, facts):
+        champion = registry.champion("faint")
+        registry.evaluate(waiting := registry.version("clear"))
+        forged = append_forged(registry, kind, waiting.version, by="A. Person", **facts)
+        commands = (
+            score,
+            pending_reviews,
+            lambda: ledger_as_text("tiny", why=True),
+            lambda: restore_from_ledger("tiny"),
+            lambda: decide_review(MODEL, waiting.version, APPROVE),
+        )
+        refusals = []
+        for command in commands:
+            try:
+                command()
+            except EvenhandError as error:
+                refusals.append(str(error))
+        assert all(f"record {forged.seq}" in text or "review" in text for text in refusals)
+        assert not any("Error:" in text for text in refusals)
+        assert recorded_champion(registry) in (champion.version, waiting.version)

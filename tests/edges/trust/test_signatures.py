@@ -52,6 +52,13 @@ class TestSigned:
         decision = decide_review(MODEL, pending.version, pasted(windows))
         assert (decision.state, decision.comment) == ("approved", "from home")
 
+    @pytest.mark.parametrize("comment", ["two\u2028lines", "\ufeffmark", "turn\u202eed", "tab\tand\r\nmore", "Кража"])
+    def test_a_comment_of_any_letters_is_signed_and_shown_as_it_is(self, registry, pending, comment):
+        text = signed_decision(MODEL, pending.version, answer("approve", "Ann", comment=comment))
+        assert all(letter.isprintable() or letter == "\n" for letter in text)
+        decision = decide_review(MODEL, pending.version, pasted("\ufeff" + text))
+        assert (decision.state, decision.comment) == ("approved", comment)
+
     def test_a_statement_signed_by_openssh_alone_is_accepted(self, registry, pending, tmp_path):
         text, _ = split_signed(signed_decision(MODEL, pending.version, answer("approve", "Ann")))
         (tmp_path / "decision").write_text(text)
