@@ -78,6 +78,6 @@ def _about_model(training: Training, run: ParentRun) -> str:
     return (
         f"**{plain_markdown(problem.title)}**: {plain_markdown(problem.about)}\n\n"
         "Alias `challenger` is the newest version that the gate judged, `champion` the one that a reviewer approved; "
-        "each version tells its verdict and its classes. What counts is the ledger (`make ledger`).\n\n"
+        "the description of a version has its verdict and its classes. What counts is the ledger (`make ledger`).\n\n"
         f"Newest training: [{training.id}]({run_page(run)})."
     )

@@ -15,7 +15,7 @@ CLASSES_SHOWN = 25  # of the rarest
 
 
 def version_note(verdict: Verdict, links: Mapping[str, str], case: Case | None, longest: int) -> str:
-    """Tell what a version is worth.
+    """Write what a version is worth.
 
     Parameters
     ----------

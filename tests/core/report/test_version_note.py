@@ -18,7 +18,7 @@ def case(names, truth, predicted):
     return Case(np.array(truth, dtype=object), model, None, "macro_f1")
 
 
-def test_it_tells_the_verdict_the_reasons_the_pages_and_every_class():
+def test_it_has_the_verdict_the_reasons_the_pages_and_every_class():
     truth, predicted = ["Theft"] * 4 + ["Robbery"] * 2, ["Theft"] * 3 + ["Robbery"] * 2 + ["Theft"]
     note = version_note(verdict("Recall of Robbery fell."), LINKS, case(["Theft", "Robbery"], truth, predicted), 4_000)
     assert note.startswith("**reject**: [gate report](#/a), [training](#/b)\n\n- Recall of Robbery fell.\n\n")
