@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from benchmarks.serve import measure_serve
 from benchmarks.speed_grid import WAYS, measure_grid
 from benchmarks.speed_growth import measure_growth
 from benchmarks.speed_parts import measure_capped, measure_dask, measure_scoring, measure_smotenc
@@ -28,6 +29,7 @@ PARTS: dict[str, tuple[str, Callable[[Path, int | None], Iterator[str]]]] = {
     "smotenc": ("SMOTENC compared with imbalanced-learn's", measure_smotenc),
     "capped": ("Capped balancing of 1,104,000 rows", measure_capped),
     "scoring": ("Scoring a Parquet file with a registered model", measure_scoring),
+    "serve": ("Serving beside MLflow's own server, the same LightGBM model on both", measure_serve),
     "dask": ("What a Dask cluster costs per unit", measure_dask),
 }
 

@@ -1,4 +1,4 @@
-"""What a training may be asked for: read in a moment, so that a command can answer before it loads its libraries."""
+"""What long flows may be asked for: read in a moment, so that a command can answer before it loads its libraries."""
 
 from __future__ import annotations
 
@@ -31,4 +31,20 @@ class TrainRequest(BaseModel):
         "processes from 20,000 training rows on; unset means EVENHAND_RUNNER, or auto. The result is the same, but "
         "for a model that is `distributed`",
     )
+    no_reuse: bool = Field(
+        default=False, description="fit everything again; otherwise finished fits of earlier trainings are read"
+    )
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets again")
+
+
+class AnalyseRequest(BaseModel):
+    """Map where and when recorded crime is likely in the coming weeks, judged against plain counts of the past."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
+    data: str | None = Field(
+        default=None, description="a CSV or Parquet file, or a glob, in the place of the problem's own source"
+    )
+    seed: int = Field(default=42, ge=0, description="of models and of intervals")
+    clear_cache: bool = Field(default=False, description="fetch the data again")

@@ -5,9 +5,9 @@ from __future__ import annotations
 if __name__ == "__main__":  # before the imports below, which take seconds
     import sys
 
-    from flows.train_command import main
+    from flows.commands import train as command
 
-    main()
+    command()
     sys.exit()
 
 from importlib import import_module
@@ -33,8 +33,9 @@ from tasks.reporting.candidates import draw_all, log_all
 from tasks.reporting.explain import explain_winner
 from tasks.reporting.finish import finish, log_inputs, report_of_failure, write_comparison
 from tasks.review.request_review import request_review
+from tasks.training.choose import choose
 from tasks.training.compare import compare
-from tasks.training.evaluate import choose, evaluate_all, score_all
+from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.leak_check import check_columns, find_leaks
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.race import run_race
@@ -76,7 +77,8 @@ def read_problem(request: TrainRequest) -> Problem:
 def train(request: TrainRequest) -> dict[str, Any]:
     """From rows to a judged version, step by step; returns the summary."""
     problem, preset, seed = read_problem(request), request.preset, request.seed
-    with open_training(problem, preset, seed) as training, WorkerStarter(request.runner, training) as starter:
+    opened = open_training(problem, preset, seed, reuse=not request.no_reuse)
+    with opened as training, WorkerStarter(request.runner, training) as starter:
         step = training.step
         snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
@@ -99,7 +101,8 @@ def train(request: TrainRequest) -> dict[str, Any]:
         fold_units, stopped = step("cross_validate", doing, run_race, units, grid)
         scored = step("evaluate", "score them out of fold", evaluate_all, context, grid, fold_units, stopped)
         stacked, scored, fold_units = step("stack", "stack the best", stack_best, units, scored, fold_units)
-        winner, finalists = choose(problem, scored), [fit for fit in fits(grid) if fit.fit_name not in stopped]
+        winner, choice = choose(context, scored)
+        finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
 
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, predict {parts.holdout.rows:,}"
         refitted, holdout_units = step("refit", doing, refit_all, units, winner, fold_units, finalists, stacked)
@@ -107,9 +110,9 @@ def train(request: TrainRequest) -> dict[str, Any]:
         results = step("score", "score them on the held-out rows", score_all, context, scored, holdout_units)
         checked = (training, context, validated.good, results, columns)
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *checked)
-        evidence = step("compare", "find out what helps, and how sure that is", compare, context, results)
+        evidence = step("compare", "find out what helps, and how sure that is", compare, context, results, choice)
         explanation = step("explain", "find out what the winner goes by", explain_winner, context, winner, refitted)
-        compared = Compared(results, evidence, winner, leaks, explanation)
+        compared = Compared(results, evidence, winner, choice, leaks, explanation)
         with report_of_failure(training, data, compared):
             write_comparison(training, context, compared)
             step("log", f"log {len(results)} candidates", log_all, training, compared, drawing)

@@ -36,7 +36,7 @@ class ClassScores:
     roc_auc: float
 
 
-FIRST, MORE = ("average_precision", "macro_f1"), ("balanced_accuracy", "ece", "log_loss")
+FIRST, MORE = ("average_precision", "macro_f1"), ("ece", "log_loss")
 LONGEST_SLUG = 180
 NO_ROWS = ClassScores(math.nan, math.nan, math.nan, 0, math.nan, math.nan)
 

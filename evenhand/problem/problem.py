@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from evenhand.errors import ProblemError
+from evenhand.problem.analysis import Analysis
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.models import EVIDENCE_KINDS, SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
@@ -92,6 +93,7 @@ class Problem(Frozen):
     )
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()
+    analysis: Analysis = Analysis()
     report: ReportPolicy = ReportPolicy()
     review: Literal["required", "never"] = "required"
     reviewers: tuple[Reviewer, ...] = Field(default=(), description="who may decide; empty: anybody who gives a name")
@@ -142,7 +144,7 @@ class Problem(Frozen):
         """Every raw column this problem reads, each once."""
         names = [c for features in self.features.values() for c in features.columns]
         folds_column = getattr(self.split.folds, "column", None)
-        names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
+        names += [name for name in (self.target.column, self.split.holdout.column, folds_column) if name]
         names += [d.per for d in self.decisions if isinstance(d, CapacityDecision) and d.per]
         names += [*self.sensitive, *(part.column for part in self.gate.slices)]
         names += [self.split.blocks.column] if self.split.blocks else []

@@ -79,7 +79,9 @@ def _with_all(problem: Problem) -> Problem:
     """Add the families that balance by themselves and the decision rules; bound what a fit sees."""
     names = {model.name for model in problem.models}
     names |= {model.name for model in problem.balancing_models}
-    balancing = [spec for spec in FULL_MODELS if spec.name not in names]
+    timeless = problem.split.holdout.order is None  # lightgbm_continued begins on the older rows
+    possible = (spec for spec in FULL_MODELS if not (timeless and spec.kind == "lightgbm_continued"))
+    balancing = [spec for spec in possible if spec.name not in names]
     rules = [_possible(decision, problem) for decision in FULL_DECISIONS]
     stated = {decision.name for decision in problem.decisions}
     return problem.model_copy(

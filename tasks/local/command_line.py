@@ -17,7 +17,7 @@ from pydantic_settings import CliApp, SettingsError
 
 from evenhand.errors import EvenhandError
 from evenhand.text.printable import printable
-from tasks.local.prefect_server import start_server
+from tasks.local.prefect_server import started_server
 from tasks.local.services import check_services
 from tasks.processes.command_start import mark_start
 
@@ -53,16 +53,17 @@ def run_flow(request_type: type[Request], command: FlowCommand[Request]) -> None
     def run(request: Request) -> None:
         print(printable(command.first_line(request)), flush=True)  # noqa: T201 - a command prints
         check_services(("Prefect", "store"))
-        server = start_server()
-        module = import_module(command.module)
-        from tasks.local.quiet_prefect import quiet_prefect
+        with started_server() as server:
+            module = import_module(command.module)
+            from tasks.local.quiet_prefect import quiet_prefect
 
-        quiet_prefect()
-        getattr(module, command.prepare)(request)
-        if server is not None:
-            server.wait()
-        gc.freeze()  # imported objects stay, so no collection need visit them
-        getattr(module, command.flow)(request)
+            quiet_prefect()
+            getattr(module, command.prepare)(request)
+            flow = getattr(module, command.flow)
+            if server is not None:
+                flow = server.ready(flow)
+            gc.freeze()  # imported objects stay, so no collection need visit them
+            flow(request)
 
     run_command(request_type, run)
 

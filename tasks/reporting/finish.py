@@ -16,6 +16,7 @@ from evenhand.report.calibration_table import calibration_table
 from evenhand.report.candidate_row import Row
 from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard, shortened
 from evenhand.report.evidence_text import as_markdown, as_text
+from evenhand.report.expected_score import expected_score
 from evenhand.report.figures import to_png
 from evenhand.report.summary import (
     CandidateSummary,
@@ -26,6 +27,7 @@ from evenhand.report.summary import (
     VerdictSummary,
     WinnerSummary,
     class_values,
+    expected_of,
     metric_values,
     studies,
     summed_up,
@@ -103,7 +105,7 @@ def finish(training: Training, data: TrainingData, compared: Compared, outcome: 
     with suppress(Exception):  # a page without this link is a page
         training_runs.fetch_gate_report(now.run_id, training.folder)
     _, page = _write_files(training, data, compared, (model, outcome.verdict))
-    shutil.rmtree(training.folder / "units")
+    training.open_folder.close()
     logging = training.elapsed
     log_parent(training, compared, outcome)
     training.seconds |= {"report": round(logging - begun, 2), "log_training": round(training.elapsed - logging, 2)}
@@ -174,6 +176,7 @@ def _summary(
         ),
         candidates=tuple(_candidate_summary(result) for result in compared.results),
         winner=_named(compared.winner),
+        expected=expected_of(compared.choice),
         leak_sentinel=compared.leaks.leak_sentinel,
         verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
         model=model,
@@ -305,6 +308,7 @@ def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcom
             }
             values = [f"{called} {decimal(scores.metrics[name], digits=4)}" for called, name in names.items()]
             training.say(f"{compared.winner.name}, {label}: {', '.join(values)}")
+    training.say(expected_score(expected_of(compared.choice), problem.metric))
     training.say(_about_calibration(winning))
     training.say(f"\nVerdict on {registered.name} version {registered.version}: {outcome.verdict.outcome}")
     for reason in outcome.verdict.reasons:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from evenhand.metrics.scores import headline
 from evenhand.report.candidate_tables import baseline_against_resampled
 from evenhand.report.evidence_text import methods_as_markdown
+from evenhand.report.summary import expected_of
 from evenhand.report.table_text import plain_markdown, render_markdown
 from evenhand.report.tracked_tables import candidate_table, class_table
 from evenhand.training.leak_checks import LEAK_SENTINEL
@@ -26,6 +27,9 @@ def log_parent(training: Training, compared: Compared, outcome: WinnerOutcome) -
     metrics: dict[str, float] = {}
     for prefix, scores in (("oof", winning.oof), ("test", winning.test)):
         metrics |= headline(scores, prefix, training.problem.metric) if scores is not None else {}
+    found = expected_of(compared.choice)
+    expected = {"test_expected": found.value, "test_expected_low": found.low, "test_expected_high": found.high}
+    metrics |= {name: value for name, value in expected.items() if value is not None}
     tags = {
         "winner": compared.winner.name,
         "verdict": verdict.outcome,

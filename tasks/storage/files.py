@@ -14,7 +14,12 @@ _reading = threading.Lock()
 
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON; NaN and infinity are refused."""
-    write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file as UTF-8."""
+    write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evenhand.errors import EvenhandError
 from evenhand.text.printable import printable
-from tasks.tracking.run_owner import owner_tags
+from tasks.processes.owner import owner_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

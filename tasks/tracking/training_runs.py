@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from evenhand.errors import EvenhandError
+from tasks.processes.owner import is_stale
 from tasks.settings import settings
 from tasks.tracking import pages
 from tasks.tracking.client import artifact_location, connect
-from tasks.tracking.run_owner import is_stale
 from tasks.tracking.run_writer import PARENT, create_run, end_run, log_files, log_values, tag_text
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def start_training(experiment: str, run_name: str, params: Mapping[str, object],
 
 
 def close_stale_runs(experiment: str) -> int:
-    """Set to FAILED the open runs of this host whose process is gone; runs of other hosts are left alone.
+    """Set to KILLED the open runs of this host whose process is gone; runs of other hosts are left alone.
 
     Returns
     -------
@@ -155,7 +155,7 @@ def _close_stale(client: MlflowClient, experiment_id: str) -> int:
     runs = _search(client, experiment_id, "attributes.status = 'RUNNING'")
     stale = [run.info.run_id for run in runs if is_stale(run.data.tags)]
     for run_id in stale:
-        end_run(client, run_id, "FAILED", KILLED)
+        end_run(client, run_id, "KILLED", KILLED)
     return len(stale)
 
 

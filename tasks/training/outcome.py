@@ -9,6 +9,7 @@ from evenhand.data.references import Reference
 from evenhand.evidence.types import Evidence
 from evenhand.explain.explanation import Explanation
 from evenhand.gate.verdict import Verdict
+from evenhand.selection.choice import Choice
 from evenhand.training.candidates import Candidate
 from evenhand.training.leak_checks import LeakReport
 from tasks.data.balance import Balanced
@@ -35,6 +36,7 @@ class Compared:
     results: Sequence[Result]
     evidence: Evidence
     winner: Candidate
+    choice: Choice
     leaks: LeakReport
     explanation: Explanation | None = None
 

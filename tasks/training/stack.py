@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_key
 from evenhand.metrics.scores import score
-from evenhand.postprocess.choose_calibration import Calibration
+from evenhand.postprocess.choose_calibration import UNCHANGED
 from evenhand.postprocess.fit_rules import AnyDecision
 from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import ARGMAX
@@ -35,9 +35,11 @@ from evenhand.training.stacking import (
     stack_of,
 )
 from tasks.registry.store_model import write_model
+from tasks.training.confirm import confirmed_units
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, ranked, winning_postprocessing
-from tasks.training.fit import FittedOnAll, Refitted, fit_on_all, model_path
+from tasks.training.fit import FittedOnAll, Refitted, Winner, example_rows, fit_on_all, model_path
+from tasks.training.kept.kept_fits import KeptFits
 from tasks.training.results import Result, oof_predictions, shares_of
 from tasks.training.unit_runner import UnitRunner, run_refits, run_units
 from tasks.training.units import Unit, UnitWorkers, write_probabilities
@@ -96,13 +98,15 @@ def refit_all(
     dict of str to list of Unit
         The unit of each fit on the held-out rows, by fit name.
     """
+    own = confirmed_units(runner, winner, fold_units)
     postprocessing = winning_postprocessing(runner.context, winner, fold_units[winner.fit_name])
+    won = Winner(winner, postprocessing, own)
     if stacked is None or stacked.candidate.fit_name != winner.fit_name:
-        refitted, holdout_units = run_refits(runner, winner, postprocessing, candidates)
+        refitted, holdout_units = run_refits(runner, won, candidates)
         if stacked is not None:
             holdout_units[stacked.candidate.fit_name] = [stack_holdout(runner.context, stacked, holdout_units)]
         return refitted, holdout_units
-    refitted, done = refit_stack(runner.context, stacked, postprocessing, runner.workers)
+    refitted, done = refit_stack(runner.context, stacked, won, runner.workers, runner.training.kept)
     others = [candidate for candidate in candidates if candidate.fit_name not in done]
     return refitted, {**run_units(runner, others, HOLDOUT_FOLD), **done}
 
@@ -196,9 +200,13 @@ def stack_holdout(context: TrainingContext, stacked: Stacked, holdout_units: Map
 
 @task(name="refit stack", task_run_name="refit {stacked.candidate.name}", cache_policy=NO_CACHE)
 def refit_stack(
-    context: TrainingContext, stacked: Stacked, postprocessing: Postprocessing, workers: UnitWorkers | None = None
+    context: TrainingContext,
+    stacked: Stacked,
+    winner: Winner,
+    workers: UnitWorkers | None = None,
+    kept: KeptFits | None = None,
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
-    """Fit the members of a winning stack on all training rows and make one model of them.
+    """Fit the members of a winning stack on all training rows and make one model of them; or take the kept one.
 
     Returns
     -------
@@ -206,17 +214,25 @@ def refit_stack(
     dict of str to list of Unit
         The unit of each fit on the held-out rows, the stack's own among them.
     """
-    plain = Postprocessing(postprocessing.rule, Calibration(prior=False, calibrator=None), "calibrated")
-    members = [fit_on_all(context, member, plain, workers) for member in stacked.candidate.members]
+    candidate, postprocessing, path = stacked.candidate, winner.postprocessing, model_path(context, stacked.candidate)
+    example = pd.concat([example_rows(context, member) for member in candidate.members], axis=1)
+    example = example.loc[:, ~example.columns.duplicated()]
+    known = kept.model(context, candidate, candidate.members, winner.fold_units, path) if kept else None
+    if known is not None:
+        holdout_units = {unit.candidate.fit_name: [unit] for unit in known[1]}
+        unit = stack_holdout(context, stacked, holdout_units)
+        return Refitted(unit, known[0], example), holdout_units | {candidate.fit_name: [unit]}
+    plain = Postprocessing(postprocessing.rule, UNCHANGED, "calibrated")
+    members = [fit_on_all(context, member, plain, workers) for member in candidate.members]
     holdout_units = {member.unit.candidate.fit_name: [member.unit] for member in members}
     unit = stack_holdout(context, stacked, holdout_units)
-    example = pd.concat([member.example for member in members], axis=1)
-    example = example.loc[:, ~example.columns.duplicated()]
     fitted = fitted_stack([_at_natural_prevalence(one) for one in members], stacked.combiner, list(example.columns))
     calibrator = postprocessing.calibration.for_model(shares_of(unit))
     fitted = fitted.set_params(rule=postprocessing.rule, calibrator=calibrator, decides_on=postprocessing.decides_on)
-    model = write_model(fitted, model_path(context, stacked.candidate))
-    return Refitted(unit, model, example), holdout_units | {stacked.candidate.fit_name: [unit]}
+    model = write_model(fitted, path)
+    if kept is not None:
+        kept.keep_model(context, candidate, [member.unit for member in members], winner.fold_units, model)
+    return Refitted(unit, model, example), holdout_units | {candidate.fit_name: [unit]}
 
 
 def _at_natural_prevalence(member: FittedOnAll) -> FittedCandidate:

@@ -36,6 +36,10 @@ class Unit:
     """Findings of the leak sentinel; None where nothing was fitted."""
     nested: tuple[Path, ...] = ()
     """Of a stack: see :class:`evenhand.metrics.predictions.Predictions`."""
+    foreign: bool = False
+    """Whether it was read from a shared store, and a training of another home has fitted it."""
+    read: bool = False
+    """Whether it was read, not fitted."""
 
 
 class UnitWorkers(Protocol):

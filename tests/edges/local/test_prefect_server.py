@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from evenhand.errors import EvenhandError
-from tasks.local import prefect_server
-from tasks.local.prefect_server import EmbeddedServer, server_address, start_server
+from tasks.local import embedded_server, prefect_server
+from tasks.local.embedded_server import EmbeddedServer
+from tasks.local.prefect_server import server_address, started_server
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,8 @@ def test_a_server_that_is_named_is_taken(monkeypatch):
     assert server_address() is None
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     assert server_address() == "http://127.0.0.1:9/api"
-    assert start_server() is None
+    with started_server() as server:
+        assert server is None
 
 
 @pytest.mark.parametrize(
@@ -47,20 +49,22 @@ def test_a_server_that_a_file_names_is_taken(tmp_path, file, text):
     assert done.stdout.strip() == "http://127.0.0.1:9/api"
 
 
-def test_a_server_that_ends_is_one_sentence_with_its_last_line(monkeypatch):
+def test_a_server_that_ends_is_one_sentence_with_its_last_line(tmp_path, monkeypatch):
     monkeypatch.delenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")
     dead = [sys.executable, "-c", "print('first'); raise SystemExit('no such table: flow\\x1b[2J')"]
     real = subprocess.Popen
-    started = []
-    monkeypatch.setattr(
-        prefect_server.subprocess, "Popen", lambda command, **how: started.append(command) or real(dead, **how)
-    )
-    server = start_server()
-    assert isinstance(server, EmbeddedServer)
+    monkeypatch.setattr(embedded_server.subprocess, "Popen", lambda command, **how: real(dead, **how))
+    server = EmbeddedServer(tmp_path)
     assert os.environ["PREFECT_API_URL"] == server.address
-    with pytest.raises(
-        EvenhandError, match=r"did not start on .*exit code 1\. Its last line: no such table: flow\\x1b"
-    ):
+    with pytest.raises(EvenhandError, match=r"not start on .*exit code 1\. Its last line: no such table: flow\\x1b"):
         server.wait()
-    assert len(started) == prefect_server.STARTS
-    assert len({command[command.index("--port") + 1] for command in started}) > 1
+    server.end()
+
+
+def test_what_a_command_leaves_behind_is_one_mark_until_its_server_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr(prefect_server, "EmbeddedServer", lambda home: None)
+    with started_server() as server:
+        assert server is not None
+        assert (tmp_path / "prefect" / prefect_server.MARK).read_text() == str(os.getpid())
+        assert len(list((tmp_path / "prefect" / "commands").glob("*.json"))) == 1
+    assert list((tmp_path / "prefect" / "commands").glob("*.json")) == []

@@ -56,7 +56,9 @@ def logged(home, monkeypatch):
         training = Training(f"t{n_classes}", folder, problem, "standard", 0, "evenhand-small", run_id)
         evidence = SimpleNamespace(candidates=(), metric="macro_f1")
         leaks = SimpleNamespace(leak_sentinel="clean")
-        compared = Compared(results, evidence, results[1].candidate, leaks)
+        expected = SimpleNamespace(estimate=0.5, low=0.4, high=float("nan"))
+        choice = SimpleNamespace(expected=expected, out_of_fold=0.5, candidates=3)
+        compared = Compared(results, evidence, results[1].candidate, choice, leaks)
         calls, store = [], type(connect()._tracking_client.store)
         with monkeypatch.context() as patch:
             for name in WRITES:
@@ -83,6 +85,7 @@ def test_runs_can_be_filtered_and_what_they_lack_is_in_the_tables_of_the_trainin
     log_parent(done.training, done.compared, WinnerOutcome(registered, verdict, ""))
     client = connect()
     parent = client.get_run(done.training.run_id)
+    assert {"test_expected", "test_expected_low"} == {name for name in parent.data.metrics if "expected" in name}
     assert len(parent.data.metrics) == 10
     assert sorted(parent.data.metrics)[:2] == ["oof_average_precision", "oof_macro_f1"]
     assert parent.data.tags["verdict_reasons"] == "Recall fell \\x1b[2J."

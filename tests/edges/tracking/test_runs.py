@@ -15,8 +15,9 @@ import pytest
 
 from evenhand.data.references import Reference
 from evenhand.errors import EvenhandError
+from tasks.processes import owner
 from tasks.settings import settings
-from tasks.tracking import run_owner, training_runs
+from tasks.tracking import training_runs
 from tasks.tracking.candidate_runs import CandidateRun, log_candidate, parent_run
 from tasks.tracking.client import connect
 from tasks.tracking.run_inputs import log_input
@@ -76,7 +77,7 @@ time.sleep(120)
 """
 
 
-def test_runs_of_a_killed_training_are_failed_at_the_next_start(training):
+def test_runs_of_a_killed_training_are_closed_at_the_next_start(training):
     process, line = start_process(OPEN_AND_HANG)
     killed = line.split()
     try:
@@ -87,22 +88,20 @@ def test_runs_of_a_killed_training_are_failed_at_the_next_start(training):
         process.wait()
     training_runs.start_training("toy", "next", {}, {})
     for run_id in killed:
-        assert get_run(run_id).info.status == "FAILED"
+        assert get_run(run_id).info.status == "KILLED"
         assert get_run(run_id).data.tags["evenhand.ended"] == training_runs.KILLED
     assert get_run(training).info.status == "RUNNING"
 
 
 def test_a_later_process_with_the_same_id_does_not_keep_a_run_open(training):
-    connect().set_tag(training, run_owner.PID_STARTED, "an earlier boot 17")
+    connect().set_tag(training, owner.PID_STARTED, "an earlier boot 17")
     assert training_runs.close_stale_runs("toy") == 1
-    assert get_run(training).info.status == "FAILED"
+    assert get_run(training).info.status == "KILLED"
 
 
-@pytest.mark.parametrize(
-    ("tag", "value"), [(run_owner.HOST, "elsewhere"), (run_owner.PID, ""), (run_owner.PID_STARTED, "")]
-)
+@pytest.mark.parametrize(("tag", "value"), [(owner.HOST, "elsewhere"), (owner.PID, ""), (owner.PID_STARTED, "")])
 def test_a_run_whose_process_is_unknown_here_is_left_open(training, tag, value):
-    connect().set_tag(training, run_owner.PID, "999999999")
+    connect().set_tag(training, owner.PID, "999999999")
     connect().set_tag(training, tag, value)
     assert training_runs.close_stale_runs("toy") == 0
     assert get_run(training).info.status == "RUNNING"
@@ -122,7 +121,7 @@ def test_a_zombie_process_counts_as_ended():
     process = subprocess.Popen([sys.executable, "-c", ""])
     while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
         time.sleep(0.01)
-    assert run_owner.process_start(process.pid) is None
+    assert owner.process_start(process.pid) is None
     process.wait()
 
 
@@ -130,15 +129,15 @@ def test_the_start_of_a_process_is_read_from_ps_without_proc(monkeypatch):
     real = Path.exists
     monkeypatch.setattr(Path, "exists", lambda self: str(self) != "/proc/self/stat" and real(self))
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, "Sun Nov 22 01:44\n", ""))
-    assert run_owner.process_start(os.getpid()) == "Sun Nov 22 01:44"
+    assert owner.process_start(os.getpid()) == "Sun Nov 22 01:44"
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 1, "", ""))
-    assert run_owner.process_start(os.getpid()) is None
+    assert owner.process_start(os.getpid()) is None
 
 
 def test_the_embedded_store_keeps_its_files_in_home(training, folder):
     training_runs.log_training(training, {}, {}, folder)
     assert len(list(settings().artifacts.rglob("*.png"))) == 6
-    assert get_run(training).data.tags[run_owner.HOST] == socket.gethostname()
+    assert get_run(training).data.tags[owner.HOST] == socket.gethostname()
 
 
 def test_a_candidate_is_a_finished_child_run_with_its_values(training):
