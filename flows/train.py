@@ -52,7 +52,8 @@ class TrainRequest(BaseModel):
 
     problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
     data: str | None = Field(
-        default=None, description="a CSV or Parquet file, or a glob, in the place of the problem's own source"
+        default=None,
+        description="a CSV, Parquet, Excel or GeoJSON file, a glob or a folder, in the place of the problem's source",
     )
     preset: Preset = Field(
         default="standard",
