@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 RunnerName = Literal["auto", "threads", "processes", "dask"]
@@ -38,8 +38,16 @@ class Settings(BaseSettings):
         default="auto",
         description="where units of work run: in threads, worker processes or on Dask; auto goes by the rows",
     )
+    units_limit: ByteSize = Field(
+        default=ByteSize(5_000_000_000),
+        description="size of the finished fits that the store keeps for later trainings, such as 500MB; the oldest go",
+    )
     dask_address: str = Field(default="", description="scheduler of a Dask cluster, for the runner dask")
     dask_units: int = Field(default=64, ge=1, description="units that are asked of a Dask cluster at a time")
+    serve_keys: str = Field(default="", description="API keys of `make serve`: name:sha256 of each, with commas")
+    serve_log: str = Field(
+        default="", description="column that identifies a row: `make serve` keeps its predictions in the store"
+    )
 
     @property
     def store_uri(self) -> str:

@@ -40,7 +40,7 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", "\n".join(name.splitlines()))
 
 
-def describe_missing(found: Sequence[str], expected: Sequence[str]) -> str:
+def describe_missing(found: Sequence[str], expected: Sequence[str], of: str = "file") -> str:
     """Write in one sentence which expected columns are missing, and the likely reason.
 
     Parameters
@@ -49,6 +49,8 @@ def describe_missing(found: Sequence[str], expected: Sequence[str]) -> str:
         Column names of the file.
     expected : sequence of str
         Column names it must have, in any order.
+    of : str
+        What has the columns: a file, or a row that was sent.
 
     Examples
     --------
@@ -64,7 +66,7 @@ def describe_missing(found: Sequence[str], expected: Sequence[str]) -> str:
         )
     text = f"missing column{'s' * (len(missing) > 1)} {', '.join(_with_guess(n, extra) for n in missing[:_SHOWN])}"
     text += f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    return text + (f"; the file also has {_listed(extra)}" if extra else "; the file has no other columns")
+    return text + (f"; the {of} also has {_listed(extra)}" if extra else f"; the {of} has no other columns")
 
 
 def are_values(names: Sequence[str]) -> bool:

@@ -10,7 +10,8 @@ the nearest neighbours in space, and rates of earlier periods.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from sklearn.preprocessing import TargetEncoder
 
 from evenhand.data.number_range import LARGEST, within_range
 from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.data.times import as_format
 from evenhand.errors import ProblemError
 from evenhand.problem import Rate
 from evenhand.text.cell_text import canonical_text
@@ -70,7 +72,7 @@ class RateCategories(TransformerMixin, BaseEstimator):
         ProblemError
             When a crossing has more than 2^62 categories.
         """
-        named = dict.fromkeys((column, _step(part, column)) for part in self.parts for column in part["columns"])
+        named = dict.fromkeys((column, step_of(part, column)) for part in self.parts for column in part["columns"])
         self.values_ = {
             _stepped(column, step): sorted(set(_names(X[column], step)[1]) - {""}) for column, step in named
         }
@@ -85,13 +87,7 @@ class RateCategories(TransformerMixin, BaseEstimator):
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return an int array of shape (n_rows, n_crossings)."""
-        crossed = []
-        for part in self.parts:
-            total, unseen = np.zeros(len(X), dtype=np.int64), np.zeros(len(X), dtype=bool)
-            for codes, size in self._factors(part, X):
-                total = total * size + codes
-                unseen |= codes == UNSEEN
-            crossed.append(np.where(unseen, UNSEEN, total))
+        crossed = [crossing(self._factors(part, X)) for part in self.parts]
         return np.column_stack(crossed)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
@@ -100,19 +96,22 @@ class RateCategories(TransformerMixin, BaseEstimator):
 
     def _factors(self, part: dict, X: pd.DataFrame) -> list[tuple[np.ndarray, int]]:
         """Return the codes of each part of a crossing, 0 for missing, and the number of possible codes."""
-        factors = [self._column_codes(X[column], _step(part, column)) for column in part["columns"]]
+        factors = [self._column_codes(X[column], step_of(part, column)) for column in part["columns"]]
         if part["time"]:
             factors += _time_codes(X, part["time"])
         if part["latitude"]:
             factors.append(_cell_codes(X[part["latitude"]], X[part["longitude"]], part["cell"]))
         return factors
 
+    def codes_by_name(self, column: str, step: float | None) -> dict[str, int]:
+        """Return the code of every name of a column that the training rows have; that of "", missing, is 0."""
+        return {"": 0, **{value: i for i, value in enumerate(self.values_[_stepped(column, step)], start=1)}}
+
     def _column_codes(self, column: pd.Series, step: float | None) -> tuple[np.ndarray, int]:
-        values = self.values_[_stepped(str(column.name), step)]
-        code_of = {"": 0, **{value: i for i, value in enumerate(values, start=1)}}
+        code_of = self.codes_by_name(str(column.name), step)
         codes, names = _names(column, step)
         known = np.asarray([code_of.get(name, UNSEEN) for name in names] + [0], dtype=np.int64)
-        return known[codes], len(values) + 1
+        return known[codes], len(code_of)
 
 
 class RateEncoder(TargetEncoder):
@@ -152,7 +151,7 @@ def rate_steps(rates: Sequence[Rate]) -> list[tuple[str, Pipeline, list[str]]]:
 
 def rate_name(part: dict[str, Any]) -> str:
     """Return the name of a crossing: ``premises_type x occurrencehour``."""
-    names = [_stepped(column, _step(part, column)) for column in part["columns"]]
+    names = [_stepped(column, step_of(part, column)) for column in part["columns"]]
     if part["time"]:
         names += [f"{part['time']['column']} {unit}" for unit in part["time"]["parts"]]
     if part["latitude"]:
@@ -160,7 +159,17 @@ def rate_name(part: dict[str, Any]) -> str:
     return " x ".join(names)
 
 
-def _step(part: dict[str, Any], column: str) -> float | None:
+def crossing(factors: Sequence[tuple[np.ndarray, int]]) -> np.ndarray:
+    """Return the code of a crossing from the codes of its parts and their sizes; -1 where a part is unseen."""
+    total, unseen = np.zeros_like(factors[0][0]), np.zeros(len(factors[0][0]), dtype=bool)
+    for codes, size in factors:
+        total = total * size + codes
+        unseen |= codes == UNSEEN
+    return np.where(unseen, UNSEEN, total)
+
+
+def step_of(part: dict[str, Any], column: str) -> float | None:
+    """Return the width of the steps that a crossing rounds a column to."""
     return part.get("steps", {}).get(column)
 
 
@@ -174,10 +183,11 @@ def _names(column: pd.Series, step: float | None = None) -> tuple[np.ndarray, li
     A value has one name however it is written, so that raw text and typed columns agree: ``5``, ``5.0`` and 5.
     """
     codes, distinct = pd.factorize(column)
-    return codes, [_name(value, step) for value in distinct]
+    return codes, [name_of(value, step) for value in distinct]
 
 
-def _name(value: Any, step: float | None) -> str:
+def name_of(value: Any, step: float | None) -> str:
+    """Return the name of a value that is not missing; "" where it counts as missing."""
     text = canonical_text(value)
     if step is None:
         return text
@@ -198,16 +208,32 @@ def part_of_time(times: pd.Series, part: str) -> np.ndarray:
 
 def _time_codes(X: pd.DataFrame, time: dict[str, Any]) -> list[tuple[np.ndarray, int]]:
     column = time["column"]
-    times = parse_columns(X[[column]], {column: ColumnType("time", time["format"])})[0][column]
-    numbers = [part_of_time(times, unit) for unit in time["parts"]]
-    return [(np.nan_to_num(number + 1).astype(np.int64), 10_001) for number in numbers]
+    times = parse_columns(X[[column]], {column: ColumnType("time", as_format(time["format"]))})[0][column]
+    return part_codes(time["parts"], partial(part_of_time, times))
+
+
+def part_codes(parts: Sequence[str], part_of: Callable[[str], np.ndarray]) -> list[tuple[np.ndarray, int]]:
+    """Return the code of each part of times, 0 where it is missing, and the number of possible codes."""
+    return [(np.nan_to_num(part_of(part) + 1).astype(np.int64), 10_001) for part in parts]
 
 
 def _cell_codes(latitude: pd.Series, longitude: pd.Series, metres: float) -> tuple[np.ndarray, int]:
     """Return codes of square grid cells: bands of latitude, each divided by the local length of a degree."""
     frame = pd.DataFrame({"lat": latitude, "lon": longitude})
     typed, _ = parse_columns(frame, dict.fromkeys(("lat", "lon"), ColumnType("number")))
-    points = within_range(typed.to_numpy(dtype=float))
+    return cell_codes(typed.to_numpy(dtype=float), metres)
+
+
+def cell_codes(points: np.ndarray, metres: float) -> tuple[np.ndarray, int]:
+    """Return the code of each point's cell, 0 where it is missing, and the number of possible codes.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_rows, 2)
+        Latitude and longitude.
+    metres : float
+    """
+    points = within_range(points)
     inside = (np.abs(points) <= [90, 180]).all(axis=1)
     step = metres / METRES_PER_DEGREE
     band = np.floor((points[:, 0] + 90) / step)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
 from evenhand.data.number_range import within_range
 from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.data.times import as_format
 from evenhand.features.class_rates import part_of_time
 from evenhand.text.cell_text import canonical_text
 
@@ -60,14 +62,18 @@ class NumberCells(TransformerMixin, BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y: object = None) -> NumberCells:
         """Learn the quantiles of columns that are clipped or flagged by quantiles."""
-        numbers = self._numbers(X)
+        numbers = self._known(self._typed(X))
         self.bounds_ = [self._bounds(part, numbers[:, i]) for i, part in enumerate(self.parts)]
         self.n_features_in_ = X.shape[1]
         return self
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return a float array of shape (n_rows, n_columns + n_flags)."""
-        numbers = self._numbers(X)
+        return self.of_numbers(self._typed(X))
+
+    def of_numbers(self, numbers: np.ndarray) -> np.ndarray:
+        """Transform columns that are numbers already, shape (n_rows, n_columns)."""
+        numbers = self._known(numbers.copy())
         flags = []
         for i, (part, (low, high)) in enumerate(zip(self.parts, self.bounds_, strict=True)):
             action = (part["outliers"] or {}).get("action")
@@ -82,9 +88,13 @@ class NumberCells(TransformerMixin, BaseEstimator):
         flagged = [p["column"] for p in self.parts if (p["outliers"] or {}).get("action") == "flag"]
         return np.asarray([p["column"] for p in self.parts] + [f"{c} outlier" for c in flagged], dtype=object)
 
-    def _numbers(self, X: pd.DataFrame) -> np.ndarray:
+    @staticmethod
+    def _typed(X: pd.DataFrame) -> np.ndarray:
         typed, _ = parse_columns(X, dict.fromkeys(X.columns, ColumnType("number")))
-        numbers = typed.to_numpy(dtype=float, copy=True)
+        return typed.to_numpy(dtype=float, copy=True)
+
+    def _known(self, numbers: np.ndarray) -> np.ndarray:
+        """Set codes for missing, and numbers that no model can hold, to NaN; ``numbers`` is changed."""
         for i, part in enumerate(self.parts):
             numbers[np.isin(numbers[:, i], part["missing"]), i] = np.nan
         return within_range(numbers)
@@ -104,7 +114,9 @@ class TimeCells(TransformerMixin, BaseEstimator):
 
     _PERIOD: ClassVar[dict[str, float]] = {"month": 12.0, "dayofweek": 7.0, "dayofyear": 365.25, "hour": 24.0}
 
-    def __init__(self, parts: Sequence[str] = (), cyclic: Sequence[str] = (), format: str | None = None) -> None:
+    def __init__(
+        self, parts: Sequence[str] = (), cyclic: Sequence[str] = (), format: str | list[str] | None = None
+    ) -> None:
         self.parts = parts
         self.cyclic = cyclic
         self.format = format
@@ -118,9 +130,13 @@ class TimeCells(TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return a float array of shape (n_rows, n_parts + 2 * n_cyclic)."""
         column = X.columns[0]
-        typed, _ = parse_columns(X, {column: ColumnType("time", self.format)})
-        plain = [part_of_time(typed[column], part) for part in self.parts]
-        turns = [part_of_time(typed[column], part) / self._PERIOD[part] for part in self.cyclic]
+        typed, _ = parse_columns(X, {column: ColumnType("time", as_format(self.format))})
+        return self.of_parts(partial(part_of_time, typed[column]))
+
+    def of_parts(self, part_of: Callable[[str], np.ndarray]) -> np.ndarray:
+        """Transform times by a function that returns their year, month, ... as numbers."""
+        plain = [part_of(part) for part in self.parts]
+        turns = [part_of(part) / self._PERIOD[part] for part in self.cyclic]
         return np.column_stack([*plain, *(wave(2 * np.pi * t) for t in turns for wave in (np.sin, np.cos))])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
@@ -148,8 +164,17 @@ class CyclicCells(TransformerMixin, BaseEstimator):
         typed, _ = parse_columns(X, {column: ColumnType("text" if self.values else "number")})
         position = typed[column]
         if self.values:
-            position = position.map({canonical_text(name): i for i, name in enumerate(self.values)})
-        angle = 2 * np.pi * within_range(position.to_numpy(dtype=float, na_value=np.nan)) / self.period
+            position = position.map(self.positions)
+        return self.of_numbers(position.to_numpy(dtype=float, na_value=np.nan))
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """The position of each name; empty where the column holds numbers."""
+        return {canonical_text(name): i for i, name in enumerate(self.values)}
+
+    def of_numbers(self, positions: np.ndarray) -> np.ndarray:
+        """Transform positions, shape (n_rows,)."""
+        angle = 2 * np.pi * within_range(positions) / self.period
         return np.column_stack([np.sin(angle), np.cos(angle)])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
@@ -172,7 +197,11 @@ class CoordinateCells(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return a float array of shape (n_rows, 2)."""
         typed, _ = parse_columns(X, dict.fromkeys(X.columns, ColumnType("number")))
-        points = typed.to_numpy(dtype=float, copy=True)
+        return self.of_numbers(typed.to_numpy(dtype=float, copy=True))
+
+    def of_numbers(self, points: np.ndarray) -> np.ndarray:
+        """Transform points that are numbers already, shape (n_rows, 2)."""
+        points = points.copy()
         if self.box is not None:
             south, west, north, east = self.box
             inside = (points >= [south, west]) & (points <= [north, east])

@@ -3,6 +3,7 @@
 One YAML file in ``problems/`` is one :class:`Problem`. Every part is frozen and refuses unknown keys.
 """
 
+from evenhand.problem.analysis import Analysis
 from evenhand.problem.columns import Categorical, FeatureSet, Numeric, Rate, Target
 from evenhand.problem.common import BASE, LOWER_IS_BETTER, METRICS
 from evenhand.problem.detectors import DETECTORS, AnyDetector, Detector
@@ -50,6 +51,9 @@ from evenhand.problem.simple_strategies import (
 )
 from evenhand.problem.sources import (
     CsvSource,
+    ExcelSource,
+    FileSource,
+    GeoJsonSource,
     KaggleSource,
     Member,
     PackageSource,
@@ -75,6 +79,7 @@ __all__ = [
     "SELF_BALANCING",
     "SPACES",
     "AdasynStrategy",
+    "Analysis",
     "AnyDetector",
     "AnyStrategy",
     "Blocks",
@@ -89,12 +94,15 @@ __all__ = [
     "Detector",
     "EffectiveNumberStrategy",
     "EnnStrategy",
+    "ExcelSource",
     "ExtraCandidate",
     "FeatureSet",
+    "FileSource",
     "Floor",
     "ForwardFolds",
     "Freshness",
     "GatePolicy",
+    "GeoJsonSource",
     "GroupFolds",
     "Holdout",
     "KaggleSource",

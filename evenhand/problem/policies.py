@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from evenhand.problem.common import Frozen
-from evenhand.problem.person_names import clean_person_name, name_key
 from evenhand.problem.signing_keys import parse_key
+from evenhand.text.person_names import clean_person_name, name_key
 
 
 class Freshness(Frozen):

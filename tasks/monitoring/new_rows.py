@@ -129,8 +129,8 @@ def labelled_rows(watched: Watched, problem: Problem) -> pd.DataFrame:
 
 def newest_day(problem: Problem, frame: pd.DataFrame) -> str:
     """Return the day of the newest row, or the largest number; empty where no row has one."""
-    column = problem.split.holdout.column
-    if column not in frame:
+    column = problem.split.holdout.order
+    if column is None or column not in frame:
         return ""
     typed, _ = parse_columns(frame[[column]], {column: column_types(problem)[column]})
     newest = typed[column].max()

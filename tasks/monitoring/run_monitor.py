@@ -19,7 +19,7 @@ from tasks.data.problems import load_problem
 from tasks.monitoring.ask import ask_for_training
 from tasks.monitoring.new_rows import LABEL, labelled_rows, newest_day, read_file, take_labels, take_rows
 from tasks.monitoring.publish import publish
-from tasks.monitoring.watched import Watched, read_state, watched_champion, write_state
+from tasks.monitoring.watched import Watched, order_column, read_state, watched_champion, write_state
 from tasks.scoring.kept_predictions import PERIOD, PREDICTED
 
 
@@ -124,7 +124,7 @@ def _read_files(watched: Watched, state: MonitorState, request: MonitorRequest) 
         if path is None:
             continue
         base = load_problem(request.problem)
-        time, target = base.split.holdout.column, base.target.column
+        time, target = order_column(base), base.target.column
         named = [base.monitor.id] if base.monitor.id else []
         needed = [*watched.columns, time, *named] if of_rows else [*(named or watched.columns), target]
         file = read_file(request.problem, path, list(dict.fromkeys(needed)))

@@ -54,6 +54,23 @@ class Watched:
         return f"monitoring/{self.name}/v{self.version}-{self.sha256[:12]}"
 
 
+def order_column(problem: Problem) -> str:
+    """Return the column that puts rows in order, in whose periods the monitor counts.
+
+    Raises
+    ------
+    GateError
+        When the rows are held out at random, so that none is newer than another.
+    """
+    column = problem.split.holdout.order
+    if column is None:
+        raise GateError(
+            f"{problem.name} holds rows out at random, so none is newer than another and there is no period to watch: "
+            "write split.holdout with the column of a time (start or last), and train again"
+        )
+    return column
+
+
 def watched_champion(problem: Problem) -> Watched:
     """Load the champion of the ledger, its bytes checked.
 
@@ -62,6 +79,7 @@ def watched_champion(problem: Problem) -> Watched:
     GateError
         When there is no champion, or it was registered without a reference; the message says what to do.
     """
+    order_column(problem)
     name = model_name(problem.name)
     with registry_errors(f"looking for the champion of {name}"):
         promoted = settled_champion(connect(), name)[1]

@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 
 from evenhand.audit.chain import Record, RecordBody
 from evenhand.errors import GateError
+from tasks.processes.owner import is_stale, owner_tags
 from tasks.registry.champion_alias import add_record, reconcile
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import ModelName, registry_errors
 from tasks.tracking.client import connect
-from tasks.tracking.run_owner import is_stale, owner_tags
 
 ALARM, SUBJECTS, PERIOD, FAILED = "alarm", "subjects", "period", "failed"
 TEXT_LENGTH = 1_500  # of a record's reason, which names classes and columns of the data

@@ -11,7 +11,7 @@ from evenhand.problem import REVIEW_KEYS, Problem
 CONFIG, POLICY = "config_sha256", "policy_sha256"
 DATA_DIGESTS = ("data_sha256", "train_sha256", "holdout_sha256")
 ADDED_BY_DOWNLOAD = "registered_model_meta"  # MLflow adds it to what it downloads of a registered version
-_DESCRIPTIVE_FIELDS = {"source", "title", "about", "licence"}
+_DESCRIPTIVE_FIELDS = {"source", "title", "about", "licence", "analysis"}
 
 
 def model_sha256(folder: Path) -> str:

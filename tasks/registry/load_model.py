@@ -43,14 +43,25 @@ def load_with_reference(uri: str, sha256: str) -> tuple[FittedCandidate, bytes |
     """Load a model as :func:`load_model`, with the file of its reference for monitoring; None where it has none."""
     with tempfile.TemporaryDirectory() as folder:
         model = fetch_model(uri, Path(folder), sha256)
-        file, reference = _skops_file(uri, model), model / REFERENCE_FILE
-        try:
-            fitted = load_file(file)
-        except EvenhandError as refusal:
-            raise EvenhandError(f"{uri}: refused, {refusal}") from refusal
-        except Exception as error:  # a damaged or hostile file may raise anything
-            raise EvenhandError(f"{uri}: not a readable model: {type(error).__name__}: {error}") from error
-        return fitted, reference.read_bytes() if reference.is_file() else None
+        reference = model / REFERENCE_FILE
+        return read_model(uri, model), reference.read_bytes() if reference.is_file() else None
+
+
+def read_model(uri: str, folder: Path) -> FittedCandidate:
+    """Read a model from its files, whose digest was checked; ``uri`` is for messages.
+
+    Raises
+    ------
+    EvenhandError
+        As :func:`load_model`.
+    """
+    file = _skops_file(uri, folder)
+    try:
+        return load_file(file)
+    except EvenhandError as refusal:
+        raise EvenhandError(f"{uri}: refused, {refusal}") from refusal
+    except Exception as error:  # a damaged or hostile file may raise anything
+        raise EvenhandError(f"{uri}: not a readable model: {type(error).__name__}: {error}") from error
 
 
 def fetch_model(uri: str, target: Path, sha256: str) -> Path:
@@ -69,13 +80,24 @@ def fetch_model(uri: str, target: Path, sha256: str) -> Path:
         folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(target)))
     except (MlflowException, OSError) as error:
         raise EvenhandError(f"{uri}: no model can be fetched there: {error!r}") from error
+    check_digest(uri, folder, sha256)
+    return folder
+
+
+def check_digest(uri: str, folder: Path, sha256: str) -> None:
+    """Check that the files of a model are the recorded ones.
+
+    Raises
+    ------
+    EvenhandError
+        When they differ.
+    """
     found = model_sha256(folder)
     if found != sha256:
         raise EvenhandError(
             f"{uri}: refused, its files were changed after it was registered (digest {found[:16]}, recorded was "
             f"{sha256[:16]}). Put them back from a backup, or train again"
         )
-    return folder
 
 
 def load_file(file: Path) -> FittedCandidate:

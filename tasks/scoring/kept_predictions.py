@@ -87,8 +87,8 @@ def kept_rows(problem: Problem, frame: pd.DataFrame, table: pa.Table, columns: S
 
 def periods_of(problem: Problem, frame: pd.DataFrame) -> np.ndarray:
     """Name the period of each raw row; empty where it is not known."""
-    column = problem.split.holdout.column
-    if column not in frame:
+    column = problem.split.holdout.order
+    if column is None or column not in frame:
         return np.full(len(frame), "", dtype=object)
     typed, _ = parse_columns(frame[[column]], {column: column_types(problem)[column]})
     return period_names(typed[column], monitored_period(problem))

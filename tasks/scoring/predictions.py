@@ -14,10 +14,10 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from evenhand.data.number_range import beyond_range
-from evenhand.data.schema import column_types, parse_columns
+from evenhand.data.schema import parse_columns
 from evenhand.errors import StorageError
-from evenhand.postprocess.fit_rules import period_groups
-from evenhand.problem import CapacityDecision, Problem
+from evenhand.problem import Problem
+from evenhand.scoring.row_scorer import capacity_groups, capacity_period, model_types
 
 if TYPE_CHECKING:
     from evenhand.scoring.model import FittedCandidate
@@ -48,7 +48,7 @@ def predict_table(
         class, and ``not_scored``, the reason why a row has no prediction.
     """
     columns = list(fitted.encoder.feature_names_in_)
-    types = {name: kind for name, kind in column_types(problem).items() if name in columns}
+    types = model_types(problem, fitted)
     parts, reasons = [], np.full(len(frame), None, dtype=object)
     for start in range(0, len(frame), ROWS_PER_BATCH):
         typed, unreadable = parse_columns(frame[columns].iloc[start : start + ROWS_PER_BATCH], types)
@@ -75,12 +75,8 @@ def _spread(values: np.ndarray, mask: np.ndarray, fill: float | None) -> np.ndar
 
 def _groups(problem: Problem, fitted: FittedCandidate, frame: pd.DataFrame) -> np.ndarray | None:
     """Return period codes for the model's capacity rule; None for another rule, or without the period's column."""
-    rule = getattr(fitted.rule, "name", None)
-    for spec in problem.decisions:
-        if isinstance(spec, CapacityDecision) and spec.name == rule and spec.per and spec.per in frame.columns:
-            typed, _ = parse_columns(frame[[spec.per]], {spec.per: column_types(problem)[spec.per]})
-            return period_groups(typed[spec.per], spec)
-    return None
+    spec = capacity_period(problem, fitted)
+    return capacity_groups(problem, spec, frame) if spec is not None and spec.per in frame.columns else None
 
 
 def rows_per_class(table: pa.Table) -> dict[str, int]:

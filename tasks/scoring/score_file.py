@@ -5,28 +5,24 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.audit.requests import MODEL_SHA256
 from evenhand.data.headers import respelled
-from evenhand.errors import GateError, SourceError, StorageError
+from evenhand.errors import SourceError, StorageError
 from evenhand.problem import Problem
 from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import fetch
 from tasks.data.sources.fetched import Fetched
-from tasks.registry.champion_alias import reconcile, settled_champion
 from tasks.registry.load_model import load_model
-from tasks.registry.model_versions import ModelName, model_name, registry_errors
-from tasks.registry.registrations import registration_of
+from tasks.registry.model_versions import model_name, registry_errors
+from tasks.scoring.choose_version import ChosenVersion, choose_version
 from tasks.scoring.kept_predictions import digest_of, forget_old, keep_predictions, kept_rows, predictions_folder
 from tasks.scoring.predictions import NOT_SCORED, predict_table, rows_per_class, write_predictions
 from tasks.settings import settings
-from tasks.tracking.client import connect
 
 
 class ScoreRequest(BaseModel):
@@ -75,7 +71,7 @@ def score(request: ScoreRequest) -> ScoringResult:
         When the predictions can't be written; no partial file is left.
     """
     problem = load_problem(request.problem, request.data)
-    version = _select_version(model_name(problem.name), request)
+    version = choose_version(model_name(problem.name), request.version)
     with registry_errors(f"loading {version.name} version {version.version}"):
         fitted = load_model(f"models:/{version.name}/{version.version}", version.model_sha256)
     source = fetch(problem.source, settings().cache)
@@ -102,39 +98,14 @@ def score(request: ScoreRequest) -> ScoringResult:
     return result
 
 
-def _keep(problem: Problem, version: _Chosen, kept: pd.DataFrame, source: Fetched) -> None:
+def _keep(problem: Problem, version: ChosenVersion, kept: pd.DataFrame, source: Fetched) -> None:
     """Keep predictions in the store for late labels, and forget those that are too old."""
     folder = predictions_folder(version.name, version.version)
     keep_predictions(folder, digest_of([file.sha256 for file in source.files]), kept)
     forget_old(folder, problem.monitor.keep_days)
 
 
-class _Chosen(NamedTuple):
-    """The version to score with, and the digest of its files in the ledger."""
-
-    name: ModelName
-    version: str
-    run_id: str | None
-    model_sha256: str
-
-
-def _select_version(name: ModelName, request: ScoreRequest) -> _Chosen:
-    """Choose the champion of the ledger, or the requested version when the ledger has it."""
-    with registry_errors(f"looking for the champion of {name}"):
-        client = connect()
-        if request.version is not None:
-            records = reconcile(client, name)
-            registration = registration_of(client, records, name, request.version)
-            run_id = registration.fact("run_id") or None
-            return _Chosen(name, request.version, run_id, registration.fact(MODEL_SHA256))
-        promoted = settled_champion(client, name)[1]
-        if promoted is None:
-            raise GateError(f"{name} has no champion: approve a version (make review), or choose one with --version")
-        run_id = client.get_model_version(name, promoted.version).run_id or None
-    return _Chosen(name, promoted.version, run_id, promoted.model_sha256)
-
-
-def _check_columns(found: list[str], needed: list[str], data: str, version: _Chosen) -> None:
+def _check_columns(found: list[str], needed: list[str], data: str, version: ChosenVersion) -> None:
     missing = [name for name in needed if name not in found]
     if missing:
         raise SourceError(
@@ -143,7 +114,7 @@ def _check_columns(found: list[str], needed: list[str], data: str, version: _Cho
         )
 
 
-def _output_path(request: ScoreRequest, version: _Chosen, source: Fetched) -> Path:
+def _output_path(request: ScoreRequest, version: ChosenVersion, source: Fetched) -> Path:
     if request.out is None:
         digest = hashlib.sha256("".join(file.sha256 for file in source.files).encode()).hexdigest()[:12]
         return settings().home / "predictions" / f"{version.name}-v{version.version}-{digest}.parquet"

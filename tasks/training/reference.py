@@ -17,7 +17,7 @@ from tasks.training.context import TrainingContext
 from tasks.training.units import Unit
 
 
-def write_reference(context: TrainingContext, fitted: FittedCandidate, unit: Unit) -> Path:
+def write_reference(context: TrainingContext, fitted: FittedCandidate, unit: Unit) -> Path | None:
     """Write the reference beside the file of the model.
 
     Parameters
@@ -28,6 +28,11 @@ def write_reference(context: TrainingContext, fitted: FittedCandidate, unit: Uni
     unit : Unit
         Its probabilities for the held-out rows.
 
+    Returns
+    -------
+    Path or None
+        None where rows are held out at random: without an order there are no periods to watch.
+
     Raises
     ------
     ValidationFailed
@@ -36,16 +41,19 @@ def write_reference(context: TrainingContext, fitted: FittedCandidate, unit: Uni
     if unit.probabilities is None:
         raise ValidationFailed(f"{unit.candidate.name} has no probabilities for the held-out rows: {unit.skipped}")
     experiment, problem = context.experiment, context.problem
+    order = problem.split.holdout.order
+    if order is None:
+        return None
     outer = experiment.folds[HOLDOUT_FOLD]
     names, proba = fitted.decide(read_array(unit.probabilities))
     code = {name: at for at, name in enumerate(fitted.class_names)}
     predicted = np.array([code[name] for name in names], dtype=np.int64)
     columns = [str(name) for name in fitted.encoder.feature_names_in_]
-    needed = list(dict.fromkeys([*columns, problem.split.holdout.column]))
+    needed = list(dict.fromkeys([*columns, order]))
 
     def part(rows: np.ndarray, **known: np.ndarray) -> MonitoredRows:
         frame = experiment.frame[needed].iloc[rows].reset_index(drop=True)
-        period = period_names(frame[problem.split.holdout.column], monitored_period(problem))
+        period = period_names(frame[order], monitored_period(problem))
         return MonitoredRows(monitored_columns(problem, frame, columns), period, **known)
 
     held_out = part(outer.valid, predicted=predicted, proba=proba, y=experiment.y[outer.valid])

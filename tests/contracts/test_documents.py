@@ -16,10 +16,10 @@ DOCUMENTS = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     + [path for path in (ROOT / "infra").rglob("*.md") if ".terraform" not in path.parts]
 )
-CODE = ("evenhand", "tasks", "flows", "benchmarks", "tests")
-FOLDERS = (*CODE, "docs", "infra", "service", "notebooks", "problems", "expectations")
+CODE = ("evenhand", "tasks", "flows", "service", "benchmarks", "tests")
+FOLDERS = (*CODE, "docs", "infra", "notebooks", "problems", "expectations")
 PYTHON = sorted(path for top in CODE for path in (ROOT / top).rglob("*.py"))
-EXAMPLES = {"expectations/mytown.json"}  # files that a reader is asked to write
+EXAMPLES = {"expectations/mytown.json", "problems/mytown.yaml"}  # files that a reader is asked to write
 
 
 def _name(path):
@@ -87,7 +87,7 @@ def test_the_folders_of_the_architecture_are_those_there_are():
 def test_the_packages_of_the_architecture_are_the_layers_in_their_order():
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = {c["containers"][0]: c["layers"] for c in contracts if c["type"] == "layers" and "containers" in c}
-    expected = ["flows", *(f"{top}.{layer}" for top in ("tasks", "evenhand") for layer in layers[top])]
+    expected = ["flows", "service", *(f"{top}.{layer}" for top in ("tasks", "evenhand") for layer in layers[top])]
     assert _table("Packages") == expected
 
 
@@ -143,7 +143,7 @@ def _defined(path):
     """Return the names that a module defines at its top level; a package's also hands on those of its modules."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -193,7 +193,9 @@ def test_paths_in_backticks_exist(document):
 
 @_of_each_document
 def test_modules_and_names_in_backticks_exist(document):
-    named = [span for span in _spans(document) if re.fullmatch(r"(evenhand|tasks|flows|benchmarks)(\.\w+)+", span)]
+    named = [
+        span for span in _spans(document) if re.fullmatch(r"(evenhand|tasks|flows|service|benchmarks)(\.\w+)+", span)
+    ]
     assert not [name for name in named if not _is_known(name)]
 
 
@@ -221,7 +223,7 @@ def test_every_page_is_in_the_index():
 
 
 def test_names_that_docstrings_refer_to_exist():
-    reference = re.compile(r":(?:func|class|mod|meth|data):`~?((?:evenhand|tasks|flows|benchmarks)[\w.]*)`")
+    reference = re.compile(r":(?:func|class|mod|meth|data):`~?((?:evenhand|tasks|flows|service|benchmarks)[\w.]*)`")
     found = [(path, name) for path in PYTHON for name in reference.findall(path.read_text(encoding="utf-8"))]
     assert found
     assert not [f"{_name(path)}: {name}" for path, name in found if not _is_known(name)]

@@ -87,7 +87,7 @@ def _parts(name):
     return {part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
-@pytest.mark.parametrize("top", ["evenhand", "tasks", "flows"])
+@pytest.mark.parametrize("top", ["evenhand", "tasks", "flows", "service"])
 def test_names_are_made_of_the_words_of_the_glossary(top):
     named = []
     for path in sorted((ROOT / top).rglob("*.py")):

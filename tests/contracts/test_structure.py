@@ -7,7 +7,7 @@ import pytest
 
 from tasks.settings import ROOT
 
-OURS = ("evenhand", "tasks", "flows")
+OURS = ("evenhand", "tasks", "flows", "service")
 FILES = sorted(path for top in OURS for path in (ROOT / top).rglob("*.py"))
 LARGEST_PACKAGE = 18
 
@@ -17,7 +17,7 @@ def _names(path):
     """Return the names that a module defines, and those that it imports from ours with their module."""
     defined, imported = set(), {}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             defined.add(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]

@@ -11,7 +11,8 @@ from evenhand.explain.errors import ErrorGrid, Errors
 from evenhand.report.figures.style import ACCENT, GREY, INK, SIZE, new_figure
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-RAMP = LinearSegmentedColormap.from_list("share", ["#e8eef7", ACCENT, "#00243d"])
+STEPS = 12  # colours
+RAMP = LinearSegmentedColormap.from_list("share", ["#e8eef7", ACCENT, "#00243d"], N=STEPS)
 
 
 def error_places(errors: Errors) -> Figure | None:
@@ -51,5 +52,7 @@ def _cells(figure: Figure, axes: Axes, grid: ErrorGrid) -> None:
     axes.tick_params(labelsize=7, colors=INK, length=2)
     axes.spines[:].set_color(GREY)
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, format=lambda share, _: f"{100 * share:.0f} %")
+    if bar.solids is not None:
+        bar.solids.set_rasterized(False)  # an image in the SVG otherwise
     bar.ax.tick_params(labelsize=7, colors=INK)
     bar.set_label("wrong rows", fontsize=7, color=INK)

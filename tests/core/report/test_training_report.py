@@ -53,9 +53,7 @@ def test_it_is_complete_and_reaches_nothing_outside(whole):
     assert reader.outside == []
     assert reader.open == []
     assert not re.search(r"https?:|url\((?!#)|@import|\bnan\b|\bNone\b|<script", page)
-    assert (
-        page.count('<svg class="drawn"') == len(whole.figures) + 3
-    )  # the candidates, the cost curves and the effects, too
+    assert page.count('<svg class="drawn"') == len(whole.figures) + 4  # candidates, costs, effects, errors
 
 
 def test_the_answer_comes_first_and_every_link_leads_to_a_section(whole, page):
@@ -163,12 +161,12 @@ def test_synthetic_data_are_marked_before_anything_else(page):
 
 
 def test_absent_parts_are_left_out():
-    bare = report(measured=None, baseline=None, records=(), explanation=None, grouped=False)
+    bare = report(measured=None, baseline=None, records=(), explanation=None, errors=None, grouped=False)
     page = report_page(bare)
     reader, text = read(page)
     assert reader.open == []
     assert re.findall(r'<section id="(\w+)"', page) == re.findall(r'<a href="#(\w+)"', page)
-    assert not {"groups", "records", "classes", "effects"} & set(re.findall(r'<section id="(\w+)"', page))
+    assert not {"groups", "records", "classes", "effects", "errors"} & set(re.findall(r'<section id="(\w+)"', page))
     assert page.count("<svg") == 1  # the candidates
     assert not re.search(r"\bnan\b|\bNone\b", text)
 
