@@ -22,7 +22,7 @@ EARLIEST = 1900
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProposalRequest:
     """What a user asks for.
 
     Attributes
@@ -47,7 +47,7 @@ class Asked:
 class Draft:
     """What was found of a file so far; questions are added by each step."""
 
-    asked: Asked
+    asked: ProposalRequest
     target: str
     frame: pd.DataFrame
     signs: Signs
@@ -85,7 +85,7 @@ class Draft:
         return next(iter(matching([self.recipe.time.column], self.names)), None)
 
 
-def read_draft(frame: pd.DataFrame, asked: Asked) -> Draft:
+def read_draft(frame: pd.DataFrame, asked: ProposalRequest) -> Draft:
     """Find the target and read every other column.
 
     Raises

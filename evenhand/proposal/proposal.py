@@ -12,7 +12,7 @@ import pandas as pd
 from evenhand.errors import ProblemError
 from evenhand.problem import Problem, parse_problem
 from evenhand.proposal.cells import ColumnCells, listed
-from evenhand.proposal.draft import Asked, Draft, read_draft
+from evenhand.proposal.draft import Draft, ProposalRequest, read_draft
 from evenhand.proposal.features import features_of
 from evenhand.proposal.head import head_of, time_zone_of
 from evenhand.proposal.leaks import copies_of_columns, near_copies, predictive_columns
@@ -70,14 +70,14 @@ class Proposal:
         return parse_problem(plain({**self.head, **self.tail}), "the proposal")
 
 
-def propose(frame: pd.DataFrame, asked: Asked) -> Proposal:
+def propose(frame: pd.DataFrame, asked: ProposalRequest) -> Proposal:
     """Propose a problem for rows that nobody has described.
 
     Parameters
     ----------
     frame : DataFrame of shape (n_rows, n_columns)
         Raw cells, as a source gives them.
-    asked : Asked
+    asked : ProposalRequest
 
     Returns
     -------
@@ -164,7 +164,7 @@ def _assembled(
         raise ProblemError(f"no column is left to predict from: {why or 'the target is the only one'}")
     rows = len(draft.frame)
     features = features_of(used, roles, places, rows)
-    methods = methods_for(rows, classes, features, split)
+    methods = methods_for(classes, features, split)
     questions = [*draft.questions, *places.questions, *split.questions, *classes.questions]
     questions += _of_columns(roles)
     read = [*used.values(), *(by_name[n] for n in _split_columns(split) if n in by_name)]
