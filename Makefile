@@ -15,8 +15,8 @@ TUNE ?=
 HOST ?=
 PORT ?=
 NO_REUSE ?=
-ARGS ?=
 RUN ?= latest
+ARGS ?=
 TARGET ?=
 NAME ?=
 FORCE ?=
@@ -39,7 +39,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows service || true; } > /dev/null
 
-.PHONY: help train score review ledger rollback bench bench-keel bench-promise figures gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve init analyse judge
+.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui figures deploy worker test check soak schema lock clean setup setup-dev serve init analyse judge
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -94,15 +94,15 @@ ledger: $(RUNTIME) ## show and verify every decision: ARGS="--on 2026-11-22", AR
 rollback: $(RUNTIME) ## put the previous champion back: ARGS='--reviewer "A. Person" --reason "..."'
 	@$(BIN)/python -m flows.rollback --problem=$(call quoted,PROBLEM) $(ARGS)
 
-figures: $(RUNTIME) ## draw the figures of every candidate of a training: RUN=latest ARGS="--candidate smote"
-	@$(BIN)/python -m tasks.local.figures --run=$(call quoted,RUN) $(ARGS)
-
 ##@ Operate
 serve: $(RUNTIME) ## answer rows over HTTP with the champion: PORT=8000 HOST=127.0.0.1 ARGS="--help"
 	@$(BIN)/python -m service.serve --problem=$(call quoted,PROBLEM) $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c stops both)
 	@$(BIN)/python -m tasks.local.ui
+
+figures: $(RUNTIME) ## draw the figures of every candidate of a training: RUN=latest ARGS="--candidate smote"
+	@$(BIN)/python -m tasks.local.figures --run=$(call quoted,RUN) $(ARGS)
 
 deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 deploy: $(RUNTIME) ## register the deployments of prefect.yaml on the Prefect server at PREFECT_API_URL
