@@ -7,6 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PROBLEM ?= toronto
 DATA ?=
+LABELS ?=
 QUICK ?=
 PRESET ?= $(if $(QUICK),quick)
 SEED ?=
@@ -39,7 +40,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows service || true; } > /dev/null
 
-.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui figures deploy worker test check soak schema lock clean setup setup-dev serve init analyse judge
+.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve init analyse judge monitor bench-monitor figures
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -69,7 +70,6 @@ init: $(RUNTIME) ## propose a problem file for rows of your own: DATA=city.csv T
 	@$(BIN)/python -m flows.init --data=$(call quoted,DATA) --target=$(call quoted,TARGET) $(if $(value NAME),--name=$(call quoted,NAME)) \
 		$(if $(FORCE),--force) $(if $(filter 0,$(RECIPES)),--no-recipes) $(ARGS)
 
-train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 ARGS="--help"
 train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 NO_REUSE=1 ARGS="--help"
 	@$(BIN)/python -m flows.train --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) $(if $(PRESET),--preset $(PRESET)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(TUNE),--tune) $(if $(NO_REUSE),--no-reuse) $(ARGS)
@@ -97,6 +97,10 @@ rollback: $(RUNTIME) ## put the previous champion back: ARGS='--reviewer "A. Per
 ##@ Operate
 serve: $(RUNTIME) ## answer rows over HTTP with the champion: PORT=8000 HOST=127.0.0.1 ARGS="--help"
 	@$(BIN)/python -m service.serve --problem=$(call quoted,PROBLEM) $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
+
+monitor: $(RUNTIME) ## compare new rows and late labels with what the champion promised: DATA=new.parquet LABELS=late.csv
+	@$(BIN)/python -m flows.monitor --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) \
+		$(if $(value LABELS),--labels=$(call quoted,LABELS)) $(ARGS)
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c stops both)
 	@$(BIN)/python -m tasks.local.ui
@@ -130,6 +134,9 @@ bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about ten 
 
 bench-promise: $(RUNTIME) ## compare expected scores with held-out ones on some 270 small splits (can be resumed)
 	@$(BIN)/python -W ignore -m benchmarks.promise $(ARGS)
+
+bench-monitor: $(DEV) ## measure false alarms and delays of the monitor, simulated and on past years of the problem
+	@$(BIN)/python -m benchmarks.monitoring --problem=$(call quoted,PROBLEM) $(ARGS)
 
 test: $(DEV) ## run every test, or some: ARGS="tests/core"
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)

@@ -114,7 +114,7 @@ def splits() -> Iterator[Split]:
 
 @cache
 def _population(parent: str) -> tuple[np.ndarray, np.ndarray]:
-    """Make the rows that all splits of a parent are drawn from, so many that they are new in each split."""
+    """Make the rows that all splits of a parent are drawn from: enough for new ones in each split."""
     shares, columns, distance, wrong = POPULATIONS[parent]
     x, y = make_classification(
         60_000,
@@ -151,7 +151,7 @@ def _real(rows: int, repeat: int) -> Iterator[Split]:
 
 
 def _drawn(parent: str, name: str, frame: pd.DataFrame, y: np.ndarray, size: tuple[int, int]) -> Iterator[Split]:
-    """Draw so many rows, where there are that many and not twice as many as the next smaller size has."""
+    """Draw that number of rows, if there are as many; of large sets cut from a parent, not the small sizes."""
     rows, repeat = size
     larger = min((one for one in SIZES if one > rows), default=10**9)
     if len(y) < rows or (parent != name and len(y) >= larger and rows < 700):

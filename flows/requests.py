@@ -34,6 +34,11 @@ class TrainRequest(BaseModel):
     no_reuse: bool = Field(
         default=False, description="fit everything again; otherwise finished fits of earlier trainings are read"
     )
+    cause: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="the alarm of the monitor that this training answers; one training per alarm",
+    )
     clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets again")
 
 

@@ -18,6 +18,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from evenhand.models import check_models
 from evenhand.problem import Problem
+from evenhand.problem.presets import registered_name
 from evenhand.training.candidates import fits, tuned_candidates
 from evenhand.training.presets import preset_candidates, preset_rows
 from evenhand.training.tuning import asked_to_tune, check_spaces
@@ -29,18 +30,20 @@ from tasks.data.split import split
 from tasks.data.suites import Checker
 from tasks.data.validate import validate
 from tasks.gate.run_gate import run_gate
+from tasks.registry.causes import answering
+from tasks.registry.model_versions import model_name
 from tasks.reporting.candidates import draw_all, log_all
 from tasks.reporting.explain import explain_winner
 from tasks.reporting.finish import finish, log_inputs, report_of_failure, write_comparison
 from tasks.review.request_review import request_review
-from tasks.training.choose import choose
 from tasks.training.compare import compare
 from tasks.training.evaluate import evaluate_all, score_all
+from tasks.training.grid import suit_grid
 from tasks.training.leak_check import check_columns, find_leaks
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.race import run_race
 from tasks.training.register import register_winner
-from tasks.training.stack import refit_all, stack_best
+from tasks.training.stack import choose_winner, refit_all, stack_best
 from tasks.training.start_workers import WorkerStarter, check_runner, units_at_once
 from tasks.training.training import open_training
 from tasks.training.transfer_data import add_transfer_data, check_transfer_data, needs_transfer_data
@@ -77,8 +80,12 @@ def read_problem(request: TrainRequest) -> Problem:
 def train(request: TrainRequest) -> dict[str, Any]:
     """From rows to a judged version, step by step; returns the summary."""
     problem, preset, seed = read_problem(request), request.preset, request.seed
-    opened = open_training(problem, preset, seed, reuse=not request.no_reuse)
-    with opened as training, WorkerStarter(request.runner, training) as starter:
+    answered = answering(model_name(registered_name(problem.name, preset)), request.cause)
+    with (
+        answered as outcome,
+        open_training(problem, preset, seed, reuse=not request.no_reuse) as training,
+        WorkerStarter(request.runner, training) as starter,
+    ):
         step = training.step
         snapshot = step("ingest", f"fetch {problem.title}", ingest, problem, request.clear_cache)
         validated = step("validate", f"validate {snapshot.rows:,} rows", validate, snapshot, problem)
@@ -94,6 +101,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         log_inputs(training, data)
 
         context = training.context(parts)
+        grid = suit_grid(training, context, grid)
         units = UnitRunner(training, context, workers)
         if problem.tuning:  # which is empty unless the training was asked to tune
             grid += step("tune", "tune, on each fold's training rows and on all", run_studies, units)
@@ -101,7 +109,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         fold_units, stopped = step("cross_validate", doing, run_race, units, grid)
         scored = step("evaluate", "score them out of fold", evaluate_all, context, grid, fold_units, stopped)
         stacked, scored, fold_units = step("stack", "stack the best", stack_best, units, scored, fold_units)
-        winner, choice = choose(context, scored)
+        winner, choice, bought = choose_winner(context, scored, stacked)
         finalists = [fit for fit in fits(grid) if fit.fit_name not in stopped]
 
         doing = f"{winner.name} wins: refit {len(finalists)} on all training rows, predict {parts.holdout.rows:,}"
@@ -112,7 +120,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         leaks = step("leak_sentinel", "look for leaks", find_leaks, *checked)
         evidence = step("compare", "find out what helps, and how sure that is", compare, context, results, choice)
         explanation = step("explain", "find out what the winner goes by", explain_winner, context, winner, refitted)
-        compared = Compared(results, evidence, winner, choice, leaks, explanation)
+        compared = Compared(results, evidence, winner, choice, leaks, explanation, bought)
         with report_of_failure(training, data, compared):
             write_comparison(training, context, compared)
             step("log", f"log {len(results)} candidates", log_all, training, compared, drawing)
@@ -120,5 +128,6 @@ def train(request: TrainRequest) -> dict[str, Any]:
             register = (register_winner, training, data, winner, refitted, leaks)
             registered = step("register", "register the winner", *register)
             verdict = step("gate", "compare it with the champion", run_gate, problem, parts.holdout, registered)
+            outcome |= {"version": registered.version, "verdict": verdict.outcome}
             status = step("review", "request a review", request_review, problem, registered, verdict)
         return finish(training, data, compared, WinnerOutcome(registered, verdict, status))

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from evenhand.data.numbers import plain_number
 from evenhand.data.times import wall_clock
 from evenhand.problem import CapacityDecision, FileSource, ForwardFolds, Problem
 from evenhand.problem.common import TimeFormat
 from evenhand.text.cell_text import text_of
+from evenhand.text.number_text import plain_number
 
 
 class Signs(NamedTuple):

@@ -19,7 +19,16 @@ from evenhand.problem.neighbour_strategies import (
     SmoteTomekStrategy,
     TomekStrategy,
 )
-from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy, Slice
+from evenhand.problem.policies import (
+    REVIEW_KEYS,
+    Floor,
+    Freshness,
+    GatePolicy,
+    MonitorPolicy,
+    Reviewer,
+    ReviewPolicy,
+    Slice,
+)
 from evenhand.problem.postprocessing import (
     ARGMAX,
     LABEL_METRICS,
@@ -99,6 +108,7 @@ __all__ = [
     "KaggleSource",
     "Member",
     "ModelSpec",
+    "MonitorPolicy",
     "MultipliersDecision",
     "NearMissStrategy",
     "NeighbourStrategy",

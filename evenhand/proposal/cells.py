@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from evenhand.data.numbers import plain_number
 from evenhand.data.schema import Signs
 from evenhand.proposal.header_words import TIME, has_word
 from evenhand.proposal.time_formats import Reading, read_times
 from evenhand.text.cell_text import text_of
+from evenhand.text.number_text import plain_number
 
 MARKERS = frozenset(
     [
@@ -64,7 +64,7 @@ _EPOCHS = (("epoch milliseconds", 3e11, 4.2e12), ("epoch seconds", 3e8, 4.2e9))
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
+class ColumnCells:
     """One column as its cells show it.
 
     Attributes
@@ -142,7 +142,7 @@ def find_signs(frame: pd.DataFrame) -> tuple[Signs, str]:
     return Signs(".", " " if spaces else ""), ""
 
 
-def read_column(raw: pd.Series, signs: Signs, month_first: bool | None = None) -> Column:
+def read_column(raw: pd.Series, signs: Signs, month_first: bool | None = None) -> ColumnCells:
     """Find out what a column holds.
 
     Parameters
@@ -162,14 +162,14 @@ def read_column(raw: pd.Series, signs: Signs, month_first: bool | None = None) -
     name = str(raw.name)
     if pd.api.types.is_datetime64_any_dtype(raw):
         times = pd.to_datetime(raw.dt.tz_localize(None) if raw.dt.tz is not None else raw, utc=True)
-        return Column(name, "time", times, reading=Reading(None, bool(_has_clock(times))))
+        return ColumnCells(name, "time", times, reading=Reading(None, bool(_has_clock(times))))
     text = text_of(raw)
     codes, distinct = pd.factorize(text)
     cells = pd.Series(distinct, dtype="str")
     marked = cells.str.casefold().isin(MARKERS)
     candidates, counts = cells[~marked], np.bincount(codes[codes >= 0], minlength=len(cells))
     if candidates.empty:
-        return Column(name, "text", text.mask(text.isin(cells)), tuple(cells))
+        return ColumnCells(name, "text", text.mask(text.isin(cells)), tuple(cells))
     numbers = pd.to_numeric(plain_number(candidates, signs.decimal, signs.thousands), errors="coerce")
     numbers = numbers.mask(~np.isfinite(numbers))
     if _mostly(numbers.notna(), counts[~marked]) and not _are_codes(candidates, name):
@@ -182,7 +182,7 @@ def read_column(raw: pd.Series, signs: Signs, month_first: bool | None = None) -
     if reading is not None:
         return _times(name, text, cells, marked, reading)
     never = tuple(cell for cell in cells[marked] if cell.casefold() in ONLY_MISSING)
-    return Column(name, "text", text.mask(text.isin(never)), never)
+    return ColumnCells(name, "text", text.mask(text.isin(never)), never)
 
 
 def _mostly(read: pd.Series, counts: np.ndarray) -> bool:
@@ -213,7 +213,7 @@ def _compact(cells: pd.Series, name: str) -> str | None:
     return None
 
 
-def _times(name: str, text: pd.Series, cells: pd.Series, marked: pd.Series, reading: Reading) -> Column:
+def _times(name: str, text: pd.Series, cells: pd.Series, marked: pd.Series, reading: Reading) -> ColumnCells:
     times = reading.read(pd.Series(cells, name=name))
     return _column(name, "time", cells, marked, times.mask(marked), pd.factorize(text)[0], reading)
 
@@ -226,12 +226,12 @@ def _column(  # noqa: PLR0913 - what was found of one column
     read: pd.Series,
     codes: np.ndarray,
     reading: Reading | None = None,
-) -> Column:
+) -> ColumnCells:
     """Put values back where their texts were; what is not read is a marker."""
     of_cells = read.reindex(cells.index)
     odd = tuple(cells[of_cells.isna() & ~marked])
     values = pd.Series(of_cells.reindex(codes).array, name=name)
-    return Column(name, kind, values, (*cells[marked], *odd), reading, odd)
+    return ColumnCells(name, kind, values, (*cells[marked], *odd), reading, odd)
 
 
 def _has_clock(times: pd.Series) -> bool:

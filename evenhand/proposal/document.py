@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 
 from evenhand.proposal.cells import listed
+from evenhand.proposal.methods import DEFAULTS
 from evenhand.proposal.noted_yaml import comment, write_yaml
 from evenhand.proposal.proposal import Proposal
 from evenhand.text.printable import printable
@@ -23,7 +24,7 @@ def problem_file(proposal: Proposal) -> str:
     for question in proposal.questions:
         lines += [comment(f"check: {question}")]
     head, tail = write_yaml(proposal.head), write_yaml(proposal.tail)
-    return "\n".join(lines) + "\n" + head + _left_out(proposal) + tail
+    return "\n".join([*lines, comment(DEFAULTS)]) + "\n" + head + _left_out(proposal) + tail
 
 
 def _left_out(proposal: Proposal) -> str:

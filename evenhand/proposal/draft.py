@@ -13,7 +13,7 @@ import pandas as pd
 from evenhand.data.headers import respelled
 from evenhand.data.schema import Signs
 from evenhand.errors import ProblemError
-from evenhand.proposal.cells import Column, find_signs, listed, read_column
+from evenhand.proposal.cells import ColumnCells, find_signs, listed, read_column
 from evenhand.proposal.recipe import Recipe, find_recipe, matching
 from evenhand.proposal.time_formats import is_month_first
 
@@ -22,7 +22,7 @@ EARLIEST = 1900
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProposalRequest:
     """What a user asks for.
 
     Attributes
@@ -47,11 +47,11 @@ class Asked:
 class Draft:
     """What was found of a file so far; questions are added by each step."""
 
-    asked: Asked
+    asked: ProposalRequest
     target: str
     frame: pd.DataFrame
     signs: Signs
-    columns: list[Column]
+    columns: list[ColumnCells]
     recipe: Recipe | None
     questions: list[str] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ class Draft:
         return list(self.frame.columns)
 
     @property
-    def by_name(self) -> dict[str, Column]:
+    def by_name(self) -> dict[str, ColumnCells]:
         """Every column but the target."""
         return {column.name: column for column in self.columns}
 
@@ -72,7 +72,7 @@ class Draft:
 
     @property
     def drops_copies(self) -> bool:
-        """Whether rows that are equal are copies: a column tells the rows apart, and no recipe says otherwise."""
+        """Whether rows that are equal are copies: a column identifies the rows, and no recipe says otherwise."""
         if self.once.all() or (self.recipe is not None and self.recipe.duplicates is not None):
             return False
         return any(c.known == len(self.frame) and c.distinct >= 0.9 * c.known for c in self.columns)
@@ -85,7 +85,7 @@ class Draft:
         return next(iter(matching([self.recipe.time.column], self.names)), None)
 
 
-def read_draft(frame: pd.DataFrame, asked: Asked) -> Draft:
+def read_draft(frame: pd.DataFrame, asked: ProposalRequest) -> Draft:
     """Find the target and read every other column.
 
     Raises
@@ -116,7 +116,7 @@ def read_draft(frame: pd.DataFrame, asked: Asked) -> Draft:
     return draft
 
 
-def _has_day(column: Column) -> bool:
+def _has_day(column: ColumnCells) -> bool:
     return column.reading is not None and column.reading.day
 
 

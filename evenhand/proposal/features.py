@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evenhand.data.number_range import LARGEST
-from evenhand.proposal.cells import Column
+from evenhand.proposal.cells import ColumnCells
 from evenhand.proposal.noted_yaml import Noted
 from evenhand.proposal.roles import MANY, Assigned, Places
 
@@ -15,12 +15,14 @@ CELL = 500
 MOST_CODES = 5
 
 
-def features_of(used: Mapping[str, Column], roles: Mapping[str, Assigned], places: Places, rows: int) -> dict[str, Any]:
+def features_of(
+    used: Mapping[str, ColumnCells], roles: Mapping[str, Assigned], places: Places, rows: int
+) -> dict[str, Any]:
     """Return the feature sets as plain data with reasons.
 
     Parameters
     ----------
-    used : dict of str to Column
+    used : dict of str to ColumnCells
         Columns that a model sees.
     roles : dict of str to Assigned
     places : Places
@@ -48,13 +50,13 @@ def features_of(used: Mapping[str, Column], roles: Mapping[str, Assigned], place
     return sets
 
 
-def _category(column: Column, why: str) -> Noted:
+def _category(column: ColumnCells, why: str) -> Noted:
     if column.distinct <= MANY:
         return Noted(column.name, why)
     return Noted({"column": column.name, "min_count": 20}, f"{why}; those of fewer than 20 rows share one code")
 
 
-def _number(column: Column, why: str) -> Noted:
+def _number(column: ColumnCells, why: str) -> Noted:
     """Declare numbers that no model can hold, such as the null coordinates of some programs, as missing."""
     codes = sorted(set(column.values[column.values.abs() > LARGEST]))[:MOST_CODES]
     if not codes:
@@ -62,7 +64,7 @@ def _number(column: Column, why: str) -> Noted:
     return Noted({"column": column.name, "missing": codes}, "too large for a model: taken for missing values")
 
 
-def _time(column: Column) -> Noted:
+def _time(column: ColumnCells) -> Noted:
     reading = column.reading
     assert reading is not None  # noqa: S101 - a column of times has one
     days = column.values.dropna().dt.day
@@ -85,7 +87,7 @@ def _coordinates(places: Places) -> Noted:
     return Noted(found, outside)
 
 
-def _rates(used: Mapping[str, Column], roles: Mapping[str, Assigned], places: Places) -> list[Any]:
+def _rates(used: Mapping[str, ColumnCells], roles: Mapping[str, Assigned], places: Places) -> list[Any]:
     found: list[Any] = []
     if places.degrees is not None and set(places.degrees) <= set(used):
         found.append({"latitude": places.degrees[0], "longitude": places.degrees[1], "cell": CELL})

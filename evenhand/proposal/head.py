@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evenhand.proposal.cells import Column
+from evenhand.proposal.cells import ColumnCells
 from evenhand.proposal.draft import Draft
 from evenhand.proposal.noted_yaml import Noted
 from evenhand.proposal.target import Classes
@@ -14,13 +14,13 @@ MOST_UNKNOWN = 0.01
 """Share of the rows without a class that a training takes without a word."""
 
 
-def head_of(draft: Draft, read: list[Column], classes: Classes, questions: list[str]) -> dict[str, Any]:
+def head_of(draft: Draft, read: list[ColumnCells], classes: Classes, questions: list[str]) -> dict[str, Any]:
     """Return the first keys of the problem as plain data with reasons.
 
     Parameters
     ----------
     draft : Draft
-    read : list of Column
+    read : list of ColumnCells
         Columns that the problem reads.
     classes : Classes
     questions : list of str
@@ -43,7 +43,7 @@ def head_of(draft: Draft, read: list[Column], classes: Classes, questions: list[
     return head
 
 
-def _source(draft: Draft, read: list[Column]) -> dict[str, Any]:
+def _source(draft: Draft, read: list[ColumnCells]) -> dict[str, Any]:
     source = dict(draft.asked.source)
     if draft.signs.decimal != ".":
         source["decimal"] = Noted(draft.signs.decimal, "numbers are written like 3,5")
@@ -69,7 +69,7 @@ def _unknown(draft: Draft) -> float:
     return float(text_of(draft.frame[draft.target]).isna().mean())
 
 
-def time_zone_of(draft: Draft, read: list[Column], questions: list[str]) -> dict[str, Any]:
+def time_zone_of(draft: Draft, read: list[ColumnCells], questions: list[str]) -> dict[str, Any]:
     """Return the time zone where the recipe knows it, or times are counted from UTC."""
     known = draft.recipe.time_zone if draft.recipe else None
     readings = [column.reading for column in read if column.reading is not None]

@@ -11,7 +11,7 @@ import pandas as pd
 from evenhand.data.schema import column_types, parse_columns
 from evenhand.data.split import class_labels
 from evenhand.problem import Problem
-from evenhand.proposal.cells import Column
+from evenhand.proposal.cells import ColumnCells
 from evenhand.proposal.roles import Assigned
 from evenhand.training.predictive_columns import score_columns
 
@@ -24,14 +24,14 @@ LEAST_KNOWN = 0.05
 ROUNDS = 6
 
 
-def near_copies(columns: list[Column], labels: pd.Series) -> dict[str, str]:
+def near_copies(columns: list[ColumnCells], labels: pd.Series) -> dict[str, str]:
     """Find columns whose value gives the class in nearly every row, and those that the class gives.
 
     The code of an offence gives its name; "felony" is a group of offences, which is written once the offence is known.
 
     Parameters
     ----------
-    columns : list of Column
+    columns : list of ColumnCells
     labels : Series of str, shape (n_rows,)
         Class names; missing where a row is left out.
 
@@ -43,9 +43,9 @@ def near_copies(columns: list[Column], labels: pd.Series) -> dict[str, str]:
 
     Examples
     --------
-    >>> code = Column("code", "number", pd.Series([1.0, 2.0, 3.0] * 70))
-    >>> level = Column("level", "text", pd.Series(["low", "low", "high"] * 70))
-    >>> place = Column("place", "text", pd.Series(["a", "b"] * 105))
+    >>> code = ColumnCells("code", "number", pd.Series([1.0, 2.0, 3.0] * 70))
+    >>> level = ColumnCells("level", "text", pd.Series(["low", "low", "high"] * 70))
+    >>> place = ColumnCells("place", "text", pd.Series(["a", "b"] * 105))
     >>> found = near_copies([code, level, place], pd.Series(["theft", "fraud", "arson"] * 70))
     >>> found["code"], found["level"], len(found)
     ('its value gives the class in 100.0% of the rows', 'the class gives its value in 100.0% of the rows', 2)
@@ -116,7 +116,7 @@ def _without(problem: Problem, names: dict[str, float]) -> Problem | None:
     return problem.model_copy(update={"features": sets})
 
 
-def copies_of_columns(columns: list[Column], roles: Mapping[str, Assigned]) -> dict[str, Assigned]:
+def copies_of_columns(columns: list[ColumnCells], roles: Mapping[str, Assigned]) -> dict[str, Assigned]:
     """Find columns that have the same values as an earlier one."""
     seen: dict[int, str] = {}
     found = {}

@@ -1,4 +1,4 @@
-"""Models, strategies and metric that fit the size of a file."""
+"""What is tried and by what it is judged: the defaults, which follow the training rows, and rates by place."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from evenhand.proposal.noted_yaml import Noted
 from evenhand.proposal.split_plan import SplitPlan
 from evenhand.proposal.target import Classes
 
-LARGE = 400_000
-CAPPED = 40_000
 FEW_POSITIVES = 50
+DEFAULTS = (
+    "Models, their settings, strategies, decision rules and a combination are the defaults, which follow the number of "
+    "rows (docs/models.md); models:, strategies: and decisions: take their place."
+)
 
 
 @dataclass(frozen=True)
@@ -25,32 +27,22 @@ class Methods:
     questions: tuple[str, ...]
 
 
-def methods_for(rows: int, classes: Classes, features: dict[str, Any], split: SplitPlan) -> Methods:
-    """Choose what is tried.
+def methods_for(classes: Classes, features: dict[str, Any], split: SplitPlan) -> Methods:
+    """Choose what differs from the defaults.
 
     Parameters
     ----------
-    rows : int
     classes : Classes
     features : dict
         Feature sets of the proposal.
     split : SplitPlan
     """
-    kinds = ["random_forest", "lightgbm"] if rows > LARGE else ["random_forest", "gradient_boosting", "lightgbm"]
-    strategies: list[Any] = ["none", "class_weight", "random_over", "random_under", "smote"]
-    if rows > CAPPED:
-        strategies.append({"kind": "capped", "cap": 20_000})
-    largest, smallest = max(classes.rows.values()), min(classes.rows.values())
-    noted: dict[str, Any] = {
-        "models": Noted(kinds, f"{rows:,} rows; the standard families"),
-        "strategies": Noted(
-            strategies, f"the largest class has {largest / max(1, smallest):.1f} times the smallest's rows"
-        ),
-    }
+    noted: dict[str, Any] = {}
     if "enriched" in features:
         noted["extra"] = [Noted({"model": "lightgbm", "features": "enriched"}, "one model with the rates by place")]
-    noted["decisions"] = Noted(["argmax", "multipliers", "prior_power"], "rules for the class; none needs a refit")
-    noted["metric"] = Noted("macro_f1", "the mean over classes, so that a rare class counts as much as a frequent one")
+    largest, smallest = max(classes.rows.values()), min(classes.rows.values())
+    ratio = f"the largest class has {largest / max(1, smallest):.1f} times the smallest's rows, and each counts as much"
+    noted["metric"] = Noted("macro_f1", ratio)
     noted["review"] = Noted("required", "a named person approves before a model is used")
     return Methods(noted, _few_held_out(classes, float(np.mean(split.held_out))))
 

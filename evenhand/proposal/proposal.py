@@ -11,8 +11,8 @@ import pandas as pd
 
 from evenhand.errors import ProblemError
 from evenhand.problem import Problem, parse_problem
-from evenhand.proposal.cells import Column, listed
-from evenhand.proposal.draft import Asked, Draft, read_draft
+from evenhand.proposal.cells import ColumnCells, listed
+from evenhand.proposal.draft import Draft, ProposalRequest, read_draft
 from evenhand.proposal.features import features_of
 from evenhand.proposal.head import head_of, time_zone_of
 from evenhand.proposal.leaks import copies_of_columns, near_copies, predictive_columns
@@ -24,7 +24,7 @@ from evenhand.proposal.split_plan import (
     GROUPED,
     SplitPlan,
     choose_time,
-    share_time_and_place,
+    related_rows,
     split_at_random,
     split_by_time,
     with_groups,
@@ -43,7 +43,7 @@ class Proposal:
         The problem as plain data with reasons; what is left out stands between them.
     roles : dict of str to Assigned
         Of every column but the target.
-    columns : dict of str to Column
+    columns : dict of str to ColumnCells
     classes : Classes
     split : SplitPlan
     questions : tuple of str
@@ -57,7 +57,7 @@ class Proposal:
     head: dict[str, Any]
     tail: dict[str, Any]
     roles: Mapping[str, Assigned]
-    columns: Mapping[str, Column]
+    columns: Mapping[str, ColumnCells]
     classes: Classes
     split: SplitPlan
     questions: tuple[str, ...]
@@ -70,14 +70,14 @@ class Proposal:
         return parse_problem(plain({**self.head, **self.tail}), "the proposal")
 
 
-def propose(frame: pd.DataFrame, asked: Asked) -> Proposal:
+def propose(frame: pd.DataFrame, asked: ProposalRequest) -> Proposal:
     """Propose a problem for rows that nobody has described.
 
     Parameters
     ----------
     frame : DataFrame of shape (n_rows, n_columns)
         Raw cells, as a source gives them.
-    asked : Asked
+    asked : ProposalRequest
 
     Returns
     -------
@@ -112,11 +112,11 @@ def propose(frame: pd.DataFrame, asked: Asked) -> Proposal:
     return proposal
 
 
-def _may_be_time(column: Column, fixed: Mapping[str, Assigned], preferred: str | None) -> bool:
+def _may_be_time(column: ColumnCells, fixed: Mapping[str, Assigned], preferred: str | None) -> bool:
     return column.name == preferred or column.name not in fixed
 
 
-def _split(draft: Draft, time: Column | None, places: Places, roles: Mapping[str, Assigned]) -> SplitPlan:
+def _split(draft: Draft, time: ColumnCells | None, places: Places, roles: Mapping[str, Assigned]) -> SplitPlan:
     group = _group(draft, roles)
     by_name = draft.by_name
     if time is None:
@@ -126,7 +126,7 @@ def _split(draft: Draft, time: Column | None, places: Places, roles: Mapping[str
     if pair is not None and time.kind == "time" and time.reading is not None and time.reading.clock:
         once = draft.once
         place = pd.DataFrame({name: by_name[name].values for name in pair})
-        related = share_time_and_place(time.values[once], place[once])
+        related = related_rows(time.values[once], place[once])
     plan = split_by_time(time, related >= GROUPED)
     return with_groups(plan, group) if group is not None else plan
 
@@ -164,7 +164,7 @@ def _assembled(
         raise ProblemError(f"no column is left to predict from: {why or 'the target is the only one'}")
     rows = len(draft.frame)
     features = features_of(used, roles, places, rows)
-    methods = methods_for(rows, classes, features, split)
+    methods = methods_for(classes, features, split)
     questions = [*draft.questions, *places.questions, *split.questions, *classes.questions]
     questions += _of_columns(roles)
     read = [*used.values(), *(by_name[n] for n in _split_columns(split) if n in by_name)]

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from evenhand.proposal.cells import Column
+from evenhand.proposal.cells import ColumnCells
 from evenhand.proposal.header_words import (
     CODE,
     LATITUDE,
@@ -54,7 +54,7 @@ class Places:
     questions: tuple[str, ...] = field(default=())
 
 
-def find_places(columns: Sequence[Column]) -> Places:
+def find_places(columns: Sequence[ColumnCells]) -> Places:
     """Find the columns of latitude and longitude, or of a projection.
 
     The name chooses; the values must be degrees. Where they are swapped, the values decide.
@@ -77,7 +77,7 @@ def find_places(columns: Sequence[Column]) -> Places:
     return Places((lat.name, lon.name), projected, box, outside, tuple(questions))
 
 
-def _within(column: Column, degrees: float) -> bool:
+def _within(column: ColumnCells, degrees: float) -> bool:
     known = column.values.dropna().abs()
     return bool((known <= degrees).mean() > 0.9)
 
@@ -96,13 +96,13 @@ def _box(latitude: pd.Series, longitude: pd.Series) -> tuple[tuple[float, float,
     return (south, west, north, east), int(outside.sum())
 
 
-def assign(column: Column, time: Column | None, places: Places, fixed: Mapping[str, Assigned]) -> Assigned:
+def assign(column: ColumnCells, time: ColumnCells | None, places: Places, fixed: Mapping[str, Assigned]) -> Assigned:
     """Give one column its role.
 
     Parameters
     ----------
-    column : Column
-    time : Column, optional
+    column : ColumnCells
+    time : ColumnCells, optional
         The column that says when a case happened.
     places : Places
     fixed : mapping of str to Assigned
@@ -114,14 +114,14 @@ def assign(column: Column, time: Column | None, places: Places, fixed: Mapping[s
         return Assigned("out", f"the same value in every row that has one: {str(column.values.dropna().iloc[0])[:40]}")
     if column.name in fixed:
         return fixed[column.name]
-    for rule in (_of_meaning, _of_place, _of_time):
+    for rule in (_of_meaning, _of_coordinates, _of_time):
         found = rule(column, time, places)
         if found is not None:
             return found
     return _of_cells(column)
 
 
-def _of_meaning(column: Column, time: Column | None, places: Places) -> Assigned | None:
+def _of_meaning(column: ColumnCells, time: ColumnCells | None, places: Places) -> Assigned | None:
     if is_sensitive(column.name):
         return Assigned("sensitive", "about who somebody is: left out unless you ask for it")
     if is_afterwards(column.name):
@@ -130,7 +130,7 @@ def _of_meaning(column: Column, time: Column | None, places: Places) -> Assigned
     return None
 
 
-def _of_place(column: Column, time: Column | None, places: Places) -> Assigned | None:
+def _of_coordinates(column: ColumnCells, time: ColumnCells | None, places: Places) -> Assigned | None:
     if places.degrees is not None and column.name in places.degrees:
         return Assigned("latitude" if column.name == places.degrees[0] else "longitude", "degrees")
     if column.name in places.projected:
@@ -143,7 +143,7 @@ def _of_place(column: Column, time: Column | None, places: Places) -> Assigned |
     return None
 
 
-def _of_time(column: Column, time: Column | None, places: Places) -> Assigned | None:
+def _of_time(column: ColumnCells, time: ColumnCells | None, places: Places) -> Assigned | None:
     if column.kind == "time":
         if time is not None and column.name == time.name:
             return Assigned("time", "when it happened")
@@ -155,7 +155,7 @@ def _of_time(column: Column, time: Column | None, places: Places) -> Assigned | 
     return None
 
 
-def _of_cells(column: Column) -> Assigned:
+def _of_cells(column: ColumnCells) -> Assigned:
     unique = column.distinct / column.known
     named = is_identifier(column.name)
     alone = unique >= NEAR_UNIQUE and (column.kind == "text" or named or _counts_rows(column))
@@ -174,7 +174,7 @@ def _of_cells(column: Column) -> Assigned:
     return Assigned("categorical", f"{column.distinct:,} values")
 
 
-def _counts_rows(column: Column) -> bool:
+def _counts_rows(column: ColumnCells) -> bool:
     """Whether whole numbers are those of rows or cases, not a quantity: without gaps, or as long as each other."""
     if not column.whole:
         return False
@@ -183,11 +183,11 @@ def _counts_rows(column: Column) -> bool:
     return high - low < 3 * column.known or (low >= LONG_NUMBER and len(f"{low:.0f}") == len(f"{high:.0f}"))
 
 
-def _is_prose(column: Column) -> bool:
+def _is_prose(column: ColumnCells) -> bool:
     words = column.values.dropna().str.count(r"\S+")
     return bool(words.mean() >= WORDS_OF_TEXT)
 
 
-def _range(column: Column) -> str:
+def _range(column: ColumnCells) -> str:
     known = column.values.dropna()
     return f"from {known.min():g} to {known.max():g}"

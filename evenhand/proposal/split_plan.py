@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evenhand.proposal.cells import Column
+from evenhand.proposal.cells import ColumnCells
 from evenhand.proposal.header_words import ENDED, OCCURRED, REPORTED, STARTED, has_word, is_afterwards, words_of
 from evenhand.proposal.noted_yaml import Noted
 
@@ -43,7 +43,7 @@ class SplitPlan:
     questions: tuple[str, ...] = field(default=())
 
 
-def choose_time(columns: list[Column], preferred: str | None = None) -> Column | None:
+def choose_time(columns: list[ColumnCells], preferred: str | None = None) -> ColumnCells | None:
     """Choose the column that says when a case happened: its name first, then how many rows have it.
 
     A column of years alone is the last choice.
@@ -56,7 +56,7 @@ def choose_time(columns: list[Column], preferred: str | None = None) -> Column |
     return min(known, key=lambda c: (c.name != preferred, _rank(c), -c.known))
 
 
-def _is_year(column: Column) -> bool:
+def _is_year(column: ColumnCells) -> bool:
     known = column.values.dropna()
     return (
         column.whole
@@ -67,7 +67,7 @@ def _is_year(column: Column) -> bool:
     )
 
 
-def _rank(column: Column) -> tuple[int, int]:
+def _rank(column: ColumnCells) -> tuple[int, int]:
     name = column.name
     if is_afterwards(name):
         rank = 4
@@ -80,12 +80,12 @@ def _rank(column: Column) -> tuple[int, int]:
     return rank, int(not (column.reading and column.reading.clock))
 
 
-def split_by_time(column: Column, related: bool) -> SplitPlan:
+def split_by_time(column: ColumnCells, related: bool) -> SplitPlan:
     """Hold the newest rows out: whole years where some are about a quarter, else whole months or days.
 
     Parameters
     ----------
-    column : Column
+    column : ColumnCells
         Of times, or of years.
     related : bool
         Whether many rows share their time and place, so that random folds would divide them.
@@ -140,13 +140,13 @@ def with_groups(plan: SplitPlan, group: str) -> SplitPlan:
     return SplitPlan({**plan.noted, "folds": folds}, plan.held_out, plan.time, plan.about, plan.questions)
 
 
-def share_time_and_place(time: pd.Series, place: pd.DataFrame) -> float:
+def related_rows(time: pd.Series, place: pd.DataFrame) -> float:
     """Return the share of the rows that have time and place in common with another row.
 
     Examples
     --------
     >>> when = pd.Series(pd.to_datetime(["2024-01-01 09:30", "2024-01-01 09:30", "2024-01-02 10:00"]))
-    >>> float(round(share_time_and_place(when, pd.DataFrame({"lat": [1.5, 1.5, 1.5]})), 2))
+    >>> float(round(related_rows(when, pd.DataFrame({"lat": [1.5, 1.5, 1.5]})), 2))
     0.67
     """
     together = place.assign(time=time.to_numpy())

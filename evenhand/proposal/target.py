@@ -16,7 +16,7 @@ from evenhand.proposal.noted_yaml import Noted
 LEAST = 10
 """Rows that a class needs to be trained and judged at all (the least of a suite)."""
 FEW = 30
-"""Rows below which a class of a file of at least 2,000 is called rare: no recall of it can be told from another."""
+"""Rows below which a class of a file of at least 2,000 is called rare: its recall is hardly more than a guess."""
 MOST_CLASSES = 40
 KEPT_CLASSES = 20
 OTHER = "other"

@@ -22,9 +22,8 @@ is 0.438; being chosen among 24 candidates makes that too good by 0.006.'
         bounds = f" (95 % of scores: {decimal(found.low)} to {decimal(found.high)})"
     # Both as printed, so that the numbers of the sentence add up.
     gap = abs(round(found.out_of_fold, 3) - round(found.value, 3))
-    told = f"being chosen among {found.candidates:,} candidates makes that too good by {decimal(gap)}"
-    reason = told if gap >= 0.0005 else f"being chosen among {found.candidates:,} candidates makes no difference to it"
+    effect = f"makes that too good by {decimal(gap)}" if gap >= 0.0005 else "makes no difference to it"
     return (
         f"Expected {metric} on held-out rows like the training rows: {decimal(found.value)}{bounds}. "
-        f"Out of fold it is {decimal(found.out_of_fold)}; {reason}."
+        f"Out of fold it is {decimal(found.out_of_fold)}; being chosen among {found.candidates:,} candidates {effect}."
     )

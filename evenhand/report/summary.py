@@ -168,6 +168,9 @@ class Summary(_Part):
     seconds: dict[str, float] = Field(description="wall seconds of each step, and total")
     versions: dict[str, str]
     evidence: EvidenceSummary | None = None
+    combination: str | None = Field(
+        default=None, description="what the combination of models gains out of fold, and whether it was taken"
+    )
     tuning: tuple[TuningSummary, ...] = Field(default=(), description="every study, if the training tuned")
 
 

@@ -18,7 +18,7 @@ from evenhand.problem import (
     SimpleDecision,
     TextAugmentStrategy,
 )
-from evenhand.problem.models import Stacking
+from evenhand.problem.models import COMBINATION, Stacking
 from evenhand.problem.presets import Preset
 from evenhand.problem.strategies import FULL, AnyStrategy
 from evenhand.training.candidates import Candidate, candidates
@@ -72,7 +72,10 @@ def preset_folds(preset: Preset, folds: Sequence[int]) -> list[int]:
 
 def preset_stacking(problem: Problem, preset: Preset) -> Stacking | None:
     """Return how a training stacks its candidates; None if it does not."""
-    return problem.stacking or (Stacking() if preset == "full" else None)
+    stated = None if problem.stacking == "none" else problem.stacking
+    if stated is not None or preset == "full":
+        return stated or Stacking()
+    return COMBINATION if problem.stacking is None and preset == "standard" else None
 
 
 def _with_all(problem: Problem) -> Problem:

@@ -139,5 +139,7 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    print(printable(message, lines=True), file=sys.stderr, flush=True)  # noqa: T201 - a command prints
+    # Not by `print`, which Prefect turns into a log line where a signal interrupts a flow.
+    sys.stderr.write(printable(message, lines=True) + "\n")
+    sys.stderr.flush()
     sys.exit(code)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from evenhand.errors import ProblemError, StorageError
 from evenhand.problem import Source
 from evenhand.proposal.document import problem_file, summary
-from evenhand.proposal.draft import Asked
+from evenhand.proposal.draft import ProposalRequest
 from evenhand.proposal.proposal import Proposal, propose
 from evenhand.proposal.suite import first_suite
 from tasks.data.sources.fetch import fetch
@@ -64,7 +64,7 @@ def init(request: InitRequest) -> Written:
         raise ProblemError(f"{' and '.join(taken)} exist already; give another NAME, or FORCE=1 to write over them")
     source, questions = sniff(request.data)
     fetched = fetch(TypeAdapter(Source).validate_python(plain_source(source)), settings().cache)
-    proposal = propose(fetched.frame, Asked(name, request.target, source, request.recipes))
+    proposal = propose(fetched.frame, ProposalRequest(name, request.target, source, request.recipes))
     proposal = replace(proposal, questions=(*questions, *proposal.questions))
     texts = {problem: problem_file(proposal), suite: json.dumps(first_suite(proposal), indent=1, ensure_ascii=False)}
     try:

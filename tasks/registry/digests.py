@@ -35,5 +35,5 @@ def problem_rules(problem: Problem) -> dict[str, object]:
 
 def problem_digests(problem: Problem) -> dict[str, str]:
     """Hash what a problem trains, and the gate and review rules for a promotion."""
-    trained = problem.model_dump(mode="json", exclude={*_DESCRIPTIVE_FIELDS, *REVIEW_KEYS, "gate"})
+    trained = problem.model_dump(mode="json", exclude={*_DESCRIPTIVE_FIELDS, *REVIEW_KEYS, "gate", "monitor"})
     return {CONFIG: sha256(trained), POLICY: sha256(problem_rules(problem))}

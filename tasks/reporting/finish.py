@@ -184,6 +184,7 @@ def _summary(
         seconds={**training.seconds, "total": training.elapsed},
         versions=versions(),
         evidence=summed_up(compared.evidence, problem.evidence_model),
+        combination=compared.bought.text if compared.bought else None,
         tuning=studies(result.candidate for result in compared.results),
     )
 
@@ -299,6 +300,8 @@ def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcom
     if more:
         training.say(f"{more} candidates that do worse in comparison.md")
     training.say("\n" + as_text(compared.evidence))
+    if compared.bought:
+        training.say(compared.bought.text)
     for label, scores in (("out of fold", winning.oof), ("held-out period", winning.test)):
         if scores is not None:
             names = {

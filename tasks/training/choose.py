@@ -43,13 +43,14 @@ def choose(context: TrainingContext, results: Sequence[Result]) -> tuple[Candida
         reasons = "; ".join(sorted({f"{r.candidate.name}: {r.skipped}" for r in results}))
         raise ValidationFailed(f"no candidate has an out-of-fold {problem.metric}: {reasons}")
     order = sorted(finished, key=lambda name: simplicity(compared_candidate(finished[name].candidate)))
-    answers = {name: _measured(result, problem.metric) for name, result in finished.items()}
+    answers = {name: measured_result(result, problem.metric) for name, result in finished.items()}
     rows = _dependent(context, finished[order[0]])
     found = choose_among(rows, answers, order, problem.metric, context.parts.holdout.rows)
     return finished[found.name].candidate, found
 
 
-def _measured(result: Result, metric: str) -> MeasuredCandidate:
+def measured_result(result: Result, metric: str) -> MeasuredCandidate:
+    """Return what is compared of a candidate that has every fold."""
     assert result.oof_codes is not None  # noqa: S101 - a result with a score has them
     known = {} if result.influence is None else {metric: result.influence}
     return MeasuredCandidate(result.oof_codes.astype(np.int64), known)

@@ -19,9 +19,11 @@ from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from tasks.processes.memory import give_back
+from tasks.registry.load_model import load_file
 from tasks.registry.store_model import MODEL_FILE, ModelFile, write_model
 from tasks.training.context import TrainingContext
 from tasks.training.kept.kept_fits import KeptFits
+from tasks.training.reference import write_reference
 from tasks.training.units import Unit, UnitWorkers, record_unit, run_unit, slug
 
 EXAMPLE_ROWS = 5
@@ -113,9 +115,12 @@ def refit(
     candidate, path = winner.candidate, model_path(context, winner.candidate)
     known = kept.model(context, candidate, [candidate], winner.fold_units, path) if kept else None
     if known is not None:
-        return Refitted(known[1][0], known[0], example_rows(context, candidate))
+        unit, model = known[1][0], known[0]
+        model = model._replace(reference=write_reference(context, load_file(path), unit))
+        return Refitted(unit, model, example_rows(context, candidate))
     unit, fitted, example = fit_on_all(context, candidate, winner.postprocessing, workers)
     model = write_model(fitted, path)
+    model = model._replace(reference=write_reference(context, fitted, unit))
     del fitted
     give_back()  # other candidates are refitted meanwhile
     if kept is not None:

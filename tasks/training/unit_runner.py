@@ -19,7 +19,7 @@ from evenhand.training.presets import preset_folds
 from tasks.training.context import TrainingContext
 from tasks.training.fit import Refitted, Winner, fit, refit
 from tasks.training.training import Training
-from tasks.training.units import Unit, UnitWorkers
+from tasks.training.units import Unit, UnitWorkers, left_out_unit
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,11 @@ def run_units(runner: UnitRunner, candidates: Sequence[Candidate], fold: int) ->
     dict of str to list of Unit
         The one unit of each candidate's name.
     """
-    submitted = SubmittedUnits(runner, len(candidates))
-    submitted.add(candidates, fold)
-    return submitted.wait_for([fold])
+    fitted = [candidate for candidate in candidates if not candidate.left_out]
+    unfitted = {one.fit_name: [left_out_unit(one, fold)] for one in candidates if one.left_out}
+    submitted = SubmittedUnits(runner, len(fitted))
+    submitted.add(fitted, fold)
+    return {**submitted.wait_for([fold]), **unfitted}
 
 
 def run_refits(

@@ -65,6 +65,11 @@ def run_unit(context: TrainingContext, candidate: Candidate, fold: int, together
     return unit
 
 
+def left_out_unit(candidate: Candidate, fold: int) -> Unit:
+    """Return the unit of a candidate that is not fitted, since it would be the same as another."""
+    return Unit(candidate, fold, 0.0, None, None, candidate.left_out, None)
+
+
 def record_unit(context: TrainingContext, candidate: Candidate, fold: int, outcome: Outcome) -> Unit:
     """Write the probabilities of a unit into the training's folder and return the rest of what it leaves."""
     if outcome.probabilities is None:

@@ -60,6 +60,7 @@ def leaderboard(report: Report) -> dict[str, Any] | None:
         "rest": _ranking(report, scored, SHOWN, len(scored)) if len(scored) > SHOWN else None,
         "stopped": [f"{row_name(row)}: {row.stopped}" for row in report.rows if row.stopped is not None],
         "unscored": [f"{row_name(row)}: {row.skipped or 'not scored'}" for row in report.rows if row.oof is None],
+        "combination": report.summary.combination,
         "accuracy": _accuracy(report),
     }
 

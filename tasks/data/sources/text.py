@@ -75,7 +75,7 @@ def read_csv(data: bytes, name: str, delimiter: str = ",", encoding: str = "utf-
 
 
 def without_sep_line(text: str) -> str:
-    r"""Leave out the line by which Excel is told the delimiter of a CSV.
+    r"""Leave out the line that names the delimiter of a CSV to Excel.
 
     Examples
     --------

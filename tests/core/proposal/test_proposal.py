@@ -11,7 +11,7 @@ from evenhand.data.suite_spec import Suite
 from evenhand.errors import ProblemError
 from evenhand.problem import parse_problem
 from evenhand.proposal.document import problem_file, summary
-from evenhand.proposal.draft import Asked, find_column
+from evenhand.proposal.draft import ProposalRequest, find_column
 from evenhand.proposal.proposal import propose
 from evenhand.proposal.recipe import find_recipe, recipes
 from evenhand.proposal.suite import first_suite
@@ -34,7 +34,7 @@ def town(n=600, seed=0, **more):
 
 
 def proposed(frame, target="kind", **asked):
-    return propose(frame, Asked("town", target, SOURCE, **asked))
+    return propose(frame, ProposalRequest("town", target, SOURCE, **asked))
 
 
 def test_the_file_is_the_proposal_and_every_reason_is_one_comment():
@@ -66,7 +66,7 @@ def test_the_newest_rows_are_held_out_and_all_cells_fit():
     assert typed["when"][~held_out].max() < typed["when"][held_out].min()
 
 
-def test_without_a_time_a_share_is_held_out_and_said():
+def test_without_a_time_a_share_is_held_out_with_a_question():
     found = proposed(town().drop(columns="when"))
     assert found.problem.split.holdout.share == 0.25
     assert any("at random" in question for question in found.questions)

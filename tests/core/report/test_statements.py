@@ -90,14 +90,14 @@ def test_a_verdict_that_a_reviewer_may_acknowledge_says_so():
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.6, "makes that too good by 0.020"), (0.6199, "makes no difference to it")]
+    ("value", "effect"), [(0.6, "makes that too good by 0.020"), (0.6199, "makes no difference to it")]
 )
-def test_the_expected_score_is_on_page_and_card_and_its_numbers_add_up(value, said):
+def test_the_expected_score_is_on_page_and_card_and_its_numbers_add_up(value, effect):
     known = ExpectedSummary(value=value, low=0.5, high=0.7, out_of_fold=0.62, candidates=24)
     given = report()
     given = replace(given, summary=given.summary.model_copy(update={"expected": known}))
     sentence = expected_score(known, "macro F1")
-    assert said in sentence
+    assert effect in sentence
     for text in (text_of(report_page(given)), text_of(model_card(given))):
         assert sentence in text
 

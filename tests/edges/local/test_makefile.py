@@ -45,6 +45,9 @@ def test_names_reach_the_command_as_they_were_given(make, name):
     assert make("train", *places) == ["-m", "flows.train", given, f"--data={name}"]
     assert make("score", *places) == ["-m", "flows.score", given, f"--data={name}"]
     assert make("rollback", places[0]) == ["-m", "flows.rollback", given]
+    serve = ["-m", "service.serve", given]
+    assert make("serve", places[0]) == serve
+    assert make("serve", places[0], "PORT=9000", "HOST=::1") == [*serve, "--host", "::1", "--port", "9000"]
     assert make("ledger", places[0]) == ["-m", "flows.ledger", given]
 
 

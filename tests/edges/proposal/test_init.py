@@ -137,7 +137,7 @@ def test_files_of_every_kind_give_the_same_rows(folders, name):
     assert problem.features["base"].columns == ("Straße", "Wert", "Datum")
 
 
-def test_a_title_above_the_header_is_left_out_and_said(folders):
+def test_a_title_above_the_header_is_left_out_with_a_question(folders):
     path = folders / "town.csv"
     path.write_text("Straftaten, Jahr 2022\n\n" + rows().to_csv(index=False, sep=";"), encoding="utf-8")
     written = init(InitRequest(data=str(path), target="Art"))
