@@ -16,8 +16,8 @@ TUNE ?=
 HOST ?=
 PORT ?=
 NO_REUSE ?=
-ARGS ?=
 RUN ?= latest
+ARGS ?=
 TARGET ?=
 NAME ?=
 FORCE ?=
@@ -94,9 +94,6 @@ ledger: $(RUNTIME) ## show and verify every decision: ARGS="--on 2026-11-22", AR
 rollback: $(RUNTIME) ## put the previous champion back: ARGS='--reviewer "A. Person" --reason "..."'
 	@$(BIN)/python -m flows.rollback --problem=$(call quoted,PROBLEM) $(ARGS)
 
-figures: $(RUNTIME) ## draw the figures of every candidate of a training: RUN=latest ARGS="--candidate smote"
-	@$(BIN)/python -m tasks.local.figures --run=$(call quoted,RUN) $(ARGS)
-
 ##@ Operate
 serve: $(RUNTIME) ## answer rows over HTTP with the champion: PORT=8000 HOST=127.0.0.1 ARGS="--help"
 	@$(BIN)/python -m service.serve --problem=$(call quoted,PROBLEM) $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
@@ -107,6 +104,9 @@ monitor: $(RUNTIME) ## compare new rows and late labels with what the champion p
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c stops both)
 	@$(BIN)/python -m tasks.local.ui
+
+figures: $(RUNTIME) ## draw the figures of every candidate of a training: RUN=latest ARGS="--candidate smote"
+	@$(BIN)/python -m tasks.local.figures --run=$(call quoted,RUN) $(ARGS)
 
 deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 deploy: $(RUNTIME) ## register the deployments of prefect.yaml on the Prefect server at PREFECT_API_URL
