@@ -16,6 +16,7 @@ TUNE ?=
 HOST ?=
 PORT ?=
 NO_REUSE ?=
+RUN ?= latest
 ARGS ?=
 TARGET ?=
 NAME ?=
@@ -39,7 +40,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows service || true; } > /dev/null
 
-.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve init analyse judge monitor bench-monitor
+.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve init analyse judge monitor bench-monitor figures
 help: ## list the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -103,6 +104,9 @@ monitor: $(RUNTIME) ## compare new rows and late labels with what the champion p
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c stops both)
 	@$(BIN)/python -m tasks.local.ui
+
+figures: $(RUNTIME) ## draw the figures of every candidate of a training: RUN=latest ARGS="--candidate smote"
+	@$(BIN)/python -m tasks.local.figures --run=$(call quoted,RUN) $(ARGS)
 
 deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 deploy: $(RUNTIME) ## register the deployments of prefect.yaml on the Prefect server at PREFECT_API_URL

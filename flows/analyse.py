@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports below, which take seconds
+    import sys
+
+    from flows.commands import analyse as command
+
+    command()
+    sys.exit()
+
 from importlib import import_module
 from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.problem import Problem
+from flows.requests import AnalyseRequest
 from tasks.analysis.events import make_events
 from tasks.analysis.finish import finish_analysis
 from tasks.analysis.session import open_analysis
@@ -18,24 +26,11 @@ from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
 from tasks.data.suites import Checker
 from tasks.data.validate import validate
-from tasks.local.command_line import run_flow
 
 
-class AnalyseRequest(BaseModel):
-    """Map where and when recorded crime is likely in the coming weeks, judged against plain counts of the past."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
-    data: str | None = Field(
-        default=None, description="a CSV or Parquet file, or a glob, in the place of the problem's own source"
-    )
-    seed: int = Field(default=42, ge=0, description="of models and of intervals")
-    clear_cache: bool = Field(default=False, description="fetch the data again")
-
-
-def import_ahead() -> None:
-    """Import what the steps need, while Prefect's server starts."""
+def prepare(request: AnalyseRequest) -> None:
+    """Refuse what can be refused, and import what the steps need, while Prefect's server starts."""
+    read_problem(request)
     Checker()
     for name in ("mlflow.store.tracking.sqlalchemy_store", "lightgbm", "scipy.ndimage", "scipy.optimize"):
         import_module(name)
@@ -67,7 +62,3 @@ def analyse(request: AnalyseRequest) -> str:
         forecasts = forecast_counts.submit(stored, looked, asked, seed, session.progress)
         hotspots = map_hotspots.submit(stored, looked, asked, seed, session.progress)
         return finish_analysis(session, stored, looked, forecasts.result(), hotspots.result())
-
-
-if __name__ == "__main__":
-    run_flow(AnalyseRequest, analyse, check=read_problem, meanwhile=import_ahead)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the imports below, which take seconds
+    import sys
+
+    from flows.commands import train as command
+
+    command()
+    sys.exit()
+
 from importlib import import_module
 from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.models import check_models
 from evenhand.problem import Problem
-from evenhand.problem.presets import Preset, registered_name
+from evenhand.problem.presets import registered_name
 from evenhand.training.candidates import fits, tuned_candidates
 from evenhand.training.presets import preset_candidates, preset_rows
 from evenhand.training.tuning import asked_to_tune, check_spaces
+from flows.requests import TrainRequest
 from tasks.data.balance import balance
 from tasks.data.ingest import ingest
 from tasks.data.problems import load_problem
@@ -22,14 +30,12 @@ from tasks.data.split import split
 from tasks.data.suites import Checker
 from tasks.data.validate import validate
 from tasks.gate.run_gate import run_gate
-from tasks.local.command_line import run_flow
 from tasks.registry.causes import answering
 from tasks.registry.model_versions import model_name
-from tasks.reporting.candidates import draw_all, log_all, wait_all
+from tasks.reporting.candidates import draw_all, log_all
 from tasks.reporting.explain import explain_winner
 from tasks.reporting.finish import finish, log_inputs, report_of_failure, write_comparison
 from tasks.review.request_review import request_review
-from tasks.settings import RunnerName
 from tasks.training.compare import compare
 from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.grid import suit_grid
@@ -44,48 +50,13 @@ from tasks.training.transfer_data import add_transfer_data, check_transfer_data,
 from tasks.training.tuning.tune import run_studies
 from tasks.training.unit_runner import UnitRunner
 
-
-class TrainRequest(BaseModel):
-    """Train every candidate of a problem, compare them, register the winner and judge it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
-    data: str | None = Field(
-        default=None,
-        description="a CSV, Parquet, Excel or GeoJSON file, a glob or a folder, in the place of the problem's source",
-    )
-    preset: Preset = Field(
-        default="standard",
-        description="standard: the problem's own grid; full: with it, every strategy there is; quick: the grid on a "
-        "sample of the training rows and three folds, for a first look, with an experiment and a registered model of "
-        "its own",
-    )
-    seed: int = Field(default=42, ge=0, description="of folds, samplers and models")
-    tune: bool = Field(default=False, description="tune what the problem's `tuning` names, too")
-    runner: RunnerName | None = Field(
-        default=None,
-        description="where fits run: threads, processes (one a core), dask (EVENHAND_DASK_ADDRESS), or auto, which is "
-        "processes from 20,000 training rows on; unset means EVENHAND_RUNNER, or auto. The result is the same, but "
-        "for a model that is `distributed`",
-    )
-    no_reuse: bool = Field(
-        default=False, description="fit everything again; otherwise finished fits of earlier trainings are read"
-    )
-    cause: str = Field(
-        default="",
-        pattern=r"^([0-9a-f]{64})?$",
-        description="the alarm of the monitor that this training answers; one training per alarm",
-    )
-    clear_cache: bool = Field(default=False, description="fetch the data and build the balanced sets again")
-
-
-# Imports that take seconds, for which `--help` and a refusal need not wait.
+# Imports that take seconds.
 LARGE = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.sklearn", "skops.io")
 
 
-def import_ahead() -> None:
-    """Import what the steps need, while Prefect's server starts."""
+def prepare(request: TrainRequest) -> None:
+    """Refuse what can be refused, and import what the steps need, while Prefect's server starts."""
+    read_problem(request)
     Checker()
     for name in LARGE:
         import_module(name)
@@ -152,8 +123,7 @@ def train(request: TrainRequest) -> dict[str, Any]:
         compared = Compared(results, evidence, winner, choice, leaks, explanation, bought)
         with report_of_failure(training, data, compared):
             write_comparison(training, context, compared)
-            logging = log_all(training, results, drawing, evidence)
-            step("log", "log every candidate", wait_all, [*drawing.values(), *logging])
+            step("log", f"log {len(results)} candidates", log_all, training, compared, drawing)
             starter.end_processes()
             register = (register_winner, training, data, winner, refitted, leaks)
             registered = step("register", "register the winner", *register)
@@ -161,7 +131,3 @@ def train(request: TrainRequest) -> dict[str, Any]:
             outcome |= {"version": registered.version, "verdict": verdict.outcome}
             status = step("review", "request a review", request_review, problem, registered, verdict)
         return finish(training, data, compared, WinnerOutcome(registered, verdict, status))
-
-
-if __name__ == "__main__":
-    run_flow(TrainRequest, train, check=read_problem, meanwhile=import_ahead)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from evenhand.problem.common import Frozen
+from evenhand.problem.common import Frozen, TimeFormat
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Weeks = Annotated[int, Field(ge=1, le=52)]
@@ -17,7 +17,7 @@ class Analysis(Frozen):
     """Where and when recorded crime is likely: columns, periods, hotspots, and what is not shown."""
 
     time: str | None = Field(default=None, description="column of the time of an event")
-    format: str | None = Field(default=None, description="strptime format of that column; ISO 8601 without it")
+    format: TimeFormat = None
     hour: str | None = Field(default=None, description="column of the hour of the day, 0 to 23, if the time has none")
     area: str | None = Field(default=None, description="column of areas, such as a neighbourhood; squares without one")
     area_cell: float = Field(default=2000.0, ge=200, le=50_000, description="side of such a square in metres")

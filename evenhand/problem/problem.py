@@ -99,7 +99,7 @@ class Problem(Frozen):
     stacking: Stacking | Literal["none"] | None = Field(
         default=None,
         description="a candidate made of the best fits; unset means the mean of the families in the standard preset "
-        "and a regression on the three best in the full one",
+        "and a regression on the three best in the full one; none means no combination in the standard preset",
     )
     calibration: tuple[CalibrationMethod, ...] = Field(
         default=("none", "prior", "temperature"),

@@ -49,7 +49,7 @@ LISTED = "listed"  # in the place of a word: the problem names the category
 
 
 @dataclass(frozen=True)
-class Refusal:
+class HotspotRefusal:
     """A category without hotspots, and the word that it was found by."""
 
     klass: str
@@ -66,7 +66,7 @@ class Refusal:
         )
 
 
-def refusals(classes: Sequence[str], allowed: Mapping[str, str], refused: Sequence[str]) -> tuple[Refusal, ...]:
+def refusals(classes: Sequence[str], allowed: Mapping[str, str], refused: Sequence[str]) -> tuple[HotspotRefusal, ...]:
     """Find the categories that get no hotspots.
 
     Parameters
@@ -86,7 +86,7 @@ def refusals(classes: Sequence[str], allowed: Mapping[str, str], refused: Sequen
     for klass in classes:
         word = LISTED if klass in refused else _word(klass)
         if word is not None and klass not in allowed:
-            found.append(Refusal(klass, word))
+            found.append(HotspotRefusal(klass, word))
     return tuple(found)
 
 

@@ -15,22 +15,8 @@ from evenhand.problem.common import TimeFormat
 
 # Parts of names that areas have; in the order in which they are preferred, small areas before large ones.
 _AREA = (
-    "neighbo",
-    "beat",
-    "precinct",
-    "ward",
-    "lsoa",
-    "district",
-    "division",
-    "sector",
-    "borough",
-    "community",
-    "area",
-    "zone",
-    "region",
-    "city",
-    "county",
-    "state",
+    *("neighbo", "beat", "precinct", "ward", "lsoa", "district", "division", "sector", "borough", "community"),
+    *("area", "zone", "region", "city", "county", "state"),
 )
 _MOST_AREAS = 3_000
 _HOUR = re.compile(r"hour|hh24", re.IGNORECASE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evenhand.problem import Analysis
-from evenhand.spatial.discovered import Refusal, refusals
+from evenhand.spatial.discovered import HotspotRefusal, refusals
 from evenhand.spatial.events import Events, grid_over
 from evenhand.spatial.feasible import Possible, has_places, possible
 from evenhand.spatial.hotspots.explore import Cluster, clusters, significant_cells
@@ -31,7 +31,7 @@ class PastOutcome:
     clusters : dict of str to tuple of Cluster
         By class; a refused class has none.
     can : Possible
-    refused : tuple of Refusal
+    refused : tuple of HotspotRefusal
     """
 
     classes: tuple[str, ...]
@@ -41,7 +41,7 @@ class PastOutcome:
     significant: np.ndarray | None
     clusters: dict[str, tuple[Cluster, ...]]
     can: Possible
-    refused: tuple[Refusal, ...]
+    refused: tuple[HotspotRefusal, ...]
 
     @property
     def few(self) -> dict[str, int]:

@@ -72,9 +72,10 @@ def preset_folds(preset: Preset, folds: Sequence[int]) -> list[int]:
 
 def preset_stacking(problem: Problem, preset: Preset) -> Stacking | None:
     """Return how a training stacks its candidates; None if it does not."""
-    if problem.stacking == "none" or (problem.stacking is None and preset == "quick"):
-        return None
-    return problem.stacking or (Stacking() if preset == "full" else COMBINATION)
+    stated = None if problem.stacking == "none" else problem.stacking
+    if stated is not None or preset == "full":
+        return stated or Stacking()
+    return COMBINATION if problem.stacking is None and preset == "standard" else None
 
 
 def _with_all(problem: Problem) -> Problem:

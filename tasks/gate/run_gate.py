@@ -49,6 +49,7 @@ from tasks.registry.problem_rules import check_governing_file
 from tasks.registry.registrations import promoted_facts, registration_of, training_facts
 from tasks.registry.verdicts import CASE, case_facts, record_verdict, recorded_verdict
 from tasks.tracking.client import connect
+from tasks.tracking.run_writer import tag_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -260,7 +261,7 @@ def _record(client: MlflowClient, problem: Problem, verdict: Verdict, contenders
         write_report(client, problem, verdict, contenders)
         tags = {
             VERDICT: verdict.outcome,
-            REASONS: " ".join(verdict.reasons),
+            REASONS: tag_text(" ".join(verdict.reasons)),
             COMPARED_WITH: contenders.compared_with,
             JUDGED_AT: now(),
         }

@@ -1,4 +1,4 @@
-"""Text and JSON files, written completely or not at all, and arrays, read by one thread at a time."""
+"""Files, written completely or not at all, and arrays, read by one thread at a time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file."""
     temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_bytes(content)
     temporary.replace(path)
 
 

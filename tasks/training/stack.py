@@ -40,10 +40,10 @@ from tasks.registry.load_model import load_file
 from tasks.registry.store_model import write_model
 from tasks.training.choose import choose, measured_result
 from tasks.training.compare import oof_rows
-from tasks.training.confirm import confirmed_units
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, ranked, winning_postprocessing
 from tasks.training.fit import FittedOnAll, Refitted, Winner, example_rows, fit_on_all, model_path
+from tasks.training.kept.confirm import confirmed_units
 from tasks.training.kept.kept_fits import KeptFits
 from tasks.training.reference import write_reference
 from tasks.training.results import Result, oof_predictions, shares_of

@@ -20,6 +20,7 @@ from evenhand.problem.presets import Preset, registered_name
 from evenhand.text.printable import printable
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
+from tasks.processes.command_start import command_start
 from tasks.processes.memory import give_back
 from tasks.processes.training_folder import UNITS, new_folder, opened
 from tasks.registry.champion_alias import check_problem_file
@@ -44,7 +45,6 @@ LIBRARIES = (
 )
 # A change of one of these may change a score, so their versions are part of a training's identity.
 DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scipy")
-TAG_LENGTH = 5_000  # the limit of all MLflow stores
 _DESCRIPTIVE = ("source", "title", "about", "licence", "analysis")  # keys of a problem that change no result
 
 
@@ -80,9 +80,14 @@ class Training:
         """Print a line for the person who waits."""
         say(text)
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the command began."""
+        return round(time.monotonic() - self.started, 2)
+
     def step(self, name: str, doing: str, work: Callable[..., T], *args: Any) -> T:
         """Print that a step begins, do it, and time it."""
-        self.say(f"[{time.monotonic() - self.started:5.0f} s] {doing}")
+        self.say(f"[{self.elapsed:5.0f} s] {doing}")
         give_back()  # memory of the last step
         begun = time.monotonic()
         done = work(*args)
@@ -90,26 +95,28 @@ class Training:
         return done
 
 
-FITTING, EVALUATION = (
-    ("tune", "cross_validate", "refit"),
-    ("evaluate", "stack", "score", "leak_sentinel", "compare", "gate"),
-)
+# Steps by what they are spent on; everything else is data and orchestration.
+SPENT_ON = {
+    "start": ("start",),
+    "fitting": ("tune", "cross_validate", "refit"),
+    "evaluation": ("evaluate", "stack", "score", "leak_sentinel", "compare", "explain", "gate"),
+    "logging and reports": ("log", "register", "report", "log_training"),
+}
 
 
 def breakdown(training: Training) -> list[str]:
-    """Sum up where the time of a training went: fits, their evaluation, and everything else."""
-    took = training.seconds
-    total = time.monotonic() - training.started
-    fitting, evaluation = (sum(took.get(name, 0.0) for name in names) for names in (FITTING, EVALUATION))
+    """Sum up where the time of a training went: start, fits, their evaluation, logging, and everything else."""
+    took, total = training.seconds, training.elapsed
+    sums = {what: sum(took.get(name, 0.0) for name in names) for what, names in SPENT_ON.items()}
     steps = ", ".join(f"{name} {value:.0f}" for name, value in took.items() if name != "total")
-    rest = total - fitting - evaluation
+    spent = ", ".join(f"{what} {seconds:.0f}" for what, seconds in sums.items())
+    rest = total - sum(sums.values())
     read, fitted = training.kept.counts if training.kept else (0, 0)
     kept = [f"{read + fitted} fits: {fitted} made here, {read} kept from earlier trainings"] if read else []
     return [
         *kept,
         f"\nSeconds by step: {steps}",
-        f"Of {total:.0f} seconds: fitting {fitting:.0f}, evaluation {evaluation:.0f}, and {rest:.0f} for data, "
-        "orchestration, tracking and reporting together",
+        f"Of {total:.0f} seconds: {spent}, data and orchestration {rest:.0f}",
     ]
 
 
@@ -129,7 +136,7 @@ def open_training(problem: Problem, preset: Preset, seed: int, reuse: bool = Tru
         When another file governs the registered model; see
         :func:`tasks.registry.problem_rules.check_governing_file`.
     """
-    name = registered_name(problem.name, preset)
+    begun, name = command_start(), registered_name(problem.name, preset)
     check_problem_file(problem, model_name(name))
     kept = KeptFits(say, reuse)
     folder = new_folder(settings().runs, f"{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-{name}")
@@ -140,7 +147,8 @@ def open_training(problem: Problem, preset: Preset, seed: int, reuse: bool = Tru
         params={"problem": problem.name, "preset": preset, "seed": seed, "metric": problem.metric},
         tags={"synthetic": str(problem.synthetic).lower(), "training": identifier, "code": code_hash()},
     )
-    training = Training(identifier, folder, problem, preset, seed, model_name(name), run_id, kept)
+    training = Training(identifier, folder, problem, preset, seed, model_name(name), run_id, kept, started=begun)
+    training.seconds["start"] = training.elapsed
     training.open_folder.enter_context(opened(folder))
     try:
         yield training
@@ -148,7 +156,7 @@ def open_training(problem: Problem, preset: Preset, seed: int, reuse: bool = Tru
         reason = printable(f"{type(error).__name__}: {error}", lines=True)
         with suppress(Exception):  # the first error is the one that the user must see
             if isinstance(error, LeakFound):
-                training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
+                training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)})
             training_runs.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
     finally:

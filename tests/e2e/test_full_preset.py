@@ -13,7 +13,7 @@ from evenhand.report.evidence_text import METHODS_SHOWN, as_text
 from evenhand.training.candidates import fits
 from evenhand.training.presets import preset_candidates, preset_stacking
 from tasks.data.split import split
-from tasks.reporting.candidates import BEST_DRAWN, drawn_fits
+from tasks.reporting.candidates import drawn_fits
 from tasks.settings import settings
 from tasks.storage.store import write_frame
 from tasks.training.choose import choose
@@ -108,10 +108,10 @@ def test_the_output_for_a_terminal_is_short(trained):
     assert len(short) <= 35
     assert "methods that do less in comparison.md" in as_text(trained.evidence)
     assert METHODS_SHOWN == 20
+
+
+def test_only_the_winner_and_its_baseline_get_figures_unasked(trained):
     winner = trained.winner
-    drawn = drawn_fits(trained.results, winner, trained.problem, "full")
+    drawn = drawn_fits(trained.results, winner)
     assert winner.fit_name in drawn
-    assert BEST_DRAWN <= len(drawn) <= BEST_DRAWN + 2
-    every = drawn_fits(trained.results, winner, trained.problem, "standard")
-    assert len(every) == len({result.candidate.fit_name for result in trained.results})
-    assert len(drawn_fits(trained.results, winner, trained.problem, "quick")) <= 2
+    assert len(drawn) <= 2

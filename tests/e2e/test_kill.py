@@ -127,7 +127,7 @@ def check_nothing_left(home, runs, scratch):
 def versions():
     from tasks.tracking.client import connect
 
-    return [one.version for one in connect().search_model_versions("name = 'evenhand-small'")]
+    return [str(one.version) for one in connect().search_model_versions("name = 'evenhand-small'")]
 
 
 def outcome(home, runs):

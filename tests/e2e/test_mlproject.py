@@ -70,8 +70,7 @@ def test_the_default_store_of_mlflow_run_is_replaced_and_a_given_one_is_used(giv
 
 
 def test_every_parameter_of_an_entry_point_is_an_option_of_its_flow():
-    from flows.analyse import AnalyseRequest
-    from flows.train import TrainRequest
+    from flows.requests import AnalyseRequest, TrainRequest
     from tasks.review.terminal import ReviewOptions
     from tasks.scoring.score_file import ScoreRequest
 

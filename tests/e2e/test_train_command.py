@@ -14,7 +14,8 @@ import yaml
 
 from evenhand.errors import ProblemError
 from evenhand.report.summary import Summary
-from flows.train import TrainRequest, read_problem
+from flows.requests import TrainRequest
+from flows.train import read_problem
 from tasks.registry.champion_alias import settled_records
 from tasks.registry.load_model import load_model
 from tasks.settings import ROOT, settings

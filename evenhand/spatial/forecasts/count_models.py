@@ -10,7 +10,7 @@ import numpy as np
 
 from evenhand.spatial.counts import Counts
 from evenhand.spatial.forecasts.distributions import LARGEST_SIZE, dispersion
-from evenhand.spatial.forecasts.features import FeatureMaker, Rows
+from evenhand.spatial.forecasts.features import FeatureMaker, FeatureRows
 from evenhand.spatial.forecasts.forecast import Forecast
 
 MOST_ROWS = 300_000  # that a model learns from: the newest
@@ -35,7 +35,7 @@ class _Model:
         self.n_classes_ = n_classes
         self.learn(train)
         self.size_ = self._spread(late, horizons)
-        self.learn(Rows(np.r_[train.X, late.X], np.r_[train.base, late.base], _joined(train, late)))
+        self.learn(FeatureRows(np.r_[train.X, late.X], np.r_[train.base, late.base], _joined(train, late)))
 
     def predict(self, history: Counts, horizons: int) -> Forecast:
         """Forecast the coming periods."""
@@ -44,15 +44,15 @@ class _Model:
         mean = self.mean(rows).reshape(horizons, n_classes, n_areas)
         return Forecast(np.moveaxis(mean, 0, 2), self.size_)
 
-    def learn(self, rows: Rows) -> None:
+    def learn(self, rows: FeatureRows) -> None:
         """Fit to rows."""
         raise NotImplementedError
 
-    def mean(self, rows: Rows) -> np.ndarray:
+    def mean(self, rows: FeatureRows) -> np.ndarray:
         """Return the mean of each row."""
         raise NotImplementedError
 
-    def _spread(self, rows: Rows, horizons: int) -> np.ndarray:
+    def _spread(self, rows: FeatureRows, horizons: int) -> np.ndarray:
         mean, klass, ahead = self.mean(rows), rows.X[:, 0].astype(int), rows.X[:, -1].astype(int)
         size = np.full((self.n_classes_, horizons), LARGEST_SIZE)
         if rows.y is None:
@@ -67,7 +67,7 @@ class _Model:
         return size
 
 
-def _joined(first: Rows, second: Rows) -> np.ndarray | None:
+def _joined(first: FeatureRows, second: FeatureRows) -> np.ndarray | None:
     return None if first.y is None or second.y is None else np.r_[first.y, second.y]
 
 
@@ -76,7 +76,7 @@ class NegativeBinomialGlm(_Model):
 
     name = "negative binomial GLM"
 
-    def learn(self, rows: Rows) -> None:
+    def learn(self, rows: FeatureRows) -> None:
         """Fit the coefficients of each class."""
         self.coefficients_, self.scale_ = {}, rows.X.std(axis=0) + 1e-6
         self.centre_ = rows.X.mean(axis=0)
@@ -87,7 +87,7 @@ class NegativeBinomialGlm(_Model):
                     self._design(rows.X[part]), rows.y[part], rows.base[part]
                 )
 
-    def mean(self, rows: Rows) -> np.ndarray:
+    def mean(self, rows: FeatureRows) -> np.ndarray:
         """Return the mean of each row, at most ten times its level: a line goes on where no row ever was."""
         linear = rows.base.copy()
         for c, beta in self.coefficients_.items():
@@ -122,7 +122,7 @@ class BoostedCounts(_Model):
         self.name = f"LightGBM {objective.capitalize()}"
         self.objective, self.seed, self.threads = objective, seed, threads
 
-    def learn(self, rows: Rows) -> None:
+    def learn(self, rows: FeatureRows) -> None:
         """Grow the trees."""
         import lightgbm
 
@@ -147,6 +147,6 @@ class BoostedCounts(_Model):
             num_boost_round=ROUNDS,
         )
 
-    def mean(self, rows: Rows) -> np.ndarray:
+    def mean(self, rows: FeatureRows) -> np.ndarray:
         """Return the mean of each row."""
         return np.asarray(np.exp(rows.base + self.booster_.predict(rows.X, raw_score=True)))

@@ -16,7 +16,7 @@ _LAGS = (1, 2, 3)
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class FeatureRows:
     """One row for each class, area and pair of origin and horizon.
 
     Attributes
@@ -42,7 +42,7 @@ class FeatureMaker:
         values = history.values.astype(np.float64)
         self.sums = np.concatenate([np.zeros((*values.shape[:2], 1)), np.cumsum(values, axis=2)], axis=2)
 
-    def rows(self, pairs: Sequence[tuple[int, int]], known: bool) -> Rows:
+    def rows(self, pairs: Sequence[tuple[int, int]], known: bool) -> FeatureRows:
         """Make the rows of pairs of an origin (the number of periods before it) and a horizon (1 is the next period).
 
         Parameters
@@ -57,7 +57,7 @@ class FeatureMaker:
         y = None
         if known:
             y = np.concatenate([self.counts.values[:, :, t + ahead - 1].ravel() for t, ahead in pairs])
-        return Rows(X, base, y)
+        return FeatureRows(X, base, y)
 
     def _mean(self, origin: int, width: int) -> np.ndarray:
         """Return the mean of the ``width`` periods before an origin, or of as many as there are."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,6 +32,7 @@ FIT_CODE = _hash(FITTING)
 POSTPROCESSING_CODE = _hash((*FITTING, *POSTPROCESSING))
 
 
+@cache
 def fit_versions() -> dict[str, str]:
     """Return the versions that the digits of a fit may depend on."""
     libraries = {name: version(name) for name in LIBRARIES}

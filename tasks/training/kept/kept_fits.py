@@ -47,7 +47,7 @@ class KeptFits:
         self._secret = home_secret(settings().home)
         self._lock = threading.Lock()
         self._counts: Counter[Literal["read", "fitted"]] = Counter()
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     def unit(
         self, context: TrainingContext, candidate: Candidate, fold: int, fit: Callable[[], Unit], reuse: bool = True
@@ -65,7 +65,7 @@ class KeptFits:
             False fits it in any case.
         """
         if candidate.model.distributed:  # its digits depend on the cluster
-            self._counts["fitted"] += 1
+            self._count("fitted")
             return fit()
         key = unit_key(context, candidate, fold)
         found = self._find_unit(context, candidate, fold, key) if reuse else None
@@ -155,7 +155,7 @@ class KeptFits:
         try:
             unit = _unit(context, candidate, fold, kept)
         except (ValueError, TypeError, KeyError) as error:  # a store may hold anything under a key
-            self._tell(f"  {what}: the kept fit is unusable ({error}); it is fitted again")
+            self._warn(f"  {what}: the kept fit is unusable ({error}); it is fitted again")
             return None
         self._count("read")
         return unit
@@ -164,34 +164,34 @@ class KeptFits:
         if not self._reuse:
             return None
         try:
-            data = self._store.read_bytes(_place(key))
+            data = self._store.read_bytes(_object_key(key))
             return None if data is None else from_bytes(data, key, self._secret)
         except Damaged as error:
-            self._tell(f"  {what}: the kept fit is {error}; it is fitted again")
+            self._warn(f"  {what}: the kept fit is {error}; it is fitted again")
         except StorageError as error:
-            self._tell(f"  warning: kept fits can't be read, so they are fitted again: {error}", once="read")
+            self._warn(f"  warning: kept fits can't be read, so they are fitted again: {error}", once="read")
         return None
 
     def _keep(self, kept: KeptFile, what: str) -> None:
         try:
-            self._store.put_bytes(to_bytes(kept, self._secret), _place(kept.key), overwrite=True)
+            self._store.put_bytes(to_bytes(kept, self._secret), _object_key(kept.key), overwrite=True)
         except StorageError as error:
-            self._tell(f"  warning: {what} can't be kept for another training: {error}", once="write")
+            self._warn(f"  warning: {what} can't be kept for another training: {error}", once="write")
 
     def _count(self, what: Literal["read", "fitted"]) -> None:
         with self._lock:
             self._counts[what] += 1
 
-    def _tell(self, line: str, once: str = "") -> None:
+    def _warn(self, line: str, once: str = "") -> None:
         with self._lock:
-            told = once in self._told
+            known = once in self._warned
             if once:
-                self._told.add(once)
-        if not told:
+                self._warned.add(once)
+        if not known:
             self._notify(printable(line))
 
 
-def _place(key: str) -> str:
+def _object_key(key: str) -> str:
     return f"{FOLDER}{key}"
 
 
