@@ -10,7 +10,6 @@ from pydantic import TypeAdapter
 
 from evenhand.errors import ProblemError
 from evenhand.problem import Problem, Source, parse_problem
-from tasks.data.sources.files import kind_of
 from tasks.settings import settings
 
 CELL_SETTINGS = ("decimal", "thousands", "missing")
@@ -67,6 +66,8 @@ def with_data(problem: Problem, data: str) -> Problem:
 
 def _file_source(data: str, own: Any) -> dict[str, Any]:
     """Return the source of a file, with what the ``own`` source says of cells, and of files if it is of that kind."""
+    from tasks.data.sources.files import kind_of  # it reads files of every kind: seconds of imports
+
     kind, given = kind_of(data), own if isinstance(own, dict) else {}
     of_cells = {key: given[key] for key in CELL_SETTINGS if key in given}
     return {**(given if given.get("kind") == kind else of_cells), "kind": kind, "path": data}

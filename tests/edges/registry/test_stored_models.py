@@ -60,6 +60,8 @@ FAMILIES = {
     "gradient_boosting": {"kind": "gradient_boosting", "params": {"max_iter": 8}},
     "gradient_boosting exact": {"kind": "gradient_boosting", "exact": True, "params": {"n_estimators": 8}},
     "lightgbm": {"kind": "lightgbm", "params": {"n_estimators": 8}},
+    "extra_trees": {"kind": "extra_trees", "params": {"n_estimators": 8}},
+    "logistic_regression": {"kind": "logistic_regression"},
     "balanced_bagging": {"kind": "balanced_bagging", "params": {"n_estimators": 3}},
     "balanced_random_forest": {"kind": "balanced_random_forest", "params": {"n_estimators": 5}},
     "easy_ensemble": {"kind": "easy_ensemble", "params": {"n_estimators": 2, "rounds": 3}},

@@ -18,7 +18,7 @@ def training(folder):
         0,
         "small",
         "run",
-        {"start": 4.0, "validate": 2.0, "cross_validate": 30.0, "refit": 10.0, "score": 5.0, "log": 3.0},
+        seconds={"start": 4.0, "validate": 2.0, "cross_validate": 30.0, "refit": 10.0, "score": 5.0, "log": 3.0},
     )
 
 

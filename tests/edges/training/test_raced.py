@@ -13,6 +13,7 @@ from evenhand.report.candidate_tables import baseline_against_resampled, leaderb
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.reporting.candidates import _write_files, conclusions
+from tasks.reporting.curves import curves_of
 from tasks.reporting.draw import draw_fit, draw_strategies
 from tasks.reporting.finish import _candidate_summary
 from tasks.storage.store import write_frame
@@ -167,7 +168,7 @@ def test_what_a_stopped_candidate_leaves(trained, tmp_path):
     summary = _candidate_summary(far)
     assert (summary.folds_done, summary.test, summary.stopped) == (far.folds_done, None, far.stopped.message)
     assert summary.skipped is None
-    assert set(draw_fit(context, far)) == {"precision_recall", "roc", "calibration"}
+    assert set(draw_fit(curves_of(context, far))) == {"precision_recall", "roc", "calibration"}
     _write_files(training, far, tmp_path)
     assert json.loads((tmp_path / "model_metrics.json").read_text())["test"] is None
     assert len(json.loads((tmp_path / "resampling_records.json").read_text())) == far.folds_done
@@ -181,7 +182,7 @@ def test_every_strategy_of_the_evidence_family_is_scored_and_drawn_on_the_held_o
         assert result.stopped is None
         assert len(result.fold_units) == 4
         assert result.test is not None
-        assert "precision_recall_held_out" in draw_fit(context, result)
+        assert "precision_recall_held_out" in draw_fit(curves_of(context, result))
     (figure,) = draw_strategies(context, results).values()
     panel = next(ax for ax in figure.axes if ax.get_title())
     assert [line.get_label() for line in panel.lines[1:]] == ["none", "random_over"]

@@ -11,7 +11,7 @@ from evenhand.training.leak_checks import LeakReport
 from tasks.data.split import split
 from tasks.storage.store import write_frame
 from tasks.tracking.client import connect
-from tasks.training.fit import refit
+from tasks.training.fit import Winner, refit
 from tasks.training.outcome import TrainingData
 from tasks.training.register import register_winner
 from tasks.training.training import open_training
@@ -24,7 +24,7 @@ def refitted(training):
     snapshot = write_frame(frame.assign(year=np.where(np.arange(len(frame)) % 4, 2020.0, 2021.0)), "good/rows.parquet")
     parts, winner = split.fn(snapshot, PROBLEM), candidates(PROBLEM)[0]
     ending = Postprocessing(None, Calibration(prior=False, calibrator=None), "calibrated")
-    whole = refit.fn(training.context(parts), winner, ending)
+    whole = refit.fn(training.context(parts), Winner(winner, ending, ()))
     assert whole.model.path.stat().st_size > 0
     clean = LeakReport(rows=len(frame), fits=1, twins={})
     data = TrainingData(snapshot, None, parts, ())
