@@ -113,12 +113,9 @@ deploy: $(RUNTIME) ## register the deployments of prefect.yaml on the Prefect se
 	@$(BIN)/prefect --no-prompt work-pool inspect evenhand >/dev/null 2>&1 || \
 		$(BIN)/prefect --no-prompt work-pool create evenhand --type process
 	@$(BIN)/prefect --no-prompt deploy --all
-	@$(BIN)/prefect --no-prompt automation delete evenhand-lost-runs >/dev/null 2>&1 || true
-	@$(BIN)/prefect --no-prompt automation create --from-file infra/automations.yaml
 
-# Flows are imported from this checkout, whoever deployed them; see infra/automations.yaml for the heartbeat.
+# Flows are imported from this checkout, whoever deployed them.
 worker: export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
-worker: export PREFECT_FLOWS_HEARTBEAT_FREQUENCY ?= 30
 worker: $(RUNTIME) ## run scheduled flows on this machine
 	@$(BIN)/prefect worker start --pool evenhand --type process
 

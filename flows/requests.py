@@ -15,7 +15,8 @@ class TrainRequest(BaseModel):
 
     problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
     data: str | None = Field(
-        default=None, description="a CSV or Parquet file, or a glob, in the place of the problem's own source"
+        default=None,
+        description="a CSV, Parquet, Excel or GeoJSON file, a glob or a folder, in the place of the problem's source",
     )
     preset: Preset = Field(
         default="standard",
@@ -49,7 +50,8 @@ class AnalyseRequest(BaseModel):
 
     problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
     data: str | None = Field(
-        default=None, description="a CSV or Parquet file, or a glob, in the place of the problem's own source"
+        default=None,
+        description="a CSV, Parquet, Excel or GeoJSON file, a glob or a folder, in the place of the problem's source",
     )
     seed: int = Field(default=42, ge=0, description="of models and of intervals")
     clear_cache: bool = Field(default=False, description="fetch the data again")

@@ -14,7 +14,8 @@ EXPECTED = re.compile(rf"Expect \S+ {NUMBER}, not {NUMBER} \(95 % of scores: {NU
 
 
 def text_of(page: str) -> str:
-    """Return the text of a page or a Markdown file, a cell and its bounds in one line."""
+    """Return the text of a page or of Markdown; the bounds below the number of a cell follow it in brackets."""
+    page = re.sub(r"<small>([^<>]* to [^<>]*)</small>", r"(\1)", page)
     return re.sub(r"\s+", " ", re.sub(r"<(?:style|svg).*?</(?:style|svg)>|<[^>]+>", " ", page, flags=re.DOTALL))
 
 

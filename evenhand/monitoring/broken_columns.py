@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import stats
 
 from evenhand.monitoring.columns import ColumnBins
 from evenhand.monitoring.effects import shares
@@ -81,8 +82,11 @@ def _jumped(share: float, most: float) -> bool:
 
 
 def unusual_rows(rows: int, reference: np.ndarray) -> str:
-    """Say when a period has under a third of the fewest rows of a reference period, or over thrice the most."""
+    """Say when a period has under a third of the fewest rows of a reference period, or over thrice the most.
+
+    With a handful of rows a period that happens by chance; by the Poisson distribution it must be next to impossible.
+    """
     low, high = int(reference.min()), int(reference.max())
-    if low / 3 <= rows <= 3 * high:
-        return ""
-    return f"{rows:,} rows; the periods of the reference have {low:,} to {high:,}"
+    few = rows < low / 3 and stats.poisson.cdf(rows, low) < CHANCE
+    many = rows > 3 * high and stats.poisson.sf(rows - 1, high) < CHANCE
+    return f"{rows:,} rows; the periods of the reference have {low:,} to {high:,}" if few or many else ""

@@ -32,14 +32,14 @@ def examine_rows(monitor: Monitor, state: MonitorState, period: PeriodSummary) -
     MonitorState
         With the findings, and with alarms that were not there before.
     """
+    volume = unusual_rows(period.rows, np.array([one.rows for one in monitor.reference.held_out]))
     if period.rows < monitor.fewest_rows:
         note = f"{period.rows:,} rows are too few to compare; {math.ceil(monitor.fewest_rows):,} are needed"
         finding = InputFinding(period=period.name, rows=period.rows, level=state.drift_level, note=note)
         # The first period may have begun before the files do.
-        alarms = volume_alarms(period.name, note) if state.inputs else []
+        alarms = volume_alarms(period.name, volume) if state.inputs else []
         return state.model_copy(update={"inputs": (*state.inputs, finding), "alarms": (*state.alarms, *alarms)})
     finding, levels = _finding(monitor, state, period)
-    volume = unusual_rows(period.rows, np.array([one.rows for one in monitor.reference.held_out]))
     alarms = [*broken_alarms(state, finding), *volume_alarms(period.name, volume)]
     drifted = [c for c in finding.columns if c.effect >= monitor.policy.min_effect and c.deviations > 0]
     found = finding.level >= monitor.drift_threshold and bool(drifted)

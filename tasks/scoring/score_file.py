@@ -31,7 +31,7 @@ class ScoreRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
-    data: str = Field(description="a CSV or Parquet file, or a glob")
+    data: str = Field(description="a CSV, Parquet, Excel or GeoJSON file, a glob or a folder")
     out: str | None = Field(
         default=None,
         description="a .parquet or .csv file; by default in var/predictions/, named after model, version and input",

@@ -178,18 +178,6 @@ def test_a_review_that_nobody_decides_in_time_expires_and_its_run_ends(deploymen
     assert connect().get_model_version("evenhand-tiny", version).tags["review"] == "rejected"
 
 
-@pytest.mark.soak
-def test_a_run_whose_process_is_gone_is_crashed_within_three_minutes(deployment):
-    """While a suspended review, which has no process either, goes on waiting."""
-    problem = write_problem(deployment.folder, models=[{"kind": "lightgbm", "params": {"n_estimators": 20_000}}])
-    run_id = deployment.start_run("train/train-weekly", problem=str(problem), seed=9)
-    deployment.until(lambda: deployment.heartbeats(run_id), "the run sends a heartbeat")
-    deployment.kill_worker()
-    assert deployment.flow_run(run_id)["state_type"] == "RUNNING"
-    assert deployment.ended(run_id, timeout=180)["state_type"] == "CRASHED"
-    deployment.start_worker()
-
-
 def test_an_alarm_of_the_monitor_starts_a_training_that_knows_its_cause(deployment):
     cause = "5" * 64
     emit_request(MODEL, "1", "nowhere", cause)

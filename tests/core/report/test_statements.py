@@ -27,6 +27,8 @@ POLICY = EvidencePolicy(resamples=200)
 def test_the_search_finds_what_a_reader_would():
     assert intervals_that_miss("macro F1 0.438 (0.401 to 0.463) and 25 % (26 % to 30 %)") == ["25 % (26 % to 30 %)"]
     assert intervals_that_miss("0.101 below lightgbm / none [0.017, 0.084]") != []
+    cell = "<td>0.607 <small>0.656 to 0.751</small></td><td>25 % <small>20 % to 30 %</small></td>"
+    assert intervals_that_miss(text_of(cell)) == ["0.607 (0.656 to 0.751)"]
     assert stored_intervals_that_miss({"a": [{"estimate": 0.4, "low": 0.5, "high": 0.6}]}) == [".a[0]"]
     assert stored_intervals_that_miss({"estimate": 0.4, "interval": {"estimate": 0.5, "low": 0.45, "high": 0.6}})
 

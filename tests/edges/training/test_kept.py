@@ -16,10 +16,10 @@ from evenhand.training.experiment import Experiment
 from tasks.data.split import split
 from tasks.settings import ROOT, settings
 from tasks.storage.store import open_store, write_frame
-from tasks.training import confirm
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import winning_postprocessing
 from tasks.training.fit import Winner, fit, fit_again, refit
+from tasks.training.kept import confirm
 from tasks.training.kept.fit_code import FITTING
 from tasks.training.kept.kept_fits import FOLDER, KeptFits
 from tasks.training.kept.keys import unit_key
