@@ -9,7 +9,7 @@ from tasks.settings import ROOT
 # As `python -m flows.train`, until it prints: then, what has been imported.
 UNTIL_FIRST_LINE = """
 import json, os, runpy, sys
-slow = ("great_expectations", "lightgbm", "matplotlib", "mlflow", "numpy", "pandas", "prefect", "scipy", "sklearn")
+slow = ("great_expectations", "lightgbm", "matplotlib", "mlflow", "prefect", "scipy", "sklearn")
 real = sys.stdout
 
 class Shown:
