@@ -7,6 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PROBLEM ?= toronto
 DATA ?=
+LABELS ?=
 QUICK ?=
 PRESET ?= $(if $(QUICK),quick)
 SEED ?=
@@ -14,7 +15,13 @@ RUNNER ?=
 TUNE ?=
 HOST ?=
 PORT ?=
+NO_REUSE ?=
 ARGS ?=
+RUN ?= latest
+TARGET ?=
+NAME ?=
+FORCE ?=
+RECIPES ?=
 
 # No library sends telemetry; set any of these variables to allow it (docs/configuration.md).
 export DO_NOT_TRACK ?= 1
@@ -33,9 +40,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --no-deps
 # written (PYTHONDONTWRITEBYTECODE, a read-only image), which takes ten seconds and more.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib evenhand tasks flows service || true; } > /dev/null
 
-.PHONY: help train score serve review ledger rollback bench bench-keel gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev
+.PHONY: help train score review ledger rollback bench bench-keel bench-promise gate-backtest ui deploy worker test check soak schema lock clean setup setup-dev serve init analyse judge monitor bench-monitor figures
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(f"Python 3.11 or newer is needed, {sys.executable} is {v[0]}.{v[1]}; name another with PYTHON=...") if v < (3, 11) else None'
@@ -58,15 +65,25 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 setup: $(RUNTIME)
 setup-dev: $(DEV)
 
-train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 ARGS="--help"
+##@ First use
+init: $(RUNTIME) ## propose a problem file for rows of your own: DATA=city.csv TARGET=kind NAME=city FORCE=1 RECIPES=0
+	@$(BIN)/python -m flows.init --data=$(call quoted,DATA) --target=$(call quoted,TARGET) $(if $(value NAME),--name=$(call quoted,NAME)) \
+		$(if $(FORCE),--force) $(if $(filter 0,$(RECIPES)),--no-recipes) $(ARGS)
+
+train: $(RUNTIME) ## train, compare, register, judge: PROBLEM=toronto DATA=my.csv QUICK=1 PRESET=full SEED=7 TUNE=1 NO_REUSE=1 ARGS="--help"
 	@$(BIN)/python -m flows.train --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) $(if $(PRESET),--preset $(PRESET)) \
-		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(TUNE),--tune) $(ARGS)
+		$(if $(SEED),--seed $(SEED)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(TUNE),--tune) $(if $(NO_REUSE),--no-reuse) $(ARGS)
+
+analyse: $(RUNTIME) ## map where and when crime is likely, and how sure that is: PROBLEM=toronto DATA=my.csv SEED=7
+	@$(BIN)/python -m flows.analyse --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
 
 score: $(RUNTIME) ## predict new rows with the champion: DATA=new.csv ARGS="--out scored.csv"
 	@$(BIN)/python -m flows.score --problem=$(call quoted,PROBLEM) --data=$(call quoted,DATA) $(ARGS)
 
-serve: $(RUNTIME) ## answer rows over HTTP with the champion: PORT=8000 HOST=127.0.0.1 ARGS="--help"
-	@$(BIN)/python -m service.serve --problem=$(call quoted,PROBLEM) $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
+##@ Review
+judge: $(RUNTIME) ## judge a version again whose verdict was an error, without a fit: ARGS="--version 3"
+	@$(BIN)/python -m flows.judge --problem=$(call quoted,PROBLEM) $(if $(PRESET),--preset $(PRESET)) $(ARGS)
 
 review: $(RUNTIME) ## list the versions that wait for a decision, show one, approve or reject it
 	@$(BIN)/python -m flows.promote $(ARGS)
@@ -77,14 +94,16 @@ ledger: $(RUNTIME) ## show and verify every decision: ARGS="--on 2026-11-22", AR
 rollback: $(RUNTIME) ## put the previous champion back: ARGS='--reviewer "A. Person" --reason "..."'
 	@$(BIN)/python -m flows.rollback --problem=$(call quoted,PROBLEM) $(ARGS)
 
-bench: $(DEV) ## measure the cost of a training, against a plain script and with more rows: ARGS="--only grid --rows 40000"
-	@$(BIN)/python -m benchmarks.speed $(ARGS)
+figures: $(RUNTIME) ## draw the figures of every candidate of a training: RUN=latest ARGS="--candidate smote"
+	@$(BIN)/python -m tasks.local.figures --run=$(call quoted,RUN) $(ARGS)
 
-gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs of models and on past years
-	@$(BIN)/python -m benchmarks.gate_backtest --problem=$(call quoted,PROBLEM) $(ARGS)
+##@ Operate
+serve: $(RUNTIME) ## answer rows over HTTP with the champion: PORT=8000 HOST=127.0.0.1 ARGS="--help"
+	@$(BIN)/python -m service.serve --problem=$(call quoted,PROBLEM) $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) $(ARGS)
 
-bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about ten minutes; can be resumed)
-	@$(BIN)/python -m benchmarks.keel $(ARGS)
+monitor: $(RUNTIME) ## compare new rows and late labels with what the champion promised: DATA=new.parquet LABELS=late.csv
+	@$(BIN)/python -m flows.monitor --problem=$(call quoted,PROBLEM) $(if $(value DATA),--data=$(call quoted,DATA)) \
+		$(if $(value LABELS),--labels=$(call quoted,LABELS)) $(ARGS)
 
 ui: $(RUNTIME) ## open the MLflow and Prefect pages of the embedded stores (ctrl-c stops both)
 	@$(BIN)/python -m tasks.local.ui
@@ -94,9 +113,30 @@ deploy: $(RUNTIME) ## register the deployments of prefect.yaml on the Prefect se
 	@$(BIN)/prefect --no-prompt work-pool inspect evenhand >/dev/null 2>&1 || \
 		$(BIN)/prefect --no-prompt work-pool create evenhand --type process
 	@$(BIN)/prefect --no-prompt deploy --all
+	@$(BIN)/prefect --no-prompt automation delete evenhand-lost-runs >/dev/null 2>&1 || true
+	@$(BIN)/prefect --no-prompt automation create --from-file infra/automations.yaml
 
+# Flows are imported from this checkout, whoever deployed them; see infra/automations.yaml for the heartbeat.
+worker: export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+worker: export PREFECT_FLOWS_HEARTBEAT_FREQUENCY ?= 30
 worker: $(RUNTIME) ## run scheduled flows on this machine
 	@$(BIN)/prefect worker start --pool evenhand --type process
+
+##@ Develop
+bench: $(DEV) ## measure the cost of a training, against a plain script and with more rows: ARGS="--only grid --rows 40000"
+	@$(BIN)/python -m benchmarks.speed $(ARGS)
+
+gate-backtest: $(DEV) ## measure the gate's error rates on simulated pairs of models and on past years
+	@$(BIN)/python -m benchmarks.gate_backtest --problem=$(call quoted,PROBLEM) $(ARGS)
+
+bench-keel: $(RUNTIME) ## rank every strategy over 34 KEEL data sets (about ten minutes; can be resumed)
+	@$(BIN)/python -m benchmarks.keel $(ARGS)
+
+bench-promise: $(RUNTIME) ## compare expected scores with held-out ones on some 270 small splits (can be resumed)
+	@$(BIN)/python -W ignore -m benchmarks.promise $(ARGS)
+
+bench-monitor: $(DEV) ## measure false alarms and delays of the monitor, simulated and on past years of the problem
+	@$(BIN)/python -m benchmarks.monitoring --problem=$(call quoted,PROBLEM) $(ARGS)
 
 test: $(DEV) ## run every test, or some: ARGS="tests/core"
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)

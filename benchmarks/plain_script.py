@@ -1,7 +1,8 @@
 """The plain script that the standard grid is compared with: imbalanced-learn pipelines and scikit-learn alone.
 
 ``python -m benchmarks.plain_script --train train.parquet --holdout holdout.parquet``: what a careful user would write
-for Toronto, with the settings of problems/toronto.yaml: the same base columns, 18 candidates, folds, seeds and cap.
+for Toronto, with the settings of problems/toronto.yaml: the same base columns, 18 candidates, folds, seeds and cap
+(other columns are options).
 Every candidate is predicted out of fold in two processes, refitted on all training rows and scored on the held-out
 period. Probabilities are predicted once, not once per metric as ``cross_validate`` would, which favours the script.
 It prints one line of JSON per candidate, and shares no code with the project.
@@ -27,18 +28,18 @@ from sklearn.metrics import average_precision_score, f1_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.preprocessing import OrdinalEncoder, label_binarize
 
-TARGET = "MCI"
+TARGET, WHEN = "MCI", "occurrencedate"
 CATEGORICAL = ["premises_type", "Neighbourhood"]
 NUMERIC = ["occurrencehour", "occurrenceday", "occurrencedayofyear", "Pub_Id", "Park_Id", "PS_Id", "Lat", "Long"]
 STRATEGIES = ("none", "class_weight", "random_over", "random_under", "smote", "capped")
 MODELS = ("random_forest", "gradient_boosting", "lightgbm")
 
 
-def columns(rows: pd.DataFrame) -> pd.DataFrame:
+def columns(rows: pd.DataFrame, asked: argparse.Namespace) -> pd.DataFrame:
     """Pick the base columns."""
-    when = pd.to_datetime(rows["occurrencedate"])
+    when = pd.to_datetime(rows[asked.when])
     parts = {"year": when.dt.year, "month": when.dt.month, "dayofweek": when.dt.dayofweek}
-    return rows[CATEGORICAL + NUMERIC].assign(**parts)
+    return rows[asked.categorical + asked.numeric].assign(**parts)
 
 
 def capped(y: np.ndarray, cap: int) -> dict[int, int]:
@@ -68,14 +69,14 @@ def classifier(model: str, strategy: str, seed: int) -> object:
     return LGBMClassifier(n_estimators=100, class_weight=weight, random_state=seed, verbose=-1, n_jobs=1)
 
 
-def pipeline(model: str, strategy: str, cap: int, seed: int) -> Pipeline:
+def pipeline(model: str, strategy: str, asked: argparse.Namespace) -> Pipeline:
     """Chain encoder, resampler and classifier."""
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     return Pipeline(
         [
-            ("encode", ColumnTransformer([("categories", codes, CATEGORICAL)], remainder="passthrough")),
-            ("resample", sampler(strategy, cap, seed)),
-            ("classify", classifier(model, strategy, seed)),
+            ("encode", ColumnTransformer([("categories", codes, asked.categorical)], remainder="passthrough")),
+            ("resample", sampler(strategy, asked.cap, asked.seed)),
+            ("classify", classifier(model, strategy, asked.seed)),
         ]
     )
 
@@ -98,16 +99,20 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--cap", type=int, default=20_000)
+    parser.add_argument("--target", default=TARGET)
+    parser.add_argument("--when", default=WHEN, help="the time, whose year, month and weekday are columns")
+    parser.add_argument("--categorical", nargs="*", default=CATEGORICAL)
+    parser.add_argument("--numeric", nargs="*", default=NUMERIC)
     asked = parser.parse_args()
     warnings.filterwarnings("ignore", category=UserWarning)
     train, holdout = pd.read_parquet(asked.train), pd.read_parquet(asked.holdout)
-    names, y = np.unique(train[TARGET].to_numpy(dtype=object), return_inverse=True)
-    held_out_y = np.searchsorted(names, holdout[TARGET].to_numpy(dtype=object))
-    X, held_out = columns(train), columns(holdout)
+    names, y = np.unique(train[asked.target].to_numpy(dtype=object), return_inverse=True)
+    held_out_y = np.searchsorted(names, holdout[asked.target].to_numpy(dtype=object))
+    X, held_out = columns(train, asked), columns(holdout, asked)
     folds = StratifiedKFold(asked.folds, shuffle=True, random_state=asked.seed)
     for strategy in STRATEGIES:
         for model in MODELS:
-            made = pipeline(model, strategy, asked.cap, asked.seed)
+            made = pipeline(model, strategy, asked)
             out_of_fold = cross_val_predict(made, X, y, cv=folds, n_jobs=2, method="predict_proba")
             whole = made.fit(X, y)
             line = {

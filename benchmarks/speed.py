@@ -16,6 +16,7 @@ from benchmarks.serve import measure_serve
 from benchmarks.speed_grid import WAYS, measure_grid
 from benchmarks.speed_growth import measure_growth
 from benchmarks.speed_parts import measure_capped, measure_dask, measure_scoring, measure_smotenc
+from benchmarks.speed_small import measure_small
 from benchmarks.speed_train import measure_train
 from benchmarks.variants import own_home
 from tasks.settings import settings
@@ -23,6 +24,7 @@ from tasks.settings import settings
 PARTS: dict[str, tuple[str, Callable[[Path, int | None], Iterator[str]]]] = {
     "grid": ("The standard grid on Toronto, base columns, five folds, compared with the plain script", measure_grid),
     "train": ("`make train` with its data at hand", measure_train),
+    "small": ("A small set beside the plain script, and logging with 120 classes", measure_small),
     "growth": ("Growth with the rows: synthetic homicides, 15 classes", measure_growth),
     "smotenc": ("SMOTENC compared with imbalanced-learn's", measure_smotenc),
     "capped": ("Capped balancing of 1,104,000 rows", measure_capped),

@@ -80,13 +80,14 @@ def measure_grid(folder: Path, rows: int | None, ways: tuple[str, ...] = tuple(W
         yield line(WAYS[way][0], train(path, folder), script)
 
 
-def run_script(folder: Path, problem_path: Path, cap: int) -> Script:
-    """Run the plain script on the rows that the project's validation and split leave."""
+def run_script(folder: Path, problem_path: Path, cap: int, *options: str) -> Script:
+    """Run the plain script on the rows that the project's validation and split leave; ``options`` name its columns."""
     problem = load_problem(str(problem_path))
     parts = split.fn(validate.fn(ingest.fn(problem), problem).good, problem, None, SEED)
     train_rows, held_out = (str(open_store().local(ref.key)) for ref in (parts.train, parts.holdout))
     command = [sys.executable, "-m", "benchmarks.plain_script", "--train", train_rows, "--holdout", held_out]
-    found = metered([*command, "--seed", str(SEED), "--cap", str(cap)], folder / "plain_script.log", os.environ, ROOT)
+    command += ["--seed", str(SEED), "--cap", str(cap), *options]
+    found = metered(command, folder / "plain_script.log", os.environ, ROOT)
     lines = [json.loads(text) for text, _, _ in found.output if text.startswith("{")]
     return Script(found, {item["candidate"]: item for item in lines})
 

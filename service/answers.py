@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from evenhand.scoring.reasons import decision_reason
 from evenhand.scoring.row_scorer import ScoredRows
-from service.reading import CSV, JSON, PARQUET, Asked
+from service.reading import CSV, JSON, PARQUET, ReadRequest
 from service.served import Served
 from tasks.scoring.predictions import NOT_SCORED, PREDICTED
 
@@ -32,14 +32,14 @@ class Answered(NamedTuple):
     unknown: dict[str, int]
 
 
-def answer(served: Served, asked: Asked, made: ScoredRows, kind: str, request_id: str, reasons: bool) -> Answered:
+def answer(served: Served, asked: ReadRequest, made: ScoredRows, kind: str, request_id: str, reasons: bool) -> Answered:
     """Write the answer to rows.
 
     Parameters
     ----------
     served : Served
         The version that scored them, and nothing else, is named.
-    asked : Asked
+    asked : ReadRequest
     made : ScoredRows
     kind : str
         One of :data:`service.reading.FORMATS`.
@@ -54,7 +54,7 @@ def answer(served: Served, asked: Asked, made: ScoredRows, kind: str, request_id
     return Answered(body, kind, len(names), classes, len(names) - classes.total(), made.unknown)
 
 
-def _json(served: Served, asked: Asked, made: ScoredRows, request_id: str) -> bytes:
+def _json(served: Served, asked: ReadRequest, made: ScoredRows, request_id: str) -> bytes:
     content: dict[str, Any] = {"model": served.model, "version": served.version, "request_id": request_id}
     predictions = _predictions(served, made)
     if asked.single:

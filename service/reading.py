@@ -31,7 +31,7 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 _GZIP = b"\x1f\x8b"
 
 
-class Asked(NamedTuple):
+class ReadRequest(NamedTuple):
     """The rows of a request.
 
     Attributes
@@ -69,7 +69,7 @@ def media_type(header: str) -> str:
     return found
 
 
-def read_rows(body: bytes, kind: str, problem: Problem, wanted: Wanted, limits: Limits) -> Asked:
+def read_rows(body: bytes, kind: str, problem: Problem, wanted: Wanted, limits: Limits) -> ReadRequest:
     """Read the rows of a body.
 
     Raises
@@ -93,7 +93,7 @@ def read_rows(body: bytes, kind: str, problem: Problem, wanted: Wanted, limits: 
     return _from_frame(frame, wanted)
 
 
-def _from_json(body: bytes, wanted: Wanted, limits: Limits) -> Asked:
+def _from_json(body: bytes, wanted: Wanted, limits: Limits) -> ReadRequest:
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -114,7 +114,7 @@ def _from_json(body: bytes, wanted: Wanted, limits: Limits) -> Asked:
         if not _SCALARS.issuperset(map(type, cells)):
             i = next(i for i, cell in enumerate(cells) if type(cell) not in _SCALARS)
             raise Refusal(422, f"row {i}: {name!r} is an object or a list; allowed: text, a number, true, false, null")
-    return Asked(columns, len(rows), isinstance(content, dict))
+    return ReadRequest(columns, len(rows), isinstance(content, dict))
 
 
 def _respelled(row: dict[str, Any], i: int, wanted: Wanted) -> dict[str, Any]:
@@ -126,12 +126,12 @@ def _respelled(row: dict[str, Any], i: int, wanted: Wanted) -> dict[str, Any]:
     return renamed
 
 
-def _from_frame(frame: pd.DataFrame, wanted: Wanted) -> Asked:
+def _from_frame(frame: pd.DataFrame, wanted: Wanted) -> ReadRequest:
     found = frame.rename(columns=respelled(list(frame.columns), wanted.needed))
     if not set(wanted.needed) <= set(found.columns):
         raise Refusal(422, f"{NAME}: {describe_missing(list(found.columns), wanted.needed, 'table')}")
     names = [*wanted.needed, *(name for name in wanted.optional if name in found.columns)]
-    return Asked({name: found[name] for name in dict.fromkeys(names)}, len(found))
+    return ReadRequest({name: found[name] for name in dict.fromkeys(names)}, len(found))
 
 
 def _read_csv(body: bytes, problem: Problem, limits: Limits) -> pa.Table:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from evenhand.data.schema import ColumnType
+from evenhand.data.times import ISO
 from evenhand.problem import Problem
+from evenhand.problem.common import EPOCHS
 from evenhand.scoring.row_scorer import RowScorer
 from service.watch import Sighting
 from tasks.data.problems import load_problem
@@ -69,4 +71,9 @@ def _written(cell: Any, kind: ColumnType | None) -> Any:
     """Write a time of the stored example, which is in ISO 8601, as the problem's files write it."""
     if kind is None or kind.kind != "time" or not kind.format or not isinstance(cell, str):
         return cell
-    return datetime.fromisoformat(cell).strftime(kind.format)
+    first = kind.format if isinstance(kind.format, str) else kind.format[0]
+    time = datetime.fromisoformat(cell)
+    if first in EPOCHS:
+        seconds = int(time.replace(tzinfo=UTC).timestamp())
+        return str(seconds * 1_000 if EPOCHS[first] == "ms" else seconds)
+    return cell if first == ISO else time.strftime(first)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 RunnerName = Literal["auto", "threads", "processes", "dask"]
@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     runner: RunnerName = Field(
         default="auto",
         description="where units of work run: in threads, worker processes or on Dask; auto goes by the rows",
+    )
+    units_limit: ByteSize = Field(
+        default=ByteSize(5_000_000_000),
+        description="size of the finished fits that the store keeps for later trainings, such as 500MB; the oldest go",
     )
     dask_address: str = Field(default="", description="scheduler of a Dask cluster, for the runner dask")
     dask_units: int = Field(default=64, ge=1, description="units that are asked of a Dask cluster at a time")

@@ -31,6 +31,10 @@ Kind = Literal[
     "rollback",
     "out of band",
     "unwitnessed",
+    # Of the monitor; they decide nothing about a champion.
+    "alarm",
+    "training",
+    "outcome",
 ]
 ALIAS_MOVES: tuple[Kind, ...] = ("promotion", "rollback")
 GENESIS = "0" * 64

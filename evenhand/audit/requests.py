@@ -11,8 +11,8 @@ from evenhand.audit.chain import Record, RecordBody, sha256
 from evenhand.audit.statements import Statement, check_signature, parse_statement
 from evenhand.errors import GateError
 from evenhand.problem import Reviewer, ReviewPolicy
-from evenhand.problem.person_names import name_key
 from evenhand.problem.signing_keys import parse_key
+from evenhand.text.person_names import name_key
 
 RequestState = Literal["pending", "approved", "promoted", "rejected", "expired", "void"]
 # Facts that a request repeats from its registration, its verdict and its rules, and that a decision is bound to.

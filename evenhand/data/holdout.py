@@ -11,6 +11,7 @@ import pandas as pd
 
 from evenhand.errors import ProblemError
 from evenhand.problem import Holdout
+from evenhand.text.cell_text import text_of
 
 Start = int | float | date
 
@@ -37,7 +38,9 @@ def first_held_out(frame: pd.DataFrame, holdout: Holdout) -> Start:
     """
     if holdout.start is not None:
         return holdout.start
-    column = frame[holdout.column]
+    if holdout.order is None:
+        raise ProblemError("split.holdout: rows that are held out at random have no first value")
+    column = frame[holdout.order]
     if not pd.api.types.is_datetime64_any_dtype(column):
         raise ProblemError(
             f"split.holdout: last {holdout.last} needs times, and column {holdout.column!r} holds {_kind(column)}; "
@@ -53,14 +56,16 @@ def first_held_out(frame: pd.DataFrame, holdout: Holdout) -> Start:
     return day + timedelta(days=1)
 
 
-def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
+def holdout_mask(frame: pd.DataFrame, holdout: Holdout, target: str | None = None) -> np.ndarray:
     """Mark the held-out rows.
 
     Parameters
     ----------
     frame : DataFrame of shape (n_rows, n_columns)
-        Typed columns.
+        Typed columns; of a random share, all columns that there are: a row is held out for its content.
     holdout : Holdout
+    target : str, optional
+        Column of the classes, each of which a random share takes its part of.
 
     Returns
     -------
@@ -72,6 +77,8 @@ def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
     ProblemError
         When either side would be empty.
     """
+    if holdout.share is not None:
+        return random_mask(frame, holdout.share, holdout.column, target)
     start = first_held_out(frame, holdout)
     mask = from_start(frame[holdout.column], start)
     if mask.all() or not mask.any():
@@ -79,6 +86,58 @@ def holdout_mask(frame: pd.DataFrame, holdout: Holdout) -> np.ndarray:
         raise ProblemError(
             f"split.holdout: with {holdout.column!r} from {start} on held out there is no {side} row; "
             f"the column goes from {frame[holdout.column].min()} to {frame[holdout.column].max()}"
+        )
+    return mask
+
+
+def random_mask(frame: pd.DataFrame, share: float, group: str | None = None, target: str | None = None) -> np.ndarray:
+    """Mark a share of the rows, the same ones whatever their order.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+    share : float
+        Of the rows of each class, or of all rows where groups stay together.
+    group : str, optional
+        Column whose values stay on one side; a row without a value stands alone.
+    target : str, optional
+        Column of the classes.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_rows,)
+        Rows that are equal in every column are on one side.
+
+    Raises
+    ------
+    ProblemError
+        When either side would be empty.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"id": range(8), "kind": list("aaaabbbb")})
+    >>> mask = random_mask(rows, 0.25, target="kind")
+    >>> rows["kind"][mask].tolist(), bool((random_mask(rows[::-1], 0.25, target="kind")[::-1] == mask).all())
+    (['a', 'b'], True)
+    """
+    texts = {name: text_of(frame[name]).fillna("") for name in sorted(frame.columns)}
+    keys = pd.util.hash_pandas_object(pd.DataFrame(texts, index=frame.index), index=False).to_numpy()
+    if group is not None:
+        known = frame[group].notna().to_numpy()
+        keys = np.where(known, pd.util.hash_array(texts[group].to_numpy(dtype=object)), keys)
+    classes = np.zeros(len(frame), dtype=np.int64)
+    if target is not None and group is None:
+        classes = pd.factorize(frame[target], sort=True)[0]
+    mask = np.zeros(len(frame), dtype=bool)
+    for code in np.unique(classes):
+        rows = np.flatnonzero(classes == code)
+        limit = np.sort(keys[rows])[min(round(share * len(rows)), len(rows) - 1)]
+        mask[rows] = keys[rows] < limit
+    if mask.all() or not mask.any():
+        raise ProblemError(
+            f"split.holdout: a share of {share:g} of {len(frame):,} rows"
+            + (f" in whole groups of {group!r}" if group else "")
+            + " leaves no row on one side; give another share"
         )
     return mask
 

@@ -111,7 +111,8 @@ def _time_columns(problem: Problem) -> list[str]:
     names += [rate.time.column for features in problem.features.values() for rate in features.rates if rate.time]
     folds = problem.split.folds
     names += [folds.column] if isinstance(folds, ForwardFolds) else []
-    return list(dict.fromkeys([*names, problem.split.holdout.column]))
+    names += [problem.split.holdout.order] if problem.split.holdout.order else []
+    return list(dict.fromkeys(names))
 
 
 def _coordinate_columns(problem: Problem) -> list[str]:

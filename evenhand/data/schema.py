@@ -11,16 +11,27 @@ import pandas as pd
 import pyarrow as pa
 
 from evenhand.data.times import wall_clock
-from evenhand.problem import CapacityDecision, ForwardFolds, Problem
+from evenhand.problem import CapacityDecision, FileSource, ForwardFolds, Problem
+from evenhand.problem.common import TimeFormat
 from evenhand.text.cell_text import text_of
+from evenhand.text.number_text import plain_number
+
+
+class Signs(NamedTuple):
+    """How a file writes numbers, and which of its cells stand for a missing value."""
+
+    decimal: str = "."
+    thousands: str = ""
+    missing: tuple[str, ...] = ()
 
 
 class ColumnType(NamedTuple):
     """The type of the cells of a column; only times have a ``format`` and a time ``zone``."""
 
     kind: Literal["number", "text", "time"]
-    format: str | None = None
+    format: TimeFormat = None
     zone: str | None = None
+    signs: Signs = Signs()
 
 
 def column_types(problem: Problem) -> dict[str, ColumnType]:
@@ -40,29 +51,39 @@ def column_types(problem: Problem) -> dict[str, ColumnType]:
     for part in problem.gate.slices:
         types |= {} if part.step is None or part.column in types else {part.column: ColumnType("number")}
     holdout = problem.split.holdout
-    if not holdout.of_times:
-        types.setdefault(holdout.column, ColumnType("number"))
+    if holdout.order is not None and not holdout.of_times:
+        types.setdefault(holdout.order, ColumnType("number"))
     folds = problem.split.folds
     times = _times(problem)
     if isinstance(folds, ForwardFolds) and folds.column not in times:
         types.setdefault(folds.column, ColumnType("number"))
     types = {**{name: time_type(problem, format_) for name, format_ in times.items()}, **types}
-    return {name: types.get(name, ColumnType("text")) for name in problem.columns}
+    return with_signs({name: types.get(name, ColumnType("text")) for name in problem.columns}, problem)
 
 
-def time_type(problem: Problem, format_: str | None = None) -> ColumnType:
+def with_signs(types: Mapping[str, ColumnType], problem: Problem) -> dict[str, ColumnType]:
+    """Complete types by how the problem's source writes cells; no cell of the target stands for a missing value."""
+    source = problem.source
+    if not isinstance(source, FileSource):
+        return dict(types)
+    signs = Signs(source.decimal, source.thousands, source.missing)
+    target = problem.target.column
+    return {n: t._replace(signs=signs._replace(missing=()) if n == target else signs) for n, t in types.items()}
+
+
+def time_type(problem: Problem, format_: TimeFormat = None) -> ColumnType:
     """Return the type of a column of times of a problem."""
     return ColumnType("time", format_, problem.time_zone)
 
 
-def _times(problem: Problem) -> dict[str, str | None]:
+def _times(problem: Problem) -> dict[str, TimeFormat]:
     """Name the columns that hold times, with the first format that is declared for each."""
-    found: list[tuple[str, str | None]] = []
+    found: list[tuple[str, TimeFormat]] = []
     for features in problem.features.values():
         found += [(part.column, part.format) for part in features.time]
         found += [(rate.time.column, rate.time.format) for rate in features.rates if rate.time is not None]
     holdout, folds = problem.split.holdout, problem.split.folds
-    found += [(holdout.column, holdout.format)] if holdout.of_times else []
+    found += [(holdout.order, holdout.format)] if holdout.order and holdout.of_times else []
     if isinstance(folds, ForwardFolds) and folds.period != "value":
         found.append((folds.column, folds.format))
     for decision in problem.decisions:
@@ -107,10 +128,10 @@ def parse_columns(frame: pd.DataFrame, types: Mapping[str, ColumnType]) -> tuple
     unfit = {}
     for name, wanted in types.items():
         if wanted.kind == "text":
-            typed[name] = text_of(frame[name])
+            typed[name] = _known(text_of(frame[name]), wanted.signs)
             continue
-        given = _plain(frame[name])
-        typed[name] = _number(given) if wanted.kind == "number" else _time(given, wanted)
+        given = _known(_plain(frame[name]), wanted.signs)
+        typed[name] = _number(given, wanted.signs) if wanted.kind == "number" else _time(given, wanted)
         lost = (given.notna() & typed[name].isna()).to_numpy()
         if lost.any():
             unfit[name] = lost
@@ -129,13 +150,24 @@ def _plain(column: pd.Series) -> pd.Series:
     return text.mask((text == "") | column.isna())
 
 
+def _known(column: pd.Series, signs: Signs) -> pd.Series:
+    """Leave out cells of text that stand for a missing value."""
+    return column.mask(column.isin(signs.missing)) if signs.missing and _holds_text(column) else column
+
+
+def _holds_text(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_string_dtype(column))
+
+
 def _holds_numbers(column: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column.dtype))
 
 
-def _number(column: pd.Series) -> pd.Series:
+def _number(column: pd.Series, signs: Signs) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         column = text_of(column)
+    if (signs.decimal, signs.thousands) != (".", "") and _holds_text(column):
+        column = plain_number(column, signs.decimal, signs.thousands)
     number = pd.Series(_floats(column), index=column.index, name=column.name)
     return number.mask(~np.isfinite(number))
 

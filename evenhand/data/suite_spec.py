@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evenhand.data.schema import ColumnType, column_types, time_type
+from evenhand.data.schema import ColumnType, column_types, time_type, with_signs
 from evenhand.errors import ProblemError
 from evenhand.problem import Problem, Target
 from evenhand.text.cell_text import canonical_text
@@ -122,7 +122,8 @@ def expected_types(suite: Suite, problem: Problem) -> dict[str, ColumnType]:
         for e in suite.expectations
         if e.type == OF_TYPE and e.kwargs.get("type_") in _KINDS
     }
-    types = {name: declared.get(name, ColumnType("text")) for name in suite.columns} | column_types(problem)
+    types = with_signs({name: declared.get(name, ColumnType("text")) for name in suite.columns}, problem)
+    types |= column_types(problem)
     freshness = problem.validation.freshness
     if freshness and types.setdefault(freshness.column, time_type(problem)).kind != "time":
         raise ProblemError(
@@ -137,7 +138,7 @@ def derived_suite(problem: Problem) -> Suite:
     types = column_types(problem)
     rules = [_rule("expect_column_to_exist", column=name) for name in types]
     rules += [_rule(OF_TYPE, column=name, type_=_TYPE_NAMES[t.kind]) for name, t in types.items()]
-    rules += [_rule(NOT_NULL, column=name) for name in (problem.target.column, problem.split.holdout.column)]
+    rules += [_rule(NOT_NULL, column=name) for name in (problem.target.column, problem.split.holdout.order) if name]
     free = {part.column for features in problem.features.values() for part in features.text}
     for name, wanted in types.items():
         if wanted.kind == "text":

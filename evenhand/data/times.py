@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from evenhand.errors import ProblemError
+from evenhand.problem.common import EPOCHS, TimeFormat
 from evenhand.text.cell_text import canonical_text
 
 _OFFSET = re.compile(r"[0-9]{4}.*[T ][0-9]{2}.*?\s*(?:(Z)|([+-])([0-9]{2})(?::?([0-9]{2}))?)")
@@ -25,11 +27,17 @@ _DAYS = (
     *("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y"),
 )
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S%z", "T%H:%M:%S")
+ISO = "ISO8601"
 _CELLS_TRIED = 500
 _SHOWN = 4
 
 
-def wall_clock(column: pd.Series, format_: str | None = None, zone: str | None = None) -> pd.Series:
+def as_format(format_: str | Sequence[str] | None) -> TimeFormat:
+    """Return formats as a problem has them, from a list too."""
+    return format_ if format_ is None or isinstance(format_, str) else tuple(format_)
+
+
+def wall_clock(column: pd.Series, format_: TimeFormat = None, zone: str | None = None) -> pd.Series:
     """Read times.
 
     Parameters
@@ -37,8 +45,9 @@ def wall_clock(column: pd.Series, format_: str | None = None, zone: str | None =
     column : Series of str or timestamps, shape (n_rows,)
         Timestamps without a zone are a wall clock already; those of another zone than UTC are read in their own zone
         if ``zone`` is not given.
-    format_ : str, optional
-        For ``strptime``; ISO 8601 without it.
+    format_ : str or tuple of str, optional
+        For ``strptime``, or ``epoch seconds`` or ``epoch milliseconds``; ISO 8601 without it. Of several, the first
+        that reads a cell is taken.
     zone : str, optional
         IANA name. Times with an offset are converted to it; those without one are its own.
 
@@ -57,6 +66,8 @@ def wall_clock(column: pd.Series, format_: str | None = None, zone: str | None =
     >>> night = pd.Series(["2024-03-08T23:30:00-05:00", "2024-03-15T23:30:00-04:00"], dtype="str")
     >>> wall_clock(night, zone="America/Toronto").dt.strftime("%a %H:%M").tolist()
     ['Fri 23:30', 'Fri 23:30']
+    >>> wall_clock(pd.Series(["1709958600000"], dtype="str"), "epoch milliseconds", "America/Toronto")[0].hour
+    23
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return _of_timestamps(column, zone)
@@ -97,7 +108,18 @@ def _of_timestamps(column: pd.Series, zone: str | None) -> pd.Series:
     return pd.to_datetime(column.dt.tz_localize(None), utc=True)
 
 
-def _of_texts(texts: pd.Index, format_: str | None, zone: str | None, name: str) -> pd.DatetimeIndex:
+def _of_texts(texts: pd.Index, format_: TimeFormat, zone: str | None, name: str) -> pd.DatetimeIndex:
+    if isinstance(format_, tuple):
+        read = _of_texts(texts, format_[0], zone, name)
+        unread = np.flatnonzero(read.isna())
+        if len(format_) == 1 or not len(unread):
+            return read
+        rest = pd.Series(read)
+        rest.iloc[unread] = _of_texts(texts[unread], format_[1:], zone, name)
+        return pd.DatetimeIndex(rest)
+    if format_ in EPOCHS:
+        return _of_epochs(texts, EPOCHS[format_], zone)
+    format_ = None if format_ == ISO else format_
     instants = _instants(texts, format_)
     readable = np.asarray(instants.notna())
     offsets = _offsets(texts, format_)
@@ -116,6 +138,12 @@ def _of_texts(texts: pd.Index, format_: str | None, zone: str | None, name: str)
             "the problem file: times with an offset are converted to it, times without one are its own"
         )
     return instants + kinds.iloc[0]
+
+
+def _of_epochs(texts: pd.Index, unit: Literal["s", "ms"], zone: str | None) -> pd.DatetimeIndex:
+    numbers = pd.to_numeric(pd.Series(texts), errors="coerce").astype("float64")
+    instants = pd.DatetimeIndex(pd.to_datetime(numbers, unit=unit, utc=True, errors="coerce"))
+    return instants if zone is None else instants.tz_convert(zone).tz_localize(None).tz_localize("UTC")
 
 
 def _instants(texts: pd.Index, format_: str | None) -> pd.DatetimeIndex:

@@ -48,6 +48,23 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def held(self) -> Interval:
+        """The interval, widened to its estimate where the draws have a bias that moves it beside it.
+
+        Examples
+        --------
+        >>> Interval(0.40, 0.41, 0.45).held.low
+        0.4
+        """
+        return self.around(self.estimate)
+
+    def around(self, estimate: float) -> Interval:
+        """Return the interval of another estimate of the same value, widened to hold it."""
+        if not np.isfinite([estimate, self.low, self.high]).all():
+            return Interval(estimate, self.low, self.high)
+        return Interval(estimate, min(self.low, estimate), max(self.high, estimate))
+
 
 def paired_difference(
     a: Predictions, b: Predictions, metric: str, bootstrap: BootstrapSettings = USUAL, centred: bool = False
@@ -184,7 +201,7 @@ def intervals(draws: np.ndarray, confidence: float, centred: bool = False) -> tu
     if readable > tail:
         stretch = ndtri(tail) / ndtri(readable)
         low, high = middle - (middle - low) * stretch, middle + (high - middle) * stretch
-    return tuple(Interval(float(e), float(lo), float(hi)) for e, lo, hi in zip(estimate, low, high, strict=True))
+    return tuple(Interval(float(e), float(lo), float(hi)).held for e, lo, hi in zip(estimate, low, high, strict=True))
 
 
 def _interval_of_defined(draws: np.ndarray, confidence: float, centred: bool) -> Interval:

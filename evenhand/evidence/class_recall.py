@@ -63,7 +63,7 @@ def wilson(share: float, n: float, z: float) -> Interval:
     """
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(float(share), float(max(0.0, centre - half)), float(min(1.0, centre + half)))
+    return Interval(float(share), float(max(0.0, centre - half)), float(min(1.0, centre + half))).held
 
 
 def bonett_price(won: float, lost: float, n: float, z: float) -> Interval:
@@ -79,7 +79,7 @@ def bonett_price(won: float, lost: float, n: float, z: float) -> Interval:
     """
     up, down = (won * n + 1) / (n + 2), (lost * n + 1) / (n + 2)
     half = z * np.sqrt((up + down - (up - down) ** 2) / (n + 2))
-    return Interval(float(won - lost), float(max(-1.0, up - down - half)), float(min(1.0, up - down + half)))
+    return Interval(float(won - lost), float(max(-1.0, up - down - half)), float(min(1.0, up - down + half))).held
 
 
 def class_support(

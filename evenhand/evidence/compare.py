@@ -8,7 +8,7 @@ from dataclasses import replace
 from evenhand.evidence.baselines import ComparedCandidate, baseline_of, method_of, simplest
 from evenhand.evidence.evaluation_set import Comparisons, EvaluatedCandidates, compare_on
 from evenhand.evidence.measure import EvidencePolicy
-from evenhand.evidence.sentences import conclusion, disagreements
+from evenhand.evidence.sentences import conclusion
 from evenhand.evidence.types import CandidateEvidence, EvaluationSet, Evidence
 
 
@@ -22,7 +22,7 @@ def compare_candidates(
     evaluated: Mapping[EvaluationSet, EvaluatedCandidates],
     metric: str,
     policy: EvidencePolicy | None = None,
-    folds_kind: str = "stratified",
+    warnings: Sequence[str] = (),
 ) -> Evidence:
     """Find which method of handling imbalance helps, with its uncertainty.
 
@@ -34,8 +34,8 @@ def compare_candidates(
     metric : str
         The problem's primary metric.
     policy : EvidencePolicy, optional
-    folds_kind : {"stratified", "group", "forward"}
-        For the advice when folds and held-out period disagree.
+    warnings : sequence of str
+        What readers must know beside the comparisons, such as that folds and held-out rows disagree.
 
     Returns
     -------
@@ -61,10 +61,9 @@ def compare_candidates(
         tuple(_candidate(one, found[one.name], compared) for one in candidates),
         chosen,
         "",
-        (),
+        tuple(warnings),
     )
-    warnings = disagreements(bare, folds_kind)
-    return replace(bare, conclusion=conclusion(bare, warnings), warnings=warnings)
+    return replace(bare, conclusion=conclusion(bare, warnings))
 
 
 def _candidate(

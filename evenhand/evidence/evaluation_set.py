@@ -187,8 +187,9 @@ def _family(
         one, difference = all_metrics[metric], None
         if name in pairs:
             difference = _difference(pairs[name], one.difference, adjusted[name], level, complete=name not in stopped)
-        folds = one.folds.interval if one.folds else None
         interval = one.rows.interval
+        # The mean over folds differs from the score on all rows, which is the one that tables show.
+        folds = one.folds.interval.around(interval.estimate) if one.folds else None
         found[name] = MetricEvidence(metric, interval.estimate, interval, folds, one.fold_values, difference)
     return found
 
@@ -207,10 +208,12 @@ def _difference(
     rows, folds = found.rows, found.folds
     estimates = [rows.interval.estimate, *([folds.interval.estimate] if folds else [])]
     error, degrees = (folds.standard_error, folds.degrees) if folds else (rows.standard_error, None)
-    interval = folds.interval if folds else rows.interval
+    estimate = rows.interval.estimate
+    by_folds = folds.interval.around(estimate) if folds else None
+    interval = by_folds or rows.interval
     return Difference(
         versus=versus,
-        estimate=rows.interval.estimate,
+        estimate=estimate,
         interval=interval,
         basis="folds" if folds else "rows",
         p=_p(found),
@@ -219,7 +222,7 @@ def _difference(
         at_most=max(abs(interval.low), abs(interval.high)),
         conclusion=conclusion_of(estimates, adjusted, level.alpha, complete),
         rows=rows.interval,
-        folds=folds.interval if folds else None,
+        folds=by_folds,
     )
 
 

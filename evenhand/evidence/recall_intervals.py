@@ -78,7 +78,7 @@ def tango(won: float, lost: float, n: float, z: float) -> Interval:
     >>> round(found.estimate, 3), round(found.low, 3), round(found.high, 3)
     (0.08, -0.021, 0.198)
     """
-    return Interval(float(won - lost), _lowest(won * n, lost * n, n, z), -_lowest(lost * n, won * n, n, z))
+    return Interval(float(won - lost), _lowest(won * n, lost * n, n, z), -_lowest(lost * n, won * n, n, z)).held
 
 
 def _lowest(won: float, lost: float, n: float, z: float) -> float:
@@ -107,4 +107,4 @@ def clopper_pearson(share: float, n: float, confidence: float) -> Interval:
     hits, tail = share * n, (1 - confidence) / 2
     low = betaincinv(hits, n - hits + 1, tail) if hits > 0 else 0.0
     high = betaincinv(hits + 1, n - hits, 1 - tail) if hits < n else 1.0
-    return Interval(float(share), float(low), float(high))
+    return Interval(float(share), float(low), float(high)).held

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from evenhand.evidence.types import EVALUATION_SET_NAMES, Conclusion, Difference, EvaluationSet, Evidence
-from evenhand.problem import LOWER_IS_BETTER
 
 NAMED = 4  # methods named in a sentence; the rest are counted
 
@@ -47,40 +44,6 @@ def conclusion(evidence: Evidence, warnings: Sequence[str]) -> str:
         sentences.append(_hurting(evidence, on))
     sentences += [*_bounded(evidence, on), *_stopped_early(evidence, on), *_not_enough_data(evidence, on)]
     return " ".join([*sentences, *warnings])
-
-
-def disagreements(evidence: Evidence, folds_kind: str) -> tuple[str, ...]:
-    """Warn if the best candidate's interval out of fold and that on the held-out period do not overlap.
-
-    Means over different classes can't be compared: the warning says so where other classes have enough rows.
-    """
-    if evidence.simplest is None:
-        return ()
-    best = evidence.candidate(evidence.simplest.best)
-    if best.oof is None or best.test is None:
-        return ()
-    scarce = [set(evidence.grounds[on].left_out) for on in ("oof", "test")]
-    if scarce[0] != scarce[1]:
-        names = ", ".join(sorted(scarce[0] ^ scarce[1]))
-        return (
-            "Warning: the scores out of fold and on the held-out period can't be compared: "
-            f"{names} has enough rows in one of them only.",
-        )
-    expected, found = best.oof.metrics[evidence.metric], best.test.metrics[evidence.metric]
-    a, b = expected.interval, found.interval
-    if not np.isfinite([a.low, a.high, b.low, b.high]).all() or (a.low <= b.high and b.low <= a.high):
-        return ()
-    lower = found.estimate < expected.estimate
-    size = "better" if lower == (evidence.metric in LOWER_IS_BETTER) else "worse"
-    advice = (
-        "The data change from period to period, so the next period may differ as much."
-        if folds_kind == "forward"
-        else "(Data scientists: use `split.folds: forward`.)"
-    )
-    return (
-        f"Expect {evidence.metric} {found.estimate:.3f}, not {expected.estimate:.3f}: {best.name} does {size} on the "
-        f"held-out period than cross-validation suggested. {advice}",
-    )
 
 
 def _methods(evidence: Evidence, on: EvaluationSet, metric: str, wanted: Conclusion) -> list[_Method]:
@@ -172,7 +135,8 @@ def _stopped_early(evidence: Evidence, on: EvaluationSet) -> list[str]:
         return []
     least = max(one.detectable for method in methods for one in method.differences)
     return [
-        f"Stopped early, too soon to distinguish a gain below {least:.3f} from chance: {_list(methods)}. "
+        "Stopped early, since they could not win the race, too soon to distinguish a gain over their own baselines "
+        f"below {least:.3f} from chance: {_list(methods)}. "
         "Set `racing: false` to complete them."
     ]
 

@@ -45,9 +45,10 @@ def find_errors(problem: Problem, frame: pd.DataFrame, wrong: np.ndarray) -> Err
     """
     pair = coordinate_columns(problem)
     places = None if pair is None else error_map(frame[pair[0]], frame[pair[1]], wrong)
-    when = frame[problem.split.holdout.column]
-    if not pd.api.types.is_datetime64_any_dtype(when):
+    order = problem.split.holdout.order
+    if order is None or not pd.api.types.is_datetime64_any_dtype(frame[order]):
         return Errors(places, None)
+    when = frame[order]
     named = problem.report.hour
     hours = when.dt.hour if named is None else pd.to_numeric(frame[named], errors="coerce")
     return Errors(places, error_hours(when.dt.dayofweek, hours, wrong) if hours.nunique() > 1 else None)

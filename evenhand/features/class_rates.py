@@ -23,6 +23,7 @@ from sklearn.preprocessing import TargetEncoder
 
 from evenhand.data.number_range import LARGEST, within_range
 from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.data.times import as_format
 from evenhand.errors import ProblemError
 from evenhand.problem import Rate
 from evenhand.text.cell_text import canonical_text
@@ -207,7 +208,7 @@ def part_of_time(times: pd.Series, part: str) -> np.ndarray:
 
 def _time_codes(X: pd.DataFrame, time: dict[str, Any]) -> list[tuple[np.ndarray, int]]:
     column = time["column"]
-    times = parse_columns(X[[column]], {column: ColumnType("time", time["format"])})[0][column]
+    times = parse_columns(X[[column]], {column: ColumnType("time", as_format(time["format"]))})[0][column]
     return part_codes(time["parts"], partial(part_of_time, times))
 
 

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
 from evenhand.data.number_range import within_range
 from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.data.times import as_format
 from evenhand.features.class_rates import part_of_time
 from evenhand.text.cell_text import canonical_text
 
@@ -113,7 +114,9 @@ class TimeCells(TransformerMixin, BaseEstimator):
 
     _PERIOD: ClassVar[dict[str, float]] = {"month": 12.0, "dayofweek": 7.0, "dayofyear": 365.25, "hour": 24.0}
 
-    def __init__(self, parts: Sequence[str] = (), cyclic: Sequence[str] = (), format: str | None = None) -> None:
+    def __init__(
+        self, parts: Sequence[str] = (), cyclic: Sequence[str] = (), format: str | list[str] | None = None
+    ) -> None:
         self.parts = parts
         self.cyclic = cyclic
         self.format = format
@@ -127,7 +130,7 @@ class TimeCells(TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return a float array of shape (n_rows, n_parts + 2 * n_cyclic)."""
         column = X.columns[0]
-        typed, _ = parse_columns(X, {column: ColumnType("time", self.format)})
+        typed, _ = parse_columns(X, {column: ColumnType("time", as_format(self.format))})
         return self.of_parts(partial(part_of_time, typed[column]))
 
     def of_parts(self, part_of: Callable[[str], np.ndarray]) -> np.ndarray:

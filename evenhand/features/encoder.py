@@ -94,7 +94,8 @@ def _own_steps(features: FeatureSet) -> list[tuple]:
     if features.numeric:
         steps.append(("numeric", _numbers(features.numeric), [part.column for part in features.numeric]))
     for time in features.time:
-        cells = TimeCells(parts=list(time.parts), cyclic=list(time.cyclic), format=time.format)
+        format_ = list(time.format) if isinstance(time.format, tuple) else time.format
+        cells = TimeCells(parts=list(time.parts), cyclic=list(time.cyclic), format=format_)
         steps.append((f"time {time.column}", cells, [time.column]))
     for part in features.cyclic:
         cyclic = CyclicCells(period=part.period, values=list(part.values))

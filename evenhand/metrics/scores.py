@@ -36,6 +36,7 @@ class ClassScores:
     roc_auc: float
 
 
+FIRST, MORE = ("average_precision", "macro_f1"), ("ece", "log_loss")
 LONGEST_SLUG = 180
 NO_ROWS = ClassScores(math.nan, math.nan, math.nan, 0, math.nan, math.nan)
 
@@ -117,24 +118,34 @@ def to_record(scores: Scores) -> dict[str, Any]:
     }
 
 
-def flat(scores: Scores, prefix: str) -> dict[str, float]:
-    """Return one number per name, with names that MLflow allows; undefined values are left out.
+def headline(scores: Scores, prefix: str, metric: str) -> dict[str, float]:
+    """Return the few metrics that candidates are compared by, with names that MLflow allows.
 
     Parameters
     ----------
     scores : Scores
     prefix : str
-        Evaluation set of the scores, such as ``oof`` or ``test``; empty for none.
+        Evaluation set of the scores: ``oof`` or ``test``.
+    metric : str
+        The primary metric of the problem.
 
     Returns
     -------
     dict of str to float
-        Such as ``oof_macro_f1`` and, by class, ``oof_f1_Auto_Theft``.
+        Average precision, macro-F1 and the primary metric as ``oof_macro_f1``, others as ``oof_more_ece``: MLflow's
+        pages sort by name and open on the first. A slash would make a section, which charts show before the rest.
+        Undefined values are left out.
     """
-    start = f"{prefix}_" if prefix else ""
-    values = {f"{start}{name}": value for name, value in scores.metrics.items()}
-    for slug, found in zip(metric_slugs(list(scores.per_class)), scores.per_class.values(), strict=True):
-        values |= {f"{start}{name}_{slug}": float(value) for name, value in asdict(found).items()}
+    first = dict.fromkeys((*FIRST, metric))
+    values = {f"{prefix}_{name}": scores.metrics[name] for name in first}
+    values |= {f"{prefix}_more_{name}": scores.metrics[name] for name in MORE if name not in first}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def recalls(scores: Scores, prefix: str) -> dict[str, float]:
+    """Return the recall of each class that has rows, as ``oof_recall_Auto_Theft``."""
+    slugs = metric_slugs(list(scores.per_class))
+    values = {f"{prefix}_recall_{slug}": one.recall for slug, one in zip(slugs, scores.per_class.values(), strict=True)}
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -13,7 +14,9 @@ from evenhand.models.families import (
     DEFAULTS,
     FAMILIES,
     FILLED,
+    FORESTS,
     LIGHTGBM,
+    ONE_HOT,
     allowed_settings,
     histogram_order,
     wrong_value,
@@ -42,7 +45,7 @@ def build_model(
     classes : sequence of str
         Name of each label; a detector finds its class among them.
     n_categorical : int
-        Number of leading columns that are categories, for detectors.
+        Number of leading columns that are categories, for detectors and extra trees.
 
     Returns
     -------
@@ -59,22 +62,28 @@ def build_model(
     _check(spec, family)
     if spec.kind in DETECTORS:
         return _detector(spec, seed, classes, n_categorical)
-    if spec.kind == "random_forest":
-        bag = settings["max_samples"]
-        most = min(n_rows, spec.max_rows or n_rows)
-        settings["max_samples"] = min(bag, most) if isinstance(bag, int) else bag
-        if settings.get("bootstrap") is False:
-            del settings["max_samples"]
-        if not spec.exact and not SIZES_OF_LEAVES & spec.params.keys():
-            settings["min_weight_fraction_leaf"] = _smallest_leaf(settings.get("max_samples"), most)
-    if spec.kind == "random_forest" or family in LIGHTGBM:
+    if spec.kind in FORESTS:
+        _fit_bag(spec, settings, min(n_rows, spec.max_rows or n_rows))
+    if spec.kind in FORESTS or family in LIGHTGBM:
         settings["n_jobs"] = 1
     if family in LIGHTGBM:
         # Workers of a distributed fit use several threads: column-wise sums do not depend on their number.
         settings["force_col_wise" if spec.distributed else histogram_order(settings)] = True
+    if family in ONE_HOT:
+        settings["n_categorical"] = n_categorical
     if family in FILLED or n_rows > (spec.max_rows or n_rows):
         return Prepared(family, settings, seed, spec.max_rows)
     return FAMILIES[family](random_state=seed, **settings)
+
+
+def _fit_bag(spec: ModelSpec, settings: dict[str, Any], n_rows: int) -> None:
+    """Bound a forest's bag by the rows there are, and its smallest leaf by what the bag draws."""
+    bag = settings["max_samples"]
+    settings["max_samples"] = min(bag, n_rows) if isinstance(bag, int) else bag
+    if settings.get("bootstrap") is False:
+        del settings["max_samples"]
+    if not spec.exact and not SIZES_OF_LEAVES & spec.params.keys():
+        settings["min_weight_fraction_leaf"] = _smallest_leaf(settings.get("max_samples"), n_rows)
 
 
 def _smallest_leaf(bag: float | None, n_rows: int) -> float:
@@ -93,7 +102,7 @@ def at_scale(spec: ModelSpec, share: float) -> ModelSpec:
     >>> at_scale(ModelSpec(kind="random_forest", params={"max_samples": 0.5}), 0.1).params
     {'max_samples': 0.5}
     """
-    if spec.kind != "random_forest" or share >= 1:
+    if spec.kind not in FORESTS or share >= 1:
         return spec
     bag = {**DEFAULTS[_family(spec)], **spec.params}["max_samples"]
     if isinstance(bag, int):

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from lightgbm import LGBMClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 
 from evenhand.models import balanced_ensembles as bags
 from evenhand.models.focal import FocalLightGBM
 from evenhand.models.imputation import FilledGradientBoosting
+from evenhand.models.one_hot import OneHot
 from evenhand.models.transfer.continued_lightgbm import ContinuedLightGBM
 from evenhand.models.transfer.first_rows import BALANCED, is_wrong_first
 from evenhand.problem.detectors import DETECTORS, SHARED
@@ -23,6 +25,8 @@ _LIGHTGBM = {"n_estimators": 100, "verbose": -1, "deterministic": True}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "random_forest": {"n_estimators": FOREST_TREES, "max_samples": FOREST_BAG, "max_features": FOREST_COLUMNS},
     "random_forest exact": {"n_estimators": 100, "max_samples": None},
+    "extra_trees": {"n_estimators": 100, "max_samples": None, "bootstrap": False, "max_features": 0.5},
+    "logistic_regression": {"C": 1.0, "max_iter": 1_000, "tol": 1e-3},
     "gradient_boosting": {"max_iter": 100, "early_stopping": False},
     "gradient_boosting exact": {"n_estimators": 100},
     "lightgbm": _LIGHTGBM,
@@ -64,9 +68,21 @@ def lightgbm_continued(
     return ContinuedLightGBM(first, first_rounds, random_state, settings, older_share)
 
 
+def extra_trees(*, random_state: int, n_categorical: int = 0, **settings: Any) -> OneHot:
+    """Extremely randomised trees (Geurts, Ernst & Wehenkel 2006) on one column per value of a category."""
+    return OneHot(ExtraTreesClassifier(random_state=random_state, **settings), n_categorical)
+
+
+def logistic_regression(*, random_state: int, n_categorical: int = 0, **settings: Any) -> OneHot:
+    """Multinomial logistic regression, regularised, on standardised columns and one column per value of a category."""
+    return OneHot(LogisticRegression(random_state=random_state, **settings), n_categorical, standardise=True)
+
+
 FAMILIES: dict[str, Callable[..., Any]] = {
     "random_forest": RandomForestClassifier,
     "random_forest exact": RandomForestClassifier,
+    "extra_trees": extra_trees,
+    "logistic_regression": logistic_regression,
     "gradient_boosting": HistGradientBoostingClassifier,
     "gradient_boosting exact": FilledGradientBoosting,
     "lightgbm": LGBMClassifier,
@@ -84,9 +100,13 @@ FILLED = frozenset(
     {"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "adaboost", "smote_bagging"}
 )
 LIGHTGBM = frozenset({"lightgbm", "lightgbm_focal", "lightgbm_continued"})
+# Forests: bags of a number of rows, which shrink with a sample; one thread.
+FORESTS = frozenset({"random_forest", "extra_trees"})
+ONE_HOT: dict[str, type] = {"extra_trees": ExtraTreesClassifier, "logistic_regression": LogisticRegression}
 # Settings that LightGBM's scikit-learn class takes without naming them in its signature.
 _LIGHTGBM_NATIVE = frozenset({"extra_trees", "feature_fraction_bynode", "max_bin", "min_data_in_bin", "path_smooth"})
-_OURS = frozenset({"random_state", "n_jobs", "class_weight", "num_threads", "verbose", "warm_start"})
+_OF_SOLVERS = frozenset({"solver", "multi_class", "penalty", "l1_ratio", "dual", "intercept_scaling"})
+_OURS = frozenset({"n_categorical", "random_state", "n_jobs", "class_weight", "num_threads", "verbose", "warm_start"})
 
 
 def histogram_order(settings: dict[str, Any]) -> str:
@@ -116,6 +136,8 @@ def allowed_settings(family: str) -> list[str]:
     known = set(inspect.signature(FAMILIES[family]).parameters) - {"settings"}
     if family in LIGHTGBM:
         known |= set(inspect.signature(LGBMClassifier).parameters) | _LIGHTGBM_NATIVE
+    if family in ONE_HOT:
+        known |= set(inspect.signature(ONE_HOT[family]).parameters) - _OF_SOLVERS
     if family == "lightgbm_focal":
         known -= {"objective"}
     return sorted(known - _OURS - {"kwargs"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evenhand.models.families import DEFAULTS
+from evenhand.models.families import DEFAULTS, FORESTS
 from evenhand.problem import DETECTORS, ModelSpec
 
 ROUNDS = ("n_estimators", "max_iter", "rounds")
@@ -14,6 +14,7 @@ TREE_PER_CLASS = frozenset(
 # long. A rough weight is enough: it decides the order of fits and which of them are mentioned, nothing else.
 BINNED, SORTED = 1, 50
 BINNED_FAMILIES = TREE_PER_CLASS - {"gradient_boosting exact"}
+LINEAR = 20  # of the passes over the rows that a regression is allowed, it takes about one in 20
 DETECTOR = 1_000  # a detector grows no trees by class: about as much per row as 200 rounds of five classes
 
 
@@ -39,10 +40,12 @@ def fit_work(spec: ModelSpec, n_rows: int, n_classes: int) -> int:
         return rows * DETECTOR
     family = f"{spec.kind} exact" if spec.exact else spec.kind
     settings = {**DEFAULTS[family], **spec.params}
-    if spec.kind == "random_forest" and isinstance(settings["max_samples"], int):
+    if spec.kind in FORESTS and isinstance(settings["max_samples"], int):
         rows = min(rows, settings["max_samples"])
     if family == "smote_bagging":
         rows = min(rows, settings["rows_per_class"] * n_classes)
+    if family == "logistic_regression":
+        return int(rows * n_classes * settings["max_iter"] // LINEAR)
     trees = n_classes if family in TREE_PER_CLASS else 1
     for name in ROUNDS:
         if isinstance(settings.get(name), int) and name in DEFAULTS[family]:

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.utils import check_array
 
 BLOCK = 5  # trees that are grown, and held, at a time
@@ -25,11 +25,11 @@ class KnowsItsRows(Protocol):
 
 
 class PredictingForest(ClassifierMixin, BaseEstimator):
-    """scikit-learn's random forest for the probabilities of given rows: trees, digits and importances are the same.
+    """scikit-learn's forest for the probabilities of given rows: trees, digits and importances are the same.
 
     Parameters
     ----------
-    forest : RandomForestClassifier
+    forest : RandomForestClassifier or ExtraTreesClassifier
         Unfitted, with an integer ``random_state``, so that growing in blocks (``warm_start``) gives the same trees.
     rows : ndarray of shape (n_rows, n_features)
         The very array that will be predicted.
@@ -42,7 +42,7 @@ class PredictingForest(ClassifierMixin, BaseEstimator):
         Zeros where no tree has a split.
     """
 
-    def __init__(self, forest: RandomForestClassifier, rows: np.ndarray) -> None:
+    def __init__(self, forest: RandomForestClassifier | ExtraTreesClassifier, rows: np.ndarray) -> None:
         self.forest = forest
         self.rows = rows
 
@@ -93,10 +93,10 @@ def predict_only(model: ClassifierMixin, rows: np.ndarray) -> ClassifierMixin:
     Returns
     -------
     ClassifierMixin
-        A :class:`PredictingForest` in place of a random forest, otherwise the model itself.
+        A :class:`PredictingForest` in place of a forest, otherwise the model itself.
     """
     if isinstance(model, KnowsItsRows):
         return model.predict_only(rows)
-    if type(model) is RandomForestClassifier and not model.oob_score:
+    if type(model) in (RandomForestClassifier, ExtraTreesClassifier) and not model.oob_score:
         return PredictingForest(model, rows)
     return model

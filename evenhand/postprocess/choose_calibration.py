@@ -98,6 +98,9 @@ class Calibration:
         return parts[0] if parts else None
 
 
+UNCHANGED = Calibration(prior=False, calibrator=None)
+
+
 def fit_calibration(methods: Sequence[CalibrationMethod], predictions: Predictions) -> Calibration:
     """Choose a calibration by its cross-fitted log-loss, and fit it on all rows.
 
@@ -137,6 +140,11 @@ class CrossFittedCalibration:
         """Whether any probability is changed."""
         return any(one.name != "none" for one in (*self.by_fold, self.final))
 
+    @property
+    def ships(self) -> bool:
+        """Whether the model that is registered changes its probabilities."""
+        return self.final.name != "none"
+
     def out_of_fold(self, predictions: Predictions) -> np.ndarray:
         """Return each fold's probabilities as calibrated on the other folds' rows; (n, K)."""
         proba = np.empty(predictions.proba.shape)
@@ -148,9 +156,22 @@ class CrossFittedCalibration:
 
 
 def cross_fit_calibration(methods: Sequence[CalibrationMethod], predictions: Predictions) -> CrossFittedCalibration:
-    """Choose and fit the calibration of a fit, and again for each fold without that fold's rows."""
+    """Choose and fit the calibration of a fit, and again for each fold without that fold's rows.
+
+    The final one is that named ``none`` unless the folds' rows, each calibrated by what was chosen and fitted without
+    it, have a lower log-loss than as the model gives them, by more than one standard error of the difference.
+    """
     by_fold = tuple(fit_calibration(methods, others) for others in predictions.fitting_samples(ROWS))
-    return CrossFittedCalibration(by_fold, fit_calibration(methods, predictions))
+    found = CrossFittedCalibration(by_fold, fit_calibration(methods, predictions))
+    if not found.ships or _better(found, predictions):
+        return found
+    return replace(found, final=UNCHANGED)
+
+
+def _better(found: CrossFittedCalibration, predictions: Predictions) -> bool:
+    before = log_losses(predictions.y, predictions.proba)
+    gained = before - log_losses(predictions.y, found.out_of_fold(predictions))
+    return bool(gained.mean() > gained.std() / np.sqrt(len(gained)))
 
 
 def _pieces(rows: np.ndarray) -> Iterator[np.ndarray]:

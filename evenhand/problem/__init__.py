@@ -3,6 +3,7 @@
 One YAML file in ``problems/`` is one :class:`Problem`. Every part is frozen and refuses unknown keys.
 """
 
+from evenhand.problem.analysis import Analysis
 from evenhand.problem.columns import Categorical, FeatureSet, Numeric, Rate, Target
 from evenhand.problem.common import BASE, LOWER_IS_BETTER, METRICS
 from evenhand.problem.detectors import DETECTORS, AnyDetector, Detector
@@ -18,7 +19,16 @@ from evenhand.problem.neighbour_strategies import (
     SmoteTomekStrategy,
     TomekStrategy,
 )
-from evenhand.problem.policies import REVIEW_KEYS, Floor, Freshness, GatePolicy, Reviewer, ReviewPolicy, Slice
+from evenhand.problem.policies import (
+    REVIEW_KEYS,
+    Floor,
+    Freshness,
+    GatePolicy,
+    MonitorPolicy,
+    Reviewer,
+    ReviewPolicy,
+    Slice,
+)
 from evenhand.problem.postprocessing import (
     ARGMAX,
     LABEL_METRICS,
@@ -41,6 +51,9 @@ from evenhand.problem.simple_strategies import (
 )
 from evenhand.problem.sources import (
     CsvSource,
+    ExcelSource,
+    FileSource,
+    GeoJsonSource,
     KaggleSource,
     Member,
     PackageSource,
@@ -66,6 +79,7 @@ __all__ = [
     "SELF_BALANCING",
     "SPACES",
     "AdasynStrategy",
+    "Analysis",
     "AnyDetector",
     "AnyStrategy",
     "Blocks",
@@ -80,17 +94,21 @@ __all__ = [
     "Detector",
     "EffectiveNumberStrategy",
     "EnnStrategy",
+    "ExcelSource",
     "ExtraCandidate",
     "FeatureSet",
+    "FileSource",
     "Floor",
     "ForwardFolds",
     "Freshness",
     "GatePolicy",
+    "GeoJsonSource",
     "GroupFolds",
     "Holdout",
     "KaggleSource",
     "Member",
     "ModelSpec",
+    "MonitorPolicy",
     "MultipliersDecision",
     "NearMissStrategy",
     "NeighbourStrategy",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evenhand.problem.common import TIME_PARTS, Frozen
+from evenhand.problem.common import TIME_PARTS, Frozen, TimeFormat
 from evenhand.problem.detectors import Detector
 from evenhand.problem.text import TextFeature, as_text
 
@@ -71,7 +71,7 @@ class TimeFeature(Frozen):
     """Parts of a timestamp as numbers, and parts of it as sine and cosine."""
 
     column: str
-    format: str | None = Field(default=None, description="strptime format; ISO 8601 without it")
+    format: TimeFormat = None
     parts: tuple[Literal[TIME_PARTS], ...] = ()  # type: ignore[valid-type]
     cyclic: tuple[Literal["month", "dayofweek", "dayofyear", "hour"], ...] = ()
 
@@ -102,7 +102,7 @@ class TimeParts(Frozen):
     """Parts of a timestamp that make categories."""
 
     column: str
-    format: str | None = Field(default=None, description="strptime format; ISO 8601 without it")
+    format: TimeFormat = None
     parts: tuple[Literal[TIME_PARTS], ...] = Field(min_length=1)  # type: ignore[valid-type]
 
 

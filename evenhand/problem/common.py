@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 MetricName = Literal[
     "macro_f1",
@@ -25,6 +25,16 @@ METRICS: tuple[str, ...] = get_args(MetricName)
 BASE = "base"
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 TIME_PARTS = ("year", "month", "day", "dayofweek", "dayofyear", "hour")
+
+TimeFormat = Annotated[
+    str | tuple[str, ...] | None,
+    Field(
+        description="strptime format, `epoch seconds` or `epoch milliseconds`, or a list of these, of which the first "
+        "that reads a cell is taken; ISO 8601 without it"
+    ),
+]
+EPOCHS: dict[Any, Literal["s", "ms"]] = {"epoch seconds": "s", "epoch milliseconds": "ms"}
+"""Formats of times that are numbers: seconds or milliseconds since 1970-01-01 in UTC; and their units."""
 
 
 class Frozen(BaseModel):

@@ -15,7 +15,7 @@ SELF_BALANCING = frozenset(
     {"balanced_bagging", "balanced_random_forest", "easy_ensemble", "rusboost", "smote_bagging", *DETECTORS}
 )
 # The first of these that a problem has is its evidence family: the first are the cheapest.
-EVIDENCE_KINDS = ("lightgbm", "gradient_boosting", "random_forest")
+EVIDENCE_KINDS = ("lightgbm", "gradient_boosting", "random_forest", "extra_trees")
 
 
 class ModelSpec(Frozen):
@@ -23,6 +23,8 @@ class ModelSpec(Frozen):
 
     kind: Literal[
         "random_forest",
+        "extra_trees",
+        "logistic_regression",
         "gradient_boosting",
         "lightgbm",
         "balanced_bagging",
@@ -116,7 +118,7 @@ FULL_MODELS = (
 )
 
 
-Combine = Literal["logistic", "mean"]
+Combine = Literal["logistic", "mean", "weights"]
 
 
 class Stacking(Frozen):
@@ -124,8 +126,17 @@ class Stacking(Frozen):
 
     of: int = Field(default=3, ge=2, le=6, description="how many fits, each of another family")
     combine: Combine = Field(
-        default="logistic", description="multinomial logistic regression on their probabilities, or their mean"
+        default="logistic",
+        description="multinomial logistic regression on their probabilities, their mean, or their mean with the "
+        "weights of the lowest log-loss",
     )
+    members: Literal["best", "plain"] = Field(
+        default="best", description="of each family its best fit, or its best fit without resampling"
+    )
+
+
+# What the standard preset makes where a problem says nothing: nothing is fitted for it but its members.
+COMBINATION = Stacking(of=6, combine="weights", members="plain")
 
 
 class StackSpec(Frozen):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from evenhand.problem.common import Frozen
-from evenhand.problem.person_names import clean_person_name, name_key
 from evenhand.problem.signing_keys import parse_key
+from evenhand.text.person_names import clean_person_name, name_key
 
 
 class Freshness(Frozen):
@@ -163,3 +164,58 @@ class ReviewPolicy(Frozen):
     def find(self, name: str) -> Reviewer | None:
         """Find a declared reviewer by name."""
         return next((reviewer for reviewer in self.reviewers if name_key(reviewer.name) == name_key(name)), None)
+
+
+_RATE = re.compile(r"1 in ([1-9][0-9]{0,3}) (day|week|month|year)s?")
+_YEARS = {"day": 1 / 365.25, "week": 7 / 365.25, "month": 1 / 12, "year": 1.0}
+
+
+class MonitorPolicy(Frozen):
+    """How a champion is watched, and how rarely an alarm may be a false one."""
+
+    false_alarm: str = Field(default="1 in 5 years", description="mean time between false alarms of each consequence")
+    period: Literal["day", "week", "month", "year", "value"] | None = Field(
+        default=None, description="what is compared; unset means week, or value where there are no times"
+    )
+    id: str | None = Field(default=None, description="column that names a row in predictions and late labels")
+    label_delay: str = Field(default="0 days", description="how long after a period its labels are complete")
+    min_labelled: float = Field(
+        default=0.8, gt=0, le=1, description="share of a period's rows that need a label before its labels count"
+    )
+    rise: float = Field(
+        default=0.05, gt=0, lt=0.5, description="rise of the error or of a class's misses that must be found soon"
+    )
+    min_effect: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="smallest change of a column that is worth a warning: Jensen-Shannon distance, standard deviations "
+        "or share of missing cells",
+    )
+    keep_days: int = Field(default=400, ge=1, description="how long predictions are kept for their labels")
+
+    @field_validator("false_alarm")
+    @classmethod
+    def _is_a_rate(cls, text: str) -> str:
+        if not _RATE.fullmatch(text):
+            raise ValueError(f"{text!r} is no rate; write such as 1 in 5 years, 1 in 18 months or 1 in 26 weeks")
+        return text
+
+    @field_validator("label_delay")
+    @classmethod
+    def _is_a_delay(cls, text: str) -> str:
+        if not re.fullmatch(r"[0-9]{1,4} days?", text):
+            raise ValueError(f"{text!r} is no delay; write a number of days, such as 30 days")
+        return text
+
+    @property
+    def years_between(self) -> float:
+        """Mean number of years between false alarms."""
+        found = _RATE.fullmatch(self.false_alarm)
+        assert found is not None  # noqa: S101 - it was checked
+        return int(found[1]) * _YEARS[found[2]]
+
+    @property
+    def delay_days(self) -> int:
+        """Days after the end of a period from which on its labels count."""
+        return int(self.label_delay.split()[0])

@@ -10,11 +10,18 @@ from zoneinfo import available_timezones
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from evenhand.errors import ProblemError
+from evenhand.problem.analysis import Analysis
 from evenhand.problem.columns import FeatureSet, Target
 from evenhand.problem.common import BASE, Frozen, MetricName, as_kind
 from evenhand.problem.models import EVIDENCE_KINDS, SELF_BALANCING, ExtraCandidate, ModelSpec, Stacking
-from evenhand.problem.person_names import name_key
-from evenhand.problem.policies import GatePolicy, ReportPolicy, Reviewer, ReviewPolicy, ValidationPolicy
+from evenhand.problem.policies import (
+    GatePolicy,
+    MonitorPolicy,
+    ReportPolicy,
+    Reviewer,
+    ReviewPolicy,
+    ValidationPolicy,
+)
 from evenhand.problem.postprocessing import (
     ARGMAX,
     LABEL_METRICS,
@@ -23,13 +30,23 @@ from evenhand.problem.postprocessing import (
     CostDecision,
     Decision,
     MultipliersDecision,
+    PriorPowerDecision,
 )
 from evenhand.problem.signing_keys import parse_key
+from evenhand.problem.simple_strategies import SimpleStrategy
 from evenhand.problem.sources import Source
 from evenhand.problem.splits import Split
 from evenhand.problem.strategies import Strategy, named_classes
 from evenhand.problem.tuning import Tuning, tuning_fault
+from evenhand.text.person_names import name_key
 from evenhand.text.printable import printable
+
+
+def default_decisions(metric: str) -> tuple[Decision, ...]:
+    """Return the rules that are tried where a problem names none; only metrics of classes depend on the rule."""
+    if metric not in LABEL_METRICS:
+        return (ARGMAX,)
+    return ARGMAX, MultipliersDecision(kind="multipliers"), PriorPowerDecision(kind="prior_power")
 
 
 class Problem(Frozen):
@@ -62,26 +79,33 @@ class Problem(Frozen):
         default=None, description="IANA name of the place's time zone, such as Europe/London, in which times are read"
     )
     models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
-        default=tuple(ModelSpec(kind=k) for k in ("random_forest", "gradient_boosting", "lightgbm")), min_length=1
+        default=tuple(ModelSpec(kind=k) for k in ("extra_trees", "lightgbm", "logistic_regression")), min_length=1
     )
-    strategies: tuple[Strategy, ...] = Field(min_length=1)
+    strategies: tuple[Strategy, ...] = Field(
+        default=(SimpleStrategy(kind="none"), SimpleStrategy(kind="class_weight")), min_length=1
+    )
     extra: tuple[ExtraCandidate, ...] = Field(default=(), description="candidates with other features or settings")
     tuning: tuple[Tuning, ...] = Field(default=(), description="candidates tuned where a training is asked to tune")
     balancing_models: tuple[Annotated[ModelSpec, BeforeValidator(as_kind)], ...] = Field(
         default=(), description="models that handle imbalance by themselves: tried without resampling, beside the grid"
     )
+    metric: MetricName = "macro_f1"
     decisions: tuple[Decision, ...] = Field(
-        default=(ARGMAX,), min_length=1, description="rules tried on every fit without resampling"
+        default_factory=lambda known: default_decisions(known.get("metric", "")),
+        min_length=1,
+        description="rules tried on every fit without resampling; unset means argmax, multipliers and prior_power "
+        "where the metric is one of classes",
     )
-    stacking: Stacking | None = Field(
-        default=None, description="a candidate made of the best fits; the full preset makes one anyway"
+    stacking: Stacking | Literal["none"] | None = Field(
+        default=None,
+        description="a candidate made of the best fits; unset means the mean of the families in the standard preset "
+        "and a regression on the three best in the full one; none means no combination in the standard preset",
     )
     calibration: tuple[CalibrationMethod, ...] = Field(
         default=("none", "prior", "temperature"),
         description="corrections of probabilities that are tried on every fit; `none` is always one",
     )
     quick_rows: int = Field(default=6_000, ge=200, description="training rows of the quick preset")
-    metric: MetricName = "macro_f1"
     racing: bool = Field(
         default=True, description="a fit that can't win any more after some folds, by a paired interval, gets no more"
     )
@@ -92,6 +116,8 @@ class Problem(Frozen):
     )
     validation: ValidationPolicy = ValidationPolicy()
     gate: GatePolicy = GatePolicy()
+    analysis: Analysis = Analysis()
+    monitor: MonitorPolicy = MonitorPolicy()
     report: ReportPolicy = ReportPolicy()
     review: Literal["required", "never"] = "required"
     reviewers: tuple[Reviewer, ...] = Field(default=(), description="who may decide; empty: anybody who gives a name")
@@ -142,7 +168,7 @@ class Problem(Frozen):
         """Every raw column this problem reads, each once."""
         names = [c for features in self.features.values() for c in features.columns]
         folds_column = getattr(self.split.folds, "column", None)
-        names += [self.target.column, self.split.holdout.column, *([folds_column] if folds_column else [])]
+        names += [name for name in (self.target.column, self.split.holdout.column, folds_column) if name]
         names += [d.per for d in self.decisions if isinstance(d, CapacityDecision) and d.per]
         names += [*self.sensitive, *(part.column for part in self.gate.slices)]
         names += [self.split.blocks.column] if self.split.blocks else []
@@ -273,6 +299,14 @@ class Problem(Frozen):
         wrong = [part.column for part in self.gate.slices if part.step is not None and part.column in categories]
         if wrong:
             raise ValueError(f"gate.slices: {', '.join(wrong)} is a category and can't be put in steps")
+        return self
+
+    @model_validator(mode="after")
+    def _periods_of_times(self) -> Problem:
+        period, times = self.monitor.period, self.split.holdout.of_times
+        if period is not None and (period == "value") == times:
+            held = "times; write day, week, month or year" if times else "numbers; write value"
+            raise ValueError(f"monitor.period is {period}, and column {self.split.holdout.column!r} holds {held}")
         return self
 
     @model_validator(mode="after")

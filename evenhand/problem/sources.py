@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evenhand.problem.common import Frozen
 
@@ -35,20 +35,51 @@ class KaggleSource(Frozen):
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
-class CsvSource(Frozen):
-    """A CSV file or a glob of them, plain or gzipped."""
+class FileSource(Frozen):
+    """Files of equal columns: one, a glob or a folder of them; and how their cells are written."""
+
+    path: str = Field(description="a file, a glob, or a folder, of which all files of this kind are read")
+    decimal: Literal[".", ","] = Field(default=".", description="the decimal sign of numbers; a point is always one")
+    thousands: Literal["", ",", ".", " ", "'"] = Field(
+        default="", description="what separates groups of three digits in numbers"
+    )
+    missing: tuple[str, ...] = Field(
+        default=(), description="cells that stand for a missing value, such as UNKNOWN, in every column but the target"
+    )
+
+    @model_validator(mode="after")
+    def _two_signs(self) -> FileSource:
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; give two signs")
+        return self
+
+
+class CsvSource(FileSource):
+    """CSV files, plain or gzipped."""
 
     kind: Literal["csv"]
-    path: str
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "utf-8"
+    skip: int = Field(default=0, ge=0, description="lines above the header, such as a title, that are left out")
 
 
-class ParquetSource(Frozen):
-    """A Parquet file or a glob of them."""
+class ParquetSource(FileSource):
+    """Parquet files."""
 
     kind: Literal["parquet"]
-    path: str
+
+
+class ExcelSource(FileSource):
+    """A sheet of Excel workbooks (.xlsx)."""
+
+    kind: Literal["excel"]
+    sheet: str | None = Field(default=None, description="the first sheet with rows if not given")
+
+
+class GeoJsonSource(FileSource):
+    """Points of GeoJSON files: their properties, and columns ``longitude`` and ``latitude`` in degrees."""
+
+    kind: Literal["geojson"]
 
 
 class PoliceUkSource(Frozen):
@@ -69,7 +100,14 @@ class SyntheticSource(Frozen):
 
 
 Source = Annotated[
-    PackageSource | KaggleSource | CsvSource | ParquetSource | PoliceUkSource | SyntheticSource,
+    PackageSource
+    | KaggleSource
+    | CsvSource
+    | ParquetSource
+    | ExcelSource
+    | GeoJsonSource
+    | PoliceUkSource
+    | SyntheticSource,
     Field(discriminator="kind"),
 ]
 

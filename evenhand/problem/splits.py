@@ -8,36 +8,50 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from evenhand.problem.common import Frozen
+from evenhand.problem.common import Frozen, TimeFormat
 
 PERIOD = re.compile(r"([1-9][0-9]{0,4}) (day|month|year)s?")
 
 
 class Holdout(Frozen):
-    """The newest rows, never trained on: those at ``start`` or later, or those of the ``last`` period."""
+    """Rows that are never trained on: those at ``start`` or later, those of the ``last`` period, or a random share."""
 
-    column: str
+    column: str | None = Field(
+        default=None, description="time or number that orders the rows; of a share: whose values stay on one side"
+    )
     start: int | float | date | None = Field(default=None, description="first value that is held out")
     last: str | None = Field(
         default=None, description="in place of `start`: the newest period of the data, such as 12 months"
     )
-    format: str | None = Field(default=None, description="strptime format of times; ISO 8601 without it")
+    share: float | None = Field(
+        default=None, gt=0, lt=1, description="in place of both, for rows without a time: this part of them, at random"
+    )
+    format: TimeFormat = None
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Holdout:
-        if (self.start is None) == (self.last is None):
-            found = "neither is" if self.start is None else f"start {self.start} and last {self.last} are"
+    def _one_of_three(self) -> Holdout:
+        given = {key: getattr(self, key) for key in ("start", "last", "share") if getattr(self, key) is not None}
+        if len(given) != 1:
+            found = " and ".join(f"{key} {value}" for key, value in given.items()) or "none"
             raise ValueError(
-                f"give start (a date or number) or last (such as 12 months), one of the two; {found} given"
+                f"give start (a date or number), last (such as 12 months) or share (such as 0.25), one of the three; "
+                f"{found} {'are' if len(given) > 1 else 'is'} given"
             )
         if self.last is not None and not PERIOD.fullmatch(self.last):
             raise ValueError(f"last is {self.last!r}; write a number of days, months or years, such as 12 months")
+        if self.column is None and self.share is None:
+            raise ValueError("start and last need the column that orders the rows: give column")
         return self
 
     @property
     def of_times(self) -> bool:
-        """Whether the column holds times, rather than numbers."""
+        """Whether the column holds times, rather than numbers or groups."""
         return self.last is not None or isinstance(self.start, date)
+
+    @property
+    def order(self) -> str | None:
+        """The column by which rows are newer; None where they are held out at random."""
+        return None if self.share is not None else self.column
 
     @property
     def period(self) -> dict[str, Any]:
@@ -48,6 +62,8 @@ class Holdout(Frozen):
     @property
     def text(self) -> str:
         """Which rows they are, for people."""
+        if self.share is not None:
+            return f"{self.share:.0%} chosen at random" + (f", whole groups of {self.column}" if self.column else "")
         return f"with {self.column} " + (f"in the last {self.last}" if self.last else f"from {self.start} on")
 
 
@@ -73,7 +89,7 @@ class ForwardFolds(Frozen):
     column: str
     n: int = Field(default=5, ge=1, le=20, description="the newest n periods are predicted")
     period: Literal["value", "month", "year"] = "value"
-    format: str | None = Field(default=None, description="strptime format of times; ISO 8601 without it")
+    format: TimeFormat = None
 
 
 Folds = Annotated[StratifiedFolds | GroupFolds | ForwardFolds, Field(discriminator="kind")]

@@ -55,6 +55,8 @@ SPACES: dict[str, dict[str, Setting]] = {
     "lightgbm_focal": {**_LIGHTGBM, "gamma": _between(0.0, 4.0)},
     "lightgbm_continued": {**_LIGHTGBM, "first_rounds": _between(10, 100)},
     "random_forest": {**_TREES, "max_features": _between(0.1, 1.0)},
+    "extra_trees": {**_TREES, "max_features": _between(0.1, 1.0)},
+    "logistic_regression": {"C": _between(0.01, 100.0, log=True)},
     "gradient_boosting": {
         "max_iter": _between(50, 300),
         "learning_rate": _between(0.03, 0.3, log=True),

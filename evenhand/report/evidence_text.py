@@ -45,7 +45,9 @@ def simplest(evidence: Evidence) -> str:
     one = evidence.simplest
     if one is None:
         return ""
-    within = f"within one standard error, {one.standard_error:.4f}"
+    left_out = evidence.grounds["oof"].left_out if "oof" in evidence.grounds else ()
+    over = ", over the classes with enough rows" if left_out else ""
+    within = f"within one standard error, {one.standard_error:.4f}{over}"
     if one.name == one.best:
         return f"No simpler candidate scores as well ({within})."
     return f"{one.name} is simpler and scores as well as the best, {one.best} ({within})."

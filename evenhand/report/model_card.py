@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime, timedelta
 from typing import Any
 
+from evenhand.evidence.bootstrap import Interval
 from evenhand.problem import BASE, LOWER_IS_BETTER
 from evenhand.report.candidate_row import row_name
 from evenhand.report.rendering import render_document, render_page
 from evenhand.report.table_model import decimal, interval_cell, percentage
-from evenhand.report.training.answer import answer
+from evenhand.report.training.answer import answer, expected_overall
 from evenhand.report.training.data import Report
 from evenhand.report.training.sentences import (
     SYNTHETIC,
@@ -22,6 +24,7 @@ from evenhand.report.training.sentences import (
     widest_gap,
 )
 from evenhand.report.training.winner import class_table, group_table
+from evenhand.selection.agreement import agreement
 
 RULES = {
     "argmax": "the most probable class",
@@ -63,7 +66,7 @@ def _card(report: Report) -> dict[str, Any]:
     return {
         "title": f"Model card: {report.summary.model.name} version {report.summary.model.version}",
         "synthetic": SYNTHETIC if problem.synthetic else "",
-        "answer": answer(report),
+        "answer": [text for text in (*answer(report), expected_overall(report)) if text],
         "about": problem.about,
         "problem": problem.title,
         "classes": [line.name for line in measured.classes] if measured else list(report.records[0].before),
@@ -79,12 +82,25 @@ def _card(report: Report) -> dict[str, Any]:
         "limits": _limits(report),
         "before_use": _before_use(report),
         "verdict": report.verdict,
+        "follows": _follows(report),
     }
+
+
+def _follows(report: Report) -> str:
+    """Say who decides after the verdict, if anyone does."""
+    verdict = report.verdict
+    if verdict.passes and verdict.review == "required":
+        return "A named reviewer decides; the registry's ledger holds what followed."
+    if verdict.passes:
+        return "The gate decides alone (review: never); the registry's ledger holds what followed."
+    if verdict.review == "required" and verdict.acknowledgeable:
+        return "A named reviewer may acknowledge what no rows can decide, and approve it; the ledger would hold that."
+    return "It was not put to a reviewer: this version is not promoted."
 
 
 def _data(report: Report) -> list[str]:
     summary, made, problem = report.summary, report.made, report.problem
-    period = f", {problem.split.holdout.column} from {{}} to {{}}"
+    period = f", {problem.split.holdout.order} from {{}} to {{}}"
     trained = period.format(*made.train_period) if made.train_period else ""
     held = period.format(*made.holdout_period) if made.holdout_period else ""
     quarantined = sum(summary.data.quarantined.values())
@@ -155,14 +171,17 @@ def _limits(report: Report) -> list[str]:
 
 
 def _drift(report: Report) -> str:
-    """Compare the score out of fold with that on the newer period."""
-    oof, test, metric = report.winner.oof, report.winner.test, report.problem.metric
-    if oof is None or test is None:
+    """Compare the score on the newer period with what the folds let expect there."""
+    oof, test, known = report.winner.oof, report.winner.test, report.summary.expected
+    if oof is None or test is None or known is None or known.value is None or known.out_of_fold is None:
         return ""
-    before, after = oof.metrics[metric], test.metrics[metric]
-    worse = after > before if metric in LOWER_IS_BETTER else after < before
-    end = ": expect it to get worse as the data change" if worse else ""
+    low, high = (math.nan if bound is None else bound for bound in (known.low, known.high))
+    metric = report.problem.metric
+    found = agreement(Interval(known.value, low, high), known.out_of_fold, oof, test, metric)
+    worse = (found.found < found.expected.low) != (metric in LOWER_IS_BETTER)
+    size = "worse than expected: expect it to get worse as the data change" if worse else "better than expected"
+    over = f", over the classes that both have (not {', '.join(found.left_out)})" if found.left_out else ""
     return (
-        f"Time: {metric_name(metric)} was {decimal(before)} out of fold and {decimal(after)} on the newer held-out "
-        f"period{end}."
+        f"Time: {metric_name(metric)} was {decimal(found.found)} on the newer held-out period{over}; out of fold, "
+        f"{interval_cell(found.expected)} was to be expected there{'' if found.holds else f'. That is {size}'}."
     )

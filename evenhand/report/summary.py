@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.evidence.types import Conclusion, Evidence
 from evenhand.metrics.scores import Scores
+from evenhand.selection.choice import Choice
 from evenhand.training.candidates import Candidate
 from evenhand.training.tuned_settings import Chosen
 
@@ -95,6 +96,16 @@ class TuningSummary(_Part):
     notes: tuple[str, ...] = ()
 
 
+class ExpectedSummary(_Part):
+    """What to expect of the winner: its score out of fold, corrected for the choice among the candidates."""
+
+    value: float | None = Field(description="expected primary metric on rows like the training rows")
+    low: float | None = Field(description="95 % prediction interval of the score on the held-out rows")
+    high: float | None
+    out_of_fold: float | None = Field(description="the score out of fold as it is, which the choice makes too good")
+    candidates: int = Field(description="that could be chosen: those with all folds")
+
+
 class VerdictSummary(_Part):
     """What the gate decided."""
 
@@ -146,6 +157,7 @@ class Summary(_Part):
     data: DataSummary
     candidates: tuple[CandidateSummary, ...]
     winner: WinnerSummary
+    expected: ExpectedSummary | None = Field(default=None, description="what to expect of the winner")
     leak_sentinel: Literal["clean"] | None = Field(
         default=None,
         description="clean: no scored row was used in the fit that predicted it; else the training stops",
@@ -156,6 +168,9 @@ class Summary(_Part):
     seconds: dict[str, float] = Field(description="wall seconds of each step, and total")
     versions: dict[str, str]
     evidence: EvidenceSummary | None = None
+    combination: str | None = Field(
+        default=None, description="what the combination of models gains out of fold, and whether it was taken"
+    )
     tuning: tuple[TuningSummary, ...] = Field(default=(), description="every study, if the training tuned")
 
 
@@ -202,6 +217,14 @@ def summed_up(evidence: Evidence, evidence_family: str | None = None) -> Evidenc
         hurts_average_precision=concluded("average_precision", "hurts"),
         not_enough_data=evidence.grounds["test"].left_out if "test" in evidence.grounds else (),
     )
+
+
+def expected_of(choice: Choice) -> ExpectedSummary:
+    """Return the expected score as plain data, an undefined one as None."""
+    found = choice.expected
+    values = {"value": found.estimate, "low": found.low, "high": found.high, "out_of_fold": choice.out_of_fold}
+    known = {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return ExpectedSummary(**known, candidates=choice.candidates)
 
 
 def class_values(scores: Scores | None) -> dict[str, ClassSummary] | None:

@@ -148,6 +148,7 @@ def interval_cell(interval: Interval | None, percent: bool = False) -> Cell:
     if interval is None:
         return Cell(NOT_ENOUGH)
     write = percentage if percent else decimal
-    if not math.isfinite(interval.estimate) or interval.low == interval.high:
+    known = all(math.isfinite(value) for value in (interval.estimate, interval.low, interval.high))
+    if not known or interval.low == interval.high:
         return Cell(write(interval.estimate))
     return Cell(write(interval.estimate), f"{write(interval.low)} to {write(interval.high)}")

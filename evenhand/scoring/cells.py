@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from evenhand.data.schema import ColumnType, parse_columns
+from evenhand.data.schema import ColumnType, Signs, parse_columns
+from evenhand.data.times import ISO
+from evenhand.problem.common import EPOCHS
 from evenhand.text.cell_text import canonical_text
 
 Cells = Sequence[Any] | pd.Series
@@ -79,7 +81,7 @@ def read_column(cells: Cells, kind: ColumnType, name: str) -> ReadColumn:
     if isinstance(cells, pd.Series):
         return _parsed(cells, kind, name)
     found = set(map(type, cells))
-    if kind.kind == "number":
+    if kind.kind == "number" and kind.signs == Signs():
         numbers = _plain_numbers(cells, found)
         if numbers is not None and not np.isinf(numbers).any():
             return ReadColumn(numbers)
@@ -89,10 +91,12 @@ def read_column(cells: Cells, kind: ColumnType, name: str) -> ReadColumn:
             return ReadColumn([texts[cell] for cell in cells])
         if found <= _SCALARS and not any(cell != cell for cell in cells):  # noqa: PLR0124 - NaN differs from itself
             return ReadColumn([None if cell is None else canonical_text(cell) or None for cell in cells])
-    elif found <= _TEXTS:
-        times = {cell: _plain_time(cell, kind.format) for cell in set(cells)}
-        if "" not in times.values():
-            return ReadColumn([times[cell] for cell in cells])
+    elif kind.kind == "time" and found <= _TEXTS:
+        format_ = kind.format
+        if not isinstance(format_, tuple) and format_ not in (*EPOCHS, ISO):
+            times = {cell: _plain_time(cell, format_) for cell in set(cells)}
+            if "" not in times.values():
+                return ReadColumn([times[cell] for cell in cells])
     return _parsed(as_series(cells, name), kind, name)
 
 

@@ -43,7 +43,7 @@ from evenhand.text.cell_text import canonical_text
 Types = Mapping[str, ColumnType]
 
 
-class Rows(NamedTuple):
+class RowColumns(NamedTuple):
     """The same rows as raw cells and as typed values, by column."""
 
     cells: Mapping[str, Cells]
@@ -51,7 +51,7 @@ class Rows(NamedTuple):
     types: Types
 
 
-Step = Callable[[Rows], np.ndarray]
+Step = Callable[[RowColumns], np.ndarray]
 
 
 class RowEncoder:
@@ -81,7 +81,7 @@ class RowEncoder:
         by_frame = [getattr(step, "func", step) is _by_frame for step in self._steps]
         return self._columns is not None and not any(by_frame)
 
-    def encode(self, rows: Rows) -> tuple[np.ndarray, dict[str, int]]:
+    def encode(self, rows: RowColumns) -> tuple[np.ndarray, dict[str, int]]:
         """Encode rows, of which there is at least one.
 
         Returns
@@ -149,7 +149,7 @@ def _step(transformer: Any, names: list[str], types: Types) -> Step:
     return partial(_by_frame, transform=transformer.transform, names=names)
 
 
-def _by_frame(rows: Rows, transform: Callable[[Any], Any], names: Sequence[str]) -> np.ndarray:
+def _by_frame(rows: RowColumns, transform: Callable[[Any], Any], names: Sequence[str]) -> np.ndarray:
     return np.asarray(transform(typed_frame(rows.cells, rows.types, names)), dtype=float)
 
 
@@ -164,7 +164,7 @@ def _tables(ordinal: OrdinalEncoder, names: Sequence[str]) -> dict[str, dict[str
     }
 
 
-def _categories(rows: Rows, tables: Mapping[str, Mapping[str, float]]) -> np.ndarray:
+def _categories(rows: RowColumns, tables: Mapping[str, Mapping[str, float]]) -> np.ndarray:
     columns = []
     for name, table in tables.items():
         texts = _texts(rows.values[name])
@@ -179,11 +179,11 @@ def _texts(values: Any) -> Sequence[str | None]:
     return list(values)
 
 
-def _numbers(rows: Rows, transform: Callable[[np.ndarray], np.ndarray], names: Sequence[str]) -> np.ndarray:
+def _numbers(rows: RowColumns, transform: Callable[[np.ndarray], np.ndarray], names: Sequence[str]) -> np.ndarray:
     return transform(np.column_stack([rows.values[name] for name in names]))
 
 
-def _positions(rows: Rows, cells: CyclicCells, positions: Mapping[str, int], name: str) -> np.ndarray:
+def _positions(rows: RowColumns, cells: CyclicCells, positions: Mapping[str, int], name: str) -> np.ndarray:
     values = rows.values[name]
     if positions:
         return cells.of_numbers(np.array([positions.get(text or "", np.nan) for text in _texts(values)], dtype=float))
@@ -192,7 +192,7 @@ def _positions(rows: Rows, cells: CyclicCells, positions: Mapping[str, int], nam
     return cells.of_numbers(values)
 
 
-def _times(rows: Rows, transform: Callable[[Any], np.ndarray], name: str) -> np.ndarray:
+def _times(rows: RowColumns, transform: Callable[[Any], np.ndarray], name: str) -> np.ndarray:
     return transform(partial(part_of, rows.values[name]))
 
 
@@ -226,7 +226,7 @@ class _Rates:
             np.vstack([np.column_stack(rates.encodings_[i * n : (i + 1) * n]), means]) for i in range(len(self._parts))
         ]
 
-    def __call__(self, rows: Rows) -> np.ndarray:
+    def __call__(self, rows: RowColumns) -> np.ndarray:
         found: dict[Any, tuple[np.ndarray, int]] = {}
         encoded = []
         for part, known, rates in zip(self._parts, self._known, self._rates, strict=True):
@@ -236,7 +236,7 @@ class _Rates:
             encoded.append(rates[np.where(known[at] == codes, at, len(known))])
         return np.hstack(encoded)
 
-    def _factors(self, part: dict, rows: Rows, found: dict[Any, tuple[np.ndarray, int]]) -> list:
+    def _factors(self, part: dict, rows: RowColumns, found: dict[Any, tuple[np.ndarray, int]]) -> list:
         factors = [self._column((column, step_of(part, column)), rows, found) for column in part["columns"]]
         if part["time"]:
             factors += part_codes(part["time"]["parts"], partial(part_of, rows.values[part["time"]["column"]]))
@@ -248,7 +248,7 @@ class _Rates:
             factors.append(found[key])
         return factors
 
-    def _column(self, key: tuple[str, float | None], rows: Rows, found: dict[Any, Any]) -> tuple[np.ndarray, int]:
+    def _column(self, key: tuple[str, float | None], rows: RowColumns, found: dict[Any, Any]) -> tuple[np.ndarray, int]:
         if key not in found:
             column, step = key
             table, values = self._tables[key], rows.values[column]

@@ -14,7 +14,7 @@ from evenhand.data.schema import ColumnType, column_types, parse_columns
 from evenhand.postprocess.fit_rules import period_groups
 from evenhand.problem import CapacityDecision, Problem
 from evenhand.scoring.cells import Cells, as_series, read_column
-from evenhand.scoring.encode_rows import RowEncoder, Rows
+from evenhand.scoring.encode_rows import RowColumns, RowEncoder
 from evenhand.scoring.model import FittedCandidate, full_probabilities
 
 Classify = Callable[[np.ndarray], np.ndarray]
@@ -107,7 +107,7 @@ class RowScorer:
             unknown = found.unknown
         return ScoredRows(names, proba, raw, reasons, unknown)
 
-    def _read(self, columns: Mapping[str, Cells], n_rows: int) -> tuple[Rows, np.ndarray]:
+    def _read(self, columns: Mapping[str, Cells], n_rows: int) -> tuple[RowColumns, np.ndarray]:
         """Type the columns; the reason of a row is that of its last column, as in batch scoring."""
         values: dict[str, Any] = {}
         reasons = np.full(n_rows, None, dtype=object)
@@ -119,7 +119,7 @@ class RowScorer:
             typed = pd.DataFrame({name: values[name] for name in self._numbers})
             for name, beyond in beyond_range(typed, self.problem).items():
                 reasons[beyond] = f"{name}: a number too large for a model"
-        return Rows(columns, values, self.types), reasons
+        return RowColumns(columns, values, self.types), reasons
 
     def _groups(self, columns: Mapping[str, Cells]) -> np.ndarray | None:
         if self.period is None or str(self.period.per) not in columns:

@@ -29,6 +29,8 @@ class Candidate:
     """How its settings are searched, inside the training rows of each fold."""
     chosen: tuple[Chosen, ...] = ()
     """What the studies chose, one per fold, where ``tuning`` is given."""
+    left_out: str | None = None
+    """Why it is not fitted: it would be the same as another fit."""
 
     @property
     def name(self) -> str:

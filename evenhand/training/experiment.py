@@ -159,11 +159,12 @@ class Experiment:
             fit it.
         """
         fold = self.folds[fold_number]
-        if len(np.unique(self.y[fold.train])) < 2:
-            return Outcome(None, None, 0.0, skipped="its training rows hold one class only")
         chosen = candidate.chosen_on(fold_number)
-        if chosen is not None and chosen.skipped:
-            return Outcome(None, None, 0.0, skipped=chosen.skipped)
+        why = candidate.left_out or (chosen.skipped if chosen else None)
+        if len(np.unique(self.y[fold.train])) < 2:
+            why = "its training rows hold one class only"
+        if why:
+            return Outcome(None, None, 0.0, skipped=why)
         with threadpool_limits(limits=1), naming(candidate.name, fold_number):
             # The shared rows come without their encoder, which a model that is kept needs.
             encode = self._encode_now if keep_model else self._encode

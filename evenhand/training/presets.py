@@ -18,7 +18,7 @@ from evenhand.problem import (
     SimpleDecision,
     TextAugmentStrategy,
 )
-from evenhand.problem.models import Stacking
+from evenhand.problem.models import COMBINATION, Stacking
 from evenhand.problem.presets import Preset
 from evenhand.problem.strategies import FULL, AnyStrategy
 from evenhand.training.candidates import Candidate, candidates
@@ -72,14 +72,19 @@ def preset_folds(preset: Preset, folds: Sequence[int]) -> list[int]:
 
 def preset_stacking(problem: Problem, preset: Preset) -> Stacking | None:
     """Return how a training stacks its candidates; None if it does not."""
-    return problem.stacking or (Stacking() if preset == "full" else None)
+    stated = None if problem.stacking == "none" else problem.stacking
+    if stated is not None or preset == "full":
+        return stated or Stacking()
+    return COMBINATION if problem.stacking is None and preset == "standard" else None
 
 
 def _with_all(problem: Problem) -> Problem:
     """Add the families that balance by themselves and the decision rules; bound what a fit sees."""
     names = {model.name for model in problem.models}
     names |= {model.name for model in problem.balancing_models}
-    balancing = [spec for spec in FULL_MODELS if spec.name not in names]
+    timeless = problem.split.holdout.order is None  # lightgbm_continued begins on the older rows
+    possible = (spec for spec in FULL_MODELS if not (timeless and spec.kind == "lightgbm_continued"))
+    balancing = [spec for spec in possible if spec.name not in names]
     rules = [_possible(decision, problem) for decision in FULL_DECISIONS]
     stated = {decision.name for decision in problem.decisions}
     return problem.model_copy(

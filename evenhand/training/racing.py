@@ -49,9 +49,9 @@ class Stopped:
         Examples
         --------
         >>> Stopped(2, 5, "lightgbm / none / multipliers", Interval(0.041, 0.036, 0.046)).message
-        'stopped after 2 of 5 folds: 0.041 below the leader [0.036, 0.046]'
+        'stopped after 2 of 5 folds: 0.041 below lightgbm / none / multipliers [0.036, 0.046]'
         """
-        gap = f"{self.behind.estimate:.3f} below the leader [{self.behind.low:.3f}, {self.behind.high:.3f}]"
+        gap = f"{self.behind.estimate:.3f} below {self.leader} [{self.behind.low:.3f}, {self.behind.high:.3f}]"
         return f"stopped after {self.folds} of {self.of} folds: {gap}"
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter
 
 from evenhand.errors import ProblemError
-from evenhand.problem import CsvSource, ParquetSource, Problem, parse_problem
+from evenhand.problem import Problem, Source, parse_problem
+from tasks.data.sources.files import kind_of
 from tasks.settings import settings
 
-PARQUET = (".parquet", ".pq")
+CELL_SETTINGS = ("decimal", "thousands", "missing")
 
 
 def load_problem(name_or_path: str, data: str | None = None) -> Problem:
@@ -22,8 +24,8 @@ def load_problem(name_or_path: str, data: str | None = None) -> Problem:
     name_or_path : str
         A name in ``problems/`` or a path that ends in ``.yaml`` or ``.yml``.
     data : str, optional
-        A CSV or Parquet path or glob that takes the place of the path of the problem's own source; delimiter, encoding
-        and other settings stay.
+        A path, glob or folder of CSV, Parquet, Excel or GeoJSON files that takes the place of the path of the problem's
+        own source; delimiter, encoding and other settings stay.
 
     Raises
     ------
@@ -58,14 +60,13 @@ def _find(name_or_path: str) -> Path:
 
 
 def with_data(problem: Problem, data: str) -> Problem:
-    """Put a CSV or Parquet path or glob in the place of the path of a problem's own source."""
-    given = _file_source(data, problem.source.model_dump())
-    source = (ParquetSource if given["kind"] == "parquet" else CsvSource).model_validate(given)
+    """Put a path, glob or folder in the place of the path of a problem's own source."""
+    source: Source = TypeAdapter(Source).validate_python(_file_source(data, problem.source.model_dump()))
     return problem.model_copy(update={"source": source})
 
 
 def _file_source(data: str, own: Any) -> dict[str, Any]:
-    """Return the source of a file, with the settings of the problem's ``own`` source if that is of the same kind."""
-    kind = "parquet" if data.lower().endswith(PARQUET) else "csv"
-    settings_of_kind = own if isinstance(own, dict) and own.get("kind") == kind else {}
-    return {**settings_of_kind, "kind": kind, "path": data}
+    """Return the source of a file, with what the ``own`` source says of cells, and of files if it is of that kind."""
+    kind, given = kind_of(data), own if isinstance(own, dict) else {}
+    of_cells = {key: given[key] for key in CELL_SETTINGS if key in given}
+    return {**(given if given.get("kind") == kind else of_cells), "kind": kind, "path": data}

@@ -1,4 +1,4 @@
-"""Split: the newest period apart from the rows that models are trained on."""
+"""Split: the held-out rows apart from the rows that models are trained on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FEWEST = 20
 
 @task(name="split", cache_policy=NO_CACHE)
 def split(good: Reference, problem: Problem, sample: int | None = None, seed: int = 42) -> Parts:
-    """Hold the newest period out and write both parts.
+    """Hold rows out and write both parts.
 
     Parameters
     ----------
@@ -41,10 +41,13 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
     ProblemError, ValidationFailed
         When a side is empty or the training rows have one class.
     """
-    target = problem.target.column
-    frame = read_frame(good, problem.columns)
+    target, by_chance = problem.target.column, problem.split.holdout.order is None
+    # A row is held out by chance for its content, so that the next training holds the same ones out: by every column,
+    # since another set of features must not change that.
+    frame = read_frame(good, None if by_chance else problem.columns)
     frame = frame.assign(**{target: class_labels(frame[target], problem.target)}).dropna(subset=[target])
-    held_out = holdout_mask(frame, problem.split.holdout)
+    held_out = holdout_mask(frame, problem.split.holdout, target)
+    frame = frame[list(problem.columns)]
     train, holdout = frame[~held_out], frame[held_out]
     counts = train[target].value_counts()
     if len(counts) < 2:
@@ -69,7 +72,7 @@ def split(good: Reference, problem: Problem, sample: int | None = None, seed: in
         train=write_frame(train, "splits/{sha256}/train.parquet"),
         holdout=write_frame(holdout.reset_index(drop=True), "splits/{sha256}/holdout.parquet"),
         classes=tuple(classes),
-        trained_before=str(first_held_out(frame, problem.split.holdout)),
+        trained_before="" if by_chance else str(first_held_out(frame, problem.split.holdout)),
         share=share,
         warnings=tuple(warnings),
     )

@@ -145,6 +145,7 @@ def _check_table(checker: Checker, suite: Suite, problem: Problem, good: pd.Data
 
 def _identity(snapshot: Reference, suite: Suite, problem: Problem) -> str:
     bits = [snapshot.sha256, suite.model_dump(mode="json"), problem.model_dump(mode="json", include=_PROBLEM_BITS)]
+    bits.append(problem.source.model_dump(mode="json", include={"decimal", "thousands", "missing"}))
     return hashlib.sha256(json.dumps(bits, sort_keys=True).encode()).hexdigest()
 
 

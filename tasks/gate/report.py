@@ -14,8 +14,10 @@ from evenhand.gate.verdict import Case, Verdict
 from evenhand.problem import Problem
 from evenhand.report.gate.page import gate_report
 from evenhand.report.gate.verdict_view import About, Change
-from evenhand.text.printable import printable
-from tasks.registry.model_versions import in_one_line, now, tag_version
+from evenhand.report.gate.version_note import version_note
+from tasks.registry.model_versions import DESCRIPTION_LENGTH, in_one_line, now, tag_version
+from tasks.tracking.candidate_runs import parent_run
+from tasks.tracking.pages import artifact_page, run_page
 from tasks.tracking.training_runs import GATE_REPORT
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 CONFIG = "problem.json"
 REPORT_TAG, REPORT_SHA256 = "gate_report", "gate_report_sha256"
-DESCRIPTION_LENGTH = 4_000  # the registry's database takes 5,000
 # Tags that record what a version was made from; others record what the registry did with it.
 MADE_FROM = ("winner", "preset", "seed", "synthetic", "data_sha256", "train_sha256", "holdout_sha256")
 
@@ -59,10 +60,11 @@ def write_report(client: MlflowClient, problem: Problem, verdict: Verdict, conte
     about = _about(client, problem, contenders)
     page = gate_report(verdict, about, _details(contenders.case, problem) if verdict.evaluation else None)
     client.log_text(version.run_id, page, GATE_REPORT)
-    run = client.get_run(version.run_id).info
-    link = f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{GATE_REPORT}"
-    reasons = "\n".join(f"- {printable(reason)}" for reason in verdict.reasons)
-    text = f"**{verdict.outcome}**: [gate report]({link})\n\n{reasons}"[:DESCRIPTION_LENGTH]
+    run = parent_run(version.run_id)
+    files = {"gate report": GATE_REPORT, "model card": "model_card.html", "report of the training": "report.html"}
+    links = {name: artifact_page(run, file) for name, file in files.items()} | {"training": run_page(run)}
+    case = contenders.case if verdict.evaluation else None
+    text = version_note(verdict, links, case, DESCRIPTION_LENGTH)
     client.update_model_version(version.name, version.version, description=text)
     digest = hashlib.sha256(page.encode()).hexdigest()
     tags = {REPORT_TAG: f"runs:/{version.run_id}/{GATE_REPORT}", REPORT_SHA256: digest}

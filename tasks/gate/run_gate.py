@@ -26,6 +26,7 @@ from evenhand.gate.evaluation_count import row_keys
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
 from evenhand.problem.sources import source_text
+from evenhand.text.cell_text import text_of
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
 from tasks.gate.champion_promise import champion_promise
 from tasks.gate.count_evaluations import EvaluationCount
@@ -48,6 +49,7 @@ from tasks.registry.problem_rules import check_governing_file
 from tasks.registry.registrations import promoted_facts, registration_of, training_facts
 from tasks.registry.verdicts import CASE, case_facts, record_verdict, recorded_verdict
 from tasks.tracking.client import connect
+from tasks.tracking.run_writer import tag_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -122,7 +124,7 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
     frame, untrained = read_frame(holdout), None
     if promoted is not None:
         boundary = contenders.champion_facts.get(TRAINED_BEFORE)
-        untrained = untrained_rows(frame.get(problem.split.holdout.column), boundary)
+        untrained = untrained_rows(_ordered(frame, problem), boundary)
         if untrained.left_out == len(frame):
             return no_rows_left(problem.metric, problem.review, untrained), None
         if untrained.left_out:
@@ -169,8 +171,17 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
 
 
 def _keys(frame: pd.DataFrame, problem: Problem) -> np.ndarray:
-    target, column = frame[problem.target.column], problem.split.holdout.column
-    return row_keys(target, frame.get(column, target))
+    target, when = frame[problem.target.column], _ordered(frame, problem)
+    if when is None:  # at random: rows are known by their content
+        texts = pd.DataFrame({name: text_of(frame[name]).fillna("") for name in sorted(frame.columns)})
+        when = pd.util.hash_pandas_object(texts, index=False).astype("str")
+    return row_keys(target, when)
+
+
+def _ordered(frame: pd.DataFrame, problem: Problem) -> pd.Series | None:
+    """Return the values by which rows are newer, if they have some."""
+    order = problem.split.holdout.order
+    return None if order is None else frame.get(order)
 
 
 def _load(title: str, name: str, version: str, sha256: str) -> FittedCandidate:
@@ -250,7 +261,7 @@ def _record(client: MlflowClient, problem: Problem, verdict: Verdict, contenders
         write_report(client, problem, verdict, contenders)
         tags = {
             VERDICT: verdict.outcome,
-            REASONS: " ".join(verdict.reasons),
+            REASONS: tag_text(" ".join(verdict.reasons)),
             COMPARED_WITH: contenders.compared_with,
             JUDGED_AT: now(),
         }

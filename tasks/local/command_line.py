@@ -7,15 +7,19 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import CliApp, SettingsError
 
 from evenhand.errors import EvenhandError
 from evenhand.text.printable import printable
+from tasks.local.prefect_server import started_server
 from tasks.local.services import check_services
+from tasks.processes.command_start import mark_start
 
 Request = TypeVar("Request", bound=BaseModel)
 # Packages whose errors are those of a service that they speak to.
@@ -24,33 +28,52 @@ SERVICES = ("mlflow", "sqlalchemy", "botocore", "httpx", "requests", "urllib3", 
 HIDDEN_WARNINGS = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
 
-def run_flow(
-    request_type: type[Request],
-    flow: Callable[[Request], Any],
-    check: Callable[[Request], Any],
-    meanwhile: Callable[[], Any],
-) -> None:
-    """Run a Prefect flow as a command, on the embedded server where no other is named.
+@dataclass(frozen=True)
+class FlowCommand(Generic[Request]):
+    """A flow that is run as a command; its module is imported after the first line is printed.
 
-    ``check`` may refuse the request before the server is started; ``meanwhile`` is run while it starts.
+    Attributes
+    ----------
+    first_line : callable
+        Says what begins; it may refuse the request, and needs no library that takes long to import.
+    module : str
+    flow, prepare : str
+        Names in the module: the flow, and what is called with the request while Prefect's server starts.
     """
-    from tasks.local.prefect_server import start_server
+
+    first_line: Callable[[Request], str]
+    module: str
+    flow: str
+    prepare: str
+
+
+def run_flow(request_type: type[Request], command: FlowCommand[Request]) -> None:
+    """Run a Prefect flow as a command, on the embedded server where no other is named."""
 
     def run(request: Request) -> None:
-        check(request)
+        print(printable(command.first_line(request)), flush=True)  # noqa: T201 - a command prints
         check_services(("Prefect", "store"))
-        start_server(meanwhile)
-        gc.freeze()  # imported objects stay, so no collection need visit them
-        flow(request)
+        with started_server() as server:
+            module = import_module(command.module)
+            from tasks.local.quiet_prefect import quiet_prefect
+
+            quiet_prefect()
+            getattr(module, command.prepare)(request)
+            flow = getattr(module, command.flow)
+            if server is not None:
+                flow = server.ready(flow)
+            gc.freeze()  # imported objects stay, so no collection need visit them
+            flow(request)
 
     run_command(request_type, run)
 
 
 def run_command(request_type: type[Request], run: Callable[[Request], Any]) -> None:
     """Parse the command line into a request and run it; an error of the user is one paragraph and exit code 1."""
+    mark_start()
     hide_developers_warnings()
     if "prefect" in sys.modules:  # a command that did without it need not import it for this
-        from tasks.local.prefect_server import quiet_prefect
+        from tasks.local.quiet_prefect import quiet_prefect
 
         quiet_prefect()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -116,5 +139,7 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    print(printable(message, lines=True), file=sys.stderr, flush=True)  # noqa: T201 - a command prints
+    # Not by `print`, which Prefect turns into a log line where a signal interrupts a flow.
+    sys.stderr.write(printable(message, lines=True) + "\n")
+    sys.stderr.flush()
     sys.exit(code)

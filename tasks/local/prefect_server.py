@@ -1,78 +1,81 @@
-"""Prefect's embedded server, started before the flow, and the terminal left to the lines of the flow."""
+"""Where Prefect's server is: one that its settings name, or the embedded one of this command."""
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any
-
-import prefect
-from prefect.logging.configuration import setup_logging
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME
+from typing import Any
 
 from evenhand.errors import EvenhandError
-from tasks.tracking.run_owner import process_start
+from tasks.local.embedded_server import ADDRESS, EmbeddedServer
+from tasks.local.left_flow_runs import close_left, recorded_command, recording
+from tasks.processes.owner import process_start
 
-if TYPE_CHECKING:
-    from prefect.server.api.server import SubprocessASGIServer
-
-_PREFECT = str(Path(prefect.__file__).parent)
 MARK, WAIT_SECONDS = ".making-database", 60.0
-# What the embedded server, a process of its own, may write to the same terminal.
-_CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
 
-def quiet_prefect() -> None:
-    """Keep Prefect's log lines out of the terminal; they are in its database and on its pages."""
-    setup_logging()
-    # Prefect logs what the flow prints. Such a record comes from a line that is not Prefect's own.
-    own = logging.StreamHandler(sys.stdout)
-    own.addFilter(lambda record: not record.pathname.startswith(_PREFECT))
-    for run_logger in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(run_logger).addHandler(own)
-    for handler in (*logging.getLogger().handlers, *logging.getLogger("prefect._internal").handlers):
-        handler.addFilter(lambda record: not record.name.startswith("prefect"))
-    os.environ.setdefault(_CONSOLE_LEVEL, "CRITICAL")
+class StartedServer:
+    """The embedded server of a command, while it starts."""
+
+    def __init__(self, home: Path, record: Path) -> None:
+        self._home, self._record, self._mark = home, record, _begin_database(home)
+        self._server = EmbeddedServer(home)
+
+    def ready(self, flow: Any) -> Any:
+        """Wait until it answers, close what killed commands left open, and return the flow, which will be recorded."""
+        self._server.wait()
+        self._mark.unlink(missing_ok=True)
+        close_left(self._home)
+        return recording(flow, self._record)
 
 
-def start_server(meanwhile: Callable[[], Any] | None = None) -> None:
-    """Start the embedded server unless PREFECT_API_URL names another; it ends with this process.
+@contextmanager
+def started_server() -> Iterator[StartedServer | None]:
+    """Begin to start the embedded server; enter this before Prefect is imported, which reads the address then.
 
-    Parameters
-    ----------
-    meanwhile : callable, optional
-        Run in this process while the server starts.
+    The server ends with this process, after what Prefect still sends it then.
 
-    Raises
+    Yields
     ------
-    EvenhandError
-        When the server does not start.
+    StartedServer or None
+        None where Prefect's settings name another.
     """
-    if PREFECT_API_URL.value():
+    if server_address():
+        yield None
         return
-    # Imported before there are two threads: libraries change the filters of warnings, which threads share.
-    from prefect.server.api.server import SubprocessASGIServer
+    home = _home()
+    with recorded_command(home) as record:
+        yield StartedServer(home, record)
 
-    failures: list[Exception] = []
-    finished = _begin_database(Path(PREFECT_HOME.value()))
-    # In a thread of its own, so that the main one reacts to ctrl-c while it waits.
-    starter = Thread(target=_start_shielded, args=(SubprocessASGIServer(), failures), daemon=True)
-    starter.start()
-    if meanwhile is not None:
-        meanwhile()
-    starter.join()
-    if failures:
-        raise EvenhandError(
-            f"Prefect's embedded server did not start on {PREFECT_HOME.value()}: {failures[0]} "
-            f"{_CONSOLE_LEVEL}=ERROR shows its log; PREFECT_HOME names another folder."
-        ) from failures[0]
-    finished.unlink(missing_ok=True)
+
+def server_address() -> str | None:
+    """Return the address in Prefect's settings; Prefect, which takes a second to import, is asked only where it must.
+
+    That is where a file may name a server: a profile, ``prefect.toml``, ``.env``, or ``pyproject.toml`` with a section
+    for Prefect.
+    """
+    named, profiles = os.environ.get(ADDRESS), os.environ.get("PREFECT_PROFILES_PATH", _home() / "profiles.toml")
+    files = (profiles, "prefect.toml", ".env", "pyproject.toml")
+    if named is not None or not any(_configures_prefect(Path(file)) for file in files):
+        return named or None
+    import prefect.settings
+
+    return prefect.settings.PREFECT_API_URL.value() or None
+
+
+def _home() -> Path:
+    return Path(os.environ.get("PREFECT_HOME", Path.home() / ".prefect"))
+
+
+def _configures_prefect(file: Path) -> bool:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "[tool.prefect" in text if file.name == "pyproject.toml" else "PREFECT" in text.upper() or "api" in text
 
 
 def _begin_database(home: Path) -> Path:
@@ -107,13 +110,3 @@ def _owner(mark: Path) -> int | None:
         return int(mark.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-
-def _start_shielded(server: SubprocessASGIServer, failures: list[Exception]) -> None:
-    # Ctrl-c goes to every process of the terminal. A new process inherits the signal mask of the thread that starts it:
-    # the server outlives the flow and records how it ended.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        server.start()
-    except Exception as error:  # noqa: BLE001 - reported by the thread that waits
-        failures.append(error)

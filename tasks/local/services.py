@@ -15,6 +15,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from evenhand.errors import EvenhandError, StorageError
+from tasks.local.prefect_server import server_address
 from tasks.settings import settings
 from tasks.tracking.training_runs import public_address
 
@@ -46,9 +47,7 @@ def _fault(name: Service) -> str | None:
         fault = _http_fault(f"{uri.rstrip('/')}/health") if served else _database_fault(uri)
         where, variable, embedded = public_address(), "MLFLOW_TRACKING_URI", "the embedded store"
     elif name == "Prefect":
-        import prefect.settings
-
-        url = prefect.settings.PREFECT_API_URL.value()
+        url = server_address()
         fault = _http_fault(f"{url.rstrip('/')}/health") if url else None
         where, variable, embedded = str(url), "PREFECT_API_URL", "an embedded server"
     else:

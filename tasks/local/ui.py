@@ -11,7 +11,6 @@ import os
 import re
 import sys
 import time
-from urllib.parse import quote, urlencode
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +20,7 @@ from evenhand.text.printable import printable
 from tasks.local.command_line import run_command
 from tasks.local.servers import HOST, Page, check_alive, check_port, get, served, wait_until_up
 from tasks.settings import settings
+from tasks.tracking.pages import charts_page
 
 
 class UiRequest(BaseSettings):
@@ -99,15 +99,8 @@ def _newest(mlflow: Page) -> str | None:
         found = json.loads(get(f"{mlflow.address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}"))
     except (OSError, ValueError, KeyError):
         return None
-    wanted = {
-        "workflowType": "machine_learning",
-        "searchFilter": f"tags.training = '{summary['id']}' and params.model != ''",
-        "orderByKey": f"metrics.`oof_{summary['metric']}`",
-        "orderByAsc": "false",
-        "compareRunsMode": "CHART",
-    }
-    query = urlencode(wanted, quote_via=quote)
-    return f"{mlflow.address}/#/experiments/{found['experiment']['experiment_id']}/runs?{query}"
+    page = charts_page(found["experiment"]["experiment_id"], summary["id"], summary["metric"])
+    return f"{mlflow.address}/{page}"
 
 
 def _say(text: str) -> None:

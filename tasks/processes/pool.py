@@ -6,6 +6,7 @@ loses its unit. loky does not import the main program into its processes, and wi
 
 from __future__ import annotations
 
+import os
 import queue
 import re
 import shutil
@@ -25,6 +26,7 @@ from tasks.processes.worker import call, prepare, ready
 T = TypeVar("T")
 
 ATTEMPTS = 2
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 IMPORTS = ("tasks.training.units",)  # by a process as it starts
 # Read by every library of threads as it is loaded: one thread per process, never more than cores.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -121,12 +123,13 @@ class Workers:
             self._idle.put(executor)
 
     def _start(self) -> ProcessPoolExecutor:
-        executor = ProcessPoolExecutor(max_workers=1, initializer=prepare, initargs=(IMPORTS,), env=ONE_THREAD)
-        self._executors.add(executor)
-        # Ctrl-c goes to every process of the terminal. A new process inherits the signal mask of the thread that starts
-        # it, so the training alone decides what ends.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # Ctrl-c, the end of a terminal and `kill` of a group go to every process of the group. A new process inherits
+        # the signal mask of the thread that starts it, so the training alone decides what ends.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         try:
+            arguments = (IMPORTS, os.getpid())
+            executor = ProcessPoolExecutor(max_workers=1, initializer=prepare, initargs=arguments, env=ONE_THREAD)
+            self._executors.add(executor)
             executor.submit(ready)  # loky starts the process with the first task
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import gc
-import os
 import pickle
-import threading
-import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TypeVar
 
 from tasks.processes.memory import give_back
+from tasks.processes.parent import end_with_parent
 
 T = TypeVar("T")
 
-SECONDS_BETWEEN_CHECKS = 1
 
-
-def prepare(imports: Sequence[str]) -> None:
+def prepare(imports: Sequence[str], parent: int) -> None:
     """Import modules, and let this process end with the one that started it."""
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    end_with_parent(parent)
     gc.disable()  # imported objects stay, so collections need not visit them
     for name in imports:
         import_module(name)
@@ -45,9 +41,3 @@ def call(function: Callable[..., T], *args: object) -> T:
         raise
     finally:
         give_back()
-
-
-def _end_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(SECONDS_BETWEEN_CHECKS)
-    os._exit(1)

@@ -22,6 +22,7 @@ from evenhand.audit.review_state import ChampionState, Promoted, champion_state,
 from evenhand.audit.trust import vouched_records
 from evenhand.errors import GateError
 from evenhand.problem import Problem
+from tasks.processes.owner import is_stale, owner_tags
 from tasks.registry.digests import model_sha256
 from tasks.registry.ledger_store import HEAD, Records, append_record, read_ledger
 from tasks.registry.model_versions import (
@@ -39,7 +40,6 @@ from tasks.registry.model_versions import (
 from tasks.registry.problem_rules import check_governing_file, deciding_policy, rules_in_file
 from tasks.registry.registrations import champion_fault, changed_tags, check_files, identified, standing_champion
 from tasks.tracking.client import connect
-from tasks.tracking.run_owner import is_stale, owner_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

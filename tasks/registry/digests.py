@@ -11,7 +11,7 @@ from evenhand.problem import REVIEW_KEYS, Problem
 CONFIG, POLICY = "config_sha256", "policy_sha256"
 DATA_DIGESTS = ("data_sha256", "train_sha256", "holdout_sha256")
 ADDED_BY_DOWNLOAD = "registered_model_meta"  # MLflow adds it to what it downloads of a registered version
-_DESCRIPTIVE_FIELDS = {"source", "title", "about", "licence"}
+_DESCRIPTIVE_FIELDS = {"source", "title", "about", "licence", "analysis"}
 
 
 def model_sha256(folder: Path) -> str:
@@ -35,5 +35,5 @@ def problem_rules(problem: Problem) -> dict[str, object]:
 
 def problem_digests(problem: Problem) -> dict[str, str]:
     """Hash what a problem trains, and the gate and review rules for a promotion."""
-    trained = problem.model_dump(mode="json", exclude={*_DESCRIPTIVE_FIELDS, *REVIEW_KEYS, "gate"})
+    trained = problem.model_dump(mode="json", exclude={*_DESCRIPTIVE_FIELDS, *REVIEW_KEYS, "gate", "monitor"})
     return {CONFIG: sha256(trained), POLICY: sha256(problem_rules(problem))}

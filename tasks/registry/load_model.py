@@ -10,6 +10,7 @@ import yaml
 from evenhand.errors import EvenhandError
 from evenhand.scoring.model import FittedCandidate
 from tasks.registry.digests import model_sha256
+from tasks.registry.store_model import REFERENCE_FILE
 from tasks.registry.trusted_types import TRUSTED_TYPES, refuse_untrusted_types
 from tasks.tracking.client import connect
 
@@ -35,8 +36,15 @@ def load_model(uri: str, sha256: str) -> FittedCandidate:
         refused without being read), holds a type that is not in ``TRUSTED_TYPES``, as one of an older version may, or
         is not a ``FittedCandidate``.
     """
+    return load_with_reference(uri, sha256)[0]
+
+
+def load_with_reference(uri: str, sha256: str) -> tuple[FittedCandidate, bytes | None]:
+    """Load a model as :func:`load_model`, with the file of its reference for monitoring; None where it has none."""
     with tempfile.TemporaryDirectory() as folder:
-        return read_model(uri, fetch_model(uri, Path(folder), sha256))
+        model = fetch_model(uri, Path(folder), sha256)
+        reference = model / REFERENCE_FILE
+        return read_model(uri, model), reference.read_bytes() if reference.is_file() else None
 
 
 def read_model(uri: str, folder: Path) -> FittedCandidate:

@@ -31,6 +31,7 @@ VERDICT, REASONS, COMPARED_WITH, JUDGED_AT = "verdict", "verdict_reasons", "verd
 # Tag of a registered model
 PREVIOUS = "previous_champion"
 ATTEMPTS = 5
+DESCRIPTION_LENGTH = 4_000  # the registry's database takes 5,000
 _TEMPORARY = ("BAD_REQUEST", "TEMPORARILY_UNAVAILABLE")  # a row that another process just made; a locked database
 
 
@@ -117,6 +118,11 @@ def tag_version(client: MlflowClient, name: str, version: str, tags: Mapping[str
     """Write tags on a version, in order."""
     for key, value in tags.items():
         write_with_retry(client.set_model_version_tag, name, version, key, value)
+
+
+def describe_model(name: ModelName, text: str) -> None:
+    """Set the description of a registered model."""
+    connect().update_registered_model(name, text[:DESCRIPTION_LENGTH])
 
 
 def write_with_retry(write: Callable[..., object], *args: str) -> None:

@@ -69,6 +69,7 @@ def register(
     with registry_errors(f"registering {name}"):
         client = connect()
         _ensure_model(client, name)
+        _remove_unrecorded(client, name, identity)
         facts = {**(tags or {}), IDENTITY: identity, TRAINED_BY: training_accounts()}
         model_id = logged.uri.removeprefix("models:/")
         made = client.create_model_version(name, source=logged.uri, run_id=run_id, tags=facts, model_id=model_id)
@@ -85,6 +86,16 @@ def register(
 
 def _is_of(record: Record, body: RecordBody) -> bool:
     return record.kind == "registration" and record.version == body.version and record.facts == body.facts
+
+
+def _remove_unrecorded(client: MlflowClient, name: ModelName, identity: str) -> None:
+    """Remove versions of the same training that a killed process made and could not record: they count for nothing."""
+    recorded = {record.version for record in reconcile(client, name) if record.kind == "registration"}
+    for version in client.search_model_versions(f"name = '{name}'"):
+        own = version.tags.get(IDENTITY) == identity and str(version.version) not in recorded
+        # A run that is open is that of a training which is about to record its version.
+        if own and version.run_id and client.get_run(version.run_id).info.status != "RUNNING":
+            client.delete_model_version(name, version.version)
 
 
 def _ensure_model(client: MlflowClient, name: ModelName) -> None:

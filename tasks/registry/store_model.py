@@ -31,6 +31,7 @@ REQUIREMENTS = (
 )
 EXAMPLE_ROWS = 5
 MODEL_FILE = "model.skops"
+REFERENCE_FILE = "monitor_reference.json.gz"
 
 
 class LoggedModel(NamedTuple):
@@ -46,6 +47,14 @@ class ModelFile(NamedTuple):
 
     path: Path
     columns: tuple[str, ...]
+    reference: Path | None = None
+    """Summaries for monitoring, stored beside it and digested with it."""
+
+    def remove(self) -> None:
+        """Delete the files, once the registry has copies."""
+        self.path.unlink()
+        if self.reference is not None:
+            self.reference.unlink()
 
 
 def write_model(fitted: FittedCandidate, path: Path) -> ModelFile:
@@ -135,6 +144,7 @@ def _model_options(model: ModelFile, example: pd.DataFrame, metadata: Mapping[st
     rows = _example(model, example)
     return {
         "file": model.path,
+        "reference": model.reference,
         "serialization_format": "skops",
         "skops_trusted_types": list(TRUSTED_TYPES),
         "pip_requirements": [f"{package}=={version(package)}" for package in REQUIREMENTS],
@@ -154,14 +164,18 @@ class _StoredSklearn:
     def __init__(self) -> None:
         self.sha256, self.bytes = "", 0
 
-    def save_model(self, path: str, mlflow_model: Any, file: Path, **settings: Any) -> None:
-        """Save a model into a new folder: MLflow's description of it, and its file."""
+    def save_model(
+        self, path: str, mlflow_model: Any, file: Path, reference: Path | None = None, **settings: Any
+    ) -> None:
+        """Save a model into a new folder: MLflow's description of it, its file and its reference for monitoring."""
         import mlflow.sklearn
 
         settings.pop("validate_serving_input")
         placeholder = FittedCandidate(encoder=None, classifier=None, class_names=[])
         mlflow.sklearn.save_model(placeholder, path=path, mlflow_model=mlflow_model, **settings)
         shutil.copyfile(file, Path(path, mlflow_model.flavors["sklearn"]["pickled_model"]))
+        if reference is not None:
+            shutil.copyfile(reference, Path(path, REFERENCE_FILE))
         self.bytes = mlflow_model.model_size_bytes = sum(found.stat().st_size for found in Path(path).rglob("*"))
         mlflow_model.save(str(Path(path, "MLmodel")))
         self.sha256 = model_sha256(Path(path))

@@ -1,11 +1,9 @@
-"""Log: every candidate's files and its MLflow run."""
+"""Log: every candidate's figures, files and MLflow run."""
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,81 +16,106 @@ from prefect.futures import PrefectFuture
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.evidence.sentences import signed
 from evenhand.evidence.types import EVALUATION_SET_NAMES, EVALUATION_SETS, CandidateEvidence, Evidence
-from evenhand.metrics.scores import flat, to_record
+from evenhand.metrics.scores import headline, recalls, to_record
 from evenhand.problem import Problem
 from evenhand.problem.models import Params
-from evenhand.problem.presets import Preset
+from evenhand.report.candidate_row import is_baseline
+from evenhand.report.tracked_tables import state_of
 from evenhand.text.printable import printable
 from evenhand.training.candidates import Candidate
 from tasks.processes.pool import Workers
-from tasks.reporting.draw import candidate_folder, draw_files
+from tasks.reporting.curves import candidate_folder, keep_curves
+from tasks.reporting.draw import draw_files
 from tasks.storage.files import write_json
-from tasks.tracking.candidate_runs import CandidateRun, log_candidate
+from tasks.tracking.candidate_runs import CandidateRun, ParentRun, log_candidate, parent_run
+from tasks.tracking.client import served
+from tasks.tracking.pages import NOTE, artifact_page
 from tasks.training.context import TrainingContext
-from tasks.training.evaluate import ranked
+from tasks.training.outcome import Compared
 from tasks.training.results import Result, side_by_side
 from tasks.training.training import Training
 from tasks.training.tuning.log_trials import log_trials, reproducible
 from tasks.training.unit_runner import UnitRunner
 from tasks.training.units import Unit, UnitWorkers
 
-BEST_DRAWN = 12  # fits of a full training that get figures
-
-# Figures and files are made by this process, on its own cores, wherever the units run.
-_here = threading.BoundedSemaphore(os.cpu_count() or 1)
-_in_turn = threading.Lock()  # for fits of many rows: each holds several copies of their probabilities
+SERVER_THREADS = 8  # that log to a server of MLflow, whose answers take their time; a database takes one at a time
 
 
-def drawn_fits(results: Sequence[Result], winner: Candidate, problem: Problem, preset: Preset) -> set[str]:
-    """Name the fits that get figures.
-
-    In every training these are the winner's and that of its model without a strategy; in a standard one also all that
-    the race did not stop; in a full one also the best ``BEST_DRAWN``.
-    """
-    always = {
+def drawn_fits(results: Sequence[Result], winner: Candidate) -> set[str]:
+    """Name the fits that get figures: the winner's, and that of its model without a strategy."""
+    return {
         fit.fit_name
         for fit in (result.candidate for result in results)
         if fit.fit_name == winner.fit_name or (fit.model.name, fit.strategy.name) == (winner.model.name, "none")
     }
-    if preset == "quick":
-        return always
-    if preset == "standard":
-        return always | {result.candidate.fit_name for result in results if result.stopped is None}
-    best = dict.fromkeys(result.candidate.fit_name for result in ranked(problem, results))
-    return always | set(list(best)[:BEST_DRAWN])
 
 
 def draw_all(
     runner: UnitRunner, results: Sequence[Result], holdout_units: Mapping[str, Sequence[Unit]], winner: Candidate
-) -> dict[str, PrefectFuture[None]]:
-    """Begin to draw figures of fits; ``holdout_units`` holds the unit of each on the held-out period."""
-    drawn = drawn_fits(results, winner, runner.context.problem, runner.training.preset)
-    return {
-        name: draw.submit(runner.context, _with_holdout(same, holdout_units.get(name, ())), runner.workers)
-        for name, same in _by_fit(results).items()
-        if name in drawn
-    }
+) -> PrefectFuture[None]:
+    """Begin to draw figures of fits, and to keep what the others' are drawn from.
+
+    ``holdout_units`` holds the unit of each on the held-out period.
+    """
+    fits = {name: _with_holdout(same, holdout_units.get(name, ())) for name, same in _by_fit(results).items()}
+    drawn = drawn_fits(results, winner)
+    first = sorted(fits, key=lambda name: name not in drawn)  # what takes longest
+    work = [(draw_files if name in drawn else keep_curves, fits[name]) for name in first]
+    return draw.submit(runner.context, work, runner.workers)
 
 
 def _with_holdout(results: Sequence[Result], units: Sequence[Unit]) -> list[Result]:
     return [replace(result, units=(*result.units, *units)) for result in results]
 
 
-def log_all(
-    training: Training,
-    results: Sequence[Result],
-    drawing: Mapping[str, PrefectFuture[None]],
-    evidence: Evidence,
-) -> list[PrefectFuture[None]]:
-    """Begin to write every candidate's files and MLflow run, several at once, each when its figures are drawn."""
-    by_fit, found = _by_fit(results), {one.name: conclusions(evidence, one) for one in evidence.candidates}
-    undrawn_first = sorted(by_fit, key=lambda name: name in drawing)
-    return [
-        log_fit.submit(
-            training, by_fit[name], found, return_state=False, wait_for=[drawing[name]] if name in drawing else None
-        )
-        for name in undrawn_first
-    ]
+def _by_fit(results: Sequence[Result]) -> dict[str, list[Result]]:
+    of_fit: dict[str, list[Result]] = {}
+    for result in results:
+        of_fit.setdefault(result.candidate.fit_name, []).append(result)
+    return of_fit
+
+
+Draw = Callable[[TrainingContext, Sequence[Result]], None]
+
+
+@task(name="draw", cache_policy=NO_CACHE)
+def draw(
+    context: TrainingContext, work: Sequence[tuple[Draw, Sequence[Result]]], workers: UnitWorkers | None = None
+) -> None:
+    """Draw or keep the figures of fits, several at once unless each holds copies of many probabilities."""
+
+    def of_one(function: Draw, results: Sequence[Result]) -> None:
+        if isinstance(workers, Workers):
+            workers.run(f"figures of {results[0].candidate.fit_name}", function, context, results)
+        else:
+            function(context, results)
+
+    with ThreadPoolExecutor(side_by_side(context.parts)) as pool:
+        for one in [pool.submit(of_one, *each) for each in work]:
+            one.result()
+
+
+def log_all(training: Training, compared: Compared, drawing: PrefectFuture[None]) -> None:
+    """Write the files and MLflow runs of all candidates and wait for the figures; an error of either is raised."""
+    log(training, compared)
+    drawing.result()
+
+
+@task(name="log", cache_policy=NO_CACHE)
+def log(training: Training, compared: Compared) -> None:
+    """Write the files and MLflow runs of all candidates; with a tracking server several at once."""
+    parent = parent_run(training.run_id)
+    evidence = {one.name: conclusions(compared.evidence, one) for one in compared.evidence.candidates}
+    logged: set[str] = set()
+    with ThreadPoolExecutor(SERVER_THREADS if served() else 1) as pool:
+        waiting = []
+        for result in compared.results:
+            first = result.candidate.fit_name not in logged  # those that differ in the decision rule share the studies
+            logged.add(result.candidate.fit_name)
+            tags = _tags(training, result, compared.winner) | evidence.get(result.candidate.name, {})
+            waiting.append(pool.submit(_log_one, training, parent, result, (tags, first)))
+        for one in waiting:
+            one.result()
 
 
 def conclusions(evidence: Evidence, candidate: CandidateEvidence) -> dict[str, str]:
@@ -105,43 +128,32 @@ def conclusions(evidence: Evidence, candidate: CandidateEvidence) -> dict[str, s
     }
 
 
-def wait_all(futures: Sequence[PrefectFuture[None]]) -> None:
-    """Wait until all are done; the first exception is raised."""
-    for future in futures:
-        future.result()
+def _log_one(training: Training, parent: ParentRun, result: Result, about: tuple[dict[str, str], bool]) -> None:
+    tags, first = about
+    folder = candidate_folder(training.folder, result)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_files(training, result, folder)
+    note = f"[Files of this candidate]({artifact_page(parent, f'candidates/{folder.name}')}), in the training's run"
+    own = _log_run(training, parent, result, {**tags, NOTE: note})
+    if first:
+        log_trials(own, result.candidate, {name: tags[name] for name in OF_TRAINING})
 
 
-def _by_fit(results: Sequence[Result]) -> dict[str, list[Result]]:
-    of_fit: dict[str, list[Result]] = {}
-    for result in results:
-        of_fit.setdefault(result.candidate.fit_name, []).append(result)
-    return of_fit
+OF_TRAINING = ("problem", "synthetic", "training")  # tags of every run of a training
 
 
-@task(name="draw", task_run_name="draw {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
-def draw(context: TrainingContext, results: Sequence[Result], workers: UnitWorkers | None = None) -> None:
-    """Draw the figures of the candidates that share a fit, out of fold; its importances are those of the last fit."""
-    with _in_turn if side_by_side(context.parts) == 1 else nullcontext():
-        if isinstance(workers, Workers):
-            workers.run(f"figures of {results[0].candidate.fit_name}", draw_files, context, results)
-        else:
-            with _here:
-                draw_files(context, results)
-
-
-@task(name="log", task_run_name="log {results[0].candidate.fit_name}", cache_policy=NO_CACHE)
-def log_fit(training: Training, results: Sequence[Result], found: Mapping[str, Mapping[str, str]]) -> None:
-    """Write the files and MLflow child runs of the candidates that share a fit, with the tags found for each."""
-    problem = training.problem
-    tags = {"problem": problem.name, "synthetic": str(problem.synthetic).lower(), "training": training.id}
-    with _here:
-        for result in results:
-            folder = candidate_folder(training.folder, result)
-            folder.mkdir(parents=True, exist_ok=True)
-            _write_files(training, result, folder)
-            candidate_run = _log_run(training, result, folder, {**tags, **found.get(result.candidate.name, {})})
-            if result is results[0]:  # those that differ in the decision rule alone share the studies
-                log_trials(candidate_run, result.candidate, tags)
+def _tags(training: Training, result: Result, winner: Candidate) -> dict[str, str]:
+    """Return what runs can be filtered by."""
+    problem, row = training.problem, result.row()
+    role = "winner" if result.candidate == winner else "baseline" if is_baseline(row) else "other"
+    return {
+        "problem": problem.name,
+        "synthetic": str(problem.synthetic).lower(),
+        "training": training.id,
+        "kind": "candidate",
+        "role": role,
+        "state": state_of(row),
+    }
 
 
 def _write_files(training: Training, result: Result, folder: Path) -> None:
@@ -156,25 +168,25 @@ def _write_files(training: Training, result: Result, folder: Path) -> None:
     (folder / "model_config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def _log_run(training: Training, result: Result, folder: Path, tags: dict[str, str]) -> str:
+def _log_run(training: Training, parent: ParentRun, result: Result, tags: dict[str, str]) -> ParentRun:
     candidate, problem = result.candidate, training.problem
-    metrics: dict[str, float] = {"fit_seconds": result.fit_seconds}
+    metrics: dict[str, float] = {}
     for name, scores in (("oof", result.oof), ("test", result.test)):
-        metrics |= flat(scores, name) if scores is not None else {}
+        metrics |= headline(scores, name, problem.metric) | recalls(scores, name) if scores is not None else {}
+    metrics |= {"units_folds_done": result.folds_done, "units_fit_seconds": result.fit_seconds}
     params = {
         "model": candidate.model.name,
         "strategy": candidate.strategy.name,
         "features": candidate.features,
         "decision": candidate.decision.name,
-        "folds": f"{problem.split.folds.kind} {result.folds_done}",
+        "folds": problem.split.folds.kind,
         "seed": training.seed,
         **{f"tuned {name}": value for name, value in _tuned(candidate).items()},
     }
     ended = {"skipped": result.skipped, "stopped": result.stopped.message if result.stopped else None}
     reasons = {name: printable(reason) for name, reason in ended.items() if reason}
     labels = {**tags, **reasons, **reproducible(candidate)}
-    run = CandidateRun(candidate.name, params, metrics, labels, folder, result.fit_seconds)
-    return log_candidate(training.run_id, run)
+    return log_candidate(parent, CandidateRun(candidate.name, params, metrics, labels, result.fit_seconds))
 
 
 def _tuned(candidate: Candidate) -> Params:

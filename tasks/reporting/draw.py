@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-
-from evenhand.data.fold_names import HOLDOUT, HOLDOUT_FOLD
-from evenhand.metrics.predictions import Predictions
+from evenhand.data.fold_names import HOLDOUT
 from evenhand.problem import ARGMAX, Problem
 from evenhand.report import figures
 from evenhand.report.candidate_row import row_name
+from evenhand.report.fit_curves import FitCurves, precision_recall_curves
 from evenhand.report.training.data import BASELINE_CURVES, STRATEGY_CURVES
 from evenhand.report.training.strategies import scored_strategies
 from evenhand.strategies import ResamplingRecord
+from tasks.reporting.curves import candidate_folder, caption, curves_of, out_of_fold_curves
 from tasks.training.context import TrainingContext
 from tasks.training.results import Result, held_out_units, oof_predictions, read_predictions, was_skipped
-from tasks.training.units import slug
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STRATEGIES_DRAWN = 7  # curves that are readable in one panel
 
 
 def draw_files(context: TrainingContext, results: Sequence[Result]) -> None:
     """Draw the figures of the candidates that share a fit into their folders; nothing here needs Prefect or MLflow."""
-    shared = {name: figures.to_png(figure) for name, figure in draw_fit(context, results[0]).items()}
+    shared = {name: figures.to_png(figure) for name, figure in draw_fit(curves_of(context, results[0])).items()}
     for result in results:
         folder = candidate_folder(context.folder, result)
         folder.mkdir(parents=True, exist_ok=True)
@@ -33,41 +34,40 @@ def draw_files(context: TrainingContext, results: Sequence[Result]) -> None:
             (folder / f"{name}.png").write_bytes(png)
 
 
-def candidate_folder(folder: Path, result: Result) -> Path:
-    """Name the folder of a candidate in that of its training."""
-    return folder / "candidates" / slug(result.candidate.name)
-
-
-def draw_fit(context: TrainingContext, result: Result) -> dict[str, Figure]:
-    """Draw what every candidate of a fit shares.
-
-    These are curves and calibration out of fold, the precision-recall curve on the held-out period, and feature
-    importance.
+def draw_fit(found: FitCurves) -> dict[str, Figure]:
+    """Draw the figures of a fit.
 
     Returns
     -------
     dict of str to Figure
         By name; empty where the fit was skipped.
     """
-    drawn = _draw_out_of_fold(context, result, ("precision_recall", "roc", "calibration"))
-    held_out = held_out_units(result)
-    if held_out:
-        known, note = read_predictions(context.experiment, held_out), f"{caption(context.problem)}, held-out period"
-        curves = figures.precision_recall(known.y, known.proba, context.parts.classes, note=note)
+    drawn: dict[str, Figure] = {}
+    if found.precision_recall:
+        drawn["precision_recall"] = figures.precision_recall(found.precision_recall, found.classes, found.note)
+        drawn["roc"] = figures.roc(found.roc, found.classes, found.note)
+        drawn["calibration"] = _calibration(found)
+    if found.precision_recall_held_out:
+        note = f"{found.note}, held-out period"
+        curves = figures.precision_recall(found.precision_recall_held_out, found.classes, note)
         drawn["precision_recall_held_out"] = curves
-    importance = next((unit.importance for unit in result.units if unit.importance is not None), None)
-    if importance is not None:
-        names = context.experiment.feature_names(result.candidate.features, HOLDOUT_FOLD)
-        drawn["feature_importance"] = figures.feature_importance(names, importance, note=caption(context.problem))
+    if found.features:
+        importances = [float(value) for value in found.importances]
+        drawn["feature_importance"] = figures.feature_importance(found.features, importances, found.note)
     return drawn
 
 
 def draw_winner(context: TrainingContext, won: Result, reference: Result | None) -> dict[str, Figure]:
     """Draw what a training's page shows of the winner's fit and, if it is another one, of its reference's."""
-    drawn = _draw_out_of_fold(context, won, ("precision_recall", "calibration"))
-    if reference is not None and reference.candidate.fit_name != won.candidate.fit_name:
-        for figure in _draw_out_of_fold(context, reference, ("precision_recall",)).values():
-            drawn[BASELINE_CURVES] = figure
+    drawn, note = {}, caption(context.problem)
+    if won.oof is not None:
+        found = out_of_fold_curves(context, won)
+        drawn["precision_recall"] = figures.precision_recall(found.precision_recall, found.classes, note)
+        drawn["calibration"] = _calibration(found)
+    if reference is not None and reference.oof is not None and reference.candidate.fit_name != won.candidate.fit_name:
+        known = oof_predictions(context.experiment, reference.fold_units)
+        curves = precision_recall_curves(known.y, known.proba, context.parts.classes)
+        drawn[BASELINE_CURVES] = figures.precision_recall(curves, context.parts.classes, note)
     return drawn
 
 
@@ -106,30 +106,9 @@ def draw_comparison(
     }
 
 
-def caption(problem: Problem) -> str:
-    """Name the data that a figure shows, and that it is synthetic if it is."""
-    return problem.title + (" (synthetic data)" if problem.synthetic else "")
-
-
-def _draw_out_of_fold(context: TrainingContext, result: Result, names: Sequence[str]) -> dict[str, Figure]:
-    if result.oof is None:
-        return {}
-    known = oof_predictions(context.experiment, result.fold_units)
-    classes, note = context.parts.classes, caption(context.problem)
-    draw = {
-        "precision_recall": lambda: figures.precision_recall(known.y, known.proba, classes, note=note),
-        "roc": lambda: figures.roc(known.y, known.proba, classes, note=note),
-        "calibration": lambda: _calibration(known, result, classes, note),
-    }
-    return {name: draw[name]() for name in names}
-
-
-def _calibration(known: Predictions, result: Result, classes: tuple[str, ...], note: str) -> Figure:
-    if result.calibration is None or not result.calibration.changes:
-        return figures.calibration(known.y, known.proba, classes, note=note)
-    corrected = result.calibration.out_of_fold(known)
-    how = f"{note}; calibration: {result.calibration.final.name}"
-    return figures.calibration(known.y, known.proba, classes, note=how, corrected=corrected)
+def _calibration(found: FitCurves) -> Figure:
+    how = f"{found.note}; calibration: {found.calibrated_by}" if found.calibrated_by else found.note
+    return figures.calibration(found.calibration, how)
 
 
 def _draw_rule(context: TrainingContext, result: Result) -> dict[str, Figure]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any, Literal
 from evenhand.data.schema import column_types
 from evenhand.errors import GateError
 from evenhand.gate.verdict import Verdict, error_verdict
-from evenhand.metrics.scores import flat
 from evenhand.problem import Problem
 from evenhand.report.calibration_table import calibration_table
 from evenhand.report.candidate_row import Row
 from evenhand.report.candidate_tables import baseline_against_resampled, leaderboard, shortened
-from evenhand.report.evidence_text import as_markdown, as_text, methods_as_markdown
+from evenhand.report.evidence_text import as_markdown, as_text
+from evenhand.report.expected_score import expected_score
 from evenhand.report.figures import to_png
 from evenhand.report.summary import (
     CandidateSummary,
@@ -28,21 +27,23 @@ from evenhand.report.summary import (
     VerdictSummary,
     WinnerSummary,
     class_values,
+    expected_of,
     metric_values,
     studies,
     summed_up,
 )
 from evenhand.report.table_model import decimal
-from evenhand.report.table_text import markdown_table, plain_markdown, render_markdown, render_text
+from evenhand.report.table_text import markdown_table, render_markdown, render_text
 from evenhand.report.training.strategies import class_tables, scored_strategies
 from evenhand.text.printable import printable
 from evenhand.training.candidates import Candidate
-from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.data.validate import Validated
 from tasks.registry.model_versions import in_one_line, read_version
-from tasks.reporting.draw import caption, draw_comparison, draw_strategies
+from tasks.reporting.curves import caption
+from tasks.reporting.draw import draw_comparison, draw_strategies
 from tasks.reporting.page import REPORT, write_page
+from tasks.reporting.parent_run import log_parent
 from tasks.storage.files import write_json
 from tasks.storage.store import open_store
 from tasks.tracking import training_runs
@@ -51,10 +52,9 @@ from tasks.tracking.run_inputs import log_input
 from tasks.training.context import TrainingContext
 from tasks.training.outcome import Compared, TrainingData, WinnerOutcome
 from tasks.training.results import Result, resampling_records
-from tasks.training.training import TAG_LENGTH, Training, breakdown, point_latest, versions
+from tasks.training.training import Training, breakdown, point_latest, versions
 
 SUMMARY = "summary.json"
-NOTE_LENGTH = 8_000  # MLflow cuts a note there
 
 
 def log_inputs(training: Training, data: TrainingData) -> None:
@@ -101,11 +101,16 @@ def finish(training: Training, data: TrainingData, compared: Compared, outcome: 
     # Judging and reviewing may have moved an alias since.
     now = read_version(connect(), outcome.registered.name, outcome.registered.version)
     model = ModelSummary(name=now.name, version=now.version, aliases=now.aliases)
+    begun = training.elapsed
     with suppress(Exception):  # a page without this link is a page
         training_runs.fetch_gate_report(now.run_id, training.folder)
-    content, page = _write_files(training, data, compared, (model, outcome.verdict))
-    shutil.rmtree(training.folder / "units")
-    _log_parent(training, compared, outcome.verdict)
+    _, page = _write_files(training, data, compared, (model, outcome.verdict))
+    training.open_folder.close()
+    logging = training.elapsed
+    log_parent(training, compared, outcome)
+    training.seconds |= {"report": round(logging - begun, 2), "log_training": round(training.elapsed - logging, 2)}
+    content = _write_summary(training, _summary(training, data, compared, (model, outcome.verdict)))
+    training_runs.log_file(training.run_id, training.folder / SUMMARY)
     point_latest(training.folder)
     _print_outcome(training, compared, outcome)
     folder, path = training.folder, training.folder / SUMMARY
@@ -139,12 +144,16 @@ def _write_files(
     training: Training, data: TrainingData, compared: Compared, outcome: tuple[ModelSummary, Verdict]
 ) -> tuple[dict[str, Any], str]:
     """Write summary, verdict and pages; return the summary, and a line that names the pages."""
-    training.seconds["total"] = round(time.monotonic() - training.started, 2)
     summary = _summary(training, data, compared, outcome)
-    content = summary.model_dump(mode="json")
-    write_json(training.folder / SUMMARY, content)
+    content = _write_summary(training, summary)
     write_json(training.folder / "verdict.json", outcome[1].model_dump(mode="json"))
     return content, _write_pages(training, summary, data, compared, outcome[1])
+
+
+def _write_summary(training: Training, summary: Summary) -> dict[str, Any]:
+    content = summary.model_dump(mode="json")
+    write_json(training.folder / SUMMARY, content)
+    return content
 
 
 def _summary(
@@ -167,13 +176,15 @@ def _summary(
         ),
         candidates=tuple(_candidate_summary(result) for result in compared.results),
         winner=_named(compared.winner),
+        expected=expected_of(compared.choice),
         leak_sentinel=compared.leaks.leak_sentinel,
         verdict=VerdictSummary(outcome=verdict.outcome, reasons=verdict.reasons, review=verdict.review),
         model=model,
         warnings=(*validated.warnings, *parts.warnings, *compared.evidence.warnings),
-        seconds=training.seconds,
+        seconds={**training.seconds, "total": training.elapsed},
         versions=versions(),
         evidence=summed_up(compared.evidence, problem.evidence_model),
+        combination=compared.bought.text if compared.bought else None,
         tuning=studies(result.candidate for result in compared.results),
     )
 
@@ -189,7 +200,7 @@ def _write_pages(training: Training, summary: Summary, data: TrainingData, compa
     except Exception as error:  # noqa: BLE001 - whatever it is, the training has its outcome
         reason = printable(f"{type(error).__name__}: {error}")
         with suppress(Exception):
-            training_runs.log_training(training.run_id, {}, {"report": f"failed: {reason}"[:TAG_LENGTH]})
+            training_runs.log_training(training.run_id, {}, {"report": f"failed: {reason}"})
         return f"warning: {REPORT} could not be written ({reason}). Registration, verdict and summary.json stand."
     return "The report, to read: " + str(training.folder / REPORT) + "     Compare the runs: make ui"
 
@@ -280,27 +291,6 @@ def _calibration(results: Sequence[Result], on: Literal["oof", "test"], heading:
     return f"\n## Before and after calibration, {heading}\n\n{render_markdown(calibration_table(fits))}\n"
 
 
-def _log_parent(training: Training, compared: Compared, verdict: Verdict) -> None:
-    winning, metric = compared.winning, training.problem.metric
-    rows = [result.row() for result in compared.results]
-    metrics = {f"seconds/{name}": value for name, value in training.seconds.items()}
-    for prefix, scores in (("oof", winning.oof), ("test", winning.test)):
-        metrics |= flat(scores, prefix) if scores is not None else {}
-    tags = {
-        "winner": compared.winner.name,
-        "verdict": verdict.outcome,
-        "verdict_reasons": printable(" ".join(verdict.reasons)),
-    }
-    tags[LEAK_SENTINEL] = compared.leaks.leak_sentinel
-    against, helps = render_markdown(baseline_against_resampled(rows, metric)), methods_as_markdown(compared.evidence)
-    compare = f"[Compare the candidates]({training_runs.compare_page(training.run_id)})"
-    reasons = "\n".join(f"- {plain_markdown(reason)}" for reason in verdict.reasons)
-    tags["mlflow.note.content"] = f"**{verdict.outcome}**\n\n{reasons}\n\n{compare}\n\n{helps}\n\n{against}"[
-        :NOTE_LENGTH
-    ]
-    training_runs.log_training(training.run_id, metrics, tags, training.folder)
-
-
 def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcome) -> None:
     problem, winning, registered = training.problem, compared.winning, outcome.registered
     rows = [result.row() for result in compared.results]
@@ -310,6 +300,8 @@ def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcom
     if more:
         training.say(f"{more} candidates that do worse in comparison.md")
     training.say("\n" + as_text(compared.evidence))
+    if compared.bought:
+        training.say(compared.bought.text)
     for label, scores in (("out of fold", winning.oof), ("held-out period", winning.test)):
         if scores is not None:
             names = {
@@ -319,6 +311,7 @@ def _print_outcome(training: Training, compared: Compared, outcome: WinnerOutcom
             }
             values = [f"{called} {decimal(scores.metrics[name], digits=4)}" for called, name in names.items()]
             training.say(f"{compared.winner.name}, {label}: {', '.join(values)}")
+    training.say(expected_score(expected_of(compared.choice), problem.metric))
     training.say(_about_calibration(winning))
     training.say(f"\nVerdict on {registered.name} version {registered.version}: {outcome.verdict.outcome}")
     for reason in outcome.verdict.reasons:

@@ -121,12 +121,13 @@ def _held_out(experiment: Experiment, result: Result) -> Predictions | None:
 
 def _made(context: TrainingContext, validated: Validated, won: Result) -> Made:
     parts = context.parts
-    when = context.experiment.frame[context.problem.split.holdout.column]
+    order, train = context.problem.split.holdout.order, parts.train.rows
+    when = None if order is None else context.experiment.frame[order]
     return Made(
         train_sha256=parts.train.sha256,
         holdout_sha256=parts.holdout.sha256,
-        train_period=_period(when.iloc[: parts.train.rows]),
-        holdout_period=_period(when.iloc[parts.train.rows :]),
+        train_period=None if when is None else _period(when.iloc[:train]),
+        holdout_period=None if when is None else _period(when.iloc[train:]),
         suite=validated.suite,
         checked=validated.checked,
         dropped_duplicates=validated.dropped_duplicates,

@@ -12,7 +12,7 @@ from evenhand.audit.chain import RecordBody
 from evenhand.audit.requests import SIGNATURE, STATEMENT, Request, open_requirement, statement_of
 from evenhand.audit.review_state import latest_request
 from evenhand.errors import GateError
-from evenhand.problem.person_names import name_key
+from evenhand.text.person_names import name_key
 from tasks.registry.champion_alias import add_record
 from tasks.registry.ledger_store import Records
 from tasks.registry.model_versions import ModelName, now, read_version, registry_errors

@@ -13,8 +13,8 @@ from evenhand.audit.requests import SIGNATURE, STATEMENT, TRACKING_USER
 from evenhand.audit.statements import Statement, check_signature, parse_statement, split_signed
 from evenhand.errors import GateError
 from evenhand.problem import Reviewer
-from evenhand.problem.person_names import clean_person_name, name_key
 from evenhand.problem.signing_keys import NAMESPACE, parse_key
+from evenhand.text.person_names import clean_person_name, name_key
 from tasks.registry.accounts import tracking_user
 from tasks.registry.model_versions import now
 

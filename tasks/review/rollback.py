@@ -9,7 +9,7 @@ from evenhand.audit.review_state import ChampionState, champion_state, rollback_
 from evenhand.audit.statements import Statement
 from evenhand.errors import EvenhandError, GateError
 from evenhand.problem import Reviewer
-from evenhand.problem.person_names import name_key
+from evenhand.text.person_names import name_key
 from tasks.registry.champion_alias import add_record, alias_record, reconcile, unfinished_move
 from tasks.registry.ledger_store import Records
 from tasks.registry.load_model import load_model

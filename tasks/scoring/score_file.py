@@ -6,18 +6,21 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from evenhand.data.headers import respelled
 from evenhand.errors import SourceError, StorageError
+from evenhand.problem import Problem
 from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import fetch
 from tasks.data.sources.fetched import Fetched
 from tasks.registry.load_model import load_model
 from tasks.registry.model_versions import model_name, registry_errors
 from tasks.scoring.choose_version import ChosenVersion, choose_version
+from tasks.scoring.kept_predictions import digest_of, forget_old, keep_predictions, kept_rows, predictions_folder
 from tasks.scoring.predictions import NOT_SCORED, predict_table, rows_per_class, write_predictions
 from tasks.settings import settings
 
@@ -28,7 +31,7 @@ class ScoreRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     problem: str = Field(default="toronto", description="a name in problems/, or the path of a YAML file")
-    data: str = Field(description="a CSV or Parquet file, or a glob")
+    data: str = Field(description="a CSV, Parquet, Excel or GeoJSON file, a glob or a folder")
     out: str | None = Field(
         default=None,
         description="a .parquet or .csv file; by default in var/predictions/, named after model, version and input",
@@ -89,7 +92,17 @@ def score(request: ScoreRequest) -> ScoringResult:
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_predictions(table, result.model_dump_json(), path)
+    if problem.monitor.id is None or problem.monitor.id in frame:  # without its id no label would find a row
+        kept = kept_rows(problem, frame, table, list(fitted.encoder.feature_names_in_))
+        _keep(problem, version, kept, source)
     return result
+
+
+def _keep(problem: Problem, version: ChosenVersion, kept: pd.DataFrame, source: Fetched) -> None:
+    """Keep predictions in the store for late labels, and forget those that are too old."""
+    folder = predictions_folder(version.name, version.version)
+    keep_predictions(folder, digest_of([file.sha256 for file in source.files]), kept)
+    forget_old(folder, problem.monitor.keep_days)
 
 
 def _check_columns(found: list[str], needed: list[str], data: str, version: ChosenVersion) -> None:

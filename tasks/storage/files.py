@@ -1,4 +1,4 @@
-"""JSON files, written completely or not at all, and arrays, read by one thread at a time."""
+"""Files, written completely or not at all, and arrays, read by one thread at a time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ _reading = threading.Lock()
 
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON; NaN and infinity are refused."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file."""
     temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.write_bytes(content)
     temporary.replace(path)
 
 

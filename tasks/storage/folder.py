@@ -8,11 +8,11 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from typing_extensions import override
 
@@ -29,6 +29,14 @@ _REASONS = {
 }
 
 
+class StoredObject(NamedTuple):
+    """An object of a store: its key, its size and when it was written, in seconds since 1970."""
+
+    key: str
+    bytes: int
+    modified: float
+
+
 class Store(Protocol):
     """Objects under keys such as ``snapshots/<sha256>/rows.parquet``; every error is a ``StorageError``."""
 
@@ -41,11 +49,17 @@ class Store(Protocol):
     def local(self, key: str) -> Path:
         """Return a local file with the object's bytes, for reading only."""
 
+    def read_bytes(self, key: str) -> bytes | None:
+        """Return the object's bytes, which no cache keeps; None where there is no such object."""
+
     def exists(self, key: str) -> bool:
         """Return whether the key exists; an unreachable store is an error, never False."""
 
     def list(self, prefix: str) -> list[str]:
         """Return the sorted keys that start with a prefix; ``""`` lists all of them."""
+
+    def objects(self, prefix: str) -> Sequence[StoredObject]:
+        """Return the objects whose keys start with a prefix, with size and time, in no order."""
 
     def delete(self, key: str) -> None:
         """Remove an object; a missing one is no error."""
@@ -77,6 +91,14 @@ class FolderStore(Store):
         return self._path(key)
 
     @override
+    def read_bytes(self, key: str) -> bytes | None:
+        with _explained("can't read", self.root, key):
+            try:
+                return self._path(key).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    @override
     def exists(self, key: str) -> bool:
         path = self._path(key)
         with _explained("can't look for", self.root, key):
@@ -93,6 +115,15 @@ class FolderStore(Store):
             found = [path for path in start.rglob("*") if path.is_file() and not path.name.endswith(_PARTIAL)]
         keys = (path.relative_to(self.root).as_posix() for path in found)
         return sorted(key for key in keys if key.startswith(prefix))
+
+    @override
+    def objects(self, prefix: str) -> Sequence[StoredObject]:
+        found = []
+        for key in self.list(prefix):
+            with suppress(FileNotFoundError):  # removed in the meantime
+                known = self._path(key).stat()
+                found.append(StoredObject(key, known.st_size, known.st_mtime))
+        return found
 
     @override
     def delete(self, key: str) -> None:
@@ -143,8 +174,19 @@ def write_atomically(data: BinaryIO, target: Path, overwrite: bool) -> None:
             partial.replace(target)
         else:
             _link(partial, target)
+        _sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let a new name survive a loss of power, where the file system can promise that."""
+    with suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _link(partial: Path, target: Path) -> None:

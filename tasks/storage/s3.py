@@ -6,7 +6,7 @@ import hashlib
 import io
 import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +30,7 @@ from botocore.exceptions import (
 from typing_extensions import override
 
 from evenhand.errors import StorageError
-from tasks.storage.folder import Store, check_key, check_prefix, write_atomically
+from tasks.storage.folder import Store, StoredObject, check_key, check_prefix, write_atomically
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _CREDENTIALS = "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or AWS_PROFILE."
@@ -39,6 +39,7 @@ _NO_BUCKET = "there is no such bucket. Check the name in EVENHAND_STORE, or make
 _DENIED = (
     "these credentials may not do this. The store needs s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject."
 )
+_ABSENT = ("NoSuchKey", "404")
 _TAKEN = ("PreconditionFailed", "412")
 _REASONS = {
     "NoSuchBucket": _NO_BUCKET,
@@ -122,18 +123,34 @@ class S3Store(Store):
         return path
 
     @override
+    def read_bytes(self, key: str) -> bytes | None:
+        full = self._full(check_key(key))
+        with self._explained("can't read", key):
+            try:
+                return bytes(self._client.get_object(Bucket=self.bucket, Key=full)["Body"].read())
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in _ABSENT:
+                    return None
+                raise
+
+    @override
     def exists(self, key: str) -> bool:
         return self._stat(key) is not None
 
     @override
     def list(self, prefix: str) -> list[str]:
+        return sorted(found.key for found in self.objects(prefix))
+
+    @override
+    def objects(self, prefix: str) -> Sequence[StoredObject]:
         check_prefix(prefix)
         skip = len(self._full(""))
         with self._explained("can't list", prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=self._full(prefix)
             )
-            return sorted(item["Key"][skip:] for page in pages for item in page.get("Contents", []))
+            items = [item for page in pages for item in page.get("Contents", [])]
+        return [StoredObject(one["Key"][skip:], one["Size"], one["LastModified"].timestamp()) for one in items]
 
     @override
     def delete(self, key: str) -> None:

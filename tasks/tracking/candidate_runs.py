@@ -1,13 +1,23 @@
-"""MLflow runs of candidates: one finished child run per candidate under the run of its training."""
+"""MLflow runs of candidates: one finished child run per candidate under the run of its training.
+
+Each takes three requests, however many metrics it has: files are with the run of the training.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from tasks.tracking.client import connect
-from tasks.tracking.run_writer import PARENT, create_run, end_run, log_files, log_values
+from tasks.tracking.run_writer import PARENT, create_run, end_run, log_values
+
+
+@dataclass(frozen=True)
+class ParentRun:
+    """The run that others are logged under."""
+
+    run_id: str
+    experiment_id: str
 
 
 @dataclass(frozen=True)
@@ -19,8 +29,6 @@ class CandidateRun:
     name : str
         Such as ``lightgbm / smote``.
     params, metrics, tags : mapping
-    folder : Path, optional
-        Its files become the run's artifacts.
     seconds : float
         Duration of the fits. The run is written once they are done, so its start is set back by this time.
     """
@@ -29,27 +37,28 @@ class CandidateRun:
     params: Mapping[str, object]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
-    folder: Path | None = None
     seconds: float = 0.0
 
 
-def log_candidate(parent_run_id: str, candidate: CandidateRun) -> str:
+def parent_run(run_id: str) -> ParentRun:
+    """Look up the experiment of a run."""
+    return ParentRun(run_id, connect().get_run(run_id).info.experiment_id)
+
+
+def log_candidate(parent: ParentRun, candidate: CandidateRun) -> ParentRun:
     """Log a candidate under its training; safe to call from several threads.
 
     Returns
     -------
-    str
-        Id of the run. Its state is FINISHED, or FAILED when logging raised an error.
+    ParentRun
+        The run, under which others can be logged. Its state is FINISHED, or FAILED when logging raised an error.
     """
-    client = connect()
-    experiment_id = client.get_run(parent_run_id).info.experiment_id
-    tags = {**candidate.tags, PARENT: parent_run_id}
-    run_id = create_run(client, experiment_id, candidate.name, tags, candidate.seconds)
+    client, tags = connect(), {**candidate.tags, PARENT: parent.run_id}
+    run_id = create_run(client, parent.experiment_id, candidate.name, tags, candidate.seconds)
     try:
         log_values(client, run_id, params=candidate.params, metrics=candidate.metrics)
-        log_files(client, run_id, candidate.folder)
     except BaseException as error:
         end_run(client, run_id, "FAILED", f"{type(error).__name__}: {error}")
         raise
     client.set_terminated(run_id, "FINISHED")
-    return run_id
+    return ParentRun(run_id, parent.experiment_id)

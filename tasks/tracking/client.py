@@ -47,5 +47,9 @@ def artifact_location() -> str | None:
 
     With a database, whichever it is, no server is there to choose, and MLflow itself would take ``./mlruns``.
     """
-    served = settings().mlflow_uri.startswith(("http://", "https://"))
-    return None if served else settings().artifacts.resolve().as_uri()
+    return None if served() else settings().artifacts.resolve().as_uri()
+
+
+def served() -> bool:
+    """Whether a tracking server is asked; a database is written by this process."""
+    return settings().mlflow_uri.startswith(("http://", "https://"))

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from evenhand.errors import StorageError
-from tasks.tracking.run_owner import process_start
+from tasks.processes.owner import process_start
 
 ARTIFACTS = "artifacts"
 _PARTIAL = ".new-mlflow-"

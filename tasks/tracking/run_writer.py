@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evenhand.errors import EvenhandError
-from tasks.tracking.run_owner import owner_tags
+from evenhand.text.printable import printable
+from tasks.processes.owner import owner_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ENDED = "evenhand.ended"
+TAG_LENGTH = 8_000  # the limit of MLflow, of descriptions too
 PARENT = "mlflow.parentRunId"
 _METRICS_PER_BATCH, _PARAMS_PER_BATCH = 800, 100
 
@@ -25,7 +27,8 @@ def create_run(
 ) -> str:
     """Create a run in state RUNNING that names this process; ``seconds`` sets its start back."""
     started = int((time.time() - seconds) * 1000)
-    run = client.create_run(experiment_id, started, {**_context(), **tags, **owner_tags()}, name)
+    own = {key: tag_text(value) for key, value in tags.items()}
+    run = client.create_run(experiment_id, started, {**_context(), **own, **owner_tags()}, name)
     return run.info.run_id
 
 
@@ -42,7 +45,7 @@ def log_values(
     now = int(time.time() * 1000)
     pending_metrics = [Metric(key, float(value), now, 0) for key, value in _allowed_names(metrics or {}).items()]
     pending_params = [Param(key, str(value)) for key, value in _allowed_names(params or {}).items()]
-    pending_tags = [RunTag(key, str(value)) for key, value in (tags or {}).items()]
+    pending_tags = [RunTag(key, tag_text(value)) for key, value in (tags or {}).items()]
     while pending_metrics or pending_params or pending_tags:
         client.log_batch(
             run_id,
@@ -72,8 +75,13 @@ def log_files(client: MlflowClient, run_id: str, folder: Path | None) -> None:
 def end_run(client: MlflowClient, run_id: str, status: str, reason: str | None) -> None:
     """Close a run, with the reason in its tag ``evenhand.ended``."""
     if reason:
-        client.set_tag(run_id, ENDED, reason)
+        client.set_tag(run_id, ENDED, tag_text(reason))
     client.set_terminated(run_id, status)
+
+
+def tag_text(value: object) -> str:
+    """Return a value as a tag: what a page would obey is escaped, and what no store takes is cut off."""
+    return printable(str(value), lines=True)[:TAG_LENGTH]
 
 
 @cache

@@ -8,27 +8,27 @@ Runs of candidates are in :mod:`tasks.tracking.candidate_runs`, data sets in :mo
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
 
 from evenhand.errors import EvenhandError
+from tasks.processes.owner import is_stale
 from tasks.settings import settings
+from tasks.tracking import pages
 from tasks.tracking.client import artifact_location, connect
-from tasks.tracking.run_owner import is_stale
-from tasks.tracking.run_writer import PARENT, create_run, end_run, log_files, log_values
+from tasks.tracking.run_writer import PARENT, create_run, end_run, log_files, log_values, tag_text
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 
 GATE_REPORT = "gate_report.html"  # file of the run that trained the version
 KILLED = "killed: closed by the next start"
-_PAGE_TYPE = "workflowType=machine_learning"
+MOST_COMPARED = 25
 
 
 def start_training(experiment: str, run_name: str, params: Mapping[str, object], tags: Mapping[str, str]) -> str:
@@ -61,7 +61,7 @@ def start_training(experiment: str, run_name: str, params: Mapping[str, object],
 
 
 def close_stale_runs(experiment: str) -> int:
-    """Set to FAILED the open runs of this host whose process is gone; runs of other hosts are left alone.
+    """Set to KILLED the open runs of this host whose process is gone; runs of other hosts are left alone.
 
     Returns
     -------
@@ -82,19 +82,39 @@ def log_training(
     log_files(client, run_id, folder)
 
 
+def log_file(run_id: str, path: Path) -> None:
+    """Log a file to the parent run, in the place of one of the same name."""
+    connect().log_artifact(run_id, str(path))
+
+
+def log_tables(run_id: str, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Log tables to the parent run, which its page shows; by the name of their file without ``.json``."""
+    client = connect()
+    for name, table in tables.items():
+        client.log_table(run_id, table, f"tables/{name}.json")
+
+
+def describe_experiment(run_id: str, text: str) -> None:
+    """Set the description of a run's experiment."""
+    client = connect()
+    client.set_experiment_tag(client.get_run(run_id).info.experiment_id, pages.NOTE, tag_text(text))
+
+
 def end_training(run_id: str, status: Literal["FINISHED", "FAILED", "KILLED"], reason: str | None = None) -> None:
     """Close the parent run; the reason goes to its tag ``evenhand.ended``."""
     end_run(connect(), run_id, status, reason)
 
 
 def compare_page(parent_run_id: str) -> str:
-    """Return the path of the MLflow page that compares a training's candidates, without the host."""
+    """Return the path of the MLflow page that compares a training's candidates, without the host.
+
+    These are the ``MOST_COMPARED`` best, by macro-F1: a page can't show more.
+    """
     client = connect()
     experiment_id = client.get_run(parent_run_id).info.experiment_id
-    runs = _search(client, experiment_id, f"tags.`{PARENT}` = '{parent_run_id}'")
-    ids = json.dumps([run.info.run_id for run in runs], separators=(",", ":"))
-    # Without the type, the page opens with the menu for language models.
-    return f"/#/compare-runs?runs={quote(ids)}&experiments={quote(json.dumps([experiment_id]))}&{_PAGE_TYPE}"
+    query, best = f"tags.`{PARENT}` = '{parent_run_id}'", ["metrics.oof_macro_f1 DESC"]
+    runs = client.search_runs([experiment_id], query, order_by=best, max_results=MOST_COMPARED)
+    return pages.compare_page(experiment_id, [run.info.run_id for run in runs])
 
 
 @contextlib.contextmanager
@@ -135,7 +155,7 @@ def _close_stale(client: MlflowClient, experiment_id: str) -> int:
     runs = _search(client, experiment_id, "attributes.status = 'RUNNING'")
     stale = [run.info.run_id for run in runs if is_stale(run.data.tags)]
     for run_id in stale:
-        end_run(client, run_id, "FAILED", KILLED)
+        end_run(client, run_id, "KILLED", KILLED)
     return len(stale)
 
 

@@ -18,6 +18,8 @@ from evenhand.evidence.evaluation_set import EvaluatedCandidates
 from evenhand.evidence.influence import PROBABILITY_METRICS, Influence, influences
 from evenhand.evidence.measure import EvidencePolicy, MeasuredCandidate
 from evenhand.evidence.types import EVALUATION_SETS, EvaluationSet, Evidence
+from evenhand.selection.agreement import agreement, unexpected
+from evenhand.selection.choice import Choice
 from evenhand.training.candidates import compared_candidate
 from tasks.storage.files import write_json
 from tasks.training.context import TrainingContext
@@ -28,7 +30,7 @@ FILE = "evidence.json"
 
 
 @task(name="compare", cache_policy=NO_CACHE)
-def compare(context: TrainingContext, results: Sequence[Result]) -> Evidence:
+def compare(context: TrainingContext, results: Sequence[Result], choice: Choice) -> Evidence:
     """Compare every candidate with the same model without its strategy, and write ``evidence.json``."""
     problem = context.problem
     rules = EvidencePolicy(min_positives=problem.gate.min_positives)
@@ -42,9 +44,19 @@ def compare(context: TrainingContext, results: Sequence[Result]) -> Evidence:
     if "oof" in evaluated:
         partial = _partial(context, entries, results, rules)
         evaluated["oof"] = replace(evaluated["oof"], partial=partial)
-    evidence = compare_candidates(entries, evaluated, problem.metric, rules, problem.split.folds.kind)
+    evidence = compare_candidates(entries, evaluated, problem.metric, rules, _warnings(context, results, choice))
     write_json(context.folder / FILE, evidence.to_record())
     return evidence
+
+
+def _warnings(context: TrainingContext, results: Sequence[Result], choice: Choice) -> tuple[str, ...]:
+    """Warn if the winner's held-out score is not what its folds let expect."""
+    won = next(result for result in results if result.candidate.name == choice.name)
+    if won.oof is None or won.test is None:
+        return ()
+    problem = context.problem
+    found = agreement(choice.expected, choice.out_of_fold, won.oof, won.test, problem.metric)
+    return unexpected(found, choice.name, problem.metric, problem.split.folds.kind)
 
 
 def _partial(
@@ -78,19 +90,18 @@ def _evaluated(
     """
     rows = _rows(context, evaluation_set, _units(results[0], evaluation_set, folds))
     known, wanted = rows.support >= rules.min_positives, headline(context.problem.metric)
-    of_fit: dict[str, tuple[np.ndarray, dict[str, Influence]]] = {}
+    of_fit: dict[str, dict[str, Influence]] = {}
     answers = {}
     for result in results:
         fit = result.candidate.fit_name
         if fit not in of_fit:
             proba = read_predictions(context.experiment, _units(result, evaluation_set, folds)).proba
             metrics = [metric for metric in wanted if metric in PROBABILITY_METRICS]
-            measured = {metric: influences(rows, proba, metric, known) for metric in metrics}
-            of_fit[fit] = (proba.argmax(axis=1), measured)
-        likely, measured = of_fit[fit]
+            of_fit[fit] = {metric: influences(rows, proba, metric, known) for metric in metrics}
         decided = result.oof_codes if evaluation_set == "oof" else result.test_codes
-        codes = likely if decided is None else decided[: len(likely)].astype(np.int64)  # rows are in order of the folds
-        answers[result.candidate.name] = MeasuredCandidate(codes, measured)
+        assert decided is not None  # noqa: S101 - a result with a score has them
+        codes = decided[: len(rows.y)].astype(np.int64)  # rows are in order of the folds
+        answers[result.candidate.name] = MeasuredCandidate(codes, of_fit[fit])
     return EvaluatedCandidates(rows, answers)
 
 

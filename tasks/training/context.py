@@ -82,14 +82,19 @@ def read_experiment(parts: Parts, problem: Problem, seed: int) -> Experiment:
         [*inner, outer],
         problem.features,
         seed,
-        frame[problem.split.holdout.column],
+        _when(frame, problem),
         transfer={borrowed.name: _transfer_data(borrowed, parts, problem) for borrowed in parts.transfer},
     )
 
 
 def _transfer_data(borrowed: TransferRows, parts: Parts, problem: Problem) -> TransferData:
     rows, target = read_frame(borrowed.rows), problem.target.column
-    return TransferData(rows.drop(columns=target), class_codes(rows, parts, target), rows[problem.split.holdout.column])
+    return TransferData(rows.drop(columns=target), class_codes(rows, parts, target), _when(rows, problem))
+
+
+def _when(rows: pd.DataFrame, problem: Problem) -> pd.Series | None:
+    order = problem.split.holdout.order
+    return None if order is None else rows[order]
 
 
 def class_codes(rows: pd.DataFrame, parts: Parts, target: str) -> np.ndarray:

@@ -13,17 +13,17 @@ from prefect.cache_policies import NO_CACHE
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.data.out_of_fold import check_disjoint
-from evenhand.errors import ValidationFailed
+from evenhand.evidence.influence import PROBABILITY_METRICS, Influence, influences
+from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import Scores, score
 from evenhand.postprocess.choose_calibration import (
     Calibration,
     CrossFittedCalibration,
     cross_fit_calibration,
-    fit_calibration,
 )
 from evenhand.postprocess.fit_rules import AnyDecision, period_groups, share_of
 from evenhand.postprocess.postprocessing import Postprocessing, cross_decided, fit_postprocessing
-from evenhand.problem import ARGMAX, LOWER_IS_BETTER, CapacityDecision, Problem
+from evenhand.problem import LOWER_IS_BETTER, CapacityDecision, Problem
 from evenhand.report.candidate_row import is_baseline
 from evenhand.training.candidates import Candidate
 from evenhand.training.experiment import Experiment
@@ -33,6 +33,7 @@ from tasks.training.results import (
     Result,
     Shipped,
     evaluated_positions,
+    evaluation_rows,
     oof_predictions,
     read_predictions,
     shares_of,
@@ -43,7 +44,8 @@ from tasks.training.units import Unit
 
 def winning_postprocessing(context: TrainingContext, winner: Candidate, fold_units: Sequence[Unit]) -> Postprocessing:
     """Fit the winner's calibration and decision rule on all its out-of-fold rows; both become part of the model."""
-    calibration = fit_calibration(context.problem.calibration, oof_predictions(context.experiment, fold_units))
+    known = oof_predictions(context.experiment, fold_units)
+    calibration = cross_fit_calibration(context.problem.calibration, known).final
     return _postprocessing(context, winner, fold_units, calibration)
 
 
@@ -124,9 +126,10 @@ def evaluate(
     spec = row_by_row(experiment, candidate.decision, evaluated_positions(experiment, units))
     predicted = cross_decided(spec, known, calibration, classes, context.problem.metric, trained_share(units))
     raw = score(known.y, known.proba, classes, predicted)
-    after = score(known.y, calibration.out_of_fold(known), classes, predicted) if calibration.changes else raw
+    after = score(known.y, calibration.out_of_fold(known), classes, predicted) if calibration.ships else raw
     shipped = Shipped(calibration.final.name, after)
-    return Result(candidate, tuple(units), raw, None, calibration, shipped, oof_codes=_compact(candidate, predicted))
+    found = Result(candidate, tuple(units), raw, None, calibration, shipped, oof_codes=_compact(predicted))
+    return replace(found, influence=_influence(context, units, known))
 
 
 @task(name="score", cache_policy=NO_CACHE)
@@ -155,26 +158,20 @@ def score_holdout(context: TrainingContext, result: Result, holdout_units: Seque
     raw = score(held_out.y, held_out.proba, classes, predicted)
     after = raw if proba is held_out.proba else score(held_out.y, proba, classes, predicted)
     shipped = replace(result.shipped, test=after)
-    return replace(result, units=units, test=raw, shipped=shipped, test_codes=_compact(result.candidate, predicted))
+    return replace(result, units=units, test=raw, shipped=shipped, test_codes=_compact(predicted))
 
 
-def _compact(candidate: Candidate, codes: np.ndarray) -> np.ndarray | None:
-    return None if candidate.decision == ARGMAX else codes.astype(np.min_scalar_type(codes.max(initial=0)))
+def _compact(codes: np.ndarray) -> np.ndarray:
+    return codes.astype(np.min_scalar_type(codes.max(initial=0)))
 
 
-def choose(problem: Problem, results: Sequence[Result]) -> Candidate:
-    """Choose the candidate with the best out-of-fold primary metric; the first in the grid wins a tie.
-
-    Raises
-    ------
-    ValidationFailed
-        When no candidate could be fitted on every fold.
-    """
-    best = [result for result in ranked(problem, results) if result.stopped is None]
-    if not best:
-        reasons = "; ".join(sorted({f"{r.candidate.name}: {r.skipped}" for r in results}))
-        raise ValidationFailed(f"no candidate has an out-of-fold {problem.metric}: {reasons}")
-    return best[0].candidate
+def _influence(context: TrainingContext, units: Sequence[Unit], known: Predictions) -> Influence | None:
+    """Measure how much each row moves the primary metric, where it is one of probabilities."""
+    metric = context.problem.metric
+    if metric not in PROBABILITY_METRICS:
+        return None
+    rows = replace(evaluation_rows(context.experiment, units), folds=None)
+    return influences(rows, known.proba, metric, rows.support > 0)
 
 
 def ranked(problem: Problem, results: Sequence[Result]) -> list[Result]:

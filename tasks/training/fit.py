@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,11 @@ from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.scoring.model import FittedCandidate
 from evenhand.training.candidates import Candidate
 from tasks.processes.memory import give_back
+from tasks.registry.load_model import load_file
 from tasks.registry.store_model import MODEL_FILE, ModelFile, write_model
 from tasks.training.context import TrainingContext
+from tasks.training.kept.kept_fits import KeptFits
+from tasks.training.reference import write_reference
 from tasks.training.units import Unit, UnitWorkers, record_unit, run_unit, slug
 
 EXAMPLE_ROWS = 5
@@ -34,8 +38,14 @@ def _run_name() -> str:
 
 
 @task(name="fit", task_run_name=_run_name, cache_policy=NO_CACHE)
-def fit(context: TrainingContext, candidate: Candidate, fold: int, workers: UnitWorkers | None = None) -> Unit:
-    """Fit a candidate on a fold's training rows and predict the others.
+def fit(
+    context: TrainingContext,
+    candidate: Candidate,
+    fold: int,
+    workers: UnitWorkers | None = None,
+    kept: KeptFits | None = None,
+) -> Unit:
+    """Fit a candidate on a fold's training rows and predict the others, unless that fit is kept.
 
     Parameters
     ----------
@@ -45,7 +55,25 @@ def fit(context: TrainingContext, candidate: Candidate, fold: int, workers: Unit
         -1 is the held-out period.
     workers : UnitWorkers, optional
         Processes that run it; without them it runs in this one.
+    kept : KeptFits, optional
+        Fits of earlier trainings.
     """
+
+    def make() -> Unit:
+        return _fit(context, candidate, fold, workers)
+
+    return make() if kept is None else kept.unit(context, candidate, fold, make)
+
+
+@task(name="fit again", task_run_name=_run_name, cache_policy=NO_CACHE)
+def fit_again(
+    context: TrainingContext, candidate: Candidate, fold: int, workers: UnitWorkers | None, kept: KeptFits
+) -> Unit:
+    """Fit a candidate although its fit is kept, and keep this one in its place."""
+    return kept.unit(context, candidate, fold, lambda: _fit(context, candidate, fold, workers), reuse=False)
+
+
+def _fit(context: TrainingContext, candidate: Candidate, fold: int, workers: UnitWorkers | None) -> Unit:
     if workers is None:
         return run_unit(context, candidate, fold)
     if candidate.model.distributed:
@@ -70,15 +98,33 @@ class FittedOnAll(NamedTuple):
     example: pd.DataFrame
 
 
-@task(name="refit winner", task_run_name="refit {candidate.name}", cache_policy=NO_CACHE)
+@dataclass(frozen=True)
+class Winner:
+    """A winner with its calibration and decision rule, and the out-of-fold units that they are fitted on."""
+
+    candidate: Candidate
+    postprocessing: Postprocessing
+    fold_units: tuple[Unit, ...]
+
+
+@task(name="refit winner", task_run_name="refit {winner.candidate.name}", cache_policy=NO_CACHE)
 def refit(
-    context: TrainingContext, candidate: Candidate, postprocessing: Postprocessing, workers: UnitWorkers | None = None
+    context: TrainingContext, winner: Winner, workers: UnitWorkers | None = None, kept: KeptFits | None = None
 ) -> Refitted:
-    """Fit the winner on all training rows, never the held-out ones, and write it to a file."""
-    unit, fitted, example = fit_on_all(context, candidate, postprocessing, workers)
-    model = write_model(fitted, model_path(context, candidate))
+    """Fit the winner on all training rows, never the held-out ones, and write it to a file; or take the kept file."""
+    candidate, path = winner.candidate, model_path(context, winner.candidate)
+    known = kept.model(context, candidate, [candidate], winner.fold_units, path) if kept else None
+    if known is not None:
+        unit, model = known[1][0], known[0]
+        model = model._replace(reference=write_reference(context, load_file(path), unit))
+        return Refitted(unit, model, example_rows(context, candidate))
+    unit, fitted, example = fit_on_all(context, candidate, winner.postprocessing, workers)
+    model = write_model(fitted, path)
+    model = model._replace(reference=write_reference(context, fitted, unit))
     del fitted
     give_back()  # other candidates are refitted meanwhile
+    if kept is not None:
+        kept.keep_model(context, candidate, [unit], winner.fold_units, model)
     return Refitted(unit, model, example)
 
 
@@ -99,8 +145,14 @@ def fit_on_all(
         raise ValidationFailed(f"{candidate.name} won out of fold but can't be fitted on all rows: {outcome.skipped}")
     calibrator = postprocessing.calibration.for_model(Shares.of(outcome.resampling))
     fitted = outcome.fitted.set_params(calibrator=calibrator, decides_on=postprocessing.decides_on)
-    example = experiment.frame[list(context.problem.features[candidate.features].columns)].head(EXAMPLE_ROWS)
+    example = example_rows(context, candidate)
     return FittedOnAll(record_unit(context, candidate, HOLDOUT_FOLD, outcome), fitted, example)
+
+
+def example_rows(context: TrainingContext, candidate: Candidate) -> pd.DataFrame:
+    """Return a few training rows in the raw columns that a candidate takes."""
+    columns = list(context.problem.features[candidate.features].columns)
+    return context.experiment.frame[columns].head(EXAMPLE_ROWS)
 
 
 def model_path(context: TrainingContext, candidate: Candidate) -> Path:

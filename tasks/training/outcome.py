@@ -9,7 +9,9 @@ from evenhand.data.references import Reference
 from evenhand.evidence.types import Evidence
 from evenhand.explain.explanation import Explanation
 from evenhand.gate.verdict import Verdict
+from evenhand.selection.choice import Choice
 from evenhand.training.candidates import Candidate
+from evenhand.training.combination import Combined
 from evenhand.training.leak_checks import LeakReport
 from tasks.data.balance import Balanced
 from tasks.data.partition import Parts
@@ -35,8 +37,11 @@ class Compared:
     results: Sequence[Result]
     evidence: Evidence
     winner: Candidate
+    choice: Choice
     leaks: LeakReport
     explanation: Explanation | None = None
+    bought: Combined | None = None
+    """What the combination of models gains, where there is one."""
 
     @property
     def winning(self) -> Result:

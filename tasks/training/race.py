@@ -25,7 +25,7 @@ from tasks.training.context import TrainingContext
 from tasks.training.evaluate import row_by_row, trained_share
 from tasks.training.results import evaluated_positions, oof_predictions
 from tasks.training.unit_runner import SubmittedUnits, UnitRunner
-from tasks.training.units import Unit
+from tasks.training.units import Unit, left_out_unit
 
 
 def run_race(runner: UnitRunner, grid: Sequence[Candidate]) -> tuple[dict[str, list[Unit]], dict[str, Stopped]]:
@@ -47,7 +47,8 @@ def run_race(runner: UnitRunner, grid: Sequence[Candidate]) -> tuple[dict[str, l
         runner.training.say(f"          {note}")
     racing = problem.racing and preset != "quick"
     protected = protected_fits(grid, problem, stacked=preset_stacking(problem, preset) is not None)
-    running = heaviest_first(fits(grid), counts)
+    left_out = [fit for fit in fits(grid) if fit.left_out]
+    running = heaviest_first([fit for fit in fits(grid) if not fit.left_out], counts)
     submitted = SubmittedUnits(runner, len(running) * len(folds), racing)
     stopped: dict[str, Stopped] = {}
     for done, fold in enumerate(folds):
@@ -65,7 +66,8 @@ def run_race(runner: UnitRunner, grid: Sequence[Candidate]) -> tuple[dict[str, l
             running = [fit for fit in running if fit.fit_name not in out]
             submitted.expected -= len(out) * (len(folds) - done)
         submitted.add([fit for fit in running if fit not in ahead], fold)
-    return submitted.wait_for(folds), stopped
+    unfitted = {fit.fit_name: [left_out_unit(fit, fold) for fold in folds] for fit in left_out}
+    return {**submitted.wait_for(folds), **unfitted}, stopped
 
 
 @task(name="race", task_run_name="race after {done} of {of} folds", cache_policy=NO_CACHE)

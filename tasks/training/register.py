@@ -52,5 +52,5 @@ def register_winner(
         logged = log_model(training.run_id, refitted.model, refitted.example, metadata=metadata)
         load_model(logged.uri, logged.sha256)  # what can't be loaded becomes no version
         registered = register(logged, training.run_id, training.model_name, own, tags)
-    refitted.model.path.unlink()  # the registry has a copy
+    refitted.model.remove()  # the registry has a copy
     return registered

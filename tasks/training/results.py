@@ -11,6 +11,7 @@ import numpy as np
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_key
 from evenhand.evidence.evaluation_rows import EvaluationRows
+from evenhand.evidence.influence import Influence
 from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import Scores
 from evenhand.postprocess.choose_calibration import CrossFittedCalibration, Shares, with_natural_proba
@@ -49,12 +50,14 @@ class Result:
     calibration: CrossFittedCalibration | None = None
     shipped: Shipped | None = None
     oof_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
-    """Classes that the decision rule chose, shape (n,); None if they are the most probable ones."""
+    """Classes that the decision rule chose, shape (n,); None without a score."""
     test_codes: np.ndarray | None = field(default=None, repr=False, compare=False)
     stopped: Stopped | None = None
     """Why the race stopped its fit: ``oof`` covers the folds done until then, and there is no ``test``."""
     beside: Scores | None = None
     """Scores of its baseline on the same rows, if the race stopped it."""
+    influence: Influence | None = field(default=None, repr=False, compare=False)
+    """Of the primary metric out of fold, where it is one of probabilities."""
 
     @property
     def fold_units(self) -> list[Unit]:

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from evenhand.errors import LeakFound
+from evenhand.errors import LeakFound, StorageError
 from evenhand.problem import REVIEW_KEYS, Problem
 from evenhand.problem.presets import Preset, registered_name
 from evenhand.text.printable import printable
 from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
+from tasks.processes.command_start import command_start
 from tasks.processes.memory import give_back
+from tasks.processes.training_folder import UNITS, new_folder, opened
 from tasks.registry.champion_alias import check_problem_file
 from tasks.registry.model_versions import ModelName, model_name
-from tasks.registry.store_model import MODEL_FILE
 from tasks.settings import ROOT, settings
 from tasks.tracking import training_runs
 from tasks.training.context import TrainingContext
+from tasks.training.kept.kept_fits import KeptFits
 
 T = TypeVar("T")
 
@@ -45,8 +45,12 @@ LIBRARIES = (
 )
 # A change of one of these may change a score, so their versions are part of a training's identity.
 DECISIVE = ("scikit-learn", "imbalanced-learn", "lightgbm", "numpy", "pandas", "scipy")
-TAG_LENGTH = 5_000  # the limit of all MLflow stores
-_DESCRIPTIVE = ("source", "title", "about", "licence")  # keys of a problem that change no result
+_DESCRIPTIVE = ("source", "title", "about", "licence", "analysis")  # keys of a problem that change no result
+
+
+def say(text: str) -> None:
+    """Print a line for the person who waits."""
+    print(printable(text, lines=True), flush=True)  # noqa: T201
 
 
 @dataclass
@@ -61,8 +65,12 @@ class Training:
     model_name: ModelName
     """Of its registered model."""
     run_id: str
+    kept: KeptFits | None = None
+    """Fits of earlier trainings; None keeps none."""
     seconds: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    open_folder: ExitStack = field(default_factory=ExitStack)
+    """Closing it removes what the units have left in the folder."""
 
     def context(self, parts: Parts) -> TrainingContext:
         """Return what steps and workers are given."""
@@ -70,11 +78,16 @@ class Training:
 
     def say(self, text: str) -> None:
         """Print a line for the person who waits."""
-        print(printable(text, lines=True), flush=True)  # noqa: T201
+        say(text)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the command began."""
+        return round(time.monotonic() - self.started, 2)
 
     def step(self, name: str, doing: str, work: Callable[..., T], *args: Any) -> T:
         """Print that a step begins, do it, and time it."""
-        self.say(f"[{time.monotonic() - self.started:5.0f} s] {doing}")
+        self.say(f"[{self.elapsed:5.0f} s] {doing}")
         give_back()  # memory of the last step
         begun = time.monotonic()
         done = work(*args)
@@ -82,29 +95,36 @@ class Training:
         return done
 
 
-FITTING, EVALUATION = (
-    ("tune", "cross_validate", "refit"),
-    ("evaluate", "stack", "score", "leak_sentinel", "compare", "gate"),
-)
+# Steps by what they are spent on; everything else is data and orchestration.
+SPENT_ON = {
+    "start": ("start",),
+    "fitting": ("tune", "cross_validate", "refit"),
+    "evaluation": ("evaluate", "stack", "score", "leak_sentinel", "compare", "explain", "gate"),
+    "logging and reports": ("log", "register", "report", "log_training"),
+}
 
 
 def breakdown(training: Training) -> list[str]:
-    """Sum up where the time of a training went: fits, their evaluation, and everything else."""
-    took = training.seconds
-    total = time.monotonic() - training.started
-    fitting, evaluation = (sum(took.get(name, 0.0) for name in names) for names in (FITTING, EVALUATION))
+    """Sum up where the time of a training went: start, fits, their evaluation, logging, and everything else."""
+    took, total = training.seconds, training.elapsed
+    sums = {what: sum(took.get(name, 0.0) for name in names) for what, names in SPENT_ON.items()}
     steps = ", ".join(f"{name} {value:.0f}" for name, value in took.items() if name != "total")
-    rest = total - fitting - evaluation
+    spent = ", ".join(f"{what} {seconds:.0f}" for what, seconds in sums.items())
+    rest = total - sum(sums.values())
+    read, fitted = training.kept.counts if training.kept else (0, 0)
+    kept = [f"{read + fitted} fits: {fitted} made here, {read} kept from earlier trainings"] if read else []
     return [
+        *kept,
         f"\nSeconds by step: {steps}",
-        f"Of {total:.0f} seconds: fitting {fitting:.0f}, evaluation {evaluation:.0f}, and {rest:.0f} for data, "
-        "orchestration, tracking and reporting together",
+        f"Of {total:.0f} seconds: {spent}, data and orchestration {rest:.0f}",
     ]
 
 
 @contextmanager
-def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Training]:
+def open_training(problem: Problem, preset: Preset, seed: int, reuse: bool = True) -> Iterator[Training]:
     """Make the training's folder and MLflow run; the run records how it ended.
+
+    With ``reuse`` False, kept fits are not read.
 
     Yields
     ------
@@ -116,27 +136,33 @@ def open_training(problem: Problem, preset: Preset, seed: int) -> Iterator[Train
         When another file governs the registered model; see
         :func:`tasks.registry.problem_rules.check_governing_file`.
     """
-    name = registered_name(problem.name, preset)
+    begun, name = command_start(), registered_name(problem.name, preset)
     check_problem_file(problem, model_name(name))
-    identifier, folder = _new_folder(name)
+    kept = KeptFits(say, reuse)
+    folder = new_folder(settings().runs, f"{datetime.now(UTC).strftime('%Y%m%d-%H%M%S')}-{name}")
+    identifier = folder.name
     run_id = training_runs.start_training(
         experiment=name,
         run_name=identifier,
         params={"problem": problem.name, "preset": preset, "seed": seed, "metric": problem.metric},
         tags={"synthetic": str(problem.synthetic).lower(), "training": identifier, "code": code_hash()},
     )
-    training = Training(identifier, folder, problem, preset, seed, model_name(name), run_id)
+    training = Training(identifier, folder, problem, preset, seed, model_name(name), run_id, kept, started=begun)
+    training.seconds["start"] = training.elapsed
+    training.open_folder.enter_context(opened(folder))
     try:
         yield training
     except BaseException as error:
         reason = printable(f"{type(error).__name__}: {error}", lines=True)
         with suppress(Exception):  # the first error is the one that the user must see
-            for model in folder.glob(f"units/*/{MODEL_FILE}"):  # of a winner that was not registered
-                model.unlink()
             if isinstance(error, LeakFound):
-                training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)[:TAG_LENGTH]})
+                training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)})
             training_runs.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
         raise
+    finally:
+        training.open_folder.close()  # what is finished is kept in the store
+        with suppress(StorageError):
+            kept.prune()
     training_runs.end_training(run_id, "FINISHED", None)
 
 
@@ -172,21 +198,8 @@ def versions() -> dict[str, str]:
 
 def point_latest(folder: Path) -> None:
     """Let ``runs/latest`` point at a training's folder, atomically."""
-    link = folder.parent / "latest"
-    temporary = folder.parent / f".latest-{os.getpid()}"
+    temporary = folder / UNITS / "latest"  # which goes with the units, should this process be killed here
+    temporary.parent.mkdir(exist_ok=True)
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(folder.name, target_is_directory=True)
-    temporary.replace(link)
-
-
-def _new_folder(name: str) -> tuple[str, Path]:
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    for attempt in range(1, sys.maxsize):
-        identifier = f"{stamp}-{name}" + (f"-{attempt}" if attempt > 1 else "")
-        folder = settings().runs / identifier
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return identifier, folder
-    raise AssertionError("unreachable")
+    temporary.replace(folder.parent / "latest")

@@ -108,10 +108,11 @@ def take(
     target, name, frame, other = problem.target.column, source.name, source.good, source.problem
     labels = class_labels(frame[other.target.column], other.target)
     columns = dict.fromkeys(column for one in sets for column in problem.features[one].columns)
-    columns |= dict.fromkeys([problem.split.holdout.column])
+    order = problem.split.holdout.order
+    columns |= {} if order is None else {order: None}
     rows = frame[list(columns)].assign(**{target: labels}).dropna(subset=[target])
     check_same_classes(name, sorted(rows[target].unique()), parts.classes)
-    older = rows[before_start(rows[problem.split.holdout.column], read_boundary(parts.trained_before))]
+    older = rows if order is None else rows[before_start(rows[order], read_boundary(parts.trained_before))]
     kept = without_own(older, own, [*columns, target], name)
     left_out = len(rows) - len(kept)
     if parts.share < 1:

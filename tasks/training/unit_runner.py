@@ -12,15 +12,14 @@ import numpy as np
 from prefect.futures import PrefectFuture, as_completed
 
 from evenhand.data.fold_names import HOLDOUT_FOLD, fold_label
-from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.report.table_model import decimal
 from evenhand.text.printable import printable
 from evenhand.training.candidates import Candidate
 from evenhand.training.presets import preset_folds
 from tasks.training.context import TrainingContext
-from tasks.training.fit import Refitted, fit, refit
+from tasks.training.fit import Refitted, Winner, fit, refit
 from tasks.training.training import Training
-from tasks.training.units import Unit, UnitWorkers
+from tasks.training.units import Unit, UnitWorkers, left_out_unit
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ class SubmittedUnits:
 
     def add(self, candidates: Sequence[Candidate], fold: int) -> None:
         """Submit the units of a fold."""
-        context, workers = self._runner.context, self._runner.workers
-        self._pending += [(fold, fit.submit(context, candidate, fold, workers)) for candidate in candidates]
+        context, workers, kept = self._runner.context, self._runner.workers, self._runner.training.kept
+        self._pending += [(fold, fit.submit(context, candidate, fold, workers, kept)) for candidate in candidates]
 
     def wait_for(self, folds: Sequence[int]) -> dict[str, list[Unit]]:
         """Wait until every unit of some folds is done.
@@ -86,10 +85,11 @@ class SubmittedUnits:
     def _print(self, unit: Unit) -> None:
         done = len(self._done)
         left = (time.monotonic() - self._started) / done * (self.expected - done)
+        how = "kept" if unit.read else f"{unit.fit_seconds:.1f} s"
         result = (
             f"skipped: {printable(unit.skipped or '')} "
             if unit.primary is None
-            else f"{self._runner.context.problem.metric} {decimal(unit.primary)}  {unit.fit_seconds:.1f} s"
+            else f"{self._runner.context.problem.metric} {decimal(unit.primary)}  {how}"
         )
         name = f"{unit.candidate.name:34s} {fold_label(unit.fold):15s}"
         most = "at most" if self._racing else "about"
@@ -104,13 +104,15 @@ def run_units(runner: UnitRunner, candidates: Sequence[Candidate], fold: int) ->
     dict of str to list of Unit
         The one unit of each candidate's name.
     """
-    submitted = SubmittedUnits(runner, len(candidates))
-    submitted.add(candidates, fold)
-    return submitted.wait_for([fold])
+    fitted = [candidate for candidate in candidates if not candidate.left_out]
+    unfitted = {one.fit_name: [left_out_unit(one, fold)] for one in candidates if one.left_out}
+    submitted = SubmittedUnits(runner, len(fitted))
+    submitted.add(fitted, fold)
+    return {**submitted.wait_for([fold]), **unfitted}
 
 
 def run_refits(
-    runner: UnitRunner, winner: Candidate, postprocessing: Postprocessing, candidates: Sequence[Candidate]
+    runner: UnitRunner, winner: Winner, candidates: Sequence[Candidate]
 ) -> tuple[Refitted, dict[str, list[Unit]]]:
     """Fit the winner on every training row and keep it; fit the other candidates at the same time.
 
@@ -119,8 +121,11 @@ def run_refits(
     Refitted, dict of str to list of Unit
         The winner, and the unit of each candidate's name.
     """
-    winning = refit.submit(runner.context, winner, postprocessing, runner.workers)
-    others = [candidate for candidate in candidates if candidate.fit_name != winner.fit_name]
+    winning, name = (
+        refit.submit(runner.context, winner, runner.workers, runner.training.kept),
+        winner.candidate.fit_name,
+    )
+    others = [candidate for candidate in candidates if candidate.fit_name != name]
     holdout_units = run_units(runner, others, HOLDOUT_FOLD)
     refitted: Refitted = winning.result()
-    return refitted, {**holdout_units, winner.fit_name: [refitted.unit]}
+    return refitted, {**holdout_units, name: [refitted.unit]}

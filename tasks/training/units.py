@@ -36,6 +36,10 @@ class Unit:
     """Findings of the leak sentinel; None where nothing was fitted."""
     nested: tuple[Path, ...] = ()
     """Of a stack: see :class:`evenhand.metrics.predictions.Predictions`."""
+    foreign: bool = False
+    """Whether it was read from a shared store, and a training of another home has fitted it."""
+    read: bool = False
+    """Whether it was read, not fitted."""
 
 
 class UnitWorkers(Protocol):
@@ -59,6 +63,11 @@ def run_unit(context: TrainingContext, candidate: Candidate, fold: int, together
     unit = record_unit(context, candidate, fold, outcome)
     trim()
     return unit
+
+
+def left_out_unit(candidate: Candidate, fold: int) -> Unit:
+    """Return the unit of a candidate that is not fitted, since it would be the same as another."""
+    return Unit(candidate, fold, 0.0, None, None, candidate.left_out, None)
 
 
 def record_unit(context: TrainingContext, candidate: Candidate, fold: int, outcome: Outcome) -> Unit:

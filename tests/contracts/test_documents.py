@@ -19,7 +19,7 @@ DOCUMENTS = sorted(
 CODE = ("evenhand", "tasks", "flows", "service", "benchmarks", "tests")
 FOLDERS = (*CODE, "docs", "infra", "notebooks", "problems", "expectations")
 PYTHON = sorted(path for top in CODE for path in (ROOT / top).rglob("*.py"))
-EXAMPLES = {"expectations/mytown.json"}  # files that a reader is asked to write
+EXAMPLES = {"expectations/mytown.json", "problems/mytown.yaml"}  # files that a reader is asked to write
 
 
 def _name(path):

@@ -32,7 +32,12 @@ class Deployed:
         (port,) = free_ports(1)
         own = {"PREFECT_HOME": str(self.folder / "prefect"), "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
         self.port = port
-        self.environment = {**os.environ, **own, "PREFECT_WORKER_QUERY_SECONDS": "1", **self.environment}
+        worker = {
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PYTHONPATH": str(ROOT),
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        }
+        self.environment = {**os.environ, **own, **worker, **self.environment}
         self.api = httpx.Client(base_url=own["PREFECT_API_URL"], trust_env=False, timeout=60)
 
     def start_server(self):
@@ -53,6 +58,12 @@ class Deployed:
                 stderr=STDOUT,
                 start_new_session=True,
             )
+
+    def kill_worker(self):
+        """Kill the worker and the flow runs that it has started."""
+        process = self.running.pop("worker")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)
 
     def kill(self):
         """Kill the server, the worker and all their processes."""
@@ -85,6 +96,7 @@ class Deployed:
     def deploy(self):
         self.prefect("work-pool", "create", "evenhand", "--type", "process")
         self.prefect("deploy", "--all")
+        self.prefect("automation", "create", "--from-file", "infra/automations.yaml")
 
     def flow_run(self, run_id):
         return self.api.get(f"/flow_runs/{run_id}").raise_for_status().json()
@@ -92,6 +104,10 @@ class Deployed:
     def flow_runs(self, flow):
         query = {"flows": {"name": {"any_": [flow]}}}
         return self.api.post("/flow_runs/filter", json=query).raise_for_status().json()
+
+    def heartbeats(self, run_id):
+        query = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run_id}"]}}
+        return self.api.post("/events/filter", json={"filter": query}).raise_for_status().json()["total"]
 
     def until(self, condition, description, timeout=240):
         """Wait until a condition returns something, and return it."""

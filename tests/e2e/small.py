@@ -43,5 +43,6 @@ def small_problem(**changes):
         },
         "models": [{"kind": "lightgbm", "params": {"n_estimators": 15}}],
         "strategies": ["none", "random_over"],
+        "decisions": ["argmax"],
         **changes,
     }

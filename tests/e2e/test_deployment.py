@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from tasks.monitoring.ask import emit_request
 from tasks.registry.ledger_text import open_ledger
 from tasks.registry.model_versions import model_name
 from tasks.settings import ROOT, settings
 from tasks.tracking.client import connect
 from tests.e2e.conftest import write_problem
 from tests.e2e.deployed import deployed
-from tests.edges.tiny_registry import PROBLEM, TinyRegistry, log
+from tests.edges.tiny_registry import MODEL, PROBLEM, TinyRegistry, log
 from tests.edges.trust.keys import declared, key_file
 
 FOLDERS = {"EVENHAND_HOME": "var", "EVENHAND_RUNS": "runs", "EVENHAND_PROBLEMS": "problems"}
@@ -175,3 +176,27 @@ def test_a_review_that_nobody_decides_in_time_expires_and_its_run_ends(deploymen
     assert (done["state_type"], done["state_name"]) == ("COMPLETED", "Expired")
     assert kinds("tiny")[-1] == "expiry"
     assert connect().get_model_version("evenhand-tiny", version).tags["review"] == "rejected"
+
+
+@pytest.mark.soak
+def test_a_run_whose_process_is_gone_is_crashed_within_three_minutes(deployment):
+    """While a suspended review, which has no process either, goes on waiting."""
+    problem = write_problem(deployment.folder, models=[{"kind": "lightgbm", "params": {"n_estimators": 20_000}}])
+    run_id = deployment.start_run("train/train-weekly", problem=str(problem), seed=9)
+    deployment.until(lambda: deployment.heartbeats(run_id), "the run sends a heartbeat")
+    deployment.kill_worker()
+    assert deployment.flow_run(run_id)["state_type"] == "RUNNING"
+    assert deployment.ended(run_id, timeout=180)["state_type"] == "CRASHED"
+    deployment.start_worker()
+
+
+def test_an_alarm_of_the_monitor_starts_a_training_that_knows_its_cause(deployment):
+    cause = "5" * 64
+    emit_request(MODEL, "1", "nowhere", cause)
+
+    def started():
+        return [run for run in deployment.flow_runs("train") if run["parameters"]["request"].get("cause") == cause]
+
+    (run,) = deployment.until(started, "the automation starts a training")
+    assert run["parameters"]["request"] == {"problem": "nowhere", "cause": cause}
+    assert deployment.ended(run["id"])["state_type"] == "FAILED"  # there is no such problem

@@ -13,12 +13,13 @@ from evenhand.report.evidence_text import METHODS_SHOWN, as_text
 from evenhand.training.candidates import fits
 from evenhand.training.presets import preset_candidates, preset_stacking
 from tasks.data.split import split
-from tasks.reporting.candidates import BEST_DRAWN, drawn_fits
+from tasks.reporting.candidates import drawn_fits
 from tasks.settings import settings
 from tasks.storage.store import write_frame
+from tasks.training.choose import choose
 from tasks.training.compare import compare
 from tasks.training.context import TrainingContext
-from tasks.training.evaluate import choose, evaluate_all, score_all
+from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.fit import fit
 from tasks.training.results import resampling_records, was_skipped
 from tasks.training.stack import stack, stack_holdout
@@ -63,8 +64,10 @@ def trained(tmp_path_factory):
     stacked = stack.fn(context, preset_stacking(problem, "full"), scored)
     holdout_units[stacked.candidate.fit_name] = [stack_holdout(context, stacked, holdout_units)]
     results = score_all.fn(context, [*scored, *stacked.results], holdout_units)
-    evidence = compare.fn(context, results)
-    yield SimpleNamespace(problem=problem, grid=grid, results=results, evidence=evidence, stacked=stacked)
+    winner, choice = choose(context, results)
+    evidence = compare.fn(context, results, choice)
+    parts = {"problem": problem, "grid": grid, "results": results, "evidence": evidence}
+    yield SimpleNamespace(**parts, stacked=stacked, winner=winner)
     patch.undo()
     settings.cache_clear()
 
@@ -95,7 +98,7 @@ def test_the_stack_is_one_of_the_compared_candidates(trained):
     assert name in [candidate.name for candidate in trained.evidence.candidates]
     ways = {candidate.method for candidate in trained.evidence.candidates if candidate.model == "stack"}
     assert ways == {"stack", "stack + multipliers", "stack + prior_power"}
-    assert choose(trained.problem, trained.results) in [result.candidate for result in trained.results]
+    assert trained.winner in [result.candidate for result in trained.results]
 
 
 def test_the_output_for_a_terminal_is_short(trained):
@@ -105,10 +108,10 @@ def test_the_output_for_a_terminal_is_short(trained):
     assert len(short) <= 35
     assert "methods that do less in comparison.md" in as_text(trained.evidence)
     assert METHODS_SHOWN == 20
-    winner = choose(trained.problem, trained.results)
-    drawn = drawn_fits(trained.results, winner, trained.problem, "full")
+
+
+def test_only_the_winner_and_its_baseline_get_figures_unasked(trained):
+    winner = trained.winner
+    drawn = drawn_fits(trained.results, winner)
     assert winner.fit_name in drawn
-    assert BEST_DRAWN <= len(drawn) <= BEST_DRAWN + 2
-    every = drawn_fits(trained.results, winner, trained.problem, "standard")
-    assert len(every) == len({result.candidate.fit_name for result in trained.results})
-    assert len(drawn_fits(trained.results, winner, trained.problem, "quick")) <= 2
+    assert len(drawn) <= 2

@@ -70,12 +70,12 @@ def test_the_default_store_of_mlflow_run_is_replaced_and_a_given_one_is_used(giv
 
 
 def test_every_parameter_of_an_entry_point_is_an_option_of_its_flow():
-    from flows.train import TrainRequest
+    from flows.requests import AnalyseRequest, TrainRequest
     from tasks.review.terminal import ReviewOptions
     from tasks.scoring.score_file import ScoreRequest
 
     entries = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
-    requests = {"train": TrainRequest, "promote": ReviewOptions, "score": ScoreRequest}
+    requests = {"train": TrainRequest, "analyse": AnalyseRequest, "promote": ReviewOptions, "score": ScoreRequest}
     assert set(entries) == set(requests)
     for name, entry in entries.items():
         assert f"python -m flows.{name} " in entry["command"]

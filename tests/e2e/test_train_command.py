@@ -14,11 +14,13 @@ import yaml
 
 from evenhand.errors import ProblemError
 from evenhand.report.summary import Summary
-from flows.train import TrainRequest, read_problem
+from flows.requests import TrainRequest
+from flows.train import read_problem
 from tasks.registry.champion_alias import settled_records
 from tasks.registry.load_model import load_model
 from tasks.settings import ROOT, settings
 from tests.e2e.conftest import train
+from tests.statements import contradictions
 
 
 def mlflow_runs(experiment):
@@ -47,6 +49,9 @@ def test_a_training_from_data_to_a_pending_review(finished):
     for name in ("comparison.md", "verdict.json", "resampling_records.json", "quality/quality.html"):
         assert (path.parent / name).stat().st_size > 0
     assert not (path.parent / "units").exists()
+    assert contradictions(path.parent) == []
+    assert first.expected.candidates == 2
+    assert first.expected.low < first.expected.value <= first.expected.out_of_fold
 
     assert first.leak_sentinel == "clean"
     leaks = json.loads((path.parent / "leak_sentinel.json").read_text())

@@ -33,10 +33,12 @@ class TransferData:
 
     frame: pd.DataFrame
     y: np.ndarray
-    when: pd.Series
+    when: pd.Series | None
 
     def not_after(self, newest: object) -> TransferData:
         """Keep the rows that are no newer than ``newest``, so that a fold learns nothing of its own future."""
+        if self.when is None:
+            return self
         kept = np.flatnonzero((self.when <= newest).fillna(False).to_numpy(dtype=bool))
         return TransferData(self.frame.iloc[kept], self.y[kept], self.when.iloc[kept])
 
@@ -64,7 +66,8 @@ def check_same_columns(problem: Problem, other: Problem, name: str, sets: Sequen
     """
     wanted, found = column_types(problem), column_types(other)
     of_sets = (column for one in sets for column in problem.features[one].columns)
-    read = list(dict.fromkeys([*of_sets, problem.split.holdout.column]))
+    order = problem.split.holdout.order
+    read = list(dict.fromkeys([*of_sets, *([order] if order else [])]))
     missing = [column for column in read if column not in found]
     if missing:
         raise ProblemError(f"models: first: {name} has no column {', '.join(missing)}, which {problem.name} reads")

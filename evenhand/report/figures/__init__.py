@@ -7,6 +7,7 @@ from evenhand.report.figures.curves import precision_recall, precision_recall_co
 from evenhand.report.figures.intervals import against_bound, ranked_candidates
 from evenhand.report.figures.matrices import confusion_matrix, feature_importance
 from evenhand.report.figures.style import to_png, to_svg
+from evenhand.report.figures.timeline import timeline
 
 __all__ = [
     "against_bound",
@@ -21,6 +22,7 @@ __all__ = [
     "reliability",
     "roc",
     "strategy_comparison",
+    "timeline",
     "to_png",
     "to_svg",
 ]

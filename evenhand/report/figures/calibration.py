@@ -15,62 +15,46 @@ from evenhand.report.figures.style import (
     INK,
     PALE,
     SECOND,
-    check_names,
     new_figure,
     panels,
     short,
     tidy,
 )
+from evenhand.report.fit_curves import ClassCalibration
 from evenhand.report.gate.details import Reliability
 
-CALIBRATION_BINS = 10
 MODELS = {"champion": GREY, "challenger": ACCENT}
 
 
-def calibration(
-    y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "", corrected: np.ndarray | None = None
-) -> Figure:
+def calibration(found: Sequence[ClassCalibration], note: str = "") -> Figure:
     """Draw the observed share against the predicted probability, one panel per class.
 
-    Arguments and errors as :func:`precision_recall`; with ``corrected``, of shape (n, K), the calibrated probabilities
-    are drawn, too. Points are ten bins with equal expected rows of the class, so that a rare class has points where it
-    is predicted, not ten at 0. The bars show the distribution of the predictions. Every panel has its own scale.
+    Where a class has calibrated probabilities, both are drawn. The bars show the distribution of the predictions. Every
+    panel has its own scale.
     """
-    check_names("classes", classes, proba.shape[1])
     figure = new_figure("Calibration: below the diagonal, probabilities are too high; above it, too low", note)
-    axes = panels(figure, len(classes))
-    for code, (ax, name) in enumerate(zip(axes, classes, strict=True)):
-        _reliability(ax, y == code, proba[:, code], None if corrected is None else corrected[:, code])
-        ax.set_title(short(name), fontsize=7.5, color=INK)
-    if corrected is not None:
+    axes = panels(figure, len(found))
+    for ax, one in zip(axes, found, strict=True):
+        _calibrated(ax, one)
+        ax.set_title(short(one.name), fontsize=7.5, color=INK)
+    if len(found[0].lines) > 1:
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", fontsize=7.5, frameon=False)
     figure.supxlabel("predicted probability", fontsize=8)
     figure.supylabel("observed share   (bars: spread of the predictions)", fontsize=8)
     return figure
 
 
-def _reliability(axes: Axes, positive: np.ndarray, values: np.ndarray, corrected: np.ndarray | None) -> None:
-    given = [("raw", values, SECOND if corrected is not None else ACCENT)]
-    given += [] if corrected is None else [("calibrated", corrected, ACCENT)]
-    points = [(name, colour, *_means(positive, some)) for name, some, colour in given]
-    top = min(1.0, max(0.01, *(max(*predicted, *observed) for _, _, predicted, observed in points)) * 1.08)
-    counts, edges = np.histogram(given[-1][1], bins=25, range=(0, top))
+def _calibrated(axes: Axes, found: ClassCalibration) -> None:
+    counts, top = found.spread, found.top
+    edges = np.linspace(0, top, len(counts) + 1)
     axes.stairs(counts / max(counts.max(), 1) * top * 0.35, edges, fill=True, color=PALE)
     axes.plot([0, top], [0, top], color=GREY, linewidth=0.8)
-    for name, colour, predicted, observed in points:
-        axes.plot(predicted, observed, "o-", color=colour, markersize=3, linewidth=1, label=name)
+    colours = (ACCENT,) if len(found.lines) == 1 else (SECOND, ACCENT)
+    for line, colour in zip(found.lines, colours, strict=True):
+        axes.plot(line.predicted, line.observed, "o-", color=colour, markersize=3, linewidth=1, label=line.label)
     axes.set(xlim=(0, top), ylim=(0, top))
     axes.locator_params(nbins=3)
     tidy(axes)
-
-
-def _means(positive: np.ndarray, values: np.ndarray) -> tuple[list[float], list[float]]:
-    """Return mean probability and observed share of bins with equal expected rows."""
-    order = np.argsort(values, kind="stable")
-    expected = np.cumsum(values[order])
-    cuts = np.searchsorted(expected, expected[-1] * np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
-    bins = [rows for rows in np.split(order, cuts) if len(rows)]
-    return [float(values[rows].mean()) for rows in bins], [float(positive[rows].mean()) for rows in bins]
 
 
 def reliability(models: Mapping[str, Reliability]) -> Figure:

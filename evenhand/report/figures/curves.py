@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,37 +16,24 @@ from evenhand.report.figures.style import (
     INK,
     PALE,
     SIZE,
-    TOGETHER,
-    check_names,
     line_style,
     new_figure,
     panels,
     short,
-    thinned,
     tidy,
 )
+from evenhand.report.fit_curves import TOGETHER, Curve, check_names, thinned
 
 # A panel is scaled to the precision from here on: the first few rows of a curve reach any height by chance.
 FIRST_RECALL = 0.05
 
 
-@dataclass(frozen=True)
-class _Curve:
-    name: str
-    label: str  # in its legend entry or panel, with the name
-    x: np.ndarray
-    y: np.ndarray
-    area: float
-    chance: tuple[tuple[float, float], tuple[float, float]]  # x and y of the line of a guessing model
-
-
-def precision_recall(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "") -> Figure:
+def precision_recall(curves: Sequence[Curve], classes: Sequence[str], note: str = "") -> Figure:
     """Draw precision against recall at every threshold, class by class.
 
     Parameters
     ----------
-    y : ndarray of int, shape (n,)
-    proba : ndarray, shape (n, K)
+    curves : sequence of Curve
     classes : sequence of K str
     note : str
         What data this is, and that it is synthetic if it is.
@@ -56,27 +41,11 @@ def precision_recall(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], n
     Returns
     -------
     Figure
-        One plot for up to seven classes, one panel per class for more, the highest average precision first.
-
-    Raises
-    ------
-    ValueError
-        If the names do not match the columns of ``proba``.
+        One plot for up to seven classes, one panel per class for more, in the order of the curves.
     """
-
-    def curve(name: str, positive: np.ndarray, values: np.ndarray) -> _Curve:
-        ranking = Ranking.of(positive, values)
-        tp, area, prior = ranking.true_positives, ranking.average_precision, positive.mean()
-        keep = thinned(len(tp))
-        x, height = (tp / tp[-1])[keep], ranking.precision[keep]
-        label = f"AP {area:.2f}, share {prior:.3f}"
-        return _Curve(name, label, np.append(0.0, x), np.append(height[0], height), area, ((0, 1), (prior, prior)))
-
-    curves = _curves(y, proba, classes, curve)
     figure = new_figure("Precision-recall, each class against the rest", note)
-    return _drawn(
-        figure, curves, classes, ("recall", "precision"), "share: a model that guesses stays at this precision"
-    )
+    key = "share: a model that guesses stays at this precision"
+    return _drawn(figure, curves, classes, ("recall", "precision"), key)
 
 
 def precision_recall_compared(
@@ -147,32 +116,13 @@ def _by_class(rows: np.ndarray, classes: Sequence[str], note: str) -> tuple[Figu
     return figure, axes
 
 
-def roc(y: np.ndarray, proba: np.ndarray, classes: Sequence[str], note: str = "") -> Figure:
-    """Draw true against false positive rate at every threshold; arguments and errors as :func:`precision_recall`."""
-
-    def curve(name: str, positive: np.ndarray, values: np.ndarray) -> _Curve:
-        ranking = Ranking.of(positive, values)
-        tp, fp, area = ranking.true_positives, ranking.false_positives, ranking.roc_auc
-        keep = thinned(len(tp))
-        negatives = max(int(fp[-1]), 1)
-        x, height = np.append(0.0, (fp / negatives)[keep]), np.append(0.0, (tp / tp[-1])[keep])
-        return _Curve(name, f"AUC {area:.2f}", x, height, area, ((0, 1), (0, 1)))
-
-    curves = _curves(y, proba, classes, curve)
+def roc(curves: Sequence[Curve], classes: Sequence[str], note: str = "") -> Figure:
+    """Draw true against false positive rate at every threshold; arguments as :func:`precision_recall`."""
     figure = new_figure("ROC, each class against the rest", note)
     return _drawn(figure, curves, classes, ("false positive rate", "true positive rate"), "grey: a model that guesses")
 
 
-def _curves(
-    y: np.ndarray, proba: np.ndarray, classes: Sequence[str], curve: Callable[[str, np.ndarray, np.ndarray], _Curve]
-) -> list[_Curve]:
-    """Return the curves of the classes that have rows, the largest area first."""
-    check_names("classes", classes, proba.shape[1])
-    found = [curve(name, y == code, proba[:, code]) for code, name in enumerate(classes) if (y == code).any()]
-    return sorted(found, key=lambda one: (math.isnan(one.area), -one.area, one.name))
-
-
-def _drawn(figure: Figure, curves: list[_Curve], classes: Sequence[str], axis: tuple[str, str], key: str) -> Figure:
+def _drawn(figure: Figure, curves: Sequence[Curve], classes: Sequence[str], axis: tuple[str, str], key: str) -> Figure:
     absent = [name for name in classes if name not in {curve.name for curve in curves}]
     key += "".join(f"; no rows of {short(name)}" for name in absent[:3]) + ("; ..." if len(absent) > 3 else "")
     if len(curves) <= TOGETHER:
@@ -182,10 +132,10 @@ def _drawn(figure: Figure, curves: list[_Curve], classes: Sequence[str], axis: t
     return figure
 
 
-def _together(figure: Figure, curves: list[_Curve], classes: list[str], axis: tuple[str, str], key: str) -> None:
+def _together(figure: Figure, curves: Sequence[Curve], classes: list[str], axis: tuple[str, str], key: str) -> None:
     axes = figure.subplots()
     for chance in {curve.chance for curve in curves}:
-        axes.plot(*chance, color=PALE, linewidth=0.9)
+        axes.plot((0, 1), chance, color=PALE, linewidth=0.9)
     for curve in curves:
         colour, dash = line_style(classes.index(curve.name))  # one colour a class in every figure
         label = f"{curve.label}  {short(curve.name, 34)}"
@@ -199,10 +149,10 @@ def _together(figure: Figure, curves: list[_Curve], classes: list[str], axis: tu
     )
 
 
-def _apart(figure: Figure, curves: list[_Curve], axis: tuple[str, str], key: str) -> None:
+def _apart(figure: Figure, curves: Sequence[Curve], axis: tuple[str, str], key: str) -> None:
     axes = panels(figure, len(curves), shared=True)
     for ax, curve in zip(axes, curves, strict=True):
-        ax.plot(*curve.chance, color=GREY, linewidth=0.8)
+        ax.plot((0, 1), curve.chance, color=GREY, linewidth=0.8)
         ax.plot(curve.x, curve.y, color=ACCENT, linewidth=1.3)
         ax.set_title(f"{short(curve.name)}\n{curve.label}", fontsize=7, color=INK)
         ax.set(xlim=(0, 1), ylim=(0, 1.01), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))

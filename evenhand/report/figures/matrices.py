@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evenhand.report.figures.style import ACCENT, GREY, INK, SIZE, check_names, new_figure, short, tidy
+from evenhand.report.figures.style import ACCENT, GREY, INK, SIZE, new_figure, short, tidy
+from evenhand.report.fit_curves import check_names
 
 MOST_FEATURES = 25
 

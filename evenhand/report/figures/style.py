@@ -7,10 +7,8 @@ import math
 import re
 import textwrap
 import threading
-from collections.abc import Sequence
 from html import escape
 
-import numpy as np
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -35,8 +33,6 @@ THEME = {
     **{"#000000": "--ink", INK: "--ink", GREY: "--mid", PALE: "--pale", "#ececec": "--grid", "#ffffff": "--paper"},
 }
 _svg_settings = threading.Lock()  # matplotlib's settings belong to the process
-TOGETHER = 7  # classes that share one plot; more get a panel each
-POINTS = 500  # of a curve
 
 
 def new_figure(title: str, note: str, size: tuple[float, float] = SIZE) -> Figure:
@@ -140,18 +136,3 @@ def panels(figure: Figure, n: int, columns: int | None = None, shared: bool = Fa
 def line_style(position: int) -> tuple[str, str]:
     """Return colour and dash of a line: the dash changes once all colours are used."""
     return PALETTE[position % len(PALETTE)], LINES[position // len(PALETTE) % len(LINES)]
-
-
-def thinned(n: int, limit: int = POINTS) -> np.ndarray:
-    """Choose at most ``limit`` of ``n`` positions, both ends included, denser at the start where curves bend."""
-    if n <= limit:
-        return np.arange(n)
-    half = limit // 2
-    near = np.geomspace(1, n, half) - 1
-    return np.unique(np.concatenate([near, np.linspace(0, n - 1, limit - half)]).astype(int))
-
-
-def check_names(what: str, names: Sequence[str], n: int) -> None:
-    """Raise ``ValueError`` unless there are ``n`` names, at least one."""
-    if len(names) != n or n == 0:
-        raise ValueError(f"{what}: found {len(names)} names for {n} of them; one each is needed, and at least one")

@@ -17,7 +17,7 @@ from evenhand.report.table_model import Cell, Table, facts, words
 MEANINGS = {
     "promote": "better than the champion",
     "promote (first)": "good enough to be the first champion",
-    "reject": "a condition fails",
+    "reject": "not better by the margin, or a condition fails",
     "insufficient evidence": "not promoted: these rows can't decide",
     "error": "not promoted: it could not be compared",
 }

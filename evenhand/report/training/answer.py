@@ -5,6 +5,7 @@ from __future__ import annotations
 from evenhand.evidence.bootstrap import Interval
 from evenhand.problem import LOWER_IS_BETTER
 from evenhand.report.candidate_row import row_name
+from evenhand.report.expected_score import expected_score
 from evenhand.report.table_model import decimal
 from evenhand.report.training.data import Report
 from evenhand.report.training.sentences import described, judged_rarest, metric_name
@@ -13,6 +14,12 @@ from evenhand.report.training.sentences import described, judged_rarest, metric_
 def answer(report: Report) -> tuple[str, str]:
     """Return two sentences: the result overall, and for the rarest class with enough rows."""
     return _overall(report), _rarest(report)
+
+
+def expected_overall(report: Report) -> str:
+    """Say what score the folds let expect of the winner; empty where that is not known."""
+    found = report.summary.expected
+    return expected_score(found, metric_name(report.problem.metric)) if found else ""
 
 
 def next_step(report: Report) -> str:
@@ -24,6 +31,8 @@ def next_step(report: Report) -> str:
         return f"Next: nothing; {version} passed the gate, and this problem needs no review (review: never)."
     if verdict.outcome == "error":
         return "Next: mend what the gate reports below and train again; nothing changes until then."
+    if verdict.acknowledgeable and verdict.review == "required":
+        return f"Next: a reviewer may acknowledge what no rows can decide, and approve {version} (make review)."
     if verdict.outcome == "insufficient evidence" and verdict.more_rows is not None:
         return f"Next: nothing changes; about {verdict.more_rows:,} more held-out rows would decide."
     return "Next: nothing changes; the reasons are below."
@@ -51,7 +60,7 @@ def _overall(report: Report) -> str:
     value = decimal(report.winner.test.metrics[metric])
     where = f"{report.summary.data.test_rows:,} held-out rows that no candidate was trained on"
     if report.baseline is None or report.baseline.test is None or measured.difference is None:
-        return f"{winner} is the best of {len(report.rows):,} candidates: {name} {value} on {where}."
+        return f"{winner} is the best of {len(report.rows):,} candidates out of fold: {name} {value} on {where}."
     before = decimal(report.baseline.test.metrics[metric])
     d = measured.difference
     better = metric not in LOWER_IS_BETTER

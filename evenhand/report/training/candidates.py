@@ -53,12 +53,14 @@ def leaderboard(report: Report) -> dict[str, Any] | None:
     return {
         "metric": name,
         "what": WHAT_IT_IS.get(metric, ""),
-        "intervals": report.evidence is not None,
+        "intervals": any(_bounded(report, row) for row in scored),
+        "unbounded": not all(_bounded(report, row) for row in scored),
         "drawn": to_svg(plot, "ranked", f"{name} of the best candidates") if plot else "",
         "best": _ranking(report, scored, 0, SHOWN),
         "rest": _ranking(report, scored, SHOWN, len(scored)) if len(scored) > SHOWN else None,
         "stopped": [f"{row_name(row)}: {row.stopped}" for row in report.rows if row.stopped is not None],
         "unscored": [f"{row_name(row)}: {row.skipped or 'not scored'}" for row in report.rows if row.oof is None],
+        "combination": report.summary.combination,
         "accuracy": _accuracy(report),
     }
 
@@ -131,12 +133,19 @@ def interval(report: Report, row: Row, on: EvaluationSet) -> Interval | None:
     found = report.evidence
     known = {one.name: one for one in found.candidates} if found else {}
     at = known[row_name(row)].on(on) if row_name(row) in known else None
-    if at is not None and math.isfinite(at.metrics[report.problem.metric].interval.low):
-        near = at.metrics[report.problem.metric].interval
-        return Interval(value, near.low, near.high)
+    near = at.metrics[report.problem.metric] if at is not None else None
+    # The evidence leaves classes with few rows out of its means: its bounds are then of another score.
+    if near is not None and math.isfinite(near.interval.low) and math.isclose(near.estimate, value, abs_tol=1e-9):
+        return near.interval.around(value)
     if row_name(row) == row_name(report.winner) and on == "test" and report.measured is not None:
         return report.measured.primary
     return Interval(value, value, value)
+
+
+def _bounded(report: Report, row: Row) -> bool:
+    """Whether a candidate's score out of fold is shown with an interval."""
+    found = interval(report, row, "oof")
+    return found is not None and found.low < found.high
 
 
 def _accuracy(report: Report) -> dict[str, Any] | None:

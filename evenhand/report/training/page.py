@@ -8,7 +8,7 @@ from typing import Any
 from evenhand.report.candidate_row import row_name
 from evenhand.report.rendering import render_page
 from evenhand.report.training import candidates, provenance, strategies, winner
-from evenhand.report.training.answer import answer, next_step, unconfirmed
+from evenhand.report.training.answer import answer, expected_overall, next_step, unconfirmed
 from evenhand.report.training.data import Report
 from evenhand.report.training.effects import effects, errors
 from evenhand.report.training.light import expected, largest_fall, light, scope
@@ -66,6 +66,7 @@ def report_page(report: Report) -> str:
         scope=scope(report),
         fall=largest_fall(report),
         answer=answer(report)[0],
+        expected=expected_overall(report),
         path=row_name(report.winner),
         next_step=next_step(report),
         links=report.links,

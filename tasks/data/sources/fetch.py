@@ -7,6 +7,8 @@ from pathlib import Path
 
 from evenhand.problem import (
     CsvSource,
+    ExcelSource,
+    GeoJsonSource,
     KaggleSource,
     PackageSource,
     ParquetSource,
@@ -15,7 +17,7 @@ from evenhand.problem import (
     SyntheticSource,
 )
 from tasks.data.sources.fetched import Fetched
-from tasks.data.sources.files import fetch_csv, fetch_parquet
+from tasks.data.sources.files import fetch_csv, fetch_excel, fetch_geojson, fetch_parquet
 from tasks.data.sources.kaggle import clear_kaggle, fetch_kaggle
 from tasks.data.sources.package import clear_package, fetch_package
 from tasks.data.sources.police_uk import fetch_police_uk
@@ -51,6 +53,8 @@ def clear_downloads(source: Source, cache: Path) -> None:
 
 
 fetch.register(CsvSource, fetch_csv)
+fetch.register(ExcelSource, fetch_excel)
+fetch.register(GeoJsonSource, fetch_geojson)
 fetch.register(KaggleSource, fetch_kaggle)
 fetch.register(PackageSource, fetch_package)
 fetch.register(ParquetSource, fetch_parquet)

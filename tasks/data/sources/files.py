@@ -1,4 +1,4 @@
-"""CSV and Parquet files on this machine: a path, or a glob of them."""
+"""CSV, Parquet, Excel and GeoJSON files on this machine: a path, a glob, or a folder of them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,61 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evenhand.errors import SourceError
-from evenhand.problem import CsvSource, ParquetSource
+from evenhand.problem import CsvSource, ExcelSource, GeoJsonSource, ParquetSource
+from tasks.data.sources.excel import read_excel
 from tasks.data.sources.fetched import Fetched, brief, check_unique, described, joined
+from tasks.data.sources.geojson import read_geojson
 from tasks.data.sources.text import read_csv
+
+ENDINGS = {
+    "csv": (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz"),
+    "parquet": (".parquet", ".pq"),
+    "excel": (".xlsx", ".xlsm"),
+    "geojson": (".geojson", ".json"),
+}
+"""Endings of the files of each kind; any other file is taken for a CSV."""
+
+
+def kind_of(path: str) -> str:
+    """Return the kind of source that reads a file or a glob by its ending, or a folder by what is in it.
+
+    Raises
+    ------
+    SourceError
+        When a folder holds files of no kind, or of two.
+    """
+    if not _is_folder(path):
+        return next((kind for kind, endings in ENDINGS.items() if path.lower().endswith(endings)), "csv")
+    names = sorted(each.name for each in Path(path).expanduser().iterdir() if each.is_file())
+    found = [kind for kind, endings in ENDINGS.items() if any(name.lower().endswith(endings) for name in names)]
+    if len(found) == 1:
+        return found[0]
+    what = f"files of {len(found)} kinds ({', '.join(found)})" if found else "no file that can be read"
+    raise SourceError(f"{path} is a folder with {what}; give a glob, such as {path.rstrip('/')}/*.csv")
 
 
 def fetch_csv(source: CsvSource, cache: Path) -> Fetched:
     """Rows of every matching CSV, in the order of their names."""
-    return read_files(
-        matching(source.path), source.path, lambda d, n: read_csv(d, n, source.delimiter, source.encoding)
-    )
+
+    def read(data: bytes, name: str) -> pa.Table:
+        return read_csv(data, name, source.delimiter, source.encoding, source.skip)
+
+    return read_files(matching(source.path, "csv"), source.path, read)
 
 
 def fetch_parquet(source: ParquetSource, cache: Path) -> Fetched:
     """Rows of every matching Parquet file, in the order of their names."""
-    return read_files(matching(source.path), source.path, read_parquet)
+    return read_files(matching(source.path, "parquet"), source.path, read_parquet)
+
+
+def fetch_excel(source: ExcelSource, cache: Path) -> Fetched:
+    """Rows of a sheet of every matching workbook, in the order of their names."""
+    return read_files(matching(source.path, "excel"), source.path, lambda d, n: read_excel(d, n, source.sheet))
+
+
+def fetch_geojson(source: GeoJsonSource, cache: Path) -> Fetched:
+    """Rows of every matching GeoJSON file, in the order of their names."""
+    return read_files(matching(source.path, "geojson"), source.path, read_geojson)
 
 
 def read_files(paths: list[Path], origin: str, read: Callable[[bytes, str], pa.Table]) -> Fetched:
@@ -36,22 +76,24 @@ def read_files(paths: list[Path], origin: str, read: Callable[[bytes, str], pa.T
     return joined(parts, origin if len(paths) == 1 else f"{origin} ({len(paths)} files)")
 
 
-def matching(pattern: str) -> list[Path]:
-    """Files that a path or a glob names, sorted.
+def matching(pattern: str, kind: str = "csv") -> list[Path]:
+    """Files that a path or a glob names, or that a folder has of a kind, sorted.
 
     Raises
     ------
     SourceError
-        When there is none, or the path is a folder.
+        When there is none.
     """
-    try:
-        path = Path(pattern).expanduser()
-        is_folder, exists = path.is_dir(), path.exists()
-    except (OSError, RuntimeError) as error:  # no permission on a folder above, a name too long, an unknown ~user
-        raise SourceError(f"{pattern} can't be looked up: {brief(error)}") from None
+    is_folder = _is_folder(pattern)
+    path = Path(pattern).expanduser()
     if is_folder:
-        raise SourceError(f"{pattern} is a folder; give a file, or a glob such as {pattern.rstrip('/')}/*.csv")
-    if exists:
+        inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        found = [each for each in inside if each.name.lower().endswith(ENDINGS[kind])]
+        if not found:
+            endings = ", ".join(ENDINGS[kind])
+            raise SourceError(f"{pattern} is a folder without a file that ends in {endings}; give a file or a glob")
+        return found
+    if path.exists():
         return [path]
     found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     files = [path for path in found if not path.is_dir()]
@@ -59,6 +101,15 @@ def matching(pattern: str) -> list[Path]:
         only = " but folders" if found else ""
         raise SourceError(f"{pattern} matches nothing{only}; paths start from {Path.cwd()}")
     return files
+
+
+def _is_folder(pattern: str) -> bool:
+    try:
+        path = Path(pattern).expanduser()
+        path.exists()
+        return path.is_dir()
+    except (OSError, RuntimeError) as error:  # no permission on a folder above, a name too long, an unknown ~user
+        raise SourceError(f"{pattern} can't be looked up: {brief(error)}") from None
 
 
 def read_bytes(path: Path) -> bytes:

@@ -6,10 +6,12 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
@@ -17,11 +19,13 @@ from evenhand.errors import SourceError
 from tasks.data.sources.fetched import brief, check_unique
 
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_SEP_LINE = re.compile(r"sep=.?", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _LARGEST_BLOCK = 2**31 - 1
 
 
-def read_csv(data: bytes, name: str, delimiter: str = ",", encoding: str = "utf-8") -> pa.Table:
+def read_csv(data: bytes, name: str, delimiter: str = ",", encoding: str = "utf-8", skip: int = 0) -> pa.Table:
     r"""Parse a CSV, gzipped or not.
 
     Parameters
@@ -32,11 +36,14 @@ def read_csv(data: bytes, name: str, delimiter: str = ",", encoding: str = "utf-
         Name of the file, for messages.
     delimiter, encoding : str
         As the problem's source says.
+    skip : int
+        Lines above the header that are left out.
 
     Returns
     -------
     pyarrow.Table
-        Every column is text. An empty cell is null; nothing else is, not even ``NA``.
+        Every column is text. An empty cell is null; nothing else is, not even ``NA``. A line ``sep=;`` before the
+        header and empty columns behind the last name are left out.
 
     Raises
     ------
@@ -49,15 +56,78 @@ def read_csv(data: bytes, name: str, delimiter: str = ",", encoding: str = "utf-
     >>> read_csv(b"age,city\n31,NA\n,York\n", "people.csv").to_pydict()
     {'age': ['31', None], 'city': ['NA', 'York']}
     """
-    text = _decoded(_unzipped(data, name), name, encoding)
-    header = _header(text, name, delimiter)
-    table = _parsed(text, header, name, delimiter)
+    text = _below(without_sep_line(decoded(unzipped(data, name), name, encoding)), skip)
+    found = next((row for _, row in _records(text[: 1 << 20], delimiter) if row), None)
+    if found is None:
+        raise SourceError(f"{name}: holds nothing below the {skip} lines that are left out")
+    header = _header(found, name, delimiter)
+    try:
+        table = _parsed(text, _numbered(found, len(header)), name, delimiter)
+    except SourceError:
+        shorter = _without_trailing(text, len(header), delimiter)
+        if shorter is None:
+            raise
+        table = _parsed(shorter, header, name, delimiter)
+    table = _without_unnamed(table, header, name)
     if table.num_rows == 0:
         raise SourceError(f"{name}: holds a header of {len(header)} columns and not one row")
     return table
 
 
-def _unzipped(data: bytes, name: str) -> bytes:
+def without_sep_line(text: str) -> str:
+    r"""Leave out the line that names the delimiter of a CSV to Excel.
+
+    Examples
+    --------
+    >>> without_sep_line("sep=;\r\na;b\r\n")
+    'a;b\r\n'
+    """
+    first = text.split("\n", 1)
+    return first[1] if len(first) == 2 and _SEP_LINE.fullmatch(first[0].strip("\r ")) else text
+
+
+def _below(text: str, skip: int) -> str:
+    """Empty the lines above the header; a message about a line has its number in the file."""
+    if not skip:
+        return text
+    rest = text.split("\n", skip)
+    return "\n" * skip + (rest[skip] if len(rest) > skip else "")
+
+
+def _numbered(found: list[str], named: int) -> list[str]:
+    """Return the header as Arrow would read it: columns behind the last name are unnamed."""
+    return [*found[:named], *("" for _ in found[named:])]
+
+
+def _without_unnamed(table: pa.Table, header: list[str], name: str) -> pa.Table:
+    """Leave out the columns behind the last name, as programs for tables write them; they must be empty."""
+    for number in range(len(header), table.num_columns):
+        full = table.column(number)
+        if full.null_count < len(full):
+            line = int(np.flatnonzero(full.is_valid().to_numpy(zero_copy_only=False))[0]) + 2
+            raise SourceError(
+                f"{name}: column {number + 1} has no name in the header, and line {line} has a value there; "
+                "name the column, or is a delimiter in an unquoted cell?"
+            )
+    return table.select(list(range(len(header)))) if table.num_columns > len(header) else table
+
+
+def _without_trailing(text: str, columns: int, delimiter: str) -> str | None:
+    """Return the CSV without empty fields behind its columns; None where other fields are too many or too few."""
+    if text.count('"') % 2:  # cut off
+        return None
+    written = io.StringIO(newline="")
+    writer = csv.writer(written, delimiter=delimiter, lineterminator="\n")
+    for _, row in _records(text, delimiter):
+        if row and (len(row) < columns or any(row[columns:])):
+            return None
+        if row:
+            writer.writerow(row[:columns])
+    return written.getvalue()
+
+
+def unzipped(data: bytes, name: str) -> bytes:
+    """Return the bytes of a file, unpacked if they are gzipped."""
     if not data.startswith(_GZIP):
         return data
     try:
@@ -66,9 +136,15 @@ def _unzipped(data: bytes, name: str) -> bytes:
         raise SourceError(f"{name}: is gzipped, but cut off or damaged ({error}); fetch it again") from None
 
 
-def _decoded(data: bytes, name: str, encoding: str) -> str:
+def decoded(data: bytes, name: str, encoding: str) -> str:
+    """Return the text of a file, or refuse what is none."""
     if data.startswith(b"PK\x03\x04"):
-        raise SourceError(f"{name}: is a zip archive or a spreadsheet, not a CSV; unpack it or save it as CSV")
+        raise SourceError(
+            f"{name}: is a zip archive or a spreadsheet, not a CSV; unpack it, or read it as Excel: it ends in .xlsx, "
+            "or the source has `kind: excel`"
+        )
+    if data.startswith(_OLD_EXCEL):
+        raise SourceError(f"{name}: is a workbook of an old Excel, not a CSV; save it as .xlsx or CSV")
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -96,8 +172,10 @@ def _wrong_encoding(data: bytes, name: str, encoding: str, error: UnicodeDecodeE
     )
 
 
-def _header(text: str, name: str, delimiter: str) -> list[str]:
-    header = next(row for _, row in _records(text[: 1 << 20], delimiter) if row)
+def _header(found: list[str], name: str, delimiter: str) -> list[str]:
+    header = list(found)
+    while len(header) > 1 and not header[-1].strip():
+        header.pop()
     check_unique(header, name)
     if len(header) == 1:
         for other, called in DELIMITERS.items():
@@ -135,9 +213,13 @@ def _parsed(text: str, header: list[str], name: str, delimiter: str) -> pa.Table
         )
     except pa.ArrowInvalid as error:
         raise SourceError(_ragged(text, header, name, delimiter) or f"{name}: {brief(error)}") from None
-    if table.column_names != header:  # else a column would have a type that was guessed
+    if _named(table.column_names) != _named(header):  # else a column would have a type that was guessed
         raise SourceError(f"{name}: the header can't be read: {table.column_names[:5]} or {header[:5]}")
     return table
+
+
+def _named(header: list[str]) -> list[str]:
+    return [name if name.strip() else "" for name in header]
 
 
 def _refuse_open_quote(text: str, name: str, delimiter: str) -> None:

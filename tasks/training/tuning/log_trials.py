@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 from evenhand.training.candidates import Candidate
 from evenhand.training.tuned_settings import Chosen, TrialRecord
-from tasks.tracking.candidate_runs import CandidateRun, log_candidate
+from tasks.tracking.candidate_runs import CandidateRun, ParentRun, log_candidate
 from tasks.training.tuning.study import study_rows
 
 
-def log_trials(candidate_run: str, candidate: Candidate, tags: Mapping[str, str]) -> None:
+def log_trials(candidate_run: ParentRun, candidate: Candidate, tags: Mapping[str, str]) -> None:
     """Write one finished run per trial: its settings, its inner scores, how it ended; each in one batch.
 
     Parameters
     ----------
-    candidate_run : str
-        Id of the run they belong to.
+    candidate_run : ParentRun
+        The run they belong to.
     candidate : Candidate
         Without studies nothing is written.
     tags : mapping
@@ -32,7 +32,9 @@ def reproducible(candidate: Candidate) -> dict[str, str]:
     return {"reproducible": str(all(c.reproducible for c in candidate.chosen)).lower()} if candidate.chosen else {}
 
 
-def _log_trial(run_id: str, where: str, chosen: Chosen, trial: TrialRecord, tags: Mapping[str, str]) -> None:
+def _log_trial(
+    candidate_run: ParentRun, where: str, chosen: Chosen, trial: TrialRecord, tags: Mapping[str, str]
+) -> None:
     metrics = {"rounds": float(trial.rounds), "fit_seconds": trial.seconds}
     metrics |= {f"inner_fold_{n}_{chosen.metric}": value for n, value in enumerate(trial.fold_values, start=1)}
     if trial.value is not None:
@@ -47,4 +49,4 @@ def _log_trial(run_id: str, where: str, chosen: Chosen, trial: TrialRecord, tags
         **({"chosen": "true"} if trial == chosen.best else {}),
     }
     name = f"{where}, trial {trial.number + 1}"
-    log_candidate(run_id, CandidateRun(name, trial.params, metrics, labels, seconds=trial.seconds))
+    log_candidate(candidate_run, CandidateRun(name, trial.params, metrics, labels, seconds=trial.seconds))

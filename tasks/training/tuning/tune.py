@@ -23,7 +23,7 @@ from evenhand.training.tuned_settings import Chosen
 from tasks.processes.pool import Workers
 from tasks.settings import settings
 from tasks.training.context import TrainingContext
-from tasks.training.training import DECISIVE, code_hash
+from tasks.training.kept.fit_code import FIT_CODE, fit_versions
 from tasks.training.tuning.study import study_fold, study_rows, tuning_of
 from tasks.training.unit_runner import UnitRunner
 from tasks.training.units import UnitWorkers, slug
@@ -114,8 +114,8 @@ def study_file(context: TrainingContext, candidate: Candidate, fold: int) -> Pat
         "tuning": tuning.model_dump(mode="json", exclude=_BUDGET),
         "space": {name: found.model_dump() for name, found in tuning.space_of(candidate.model).items()},
         "seed": context.seed,
-        "code": code_hash(),
-        "versions": {name: version(name) for name in (*DECISIVE, "optuna")},
+        "code": FIT_CODE,
+        "versions": {**fit_versions(), "optuna": version("optuna")},
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
     return settings().home / "tuning" / digest / f"{slug(candidate.fit_name)}_{fold}.journal"

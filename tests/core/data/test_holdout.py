@@ -83,8 +83,8 @@ def test_a_period_of_something_else_than_times_is_refused_with_what_to_write(val
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, "one of the two; neither is given"),
-        ({"start": 2021, "last": "1 year"}, "one of the two; start 2021 and last 1 year are given"),
+        ({}, "one of the three; none is given"),
+        ({"start": 2021, "last": "1 year"}, "one of the three; start 2021 and last 1 year are given"),
         ({"last": "a while"}, "last is 'a while'; write a number of days, months or years"),
         ({"last": "0 days"}, "last is '0 days'; write"),
         ({"last": "12"}, "last is '12'; write"),

@@ -108,8 +108,8 @@ PLAIN = {
 
 def test_features_training_and_scoring_are_in_the_time_zone_of_the_problem():
     problem = parse_problem(PLAIN | {"time_zone": ZONE}, "town")
-    assert column_types(problem)["when"] == ("time", None, ZONE)
-    assert expected_types(derived_suite(problem), problem)["noted"] == ("time", None, ZONE)
+    assert column_types(problem)["when"] == ColumnType("time", None, ZONE)
+    assert expected_types(derived_suite(problem), problem)["noted"] == ColumnType("time", None, ZONE)
     raw = pd.DataFrame({"when": _text(NIGHTS["mixed"])})
     typed, _ = parse_columns(raw, {"when": column_types(problem)["when"]})
     cells = TimeCells(parts=["hour", "dayofweek"]).fit(typed)

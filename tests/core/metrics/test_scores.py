@@ -17,7 +17,7 @@ from sklearn import metrics as sk
 
 from evenhand.metrics.checks import MetricsError
 from evenhand.metrics.ranking import Ranking
-from evenhand.metrics.scores import flat, metric_slugs, score, to_record
+from evenhand.metrics.scores import headline, metric_slugs, recalls, score, to_record
 from evenhand.problem import METRICS
 
 SETTINGS = settings(max_examples=40, deadline=None)
@@ -247,16 +247,19 @@ def test_record_is_plain_json_with_null_for_undefined():
     assert record["confusion"] == [[1, 1], [0, 0]]
 
 
-def test_flat_names_are_short_safe_and_finite():
-    found = score(np.array([0, 1, 1]), np.full((3, 3), 1 / 3), ["Auto Theft", "Drugs/Other (all)", "None here"])
-    values = flat(found, "oof")
+def test_the_few_metrics_of_a_run_are_safe_finite_and_begin_with_what_is_compared_first():
+    found = score(np.array([0, 1, 1]), np.full((3, 3), 1 / 3), ["Auto Theft", "Drugs/Other (all)", ".."])
+    values = headline(found, "oof", "g_mean") | recalls(found, "oof")
     assert values["oof_macro_f1"] == found.metrics["macro_f1"]
-    assert values["oof_f1_Auto_Theft"] == found.per_class["Auto Theft"].f1
-    assert values["oof_support_Drugs_Other_all"] == 2.0
-    assert "oof_f1_None_here" not in values
-    assert values["oof_support_None_here"] == 0.0
+    assert values["oof_g_mean"] == found.metrics["g_mean"]
+    assert values["oof_more_ece"] == found.metrics["ece"]
+    assert values["oof_recall_Auto_Theft"] == found.per_class["Auto Theft"].recall
+    assert sum(name.startswith("oof_recall_") for name in values) == 2, "no value of a class without rows"
     assert all(re.fullmatch(r"[A-Za-z0-9_.\-]+", name) and math.isfinite(value) for name, value in values.items())
-    assert "macro_f1" in flat(found, "")
+    names = sorted(headline(found, "oof", "macro_f1") | recalls(found, "oof") | headline(found, "test", "macro_f1"))
+    assert names[:2] == ["oof_average_precision", "oof_macro_f1"]
+    assert "oof_ece" in headline(found, "oof", "ece")
+    assert "oof_more_ece" not in headline(found, "oof", "ece")
 
 
 @SETTINGS

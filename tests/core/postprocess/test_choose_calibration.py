@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from evenhand.metrics.losses import log_losses
 from evenhand.metrics.predictions import Predictions
 from evenhand.metrics.scores import score
 from evenhand.postprocess.choose_calibration import (
@@ -98,6 +99,20 @@ def test_calibrated_probabilities_are_better_on_rows_not_fitted_on(methods):
     before = metrics_of(known.y, known.proba)
     assert after["log_loss"] < before["log_loss"] - 0.2
     assert after["ece"] < 0.03 < before["ece"]
+
+
+def test_a_calibration_ships_only_if_its_own_log_loss_out_of_fold_is_better():
+    """Few rows and hardly overconfident: the choice on all rows finds a gain that the choice on the others does not."""
+    chosen = shipped = 0
+    for seed in range(25):
+        known, _ = predictions_of(seed, 1.35, n=110)
+        found = cross_fit_calibration(ALL, known)
+        chosen += fit_calibration(ALL, known).name != "none"
+        if found.ships:
+            shipped += 1
+            gain = log_losses(known.y, known.proba) - log_losses(known.y, found.out_of_fold(known))
+            assert gain.mean() > gain.std() / len(gain) ** 0.5
+    assert 0 < shipped < chosen
 
 
 def test_only_the_methods_asked_for_are_tried():

@@ -25,7 +25,8 @@ from evenhand.report import figures
 from evenhand.report.candidate_row import Row
 from evenhand.report.figures import glyphs
 from evenhand.report.figures.intervals import Bar, Ranked
-from evenhand.report.figures.style import POINTS, STATUS, thinned
+from evenhand.report.figures.style import STATUS
+from evenhand.report.fit_curves import POINTS, calibration_curves, precision_recall_curves, roc_curves, thinned
 from evenhand.report.gate.details import reliability
 from evenhand.report.training.data import ClassCosts
 
@@ -61,9 +62,9 @@ def all_figures(classes: list[str], note: str = "") -> dict[str, Figure]:
     y, proba = drawn_from(classes)
     counts = {name: 10 * (at + 1) for at, name in enumerate(classes)}
     return {
-        "precision_recall": figures.precision_recall(y, proba, classes, note),
-        "roc": figures.roc(y, proba, classes, note),
-        "calibration": figures.calibration(y, proba, classes, note),
+        "precision_recall": figures.precision_recall(precision_recall_curves(y, proba, classes), classes, note),
+        "roc": figures.roc(roc_curves(y, proba, classes), classes, note),
+        "calibration": figures.calibration(calibration_curves(y, proba, classes), note),
         "confusion_matrix": figures.confusion_matrix(score(y, proba, classes).confusion, classes, note),
         "feature_importance": figures.feature_importance(classes, list(range(len(classes))), note),
         "class_counts": figures.class_counts(counts, {"capped": dict.fromkeys(classes, 10), "none": counts}, note),
@@ -188,7 +189,7 @@ def test_a_candidate_s_name_is_cut_before_its_decision_rule():
 @pytest.mark.parametrize("classes", [SHORT, LONG], ids=["together", "apart"])
 def test_curves_are_thin_and_say_the_area(classes):
     y, proba = drawn_from(classes, 5000)
-    figure = figures.precision_recall(y, proba, classes)
+    figure = figures.precision_recall(precision_recall_curves(y, proba, classes), classes)
     lines = [line for ax in figure.axes for line in ax.lines]
     assert max(len(line.get_xdata()) for line in lines) <= POINTS + 1
     for code in (0, len(classes) - 1):
@@ -197,13 +198,13 @@ def test_curves_are_thin_and_say_the_area(classes):
 
 def test_a_precision_recall_curve_ends_at_the_share_of_its_class():
     y, proba = drawn_from(SHORT)
-    [axes] = figures.precision_recall(y, proba, SHORT).axes
+    [axes] = figures.precision_recall(precision_recall_curves(y, proba, SHORT), SHORT).axes
     ends = {round(float(line.get_ydata()[-1]), 9) for line in axes.lines}
     assert ends == {round(float((y == code).mean()), 9) for code in range(5)}
 
 
 def test_roc_curves_run_from_corner_to_corner_and_never_fall():
-    [axes] = figures.roc(*drawn_from(SHORT), SHORT).axes
+    [axes] = figures.roc(roc_curves(*drawn_from(SHORT), SHORT), SHORT).axes
     for line in axes.lines:
         x, height = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
         assert (x[0], height[0], x[-1], height[-1]) == (0, 0, 1, 1)
@@ -214,16 +215,16 @@ def test_roc_curves_run_from_corner_to_corner_and_never_fall():
 def test_a_class_without_rows_is_named_instead_of_drawn():
     y, proba = drawn_from(SHORT)
     y[y == 3] = 0
-    for draw in (figures.precision_recall, figures.roc):
-        assert "no rows of Robbery" in texts(draw(y, proba, SHORT))
-    assert figures.to_png(figures.calibration(y, proba, SHORT))
+    for draw, curves in ((figures.precision_recall, precision_recall_curves), (figures.roc, roc_curves)):
+        assert "no rows of Robbery" in texts(draw(curves(y, proba, SHORT), SHORT))
+    assert figures.to_png(figures.calibration(calibration_curves(y, proba, SHORT)))
 
 
 def test_honest_probabilities_lie_on_the_diagonal():
     rng = np.random.default_rng(3)
     chance = rng.beta(0.5, 6, 40_000)
     y = (rng.random(len(chance)) < chance).astype(int)
-    axes = figures.calibration(y, np.column_stack([1 - chance, chance]), ["rest", "rare"]).axes[1]
+    axes = figures.calibration(calibration_curves(y, np.column_stack([1 - chance, chance]), ["rest", "rare"])).axes[1]
     points = next(line for line in axes.lines if line.get_marker() == "o")
     predicted, observed = np.asarray(points.get_xdata()), np.asarray(points.get_ydata())
     assert len(predicted) == 10
@@ -299,7 +300,7 @@ def test_names_are_drawn_as_they_are():
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: figures.roc(np.array([0]), np.array([[0.5, 0.5]]), ["a"]), "classes: found 1 names for 2"),
+        (lambda: roc_curves(np.array([0]), np.array([[0.5, 0.5]]), ["a"]), "classes: found 1 names for 2"),
         (lambda: figures.confusion_matrix(np.zeros((2, 3)), ["a", "b"]), r"found shape \(2, 3\)"),
         (lambda: figures.feature_importance(["a", "b"], [1.0, np.nan]), "found nan, needed finite"),
         (lambda: figures.feature_importance([], []), "found 0 names for 0"),
@@ -326,7 +327,7 @@ def test_threads_draw_at_once_and_get_what_one_gets_alone():
     y, proba = drawn_from(SHORT, 500)
 
     def draw() -> tuple[bytes, str]:
-        figure = figures.roc(y, proba, SHORT)
+        figure = figures.roc(roc_curves(y, proba, SHORT), SHORT)
         return figures.to_png(figure), figures.to_svg(figure, "roc", "ROC")
 
     alone = draw()

@@ -57,13 +57,6 @@ def test_a_class_that_is_missed_most_is_a_limit(whole):
     assert f"It misses {missed} of {worst}, more than of any other class." in model_card(whole)
 
 
-def test_drift_from_folds_to_the_held_out_period_is_a_limit(whole):
-    worse = dataclasses.replace(whole.winner, oof=whole.winner.test, test=whole.rows[2].test)
-    better = dataclasses.replace(whole.winner, oof=whole.rows[2].test, test=whole.winner.test)
-    assert "expect it to get worse" in model_card(dataclasses.replace(whole, winner=worse))
-    assert "expect it to get worse" not in model_card(dataclasses.replace(whole, winner=better))
-
-
 def test_names_are_text_whatever_they_hold():
     evil = report(classes=EVIL, title="a|b <i> [x](y)")
     markdown, (reader, _) = model_card(evil), read(model_card_page(evil))

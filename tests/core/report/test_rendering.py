@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_wheel_ships_every_file_that_is_not_code():
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    package = ROOT / "evenhand" / "report"
-    shipped = {path for pattern in config["package-data"]["evenhand.report"] for path in package.glob(pattern)}
+    data = {ROOT / name.replace(".", "/"): patterns for name, patterns in config["package-data"].items()}
+    shipped = {path for package, patterns in data.items() for pattern in patterns for path in package.glob(pattern)}
     other = {path for path in (ROOT / "evenhand").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
     assert other
     assert other <= shipped

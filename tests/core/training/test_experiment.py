@@ -275,7 +275,7 @@ def test_a_fit_that_fails_on_its_rows_names_candidate_fold_and_column(cell, faul
 
 def test_a_column_that_can_not_be_encoded_is_named_with_candidate_and_fold(monkeypatch):
     experiment = made()
-    monkeypatch.setattr(NumberCells, "_numbers", lambda self, rows: rows["z"].map("{}?".format).astype(float))
+    monkeypatch.setattr(NumberCells, "_typed", lambda self, rows: rows["z"].map("{}?".format).astype(float))
     with pytest.raises(ProblemError, match=r"^lightgbm / none, fold 3: columns 'x', 'z' can't be encoded: could not"):
         experiment.run(Candidate(MODELS[2], STRATEGIES[0]), 2)
 

@@ -69,7 +69,7 @@ def test_parquet_is_known_by_its_ending_however_it_is_written(tmp_path, own, end
 
 def test_a_csv_has_its_own_settings_where_the_source_is_of_another_kind(tmp_path):
     problem = load_problem(_problem(tmp_path, {"kind": "parquet", "path": "old.parquet"}), "new.CSV")
-    assert _settings(problem.source) == {"kind": "csv", "delimiter": ",", "encoding": "utf-8"}
+    assert (problem.source.kind, problem.source.delimiter, problem.source.encoding) == ("csv", ",", "utf-8")
     without = yaml.safe_load(Path(_problem(tmp_path, SEMICOLONS)).read_text(encoding="utf-8"))
     del without["source"]
     bare = tmp_path / "bare.YAML"

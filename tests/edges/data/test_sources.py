@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 from evenhand.errors import SourceError
 from evenhand.problem import (
     CsvSource,
+    ExcelSource,
+    GeoJsonSource,
     KaggleSource,
     Member,
     PackageSource,
@@ -25,6 +28,7 @@ from evenhand.problem import (
 )
 from tasks.data.problems import load_problem
 from tasks.data.sources.fetch import clear_downloads, fetch
+from tasks.data.sources.files import kind_of
 from tasks.data.sources.synthetic.us_homicides import us_homicides
 
 ONE = b"place,crime\nYork,Robbery\nLeeds,NA\n"
@@ -174,7 +178,9 @@ def test_the_file_with_other_columns_is_named(csv_file, tmp_path):
 
 def test_a_path_that_matches_nothing_or_a_folder(tmp_path):
     assert "matches nothing" in message(CsvSource(kind="csv", path=f"{tmp_path}/no/*.csv"), tmp_path)
-    assert "is a folder" in message(CsvSource(kind="csv", path=str(tmp_path)), tmp_path)
+    assert "is a folder without a file that ends in .csv" in message(
+        CsvSource(kind="csv", path=str(tmp_path)), tmp_path
+    )
     (tmp_path / "sub").mkdir()
     assert "but folders" in message(CsvSource(kind="csv", path=f"{tmp_path}/s*"), tmp_path)
 
@@ -585,3 +591,90 @@ def test_synthetic_says_so(cache):
 def test_a_kind_without_a_fetcher_is_a_fault_of_ours(cache):
     with pytest.raises(TypeError, match="int"):
         fetch(3, cache)
+
+
+# --- files as programs for tables and portals write them ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\na;b\n1;2\n;4\n",
+        "a;b;;\n1;2;;\n;4;;\n",
+        "a;b\n1;2;;\n;4;;\n",
+        "\ufeffsep=;\r\na;b;\r\n1;2;\r\n;4;\r\n",
+    ],
+)
+def test_what_programs_add_to_a_csv_is_left_out(csv_file, tmp_path, text):
+    frame = fetch(csv_file(text.encode(), delimiter=";"), tmp_path).frame
+    assert frame.fillna("-").to_dict("list") == {"a": ["1", "-"], "b": ["2", "4"]}
+
+
+def test_a_cell_beyond_the_last_name_is_refused_with_its_line(csv_file, tmp_path):
+    text = message(csv_file(b"a,b,\n1,2,\n3,4,5\n"), tmp_path)
+    assert "column 3 has no name in the header, and line 3 has a value there" in text
+
+
+def test_lines_above_the_header_and_the_numbers_of_lines(csv_file, tmp_path):
+    frame = fetch(csv_file(b"A title\n\na,b\n1,2\n", skip=2), tmp_path).frame
+    assert frame.to_dict("list") == {"a": ["1"], "b": ["2"]}
+    assert "line 5 has 3 fields" in message(csv_file(b"A title\n\na,b\n1,2\n1,2,3\n", skip=2), tmp_path)
+    assert "nothing below the 2 lines" in message(csv_file(b"A title\n\n", skip=2), tmp_path)
+
+
+def test_a_folder_is_all_its_files_of_the_kind(tmp_path):
+    for month in ("02", "01"):
+        (tmp_path / f"2024-{month}.csv").write_text(f"month,n\n{month},1\n")
+    (tmp_path / "readme.md").write_text("no rows")
+    found = fetch(CsvSource(kind="csv", path=str(tmp_path)), tmp_path / "cache")
+    assert found.frame["month"].tolist() == ["01", "02"]
+    assert kind_of(str(tmp_path)) == "csv"
+
+
+def test_a_sheet_of_a_workbook_keeps_numbers_and_times(tmp_path):
+    when = pd.to_datetime(["2024-01-01 03:00", "2024-01-02 00:00"])
+    frame = pd.DataFrame({"when": when, "n": [1, 2], "share": [0.5, None], "mixed": ["a", 1]})
+    path = tmp_path / "book.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame().to_excel(book, sheet_name="cover")
+        frame.to_excel(book, sheet_name="rows", index=False)
+    for sheet in (None, "rows"):
+        read = fetch(ExcelSource(kind="excel", path=str(path), sheet=sheet), tmp_path).frame
+        assert read["when"].tolist() == when.tolist()
+        assert (read["n"].tolist(), read["share"].fillna(-1).tolist()) == ([1, 2], [0.5, -1])
+        assert read["mixed"].tolist() == ["a", "1"]
+    assert "no sheet 'other'; there is 'cover', 'rows'" in message(
+        ExcelSource(kind="excel", path=str(path), sheet="other"), tmp_path
+    )
+    path.write_bytes(path.read_bytes()[:200])
+    assert "a zip archive without a workbook" in message(ExcelSource(kind="excel", path=str(path)), tmp_path)
+
+
+def _points(*geometries):
+    features = [{"type": "Feature", "properties": {"n": i}, "geometry": g} for i, g in enumerate(geometries)]
+    return json.dumps({"type": "FeatureCollection", "features": features})
+
+
+def test_points_are_rows_with_degrees(tmp_path):
+    path = tmp_path / "town.geojson"
+    path.write_text(_points({"type": "Point", "coordinates": [-75.1, 40.2]}, None))
+    frame = fetch(GeoJsonSource(kind="geojson", path=str(path)), tmp_path).frame
+    assert frame.fillna(0).to_dict("list") == {"n": [0, 1], "longitude": [-75.1, 0], "latitude": [40.2, 0]}
+
+
+NO_POINTS = {
+    "no json": ("{", "is no GeoJSON"),
+    "other json": ('[{"a": 1}]', "no FeatureCollection"),
+    "no feature": ('{"type": "FeatureCollection", "features": []}', "without a feature"),
+    "a line": (_points({"type": "LineString", "coordinates": [[1, 2], [3, 4]]}), "feature 1 is a LineString"),
+    "projected": (_points({"type": "Point", "coordinates": [630000.0, 4830000.0]}), "are no degrees"),
+    "text": (_points({"type": "Point", "coordinates": ["a", "b"]}), "has the coordinates"),
+}
+
+
+@pytest.mark.parametrize("case", NO_POINTS)
+def test_what_is_no_geojson_of_points_is_one_clear_error(tmp_path, case):
+    text, expected = NO_POINTS[case]
+    path = tmp_path / "town.geojson"
+    path.write_text(text)
+    assert expected in message(GeoJsonSource(kind="geojson", path=str(path)), tmp_path)

@@ -18,7 +18,7 @@ def training(folder):
         0,
         "small",
         "run",
-        {"validate": 2.0, "cross_validate": 30.0, "refit": 10.0, "score": 5.0},
+        {"start": 4.0, "validate": 2.0, "cross_validate": 30.0, "refit": 10.0, "score": 5.0, "log": 3.0},
     )
 
 
@@ -45,4 +45,4 @@ def test_the_breakdown_adds_up(tmp_path):
     steps, whole = breakdown(done)
     assert "cross_validate 30" in steps
     numbers = [int(number) for number in re.findall(r"\d+", whole)]
-    assert numbers == [60, 40, 5, 15]
+    assert numbers == [60, 4, 40, 5, 3, 8]

@@ -12,6 +12,7 @@ from evenhand.problem import parse_problem
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.storage.store import write_frame
+from tasks.training.choose import choose
 from tasks.training.compare import compare
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all
@@ -66,7 +67,7 @@ def trained(p, folder):
 
     scored = evaluate_all.fn(context, grid, units(context.fold_numbers))
     results = score_all.fn(context, scored, units([HOLDOUT_FOLD]))
-    return results, compare.fn(context, results)
+    return results, compare.fn(context, results, choose(context, results)[1])
 
 
 def test_figures_are_those_of_the_scores_and_the_file_says_the_same(tmp_path):

@@ -17,9 +17,10 @@ from tasks.reporting.draw import draw_fit, draw_strategies
 from tasks.reporting.finish import _candidate_summary
 from tasks.storage.store import write_frame
 from tasks.training import race
+from tasks.training.choose import choose
 from tasks.training.compare import compare
 from tasks.training.context import TrainingContext
-from tasks.training.evaluate import choose, evaluate_all, score_all
+from tasks.training.evaluate import evaluate_all, score_all
 from tasks.training.fit import fit
 from tasks.training.unit_runner import UnitRunner
 
@@ -131,20 +132,24 @@ def test_no_race_runs_every_fold_and_the_winner_is_the_same(trained, tmp_path, m
     assert stopped == {}
     assert {len(units) for units in fold_units.values()} == {4}
     whole = evaluate_all.fn(context, grid, fold_units)
-    assert choose(PROBLEM, whole) == choose(PROBLEM, results)
+    won, choice = choose(context, whole)
+    raced_won, raced_choice = choose(context, results)
+    assert won == raced_won
+    assert choice.candidates == raced_choice.candidates + 1
+    assert choice.expected.estimate == pytest.approx(raced_choice.expected.estimate, abs=0.01)
     same = {r.candidate.name: r.oof.metrics for r in whole}
     assert all(r.oof.metrics == same[r.candidate.name] for r in results if r.stopped is None)
 
 
 def test_a_stopped_candidate_has_scores_of_its_folds_no_rank_and_no_test(trained):
-    *_, results = trained
+    _, context, *_, results = trained
     far = next(result for result in results if result.candidate.name == FAR)
     assert far.test is None
     assert 0 < far.oof.confusion.sum() < next(r.oof.confusion.sum() for r in results if not r.stopped)
     assert far.beside.confusion.sum() == far.oof.confusion.sum()
-    won = choose(PROBLEM, results)
+    won, _ = choose(context, results)
     best = next(result.oof for result in results if result.candidate == won)
-    assert choose(PROBLEM, [replace(far, oof=best), *results]) == won
+    assert choose(context, [replace(far, oof=best), *results])[0] == won
     table = [result.row() for result in results]
     against = baseline_against_resampled(table, "macro_f1").set_index(["model", "strategy", "decision"])
     line = against.loc[("lightgbm", "random_over", "argmax")]
@@ -184,7 +189,7 @@ def test_every_strategy_of_the_evidence_family_is_scored_and_drawn_on_the_held_o
 
 def test_a_run_names_the_conclusion_on_each_evaluation_set(trained):
     _, context, _, _, results = trained
-    evidence = compare.fn(context, results)
+    evidence = compare.fn(context, results, choose(context, results)[1])
     helped = conclusions(evidence, evidence.candidate("lightgbm / none / multipliers"))
     difference = evidence.candidate("lightgbm / none / multipliers").difference("test", "macro_f1")
     assert set(helped) == {"conclusion out of fold", "conclusion held-out period"}
@@ -194,7 +199,7 @@ def test_a_run_names_the_conclusion_on_each_evaluation_set(trained):
 
 def test_its_evidence_is_of_the_rows_that_both_have(trained):
     _, context, _, _, results = trained
-    evidence = compare.fn(context, results)
+    evidence = compare.fn(context, results, choose(context, results)[1])
     far = next(result for result in results if result.candidate.name == FAR)
     found = evidence.candidate(FAR)
     assert found.oof.folds == far.folds_done

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.registry.store_model import log_model, write_model
 from tasks.reporting.candidates import draw
+from tasks.reporting.curves import curves_of
 from tasks.reporting.draw import draw_fit
 from tasks.settings import ROOT, settings
 from tasks.storage.store import read_frame, write_frame
@@ -164,12 +164,12 @@ def test_candidates_of_a_fit_share_its_correction_and_everything_repeats(world):
 
 
 def test_the_figure_of_a_fit_shows_both(world):
-    png = to_png(draw_fit(world.context, world.results[0])["calibration"])
+    png = to_png(draw_fit(curves_of(world.context, world.results[0]))["calibration"])
     assert struct.unpack(">II", png[16:24])[0] >= 800
     unchanged = PROBLEM.model_copy(update={"calibration": ("none",)})
     plain = evaluate_all.fn(TrainingContext(world.parts, unchanged, 0, Path()), world.grid[:1], world.units)[0]
     assert plain.shipped.oof is plain.oof
-    assert to_png(draw_fit(replace(world.context, problem=unchanged), plain)["calibration"]) != png
+    assert to_png(draw_fit(curves_of(replace(world.context, problem=unchanged), plain))["calibration"]) != png
 
 
 @pytest.mark.parametrize(("at_once", "expected"), [(4_000_000, 2), (1, 1)], ids=["few rows", "many rows"])
@@ -185,12 +185,9 @@ def test_fits_of_many_rows_are_drawn_one_after_the_other(world, monkeypatch, at_
         with lock:
             side_by_side -= 1
 
-    monkeypatch.setattr("tasks.reporting.candidates.draw_files", drawing)
-    monkeypatch.setattr("tasks.reporting.candidates._here", threading.BoundedSemaphore(2))
     monkeypatch.setattr("tasks.training.results.cores", lambda: 2)
     monkeypatch.setattr("tasks.training.results.PROBABILITIES_AT_ONCE", at_once)
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda result: draw.fn(world.context, [result]), world.results[:3]))
+    draw.fn(world.context, [(drawing, [result]) for result in world.results[:3]])
     assert most == expected
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from evenhand.data.fold_names import HOLDOUT_FOLD
 from evenhand.metrics.scores import score, to_record
+from evenhand.postprocess.choose_calibration import Calibration
+from evenhand.postprocess.postprocessing import Postprocessing
 from evenhand.problem import Problem
-from evenhand.problem.models import Stacking
+from evenhand.problem.models import COMBINATION, Stacking
 from evenhand.training.candidates import candidates, fits
 from tasks.data.split import split
 from tasks.registry.load_model import load_model
@@ -20,9 +22,10 @@ from tasks.storage.store import read_frame, write_frame
 from tasks.tracking import training_runs
 from tasks.training.context import TrainingContext
 from tasks.training.evaluate import evaluate_all, score_all, winning_postprocessing
-from tasks.training.fit import fit
+from tasks.training.fit import Winner, fit
+from tasks.training.kept.kept_fits import KeptFits
 from tasks.training.results import oof_predictions
-from tasks.training.stack import refit_stack, stack, stack_holdout
+from tasks.training.stack import choose_winner, refit_stack, stack, stack_holdout
 
 PROBLEM = Problem.model_validate(
     {
@@ -121,7 +124,7 @@ def test_the_stored_stack_answers_as_it_was_judged(world):
     y = pd.Categorical(holdout.kind, categories=world.parts.classes).codes.astype(int)
     for result in stacks(world):
         ending = winning_postprocessing(world.context, result.candidate, world.stacked.units)
-        whole, units = refit_stack.fn(world.context, world.stacked, ending)
+        whole, units = refit_stack.fn(world.context, world.stacked, Winner(world.stacked.candidate, ending, ()))
         assert set(units) == {world.stacked.candidate.fit_name, *(m.fit_name for m in world.stacked.candidate.members)}
         assert sorted(whole.example.columns) == ["place", "x", "z"]
         logged = log_model(run_id, whole.model, whole.example)
@@ -129,6 +132,42 @@ def test_the_stored_stack_answers_as_it_was_judged(world):
         codes = pd.Categorical(model.predict(holdout), categories=world.parts.classes).codes
         answered = score(y, model.predict_proba(holdout), world.parts.classes, codes.astype(int))
         assert to_record(answered) == to_record(result.shipped.test)
+
+
+def test_a_kept_stack_has_the_same_bytes_and_fits_nothing(world):
+    (result, *_), found = stacks(world), []
+    ending = winning_postprocessing(world.context, result.candidate, world.stacked.units)
+    members = [unit for one in world.scored for unit in one.fold_units if one.candidate in result.candidate.members]
+    winner, kept = Winner(world.stacked.candidate, ending, (*world.stacked.units, *members)), KeptFits(print)
+    for _ in range(2):
+        whole, units = refit_stack.fn(world.context, world.stacked, winner, None, kept)
+        found.append((whole.model.path.read_bytes(), whole.model.columns, list(whole.example.columns), sorted(units)))
+        assert whole.unit.probabilities.read_bytes() == units[result.candidate.fit_name][0].probabilities.read_bytes()
+    assert found[0] == found[1]
+    assert kept.counts == (2, 2)
+
+
+def test_weights_are_stored_too(world):
+    context = TrainingContext(world.parts, PROBLEM, 0, world.home / "weights")
+    made = stack.fn(context, COMBINATION, world.scored)
+    assert {member.strategy.kind for member in made.candidate.members} == {"none"}
+    rule = winning_postprocessing(context, made.results[0].candidate, made.units).rule
+    uncorrected = Postprocessing(rule, Calibration(prior=False, calibrator=None), "calibrated")
+    whole, units = refit_stack.fn(context, made, Winner(made.candidate, uncorrected, tuple(made.units)))
+    logged = log_model(training_runs.start_training("toy", "weighted", {"seed": 0}, {}), whole.model, whole.example)
+    proba = load_model(logged.uri, logged.sha256).predict_proba(read_frame(world.parts.holdout))
+    (unit,) = units[made.candidate.fit_name]
+    assert np.allclose(proba, np.load(unit.probabilities))
+
+
+def test_the_combination_wins_where_it_is_worth_its_members(world):
+    winner, choice, bought = choose_winner(world.context, world.results, world.stacked)
+    assert bought.combination in [result.candidate.name for result in stacks(world)]
+    assert bought.preferred  # its members know different things
+    assert winner.name == choice.name == bought.combination
+    alone, choice, nothing = choose_winner(world.context, world.scored, None)
+    assert alone.name == choice.name == bought.single
+    assert nothing is None
 
 
 def test_no_rule_or_correction_learns_from_the_rows_it_is_judged_on(world):

@@ -1,4 +1,4 @@
-"""The process that opened an MLflow run, stored as tags, so that a run of a killed process can be recognised."""
+"""Who owns an MLflow run, a folder or a flow run: a process, as tags by which a killed one can be recognised."""
 
 from __future__ import annotations
 
