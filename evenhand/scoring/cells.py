@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,17 @@ _NUMBERS = frozenset({int, float, type(None)})
 _TEXTS = frozenset({str, type(None)})
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-_ISO = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
+_CODES = {
+    "%Y": "(?P<year>[0-9]{4})",
+    "%m": "(?P<month>[0-9]{2})",
+    "%d": "(?P<day>[0-9]{2})",
+    "%H": "(?P<hour>[0-9]{2})",
+    "%M": "(?P<minute>[0-9]{2})",
+    "%S": "(?P<second>[0-9]{2})",
+}
+_ISO = re.compile(
+    f"{_CODES['%Y']}-{_CODES['%m']}-{_CODES['%d']}(?:[T ]{_CODES['%H']}:{_CODES['%M']}(?::{_CODES['%S']})?)?"
+)
 _YEARS = range(1700, 2200)  # every resolution of pandas holds them
 
 
@@ -75,14 +86,17 @@ def read_column(cells: Cells, kind: ColumnType, name: str) -> ReadColumn:
         if numbers is not None and not np.isinf(numbers).any():
             return ReadColumn(numbers)
     elif kind.kind == "text":
+        if found <= _TEXTS:  # values repeat, and each is spelled once
+            texts = {cell: None if cell is None else canonical_text(cell) or None for cell in set(cells)}
+            return ReadColumn([texts[cell] for cell in cells])
         if found <= _SCALARS and not any(cell != cell for cell in cells):  # noqa: PLR0124 - NaN differs from itself
             return ReadColumn([None if cell is None else canonical_text(cell) or None for cell in cells])
     elif kind.kind == "time" and found <= _TEXTS:
         format_ = kind.format
         if not isinstance(format_, tuple) and format_ not in (*EPOCHS, ISO):
-            times = [_plain_time(cell, format_) for cell in cells]
-            if "" not in times:
-                return ReadColumn(times)
+            times = {cell: _plain_time(cell, format_) for cell in set(cells)}
+            if "" not in times.values():
+                return ReadColumn([times[cell] for cell in cells])
     return _parsed(as_series(cells, name), kind, name)
 
 
@@ -139,16 +153,30 @@ def _plain_time(cell: str | None, format_: str | None) -> Any:
     text = None if cell is None else cell.strip()
     if not text:
         return None
+    pattern = _ISO if format_ is None else _pattern(format_)
+    match = pattern.fullmatch(text) if pattern is not None else None
+    if match is None:
+        return ""
+    found = {part: int(digits) for part, digits in match.groupdict("0").items()}
+    hour, minute, second = (found.get(part, 0) for part in ("hour", "minute", "second"))
     try:
-        if format_ is None:
-            time = datetime.fromisoformat(text) if _ISO.fullmatch(text) else None
-        else:
-            time = None if "%z" in format_ else datetime.strptime(text, format_)
-            if time is not None and time.strftime(format_) != text:
-                time = None
-    except ValueError:
-        time = None
-    return time if time is not None and time.year in _YEARS else ""
+        time = datetime(found["year"], found["month"], found["day"], hour, minute, second)
+    except ValueError:  # the 30th of February, or a leap second
+        return ""
+    return time if time.year in _YEARS else ""
+
+
+@cache
+def _pattern(format_: str) -> re.Pattern[str] | None:
+    """Return the pattern of a format of whole dates with all their digits; None for any other, as one of names.
+
+    It takes a tenth of the time of ``strptime``, which also reads what lacks a zero.
+    """
+    parts = re.findall(r"%.|[^%]+|%", format_)
+    codes = [part for part in parts if part.startswith("%")]
+    if not set(codes) <= set(_CODES) or len(set(codes)) < len(codes) or not {"%Y", "%m", "%d"} <= set(codes):
+        return None
+    return re.compile("".join(_CODES.get(part) or re.escape(part) for part in parts))
 
 
 def _parsed(column: pd.Series, kind: ColumnType, name: str) -> ReadColumn:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from evenhand.data.schema import ColumnType, parse_columns
 from evenhand.features.encoder import build_encoder
 from evenhand.metrics.predictions import Predictions
 from evenhand.models import build_model
@@ -15,6 +16,7 @@ from evenhand.postprocess.calibrators import Temperature
 from evenhand.postprocess.fit_rules import fit_rule
 from evenhand.postprocess.rules import LargestWeighted
 from evenhand.problem import CapacityDecision, ModelSpec, parse_problem
+from evenhand.scoring.cells import part_of, read_column
 from evenhand.scoring.encode_rows import is_direct
 from evenhand.scoring.model import FittedCandidate
 from evenhand.scoring.row_scorer import RowScorer
@@ -189,6 +191,30 @@ def test_the_encoder_of_a_problem_is_read_directly_step_by_step():
     assert is_direct(MODEL.encoder)
     assert len(scorer._encoder._steps) == len(MODEL.encoder.steps[0][1].transformers_)
     assert scorer.is_quick
+
+
+@pytest.mark.parametrize(
+    ("format_", "text"),
+    [
+        ("%Y/%m/%d %H:%M:%S+00", "2016/07/08 04:05:06+00"),
+        ("%d.%m.%Y", "08.07.2016"),
+        ("%Y%m%d", "20160708"),
+        ("%m/%d/%y", "07/08/16"),
+        ("%d %b %Y", "08 Jul 2016"),
+        ("%H:%M", "04:05"),
+        ("%Y-%m-%dT%H:%M:%S%z", "2016-07-08T04:05:06+0200"),
+        (None, "2016-07-08T04:05"),
+    ],
+)
+@pytest.mark.parametrize("change", [str, lambda text: text.replace("0", "", 1), lambda text: text.replace("07", "13")])
+def test_times_of_every_format_are_those_of_a_frame(format_, text, change):
+    kind = ColumnType("time", format_)
+    cells = [change(text), None, f" {text} "]
+    typed, unfit = parse_columns(pd.DataFrame({"t": pd.Series(cells, dtype=object)}), {"t": kind})
+    read = read_column(cells, kind, "t")
+    for part in ("year", "dayofyear", "hour"):
+        np.testing.assert_array_equal(part_of(read.values, part), part_of(typed["t"], part))
+    assert (read.unfit is None) == (not unfit)
 
 
 def test_cells_that_the_encoder_does_not_know_are_counted_by_column():
