@@ -12,7 +12,7 @@ from evenhand.scoring.model import FittedCandidate
 from evenhand.text.cell_text import text_of
 
 POINTS = 12  # values of a column
-ROWS = 200  # whose other columns are kept
+ROWS = 100  # whose other columns are kept
 FEWEST = 5  # rows with a value that is shown: of fewer, a reader might know who they are
 
 

@@ -13,8 +13,8 @@ from evenhand.metrics.predictions import Predictions
 from evenhand.problem import FeatureSet
 from evenhand.scoring.model import FittedCandidate
 
-ROWS = 4_000  # of the held-out ones; more make an interval narrower than a reader needs
-RESAMPLES = 400
+ROWS = 2_000  # of the held-out ones; more make an interval narrower than a reader needs
+RESAMPLES = 200
 
 
 @dataclass(frozen=True)

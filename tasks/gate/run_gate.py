@@ -26,7 +26,6 @@ from evenhand.gate.evaluation_count import row_keys
 from evenhand.gate.verdict import Case, Facts, Verdict, VersionPredictions, error_verdict
 from evenhand.problem import Problem
 from evenhand.problem.sources import source_text
-from evenhand.text.cell_text import text_of
 from evenhand.training.leak_checks import CLEAN, LEAK_SENTINEL
 from tasks.gate.champion_promise import champion_promise
 from tasks.gate.count_evaluations import EvaluationCount
@@ -172,10 +171,8 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
 
 def _keys(frame: pd.DataFrame, problem: Problem) -> np.ndarray:
     target, when = frame[problem.target.column], _ordered(frame, problem)
-    if when is None:  # at random: rows are known by their content
-        texts = pd.DataFrame({name: text_of(frame[name]).fillna("") for name in sorted(frame.columns)})
-        when = pd.util.hash_pandas_object(texts, index=False).astype("str")
-    return row_keys(target, when)
+    # Held out at random, rows are known by their class alone: by their content, one more feature would begin the count again.
+    return row_keys(target, target if when is None else when)
 
 
 def _ordered(frame: pd.DataFrame, problem: Problem) -> pd.Series | None:

@@ -31,7 +31,7 @@ def models(home):
 def test_what_is_finished_is_never_fitted_again(small, tmp_path):
     (tmp_path / "tmp").mkdir()
     home, runs = settings().home, settings().runs
-    failed = start(small(), tmp_path, "tasks.tracking.run_writer:log_files:2:before", "fail")
+    failed = start(small(), tmp_path, "tasks.tracking.run_writer:log_files:1:before", "fail")
     assert failed.returncode == 1
     assert "No space left" in failed.stderr
     done = start(small(), tmp_path)
