@@ -59,8 +59,8 @@ MOMENTS = [
     ("gate", "tasks.registry.verdicts:record_verdict:1:after"),
     ("review", "tasks.review.request_review:request_review:1:after"),
     ("report", "tasks.reporting.finish:_write_files:1:after"),
-    ("report", "tasks.reporting.finish:_log_parent:1:before"),
-    ("report", "tasks.reporting.finish:_log_parent:1:after"),
+    ("report", "tasks.reporting.finish:log_parent:1:before"),
+    ("report", "tasks.reporting.finish:log_parent:1:after"),
 ]
 HOWS = ("KILL-process", "KILL-group", "TERM-group", "HUP-group")
 
