@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -198,9 +199,7 @@ def versions() -> dict[str, str]:
 
 def point_latest(folder: Path) -> None:
     """Let ``runs/latest`` point at a training's folder, atomically."""
-    temporary = (
-        folder.parent / f"{NEW}{os.getpid()}-latest"
-    )  # removed by the next start, should this one be killed here
+    temporary = folder.parent / f"{NEW}{os.getpid()}-latest"  # the next start removes it after a kill
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(folder.name, target_is_directory=True)
     temporary.replace(folder.parent / "latest")
