@@ -19,13 +19,13 @@ from pathlib import Path
 from tasks.processes.owner import is_stale, owner_tags, process_start
 
 UNITS, COMPLETE = "units", "summary.json"
-_OWNER, _TEMPORARY, _NEW = "owner.json", "tmp", ".new-"
+_OWNER, _TEMPORARY, NEW = "owner.json", "tmp", ".new-"
 
 
 def new_folder(runs: Path, name: str) -> Path:
     """Make a folder with an owner's record, under a name that no other has."""
     remove_left(runs)
-    partial = runs / f"{_NEW}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    partial = runs / f"{NEW}{os.getpid()}-{uuid.uuid4().hex[:8]}"
     (partial / UNITS / _TEMPORARY).mkdir(parents=True)
     (partial / UNITS / _OWNER).write_text(json.dumps(owner_tags()), encoding="utf-8")
     for attempt in range(1, sys.maxsize):
@@ -44,9 +44,11 @@ def remove_left(runs: Path) -> None:
             if is_stale(json.loads(record.read_text(encoding="utf-8"))):
                 folder = record.parent.parent
                 shutil.rmtree(folder / UNITS if (folder / COMPLETE).exists() else folder, ignore_errors=True)
-    for folder in runs.glob(f"{_NEW}*"):  # killed before its record was written
-        pid = folder.name.removeprefix(_NEW).partition("-")[0]
+    for folder in runs.glob(f"{NEW}*"):  # killed before its record was written
+        pid = folder.name.removeprefix(NEW).partition("-")[0]
         if not (folder / UNITS / _OWNER).exists() and pid.isdecimal() and process_start(int(pid)) is None:
+            if folder.is_symlink():
+                folder.unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
 
 

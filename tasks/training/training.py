@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.processes.command_start import command_start
 from tasks.processes.memory import give_back
-from tasks.processes.training_folder import UNITS, new_folder, opened
+from tasks.processes.training_folder import NEW, new_folder, opened
 from tasks.registry.champion_alias import check_problem_file
 from tasks.registry.model_versions import ModelName, model_name
 from tasks.settings import ROOT, settings
@@ -198,8 +199,7 @@ def versions() -> dict[str, str]:
 
 def point_latest(folder: Path) -> None:
     """Let ``runs/latest`` point at a training's folder, atomically."""
-    temporary = folder / UNITS / "latest"  # which goes with the units, should this process be killed here
-    temporary.parent.mkdir(exist_ok=True)
+    temporary = folder.parent / f"{NEW}{os.getpid()}-latest"  # the next start removes it after a kill
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(folder.name, target_is_directory=True)
     temporary.replace(folder.parent / "latest")
