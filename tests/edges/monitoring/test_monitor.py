@@ -111,12 +111,12 @@ def test_a_broken_column_alarms_at_its_first_period_and_asks_for_no_training(cha
 
 
 def test_a_worse_error_asks_for_one_training_which_the_ledger_records(champion, registry, home):  # noqa: F811
-    result = run(home, dated("2025-01-06", 10, 3, clear=3.0), as_of="2025-03-17")
+    result = run(home, dated("2025-01-06", 10, 3, clear=1.8), as_of="2025-03-17")
     assert result.asks
     assert {a.action for a in result.alarms} >= {"train"}
     (alarm,) = registry.records("alarm")
     assert (alarm.version, alarm.hash) == (champion.version, result.cause)
-    more = run(home, dated("2025-03-17", 10, 4, clear=3.0), name="more", as_of="2025-05-26")
+    more = run(home, dated("2025-03-17", 10, 4, clear=1.8), name="more", as_of="2025-05-26")
     assert more.cause == result.cause
     assert len(registry.records("alarm")) == 1
 
@@ -129,12 +129,12 @@ def test_a_worse_error_asks_for_one_training_which_the_ledger_records(champion, 
     with pytest.raises(GateError, match="has been answered"), answering(MODEL, result.cause):
         pass
     assert open_cause(MODEL, champion.version) == ""
-    after = run(home, dated("2025-05-26", 10, 5, clear=3.0), name="after", as_of="2025-08-04")
+    after = run(home, dated("2025-05-26", 10, 5, clear=1.8), name="after", as_of="2025-08-04")
     assert not after.asks
 
 
 def test_a_training_that_failed_may_be_started_again(champion, registry, home):  # noqa: F811
-    cause = run(home, dated("2025-01-06", 10, 3, clear=3.0), as_of="2025-03-17").cause
+    cause = run(home, dated("2025-01-06", 10, 3, clear=1.8), as_of="2025-03-17").cause
     with pytest.raises(ZeroDivisionError), answering(MODEL, cause):
         raise ZeroDivisionError
     assert registry.records("outcome")[0].reason == "failed"
