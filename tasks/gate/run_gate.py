@@ -171,7 +171,7 @@ def _decide(problem: Problem, holdout: Reference, contenders: Contenders) -> tup
 
 def _keys(frame: pd.DataFrame, problem: Problem) -> np.ndarray:
     target, when = frame[problem.target.column], _ordered(frame, problem)
-    # Held out at random, rows are known by their class alone: by their content, one more feature would begin the count again.
+    # Rows held out at random are known by their class alone: one more feature must not begin the count again.
     return row_keys(target, target if when is None else when)
 
 

@@ -203,5 +203,3 @@ def point_latest(folder: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(folder.name, target_is_directory=True)
     temporary.replace(folder.parent / "latest")
-    with suppress(OSError):  # not empty while the training goes on
-        temporary.parent.rmdir()
