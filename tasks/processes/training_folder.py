@@ -52,6 +52,12 @@ def remove_left(runs: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove the folder of a training that was stopped before its summary; its fits are kept in the store."""
+    if not (folder / COMPLETE).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def opened(folder: Path) -> Iterator[None]:
     """Let temporary files of this process and of those it starts be made in a training's folder; remove its units."""

@@ -23,7 +23,7 @@ from evenhand.training.leak_checks import LEAK_SENTINEL
 from tasks.data.partition import Parts
 from tasks.processes.command_start import command_start
 from tasks.processes.memory import give_back
-from tasks.processes.training_folder import NEW, new_folder, opened
+from tasks.processes.training_folder import NEW, new_folder, opened, remove_unfinished
 from tasks.registry.champion_alias import check_problem_file
 from tasks.registry.model_versions import ModelName, model_name
 from tasks.settings import ROOT, settings
@@ -151,17 +151,21 @@ def open_training(problem: Problem, preset: Preset, seed: int, reuse: bool = Tru
     training = Training(identifier, folder, problem, preset, seed, model_name(name), run_id, kept, started=begun)
     training.seconds["start"] = training.elapsed
     training.open_folder.enter_context(opened(folder))
+    stopped = False
     try:
         yield training
     except BaseException as error:
+        stopped = not isinstance(error, Exception)  # by ctrl-c or a signal
         reason = printable(f"{type(error).__name__}: {error}", lines=True)
         with suppress(Exception):  # the first error is the one that the user must see
             if isinstance(error, LeakFound):
                 training_runs.log_training(run_id, {}, {LEAK_SENTINEL: str(error)})
-            training_runs.end_training(run_id, "FAILED" if isinstance(error, Exception) else "KILLED", reason)
+            training_runs.end_training(run_id, "KILLED" if stopped else "FAILED", reason)
         raise
     finally:
         training.open_folder.close()  # what is finished is kept in the store
+        if stopped:
+            remove_unfinished(folder)
         with suppress(StorageError):
             kept.prune()
     training_runs.end_training(run_id, "FINISHED", None)
