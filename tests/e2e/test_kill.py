@@ -177,7 +177,7 @@ def killed_in_turn(moments, hows, problem, scratch):
 
 @pytest.mark.parametrize("hows", [HOWS[:2], pytest.param(HOWS[2:], marks=pytest.mark.soak)], ids=["kill", "end"])
 def test_a_training_killed_again_and_again_ends_as_if_it_had_not_been(small, one_training, tmp_path, hows):
-    moments = MOMENTS[1::6] if hows == HOWS[:2] else MOMENTS[3::6]
+    moments = MOMENTS[1::9] if hows == HOWS[:2] else MOMENTS[3::6]
     assert killed_in_turn(moments, hows, small(), tmp_path) == undisturbed(one_training)
 
 
